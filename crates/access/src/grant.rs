@@ -1,0 +1,144 @@
+//! Grants: proof that [`decide`](crate::decide) said yes, which operations demand as an argument. Nothing outside this
+//! crate can make one, and inside it only `decide.rs` does.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use holdfast_oci::RepositoryName;
+
+use crate::{Actor, Permission, RegistryId};
+
+/// Proof that `actor` may do `A` in one repository.
+pub struct Grant<A> {
+    registry: RegistryId,
+    repository: RepositoryName,
+    actor: Actor,
+    action: PhantomData<fn() -> A>,
+}
+
+impl<A: RepositoryAction> Grant<A> {
+    pub(crate) fn new(registry: RegistryId, repository: RepositoryName, actor: Actor) -> Self {
+        Self { registry, repository, actor, action: PhantomData }
+    }
+
+    /// The registry that holds the repository.
+    #[must_use]
+    pub fn registry(&self) -> RegistryId {
+        self.registry
+    }
+
+    /// The repository, which need not exist.
+    #[must_use]
+    pub fn repository(&self) -> &RepositoryName {
+        &self.repository
+    }
+
+    /// Who acts.
+    #[must_use]
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+}
+
+/// Proof that `actor` may do `A` with a registry as a whole.
+pub struct RegistryGrant<A> {
+    registry: RegistryId,
+    actor: Actor,
+    action: PhantomData<fn() -> A>,
+}
+
+impl<A: RegistryAction> RegistryGrant<A> {
+    pub(crate) fn new(registry: RegistryId, actor: Actor) -> Self {
+        Self { registry, actor, action: PhantomData }
+    }
+
+    /// The registry.
+    #[must_use]
+    pub fn registry(&self) -> RegistryId {
+        self.registry
+    }
+
+    /// Who acts.
+    #[must_use]
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+}
+
+// By hand, because a derive would demand the traits of the marker too.
+impl<A> Clone for Grant<A> {
+    fn clone(&self) -> Self {
+        Self {
+            registry: self.registry,
+            repository: self.repository.clone(),
+            actor: self.actor.clone(),
+            action: PhantomData,
+        }
+    }
+}
+
+impl<A> Clone for RegistryGrant<A> {
+    fn clone(&self) -> Self {
+        Self { registry: self.registry, actor: self.actor.clone(), action: PhantomData }
+    }
+}
+
+impl<A: RepositoryAction> fmt::Debug for Grant<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Grant({} on {}/{} for {})", A::PERMISSION, self.registry, self.repository, self.actor)
+    }
+}
+
+impl<A: RegistryAction> fmt::Debug for RegistryGrant<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RegistryGrant({} on {} for {})", A::PERMISSION, self.registry, self.actor)
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// An action on one repository. Sealed: the actions are those in [`action`].
+pub trait RepositoryAction: sealed::Sealed + 'static {
+    /// What the action needs.
+    const PERMISSION: Permission;
+}
+
+/// An action on a registry as a whole. Sealed: the actions are those in [`action`].
+pub trait RegistryAction: sealed::Sealed + 'static {
+    /// What the action needs.
+    const PERMISSION: Permission;
+}
+
+/// The actions, as types that a grant is for.
+pub mod action {
+    use super::{Permission, RegistryAction, RepositoryAction, sealed::Sealed};
+
+    macro_rules! actions {
+        ($($(#[$doc:meta])* $name:ident: $kind:ident),+ $(,)?) => {$(
+            $(#[$doc])*
+            #[derive(Debug)]
+            pub enum $name {}
+            impl Sealed for $name {}
+            impl $kind for $name {
+                const PERMISSION: Permission = Permission::$name;
+            }
+        )+};
+    }
+
+    actions! {
+        /// Read content.
+        Pull: RepositoryAction,
+        /// Write content.
+        Push: RepositoryAction,
+        /// Delete content.
+        Delete: RepositoryAction,
+        /// Read attributes.
+        MetadataRead: RepositoryAction,
+        /// Change attributes.
+        MetadataWrite: RepositoryAction,
+        /// List the repositories.
+        CatalogRead: RegistryAction,
+    }
+}

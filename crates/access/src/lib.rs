@@ -1,0 +1,25 @@
+//! Who may do what in a registry: callers, their rights, the scopes of the token protocol, and [`decide`], the only
+//! function that turns them into a [`Grant`].
+//!
+//! Operations of the `registry` crate take a `Grant<Action>`, so an endpoint that forgot to ask does not compile. This
+//! crate does no I/O, reads no clock and knows no HTTP: the faces say who calls, this crate says what that allows.
+
+mod actor;
+mod caller;
+mod decide;
+mod grant;
+mod ids;
+mod narrow;
+mod permission;
+mod rights;
+pub mod scope;
+
+pub use actor::Actor;
+pub use caller::Caller;
+pub use decide::{INSUFFICIENT_SCOPE, Refusal, decide, decide_registry};
+pub use grant::{Grant, RegistryAction, RegistryGrant, RepositoryAction, action};
+pub use ids::RegistryId;
+pub use narrow::narrow;
+pub use permission::{Permission, Permissions};
+pub use rights::{PrefixError, RepositoryPattern, RepositoryPrefix, Rights};
+pub use scope::{Resource, Scope, ScopeAction};
