@@ -131,12 +131,10 @@ pub enum Error {
         size_bytes: u64,
     },
     /// `data` does not have the digest.
-    #[error("{place} has data with digest {found} where it says {claimed}")]
+    #[error("{place} has data that is not what its digest {claimed} names")]
     DataDigest {
         /// The descriptor.
         place: Place,
-        /// Digest of `data`.
-        found: Digest,
         /// Digest claimed.
         claimed: Digest,
     },
@@ -220,11 +218,9 @@ fn check_data(place: Place, data: &str, claimed: &Digest, size_bytes: u64) -> Re
             size_bytes,
         });
     }
-    let found = Digest::of(claimed.algorithm(), &decoded);
-    if found != *claimed {
+    if Digest::of(claimed.algorithm(), &decoded) != *claimed {
         return Err(Error::DataDigest {
             place,
-            found,
             claimed: *claimed,
         });
     }

@@ -11,6 +11,10 @@ use crate::{Algorithm, Digest};
 /// The layout of saved states that this build reads and writes.
 const FORMAT: u8 = 1;
 
+/// Bytes of SHA-256 at the end of a saved state, over all before. A hash function believes any state it is given, and
+/// an absurd one (a count of blocks near 2^64) makes it overflow.
+const CHECKSUM_BYTES: usize = 8;
+
 /// A running hash.
 #[derive(Debug, Clone)]
 pub struct Hasher(State);
@@ -84,7 +88,8 @@ impl Hasher {
         .expect("a hash function gives as many bytes as its algorithm says")
     }
 
-    /// The state as bytes for [`Hasher::restore`]: a format byte, an algorithm byte, the state. At most 300 bytes.
+    /// The state as bytes for [`Hasher::restore`]: a format byte, an algorithm byte, the state, a
+    /// checksum. At most 300 bytes.
     #[must_use]
     pub fn save(&self) -> Vec<u8> {
         let mut saved = vec![FORMAT, self.algorithm().stored_byte()];
@@ -92,6 +97,8 @@ impl Hasher {
             State::Sha256(state) => saved.extend_from_slice(&state.serialize()),
             State::Sha512(state) => saved.extend_from_slice(&state.serialize()),
         }
+        let sum = checksum(&saved);
+        saved.extend_from_slice(&sum);
         saved
     }
 
@@ -107,16 +114,30 @@ impl Hasher {
         };
         let (tag, state) = rest.split_first().ok_or(Error::Algorithm)?;
         let algorithm = Algorithm::from_stored_byte(*tag).ok_or(Error::Algorithm)?;
+        let damaged = || Error::Damaged {
+            algorithm,
+            length_bytes: saved.len(),
+        };
+        let (state, sum) = state
+            .split_last_chunk::<CHECKSUM_BYTES>()
+            .ok_or_else(damaged)?;
+        if *sum != checksum(&saved[..saved.len() - CHECKSUM_BYTES]) {
+            return Err(damaged());
+        }
         match algorithm {
             Algorithm::Sha256 => deserialize(state).map(State::Sha256),
             Algorithm::Sha512 => deserialize(state).map(State::Sha512),
         }
         .map(Self)
-        .ok_or(Error::Damaged {
-            algorithm,
-            length_bytes: saved.len(),
-        })
+        .ok_or_else(damaged)
     }
+}
+
+fn checksum(saved: &[u8]) -> [u8; CHECKSUM_BYTES] {
+    let whole = sha2::Sha256::digest(saved);
+    *whole
+        .first_chunk()
+        .expect("SHA-256 gives more bytes than a checksum takes")
 }
 
 fn deserialize<S: SerializableState>(state: &[u8]) -> Option<S> {
