@@ -52,18 +52,10 @@ pub struct Platform {
     #[serde(default)]
     pub os: String,
     /// Version of the operating system; Windows images need it.
-    #[serde(
-        rename = "os.version",
-        default,
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "os.version", default, skip_serializing_if = "Option::is_none")]
     pub os_version: Option<String>,
     /// Features of the operating system; `win32k`.
-    #[serde(
-        rename = "os.features",
-        default,
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "os.features", default, skip_serializing_if = "Option::is_none")]
     pub os_features: Option<Vec<String>>,
     /// Variant of the architecture, `v8`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

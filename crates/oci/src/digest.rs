@@ -112,9 +112,7 @@ impl Algorithm {
     }
 
     pub(crate) fn from_stored_byte(byte: u8) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|algorithm| algorithm.stored_byte() == byte)
+        Self::ALL.into_iter().find(|algorithm| algorithm.stored_byte() == byte)
     }
 }
 
@@ -219,9 +217,7 @@ impl FromStr for Digest {
     /// Strict: only lower-case hex of exactly the algorithm's length (image-spec descriptor.md, "Registered
     /// algorithms").
     fn from_str(text: &str) -> Result<Self, Error> {
-        let malformed = || Error::Malformed {
-            input: text.to_owned(),
-        };
+        let malformed = || Error::Malformed { input: text.to_owned() };
         let (algorithm, encoded) = text.split_once(':').ok_or_else(malformed)?;
         if !is_algorithm(algorithm) || !is_encoded(encoded) {
             return Err(malformed());
@@ -234,13 +230,8 @@ impl FromStr for Digest {
                 found: encoded.len(),
             });
         }
-        if !encoded
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-        {
-            return Err(Error::WrongCharacters {
-                input: text.to_owned(),
-            });
+        if !encoded.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+            return Err(Error::WrongCharacters { input: text.to_owned() });
         }
         let mut buffer = [0; MAX_BYTES];
         hex::decode_to_slice(encoded, &mut buffer[..algorithm.byte_len()])

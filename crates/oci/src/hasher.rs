@@ -30,9 +30,7 @@ enum State {
 #[non_exhaustive]
 pub enum Error {
     /// Written by a build with another layout.
-    #[error(
-        "saved hash state has format {found:?}, this build reads format {FORMAT}; start the upload again"
-    )]
+    #[error("saved hash state has format {found:?}, this build reads format {FORMAT}; start the upload again")]
     Format {
         /// The format byte, if there is one.
         found: Option<u8>,
@@ -118,9 +116,7 @@ impl Hasher {
             algorithm,
             length_bytes: saved.len(),
         };
-        let (state, sum) = state
-            .split_last_chunk::<CHECKSUM_BYTES>()
-            .ok_or_else(damaged)?;
+        let (state, sum) = state.split_last_chunk::<CHECKSUM_BYTES>().ok_or_else(damaged)?;
         if *sum != checksum(&saved[..saved.len() - CHECKSUM_BYTES]) {
             return Err(damaged());
         }

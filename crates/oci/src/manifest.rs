@@ -55,8 +55,7 @@ impl Manifest {
             });
         }
         document::check(bytes)?;
-        let raw: RawManifest<'_> =
-            serde_json::from_slice(bytes).map_err(|source| Error::Shape { source })?;
+        let raw: RawManifest<'_> = serde_json::from_slice(bytes).map_err(|source| Error::Shape { source })?;
         if raw.is_schema1(declared) {
             return Err(Error::Schema1);
         }
@@ -116,11 +115,7 @@ impl Manifest {
         self.artifact_type
             .as_deref()
             .filter(|text| !text.is_empty())
-            .or_else(|| {
-                self.config
-                    .as_ref()
-                    .map(|config| config.media_type.as_str())
-            })
+            .or_else(|| self.config.as_ref().map(|config| config.media_type.as_str()))
     }
 
     /// The manifest's own annotations, as the JSON object of strings that was pushed.
@@ -182,22 +177,16 @@ impl RawManifest<'_> {
         match (declared, body) {
             (None, None) => Err(Error::MediaTypeMissing),
             (None, Some(body)) => {
-                let media_type: MediaType = body
-                    .parse()
-                    .map_err(|source| Error::MediaTypeInvalid { source })?;
+                let media_type: MediaType = body.parse().map_err(|source| Error::MediaTypeInvalid { source })?;
                 if body == media_type.as_str() {
                     Ok(media_type)
                 } else {
                     Err(disagreement(&media_type, body))
                 }
             }
-            (Some(declared), Some(body)) if body != declared.as_str() => {
-                Err(disagreement(declared, body))
-            }
+            (Some(declared), Some(body)) if body != declared.as_str() => Err(disagreement(declared, body)),
             // OCI lets the body leave it out; Docker's own clients refuse such a body.
-            (Some(declared), None)
-                if matches!(declared.as_str(), DOCKER_MANIFEST | DOCKER_MANIFEST_LIST) =>
-            {
+            (Some(declared), None) if matches!(declared.as_str(), DOCKER_MANIFEST | DOCKER_MANIFEST_LIST) => {
                 Err(Error::DockerMediaTypeMissing {
                     declared: declared.clone(),
                 })
@@ -265,10 +254,7 @@ impl RawManifest<'_> {
 
     fn into_artifact(self, media_type: MediaType) -> Result<Manifest, Error> {
         let others = [
-            (
-                "manifests",
-                self.manifests.as_ref().is_some_and(Option::is_some),
-            ),
+            ("manifests", self.manifests.as_ref().is_some_and(Option::is_some)),
             ("layers", self.layers.is_some()),
         ];
         if let Some((field, _)) = others.into_iter().find(|(_, is_present)| *is_present) {
@@ -293,10 +279,7 @@ fn disagreement(declared: &MediaType, body: &str) -> Error {
     }
 }
 
-fn check_list(
-    field: &'static str,
-    list: Option<Vec<RawDescriptor>>,
-) -> Result<Vec<Descriptor>, Error> {
+fn check_list(field: &'static str, list: Option<Vec<RawDescriptor>>) -> Result<Vec<Descriptor>, Error> {
     let checked = list
         .unwrap_or_default()
         .into_iter()
@@ -324,8 +307,6 @@ fn check_subject(subject: Option<RawDescriptor>) -> Result<Option<Descriptor>, E
 }
 
 /// Tells a field that is `null` from one that is absent; for the latter serde uses the default.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }

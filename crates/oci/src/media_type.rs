@@ -37,14 +37,11 @@ pub const OCI_LAYER_GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 /// OCI layer, compressed with zstd.
 pub const OCI_LAYER_ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
 /// OCI layer that may not be distributed; deprecated by image-spec 1.1, still in Windows images.
-pub const OCI_NONDISTRIBUTABLE_LAYER: &str =
-    "application/vnd.oci.image.layer.nondistributable.v1.tar";
+pub const OCI_NONDISTRIBUTABLE_LAYER: &str = "application/vnd.oci.image.layer.nondistributable.v1.tar";
 /// The same, gzipped.
-pub const OCI_NONDISTRIBUTABLE_LAYER_GZIP: &str =
-    "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
+pub const OCI_NONDISTRIBUTABLE_LAYER_GZIP: &str = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
 /// The same, compressed with zstd.
-pub const OCI_NONDISTRIBUTABLE_LAYER_ZSTD: &str =
-    "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd";
+pub const OCI_NONDISTRIBUTABLE_LAYER_ZSTD: &str = "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd";
 /// OCI artifact manifest of the image-spec 1.1 release candidates, withdrawn before the release.
 pub const OCI_ARTIFACT_MANIFEST: &str = "application/vnd.oci.artifact.manifest.v1+json";
 /// Its predecessor in ORAS, which Azure Container Registry accepted first.
@@ -96,9 +93,7 @@ impl MediaType {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self.as_str() {
-            OCI_MANIFEST | DOCKER_MANIFEST | OCI_ARTIFACT_MANIFEST | ORAS_ARTIFACT_MANIFEST => {
-                Kind::Image
-            }
+            OCI_MANIFEST | DOCKER_MANIFEST | OCI_ARTIFACT_MANIFEST | ORAS_ARTIFACT_MANIFEST => Kind::Image,
             OCI_INDEX | DOCKER_MANIFEST_LIST => Kind::Index,
             DOCKER_SCHEMA1 | DOCKER_SCHEMA1_SIGNED => Kind::Schema1,
             _ => Kind::Other,
@@ -108,10 +103,7 @@ impl MediaType {
     /// Whether it is one of the two withdrawn artifact manifests, which have `blobs` and no `config`.
     #[must_use]
     pub fn is_artifact_manifest(&self) -> bool {
-        matches!(
-            self.as_str(),
-            OCI_ARTIFACT_MANIFEST | ORAS_ARTIFACT_MANIFEST
-        )
+        matches!(self.as_str(), OCI_ARTIFACT_MANIFEST | ORAS_ARTIFACT_MANIFEST)
     }
 
     /// Whether a layer of this type may be absent from the registry; see [`is_foreign_layer`].
@@ -139,19 +131,11 @@ impl FromStr for MediaType {
 
     /// Reads a `Content-Type` value: whatever follows a semicolon is ignored, letters become lower case.
     fn from_str(text: &str) -> Result<Self, Error> {
-        let essence = text
-            .split(';')
-            .next()
-            .unwrap_or_default()
-            .trim_matches([' ', '\t']);
-        let malformed = || Error::Malformed {
-            input: text.to_owned(),
-        };
+        let essence = text.split(';').next().unwrap_or_default().trim_matches([' ', '\t']);
+        let malformed = || Error::Malformed { input: text.to_owned() };
         let (kind, subtype) = essence.split_once('/').ok_or_else(malformed)?;
         if kind.len() > MAX_HALF_BYTES || subtype.len() > MAX_HALF_BYTES {
-            return Err(Error::TooLong {
-                input: text.to_owned(),
-            });
+            return Err(Error::TooLong { input: text.to_owned() });
         }
         if !is_restricted_name(kind) || !is_restricted_name(subtype) {
             return Err(malformed());

@@ -85,9 +85,6 @@ mod tests {
         #[derive(Debug, thiserror::Error)]
         #[error("{0}")]
         struct Long(String);
-        assert_eq!(
-            chain(&Long("x".repeat(5_000))).chars().count(),
-            MAX_MESSAGE_CHARS + 1
-        );
+        assert_eq!(chain(&Long("x".repeat(5_000))).chars().count(), MAX_MESSAGE_CHARS + 1);
     }
 }

@@ -77,9 +77,7 @@ impl FromStr for ContentRange {
 
     /// Reads `first-last`, and also RFC 9110's `bytes first-last/total`, which says the same.
     fn from_str(text: &str) -> Result<Self, Error> {
-        let malformed = || Error::Malformed {
-            input: text.to_owned(),
-        };
+        let malformed = || Error::Malformed { input: text.to_owned() };
         let (positions, total) = match text.strip_prefix("bytes ") {
             None => (text, None),
             Some(rest) => {
@@ -92,19 +90,13 @@ impl FromStr for ContentRange {
         let (first, last) = (number(first)?, number(last)?);
         let total = total.map(number).transpose()?;
         if first > MAX_POSITION || last > MAX_POSITION {
-            return Err(Error::TooLarge {
-                input: text.to_owned(),
-            });
+            return Err(Error::TooLarge { input: text.to_owned() });
         }
         if last < first {
-            return Err(Error::Inverted {
-                input: text.to_owned(),
-            });
+            return Err(Error::Inverted { input: text.to_owned() });
         }
         if total.is_some_and(|total| total <= last) {
-            return Err(Error::BeyondTotal {
-                input: text.to_owned(),
-            });
+            return Err(Error::BeyondTotal { input: text.to_owned() });
         }
         Ok(Self { first, last })
     }
@@ -253,11 +245,7 @@ fn join_touching(ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
             _ => joined.push(range),
         }
     }
-    if joined.len() == ranges.len() {
-        ranges
-    } else {
-        joined
-    }
+    if joined.len() == ranges.len() { ranges } else { joined }
 }
 
 /// A decimal number without sign; beyond 64 bits it is [`u64::MAX`]. `None` when it has anything but digits.

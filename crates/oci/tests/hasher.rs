@@ -47,11 +47,7 @@ fn the_saved_layout_is_the_one_deployed() {
     let saved = hasher.save();
     assert_eq!(saved[..2], [1, 1]);
     assert_eq!(saved.len(), 2 + 40 + 64 + 8, "sha256");
-    assert_eq!(
-        Hasher::new(Algorithm::Sha512).save().len(),
-        2 + 80 + 128 + 8,
-        "sha512"
-    );
+    assert_eq!(Hasher::new(Algorithm::Sha512).save().len(), 2 + 80 + 128 + 8, "sha512");
     let digest = Digest::of(Algorithm::Sha256, &saved);
     assert_eq!(
         digest.hex(),
@@ -70,24 +66,15 @@ fn states_that_were_never_saved_are_refused() {
         Hasher::restore(&[9, 1]),
         Err(hasher::Error::Format { found: Some(9) })
     ));
-    assert!(matches!(
-        Hasher::restore(&[1]),
-        Err(hasher::Error::Algorithm)
-    ));
-    assert!(matches!(
-        Hasher::restore(&[1, 7]),
-        Err(hasher::Error::Algorithm)
-    ));
+    assert!(matches!(Hasher::restore(&[1]), Err(hasher::Error::Algorithm)));
+    assert!(matches!(Hasher::restore(&[1, 7]), Err(hasher::Error::Algorithm)));
     let short = &saved[..saved.len() - 1];
     assert!(
         matches!(Hasher::restore(short), Err(hasher::Error::Damaged { length_bytes, .. }) if length_bytes == short.len())
     );
     let mut other = saved.clone();
     other[1] = 1;
-    assert!(matches!(
-        Hasher::restore(&other),
-        Err(hasher::Error::Damaged { .. })
-    ));
+    assert!(matches!(Hasher::restore(&other), Err(hasher::Error::Damaged { .. })));
 }
 
 #[test]

@@ -9,28 +9,16 @@ use proptest::prelude::*;
 #[test]
 fn a_chunk_range_is_two_numbers() {
     let range: ContentRange = "0-9".parse().expect("a range");
-    assert_eq!(
-        (range.start(), range.end(), range.length_bytes()),
-        (0, 9, 10)
-    );
+    assert_eq!((range.start(), range.end(), range.length_bytes()), (0, 9, 10));
     let range: ContentRange = "bytes 10-10/*".parse().expect("a range");
+    assert_eq!((range.start(), range.end(), range.length_bytes()), (10, 10, 1));
     assert_eq!(
-        (range.start(), range.end(), range.length_bytes()),
-        (10, 10, 1)
-    );
-    assert_eq!(
-        "bytes 10-19/20"
-            .parse::<ContentRange>()
-            .expect("a range")
-            .to_string(),
+        "bytes 10-19/20".parse::<ContentRange>().expect("a range").to_string(),
         "10-19"
     );
     let largest = format!("0-{MAX_POSITION}");
     assert_eq!(
-        largest
-            .parse::<ContentRange>()
-            .expect("fits")
-            .length_bytes(),
+        largest.parse::<ContentRange>().expect("fits").length_bytes(),
         i64::MAX.unsigned_abs()
     );
 }
@@ -71,10 +59,7 @@ fn a_chunk_range_that_is_wrong_says_how() {
     }
     assert!(matches!(error("9-0"), Error::Inverted { .. }));
     assert!(matches!(error("bytes 0-9/9"), Error::BeyondTotal { .. }));
-    assert_eq!(
-        error("9-0").to_string(),
-        "content range \"9-0\" ends before it starts"
-    );
+    assert_eq!(error("9-0").to_string(), "content range \"9-0\" ends before it starts");
 }
 
 #[test]
@@ -85,10 +70,7 @@ fn the_examples_of_rfc_9110_select_what_it_says() {
         ("bytes=500-999", one(500..1_000)),
         ("bytes=-500", one(9_500..10_000)),
         ("bytes=9500-", one(9_500..10_000)),
-        (
-            "bytes=0-0,-1",
-            Ok(Selection::Many(vec![0..1, 9_999..10_000])),
-        ),
+        ("bytes=0-0,-1", Ok(Selection::Many(vec![0..1, 9_999..10_000]))),
         (
             "bytes= 0-999, 4500-5499, -1000",
             Ok(Selection::Many(vec![0..1_000, 4_500..5_500, 9_000..10_000])),
@@ -101,10 +83,7 @@ fn the_examples_of_rfc_9110_select_what_it_says() {
         ("BYTES=1-1", one(1..2)),
         ("bytes=,,1-1,", one(1..2)),
         ("bytes=10000-,5-5", one(5..6)),
-        (
-            "bytes=900-999,0-99",
-            Ok(Selection::Many(vec![900..1_000, 0..100])),
-        ),
+        ("bytes=900-999,0-99", Ok(Selection::Many(vec![900..1_000, 0..100]))),
     ] {
         assert_eq!(ByteRanges::parse(header, 10_000), expected, "{header}");
     }
@@ -130,11 +109,7 @@ fn what_is_not_understood_selects_the_whole() {
         "bytes=+1-2",
         "bytes=1 -2",
     ] {
-        assert_eq!(
-            ByteRanges::parse(header, 100),
-            Ok(Selection::Whole),
-            "{header:?}"
-        );
+        assert_eq!(ByteRanges::parse(header, 100), Ok(Selection::Whole), "{header:?}");
     }
 }
 
@@ -152,9 +127,7 @@ fn nothing_to_send_is_unsatisfiable() {
         assert_eq!(error.size_bytes, 100);
     }
     assert_eq!(
-        ByteRanges::parse("bytes=500-0", 100)
-            .expect_err("inverted")
-            .to_string(),
+        ByteRanges::parse("bytes=500-0", 100).expect_err("inverted").to_string(),
         "range \"bytes=500-0\" asks for none of the 100 bytes"
     );
 }
@@ -170,19 +143,14 @@ fn an_empty_content_has_no_first_byte_but_a_suffix() {
 #[test]
 fn too_many_ranges_select_the_whole() {
     let header = |count: u64| {
-        let ranges: Vec<_> = (0..count)
-            .map(|n| format!("{}-{}", n * 10, n * 10))
-            .collect();
+        let ranges: Vec<_> = (0..count).map(|n| format!("{}-{}", n * 10, n * 10)).collect();
         format!("bytes={}", ranges.join(","))
     };
     let limit = MAX_RANGES as u64;
     assert!(
         matches!(ByteRanges::parse(&header(limit), 10_000), Ok(Selection::Many(ranges)) if ranges.len() == MAX_RANGES)
     );
-    assert_eq!(
-        ByteRanges::parse(&header(limit + 1), 10_000),
-        Ok(Selection::Whole)
-    );
+    assert_eq!(ByteRanges::parse(&header(limit + 1), 10_000), Ok(Selection::Whole));
 }
 
 /// The bytes RFC 9110 lets one element of a range set select, byte by byte.

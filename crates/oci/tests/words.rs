@@ -3,13 +3,10 @@
 use std::collections::HashMap;
 
 use holdfast_oci::message::chain;
-use holdfast_oci::{
-    Algorithm, Digest, ErrorCode, MediaType, Reference, RepositoryName, Tag, digest, media_type,
-};
+use holdfast_oci::{Algorithm, Digest, ErrorCode, MediaType, Reference, RepositoryName, Tag, digest, media_type};
 use proptest::prelude::*;
 
-const EMPTY_SHA256: &str =
-    "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+const EMPTY_SHA256: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const EMPTY_SHA512: &str = "sha512:cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce\
                             47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e";
 
@@ -99,11 +96,7 @@ fn strings(alphabet: &str, max_length: usize) -> impl Iterator<Item = String> {
 #[test]
 fn names_agree_with_the_grammar_on_every_short_string() {
     for text in strings("a0._-/A", 6) {
-        assert_eq!(
-            text.parse::<RepositoryName>().is_ok(),
-            oracle_name(&text),
-            "{text:?}"
-        );
+        assert_eq!(text.parse::<RepositoryName>().is_ok(), oracle_name(&text), "{text:?}");
     }
 }
 
@@ -147,16 +140,10 @@ fn hostile_names_are_refused() {
 fn a_name_has_at_most_255_bytes() {
     let longest = "a".repeat(255);
     assert!(longest.parse::<RepositoryName>().is_ok());
-    let error = "a"
-        .repeat(256)
-        .parse::<RepositoryName>()
-        .expect_err("one too long");
+    let error = "a".repeat(256).parse::<RepositoryName>().expect_err("one too long");
     assert_eq!(
         error.to_string(),
-        format!(
-            "repository name \"{}…\" has 256 bytes, more than 255",
-            "a".repeat(80)
-        )
+        format!("repository name \"{}…\" has 256 bytes, more than 255", "a".repeat(80))
     );
 }
 
@@ -210,10 +197,7 @@ fn a_tag_has_at_most_128_bytes() {
 fn digests_of_nothing_are_the_known_ones() {
     assert_eq!(Digest::of(Algorithm::Sha256, b"").to_string(), EMPTY_SHA256);
     assert_eq!(Digest::of(Algorithm::Sha512, b"").to_string(), EMPTY_SHA512);
-    assert_eq!(
-        format!("{:?}", Digest::of(Algorithm::Sha256, b"")),
-        EMPTY_SHA256
-    );
+    assert_eq!(format!("{:?}", Digest::of(Algorithm::Sha256, b"")), EMPTY_SHA256);
 }
 
 #[test]
@@ -232,18 +216,9 @@ fn a_digest_says_why_it_is_refused() {
         "+a:0",
         "é:0",
     ] {
-        assert!(
-            matches!(error(text), digest::Error::Malformed { .. }),
-            "{text:?}"
-        );
+        assert!(matches!(error(text), digest::Error::Malformed { .. }), "{text:?}");
     }
-    for text in [
-        "md5:00",
-        "sha384:00",
-        "blake3:00",
-        "sha256+b64u:00",
-        "sha255:00",
-    ] {
+    for text in ["md5:00", "sha384:00", "blake3:00", "sha256+b64u:00", "sha255:00"] {
         assert!(
             matches!(error(text), digest::Error::UnsupportedAlgorithm { .. }),
             "{text:?}"
@@ -255,16 +230,10 @@ fn a_digest_says_why_it_is_refused() {
         EMPTY_SHA256.replace("256", "512"),
     ];
     for text in lengths {
-        assert!(
-            matches!(error(&text), digest::Error::WrongLength { .. }),
-            "{text:?}"
-        );
+        assert!(matches!(error(&text), digest::Error::WrongLength { .. }), "{text:?}");
     }
     let upper = EMPTY_SHA256.to_uppercase().replace("SHA", "sha");
-    assert!(matches!(
-        error(&upper),
-        digest::Error::WrongCharacters { .. }
-    ));
+    assert!(matches!(error(&upper), digest::Error::WrongCharacters { .. }));
     assert!(matches!(
         error(&EMPTY_SHA256.replace('e', "g")),
         digest::Error::WrongCharacters { .. }
@@ -318,10 +287,7 @@ fn a_colon_makes_a_reference_a_digest() {
 #[test]
 fn a_content_type_is_read_without_its_parameters() {
     for (text, expected) in [
-        (
-            "application/vnd.oci.image.manifest.v1+json",
-            media_type::OCI_MANIFEST,
-        ),
+        ("application/vnd.oci.image.manifest.v1+json", media_type::OCI_MANIFEST),
         (
             "application/vnd.oci.image.manifest.v1+json; charset=utf-8",
             media_type::OCI_MANIFEST,
@@ -330,17 +296,11 @@ fn a_content_type_is_read_without_its_parameters() {
             " Application/VND.OCI.image.index.v1+JSON ;a=\"b;c\"",
             media_type::OCI_INDEX,
         ),
-        (
-            "application/vnd.oci.image.index.v1+json;",
-            media_type::OCI_INDEX,
-        ),
+        ("application/vnd.oci.image.index.v1+json;", media_type::OCI_INDEX),
     ] {
         assert_eq!(text.parse::<MediaType>().expect(text).as_str(), expected);
     }
-    let too_long = [
-        format!("{}/json", "a".repeat(128)),
-        format!("a/{}", "b".repeat(128)),
-    ];
+    let too_long = [format!("{}/json", "a".repeat(128)), format!("a/{}", "b".repeat(128))];
     for text in [
         "",
         "/",
@@ -386,23 +346,19 @@ fn kinds_follow_the_media_type() {
         (media_type::OCI_CONFIG, Kind::Other),
         ("application/json", Kind::Other),
     ] {
-        assert_eq!(
-            text.parse::<MediaType>().expect(text).kind(),
-            kind,
-            "{text}"
-        );
+        assert_eq!(text.parse::<MediaType>().expect(text).kind(), kind, "{text}");
     }
 }
 
 #[test]
 fn error_codes_are_distinct_words() {
-    let words: std::collections::BTreeSet<_> =
-        ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+    let words: std::collections::BTreeSet<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
     assert_eq!(words.len(), ErrorCode::ALL.len());
-    assert!(words.iter().all(|word| {
-        word.bytes()
-            .all(|byte| byte.is_ascii_uppercase() || byte == b'_')
-    }));
+    assert!(
+        words
+            .iter()
+            .all(|word| { word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_') })
+    );
     assert_eq!(
         serde_json::to_string(&ErrorCode::TooManyRequests).expect("text"),
         "\"TOOMANYREQUESTS\""
@@ -415,9 +371,7 @@ fn words_are_checked_again_when_deserialized() {
     assert_eq!(serde_json::to_string(&name).expect("text"), "\"a/b\"");
     let error = serde_json::from_str::<RepositoryName>("\"A\"").expect_err("upper case");
     assert!(
-        error
-            .to_string()
-            .starts_with("repository name \"A\" has 'A' at byte 0"),
+        error.to_string().starts_with("repository name \"A\" has 'A' at byte 0"),
         "{error}"
     );
     assert!(serde_json::from_str::<Tag>("\"a/b\"").is_err());

@@ -54,14 +54,9 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), Error> {
         depth: 0,
     };
     if let Err(source) = walk.deserialize(&mut deserializer) {
-        return Err(findings
-            .refusal
-            .into_inner()
-            .unwrap_or(Error::NotJson { source }));
+        return Err(findings.refusal.into_inner().unwrap_or(Error::NotJson { source }));
     }
-    deserializer
-        .end()
-        .map_err(|source| Error::TrailingData { source })
+    deserializer.end().map_err(|source| Error::TrailingData { source })
 }
 
 /// What the visitors share.
@@ -255,7 +250,5 @@ fn is_lookalike(key: &str, field: &str) -> bool {
         '\u{212a}' => 'k',
         other => other.to_ascii_lowercase(),
     });
-    folded.eq(field
-        .chars()
-        .map(|character| character.to_ascii_lowercase()))
+    folded.eq(field.chars().map(|character| character.to_ascii_lowercase()))
 }

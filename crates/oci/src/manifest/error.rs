@@ -57,9 +57,7 @@ pub enum Error {
         field: &'static str,
     },
     /// Annotations that are not an object of strings (image-spec annotations.md).
-    #[error(
-        "manifest has annotations that are not an object of strings; write every value as a string"
-    )]
+    #[error("manifest has annotations that are not an object of strings; write every value as a string")]
     Annotations,
     /// A field of another JSON type than its format says.
     #[error("manifest has a field of the wrong type")]
@@ -122,9 +120,7 @@ pub enum Error {
         field: &'static str,
     },
     /// An image without a configuration.
-    #[error(
-        "image manifest has no config; use the empty descriptor when there is nothing to configure"
-    )]
+    #[error("image manifest has no config; use the empty descriptor when there is nothing to configure")]
     ConfigMissing,
     /// An index without its list.
     #[error("image index has no manifests; write an empty list when there are none")]
