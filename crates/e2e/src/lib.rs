@@ -1,0 +1,23 @@
+//! Fixtures for the tests in `tests/`: the real `holdfast` binary on free ports, real container engines beside it, and
+//! real client programs run in a clean home folder. `tools/install` brings the programs; a test whose program is
+//! missing fails and says so.
+//!
+//! Nothing here speaks the registry protocol in earnest: what a claim needs of the wire it has a real client say. The
+//! one exception is [`http`], a thin cover over `curl` for what no client sends on purpose. Fixtures panic when they
+//! cannot do their work; they are used by tests only.
+
+pub mod containerd;
+pub mod daemon;
+pub mod dockerd;
+pub mod http;
+pub mod image;
+pub mod project;
+pub mod server;
+pub mod shared;
+pub mod tool;
+
+pub use containerd::Containerd;
+pub use dockerd::Dockerd;
+pub use server::Server;
+pub use shared::Shared;
+pub use tool::{Output, Sandbox, Tool};
