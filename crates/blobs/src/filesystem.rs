@@ -1,0 +1,275 @@
+//! A store in a folder of this machine (layout.rs draws it).
+//!
+//! Durable means: the file's data and length by `fdatasync`, its name by `fsync` of its folder; only then does `put`,
+//! `finish` or `sync` answer. The async threads never wait for the disk: what may block runs on tokio's blocking threads.
+//! One process at a time owns a folder; making sure of that is the server's business.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Read as _, Write as _},
+    ops::Range,
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use holdfast_registry::ports::{BlobWriter, Blobs, ObjectInfo, ObjectKey, Readable, StoreError};
+use tokio::sync::{Mutex, Semaphore};
+
+use crate::{
+    failure::{attempted, on_object},
+    layout::{FILE_MODE, Layout, sync_folder},
+    live::{Live, fence_all},
+    writer::{FileWriter, Preparation},
+};
+
+/// Background syncs at once in the whole store; more only make a disk's queue longer.
+const BACKGROUND_SYNCS: usize = 2;
+/// What a probe writes and reads back.
+const PROBE: &[u8] = b"holdfast was here\n";
+
+/// Objects as files in a folder.
+#[derive(Debug)]
+pub struct FilesystemStore {
+    layout: Layout,
+    live: Arc<Live>,
+    syncs: Arc<Semaphore>,
+    /// Held while a probe runs, so that many at once do not fill the blocking threads.
+    probing: Arc<Mutex<()>>,
+}
+
+impl FilesystemStore {
+    /// Opens the store in this folder, making what is missing of it. Blocks: call it at start-up.
+    ///
+    /// # Errors
+    /// When a folder can't be made or made durable.
+    pub fn open(root: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let layout = Layout::new(root.as_ref());
+        layout.create().map_err(attempted(format!(
+            "made the folders of the store {}",
+            layout.root().display()
+        )))?;
+        Ok(Self {
+            layout,
+            live: Arc::default(),
+            syncs: Arc::new(Semaphore::new(BACKGROUND_SYNCS)),
+            probing: Arc::default(),
+        })
+    }
+}
+
+#[async_trait]
+impl Blobs for FilesystemStore {
+    async fn append(&self, key: &ObjectKey, offset: u64) -> Result<Box<dyn BlobWriter>, StoreError> {
+        let (layout, live) = (self.layout.clone(), Arc::clone(&self.live));
+        let (syncs, key) = (Arc::clone(&self.syncs), key.clone());
+        let (preparation, earlier) = blocking(move || {
+            let file = open_for_writing(&layout, &key, offset).map_err(on_object("opened", &key))?;
+            let shard = layout.shard(&key);
+            let preparation = Preparation::new(key, file, shard, Arc::clone(&live), syncs);
+            let earlier = live.enter(preparation.pipe());
+            if earlier.is_empty() {
+                cut(&preparation, offset)?;
+            }
+            Ok((preparation, earlier))
+        })
+        .await?;
+        if earlier.is_empty() {
+            return Ok(Box::new(preparation.into_writer()));
+        }
+        fence_all(earlier).await;
+        let writer: FileWriter = blocking(move || {
+            cut(&preparation, offset)?;
+            Ok(preparation.into_writer())
+        })
+        .await?;
+        Ok(Box::new(writer))
+    }
+
+    async fn put(&self, key: &ObjectKey, bytes: Bytes) -> Result<(), StoreError> {
+        let (layout, key) = (self.layout.clone(), key.clone());
+        blocking(move || {
+            let path = layout.object(&key);
+            let mut file = create(&path).map_err(attempted(format!("made object {key}")))?;
+            let stored = file
+                .write_all(&bytes)
+                .and_then(|()| file.sync_data())
+                .and_then(|()| sync_folder(&layout.shard(&key)));
+            stored.map_err(|error| {
+                // Room matters on a full disk, and the key may be tried again. Failing here changes nothing: the object
+                // is inert without its row.
+                let _ = std::fs::remove_file(&path);
+                attempted(format!("wrote object {key}"))(error)
+            })
+        })
+        .await
+    }
+
+    async fn sync(&self, key: &ObjectKey) -> Result<u64, StoreError> {
+        self.live.fence(key).await;
+        let (layout, key) = (self.layout.clone(), key.clone());
+        blocking(move || {
+            File::open(layout.object(&key))
+                .and_then(|file| {
+                    file.sync_data()?;
+                    sync_folder(&layout.shard(&key))?;
+                    Ok(file.metadata()?.len())
+                })
+                .map_err(on_object("synced", &key))
+        })
+        .await
+    }
+
+    async fn open(&self, key: &ObjectKey, range: Range<u64>) -> Result<Readable, StoreError> {
+        let (layout, key) = (self.layout.clone(), key.clone());
+        blocking(move || {
+            let file = File::open(layout.object(&key)).map_err(on_object("opened", &key))?;
+            let length = file.metadata().map_err(on_object("opened", &key))?.len();
+            if range.start > range.end || range.end > length {
+                return Err(on_object("opened", &key)(io::Error::other(format!(
+                    "it has {length} bytes, which do not hold {}..{}",
+                    range.start, range.end
+                ))));
+            }
+            Ok(Readable::File { file, range })
+        })
+        .await
+    }
+
+    async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {
+        self.live.fence(key).await;
+        let (layout, key) = (self.layout.clone(), key.clone());
+        // Not synced: what a power cut brings back is an object without a row, which costs room and nothing else.
+        blocking(move || match std::fs::remove_file(layout.object(&key)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(on_object("deleted", &key)(error)),
+            _ => Ok(()),
+        })
+        .await
+    }
+
+    async fn list(&self) -> Result<Vec<ObjectInfo>, StoreError> {
+        let layout = self.layout.clone();
+        blocking(move || list(&layout)).await
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        let turn = Arc::clone(&self.probing).lock_owned().await;
+        let layout = self.layout.clone();
+        blocking(move || {
+            let probed = probe(&layout).map_err(attempted(format!(
+                "proved that {} can be written and read",
+                layout.root().display()
+            )));
+            drop(turn);
+            probed
+        })
+        .await
+    }
+}
+
+/// Runs what may wait for the disk on a thread that may. Once started it runs to its end, even if nobody waits for it.
+pub(crate) async fn blocking<T, F>(work: F) -> Result<T, StoreError>
+where
+    T: Send + 'static,
+    F: FnOnce() -> Result<T, StoreError> + Send + 'static,
+{
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(source) => Err(StoreError::Failed {
+            attempted: "ran work on a blocking thread".to_owned(),
+            source: Box::new(source),
+        }),
+    }
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(FILE_MODE)
+        .open(path)
+}
+
+/// Opens an object without changing it yet: its last writer may still be busy.
+fn open_for_writing(layout: &Layout, key: &ObjectKey, offset: u64) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create(offset == 0)
+        .truncate(false)
+        .mode(FILE_MODE)
+        .open(layout.object(key))
+}
+
+/// Cuts an object to the length at which it goes on.
+fn cut(preparation: &Preparation, offset: u64) -> Result<(), StoreError> {
+    let key = preparation.pipe().key();
+    let mut file = preparation.file();
+    let length = file.metadata().map_err(on_object("opened", key))?.len();
+    if length < offset {
+        return Err(on_object("opened", key)(io::Error::other(format!(
+            "it has {length} bytes, fewer than the {offset} to go on from"
+        ))));
+    }
+    if length > offset {
+        file.set_len(offset).map_err(on_object("cut", key))?;
+    }
+    io::Seek::seek(&mut file, io::SeekFrom::Start(offset)).map_err(on_object("opened", key))?;
+    Ok(())
+}
+
+fn list(layout: &Layout) -> Result<Vec<ObjectInfo>, StoreError> {
+    let mut objects = Vec::new();
+    let mut foreign = 0_u64;
+    for (number, shard) in layout.shards() {
+        list_shard(number, &shard, &mut objects, &mut foreign)
+            .map_err(attempted(format!("listed {}", shard.display())))?;
+    }
+    if foreign > 0 {
+        tracing::warn!(
+            store.root = %layout.root().display(),
+            store.foreign_files = foreign,
+            "the store holds files that are not objects; they are left alone"
+        );
+    }
+    Ok(objects)
+}
+
+fn list_shard(number: u8, shard: &Path, objects: &mut Vec<ObjectInfo>, foreign: &mut u64) -> io::Result<()> {
+    for entry in shard.read_dir()? {
+        let entry = entry?;
+        let key = entry.file_name().to_str().and_then(|name| Layout::key_of(number, name));
+        match (key, entry.metadata()) {
+            (Some(key), Ok(metadata)) if metadata.is_file() => objects.push(ObjectInfo {
+                key,
+                size_bytes: metadata.len(),
+            }),
+            // Deleted since the folder was read.
+            (_, Err(error)) if error.kind() == io::ErrorKind::NotFound => {}
+            (Some(_), Err(error)) => return Err(error),
+            _ => *foreign += 1,
+        }
+    }
+    Ok(())
+}
+
+fn probe(layout: &Layout) -> io::Result<()> {
+    let path = layout.probe();
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(FILE_MODE)
+        .open(&path)?;
+    file.write_all(PROBE)?;
+    file.sync_data()?;
+    sync_folder(layout.root())?;
+    let mut read = Vec::with_capacity(PROBE.len());
+    File::open(&path)?.read_to_end(&mut read)?;
+    std::fs::remove_file(&path)?;
+    if read != PROBE {
+        return Err(io::Error::other("what was read is not what was written"));
+    }
+    Ok(())
+}

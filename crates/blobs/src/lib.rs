@@ -1,0 +1,17 @@
+//! Places for bytes: the adapters behind [`holdfast_registry::ports::Blobs`].
+//!
+//! An adapter stores bytes under random keys and makes them durable when asked. It refuses to know digests, media types,
+//! repositories or rights: which object holds which digest is a row in the metadata. Every adapter is proven by the same
+//! contract suite (`holdfast_testkit::blobs`).
+//!
+//! - [`FilesystemStore`]: a folder on this machine, the default.
+//! - [`fault::FaultyStore`]: wraps any store and makes chosen operations fail, for tests of everything above.
+
+mod failure;
+pub mod fault;
+mod filesystem;
+mod layout;
+mod live;
+mod writer;
+
+pub use filesystem::FilesystemStore;

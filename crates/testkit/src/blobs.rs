@@ -1,0 +1,339 @@
+//! The contract of [`Blobs`], as claims that any adapter is run against. A change of the port starts here.
+//!
+//! An adapter's test calls [`contract`] with a way to make an empty store; each claim gets a fresh one.
+
+use std::{io::Read as _, io::Seek as _, io::SeekFrom, ops::Range, sync::Arc};
+
+use bytes::Bytes;
+use holdfast_registry::ports::{Blobs, ObjectInfo, ObjectKey, Readable, StoreError};
+use uuid::Uuid;
+
+/// Runs every claim, each against a store that `empty_store` makes.
+///
+/// # Panics
+/// When a claim does not hold.
+pub async fn contract(mut empty_store: impl FnMut() -> Arc<dyn Blobs>) {
+    put_is_read_back_whole_and_by_range(&*empty_store()).await;
+    what_was_finished_is_read_back_whole_and_by_range(&*empty_store()).await;
+    an_empty_object_is_an_object(&*empty_store()).await;
+    a_range_outside_the_object_is_an_error(&*empty_store()).await;
+    chunks_of_all_sizes_arrive_in_order(&*empty_store()).await;
+    append_at_an_offset_cuts_the_tail(&*empty_store()).await;
+    append_at_zero_starts_anew(&*empty_store()).await;
+    append_past_the_end_is_an_error_and_changes_nothing(&*empty_store()).await;
+    append_to_a_missing_object_past_zero_is_missing(&*empty_store()).await;
+    flushed_bytes_outlive_a_dropped_writer(&*empty_store()).await;
+    a_dropped_writer_never_writes_into_its_successor(&*empty_store()).await;
+    sync_tells_the_length_after_the_writer_is_gone(&*empty_store()).await;
+    a_missing_object_is_missing(&*empty_store()).await;
+    delete_is_idempotent_and_spares_open_readers(&*empty_store()).await;
+    a_key_can_be_used_again_after_delete(&*empty_store()).await;
+    list_shows_every_object_with_its_size(&*empty_store()).await;
+    many_writers_at_once_keep_their_bytes_apart(empty_store()).await;
+    probe_succeeds_and_leaves_nothing(&*empty_store()).await;
+}
+
+/// A key that no other claim uses.
+#[must_use]
+pub fn fresh_key() -> ObjectKey {
+    ObjectKey::new(Uuid::new_v4())
+}
+
+/// Bytes that repeat only after a long while, so that a shifted copy is noticed.
+#[must_use]
+pub fn pattern(length: usize) -> Bytes {
+    (0..length)
+        .map(|at| {
+            let mixed = (at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56;
+            u8::try_from(mixed).expect("eight bits are left")
+        })
+        .collect()
+}
+
+/// Reads a range of an object into memory.
+///
+/// # Panics
+/// When the store can't open it, or hands out fewer bytes than the range has.
+pub async fn read(store: &dyn Blobs, key: &ObjectKey, range: Range<u64>) -> Bytes {
+    let readable = store.open(key, range).await.expect("the object opens");
+    read_all(readable)
+}
+
+fn read_all(readable: Readable) -> Bytes {
+    match readable {
+        Readable::Bytes(bytes) => bytes,
+        Readable::File { mut file, range } => {
+            let length = usize::try_from(range.end - range.start).expect("fits in memory");
+            let mut bytes = vec![0; length];
+            file.seek(SeekFrom::Start(range.start)).expect("the file can seek");
+            file.read_exact(&mut bytes).expect("the file holds the range");
+            bytes.into()
+        }
+    }
+}
+
+async fn append_all(store: &dyn Blobs, key: &ObjectKey, offset: u64, chunks: &[Bytes]) {
+    let mut writer = store.append(key, offset).await.expect("append opens");
+    for chunk in chunks {
+        writer.write(chunk.clone()).await.expect("write takes bytes");
+    }
+    writer.finish().await.expect("finish succeeds");
+}
+
+async fn check_whole_and_ranges(store: &dyn Blobs, key: &ObjectKey, want: &Bytes) {
+    let length = want.len() as u64;
+    let ranges = [
+        0..length,
+        0..1,
+        length - 1..length,
+        length / 3..length / 2,
+        5..5,
+        length..length,
+    ];
+    for range in ranges {
+        let start = usize::try_from(range.start).expect("fits");
+        let end = usize::try_from(range.end).expect("fits");
+        assert_eq!(
+            read(store, key, range.clone()).await,
+            want.slice(start..end),
+            "{range:?}"
+        );
+    }
+}
+
+async fn put_is_read_back_whole_and_by_range(store: &dyn Blobs) {
+    for length in [100, 70_000, 3_000_000] {
+        let (key, bytes) = (fresh_key(), pattern(length));
+        store.put(&key, bytes.clone()).await.expect("put succeeds");
+        check_whole_and_ranges(store, &key, &bytes).await;
+    }
+}
+
+async fn what_was_finished_is_read_back_whole_and_by_range(store: &dyn Blobs) {
+    let (key, bytes) = (fresh_key(), pattern(20_000_000));
+    let chunks: Vec<_> = (0..bytes.len())
+        .step_by(65_536)
+        .map(|at| bytes.slice(at..bytes.len().min(at + 65_536)))
+        .collect();
+    append_all(store, &key, 0, &chunks).await;
+    check_whole_and_ranges(store, &key, &bytes).await;
+}
+
+async fn an_empty_object_is_an_object(store: &dyn Blobs) {
+    let (put, appended) = (fresh_key(), fresh_key());
+    store.put(&put, Bytes::new()).await.expect("put succeeds");
+    append_all(store, &appended, 0, &[]).await;
+    for key in [put, appended] {
+        assert_eq!(read(store, &key, 0..0).await, Bytes::new());
+        assert_eq!(store.sync(&key).await.expect("sync succeeds"), 0);
+    }
+}
+
+async fn a_range_outside_the_object_is_an_error(store: &dyn Blobs) {
+    for length in [1_000, 200_000] {
+        let key = fresh_key();
+        store.put(&key, pattern(length)).await.expect("put succeeds");
+        let length = length as u64;
+        let backwards = Range { start: 2, end: 1 };
+        for range in [
+            0..length + 1,
+            length..length + 1,
+            length + 1..length + 2,
+            0..u64::MAX,
+            backwards,
+        ] {
+            let opened = store.open(&key, range.clone()).await;
+            assert!(
+                matches!(opened, Err(StoreError::Failed { .. })),
+                "{range:?}: {opened:?}"
+            );
+        }
+    }
+}
+
+async fn chunks_of_all_sizes_arrive_in_order(store: &dyn Blobs) {
+    let bytes = pattern(6_000_000);
+    let mut chunks = Vec::new();
+    let mut rest = bytes.clone();
+    // Runs of single bytes, of odd sizes, and chunks larger than any queue.
+    for size in [1, 0, 7, 4_096, 1, 65_537, 2_500_000, 3, 300_000].into_iter().cycle() {
+        for _ in 0..if size < 8 { 700 } else { 1 } {
+            chunks.push(rest.split_to(rest.len().min(size)));
+        }
+        if rest.is_empty() {
+            break;
+        }
+    }
+    let key = fresh_key();
+    append_all(store, &key, 0, &chunks).await;
+    assert_eq!(read(store, &key, 0..bytes.len() as u64).await, bytes);
+    assert_eq!(store.sync(&key).await.expect("sync succeeds"), bytes.len() as u64);
+}
+
+async fn append_at_an_offset_cuts_the_tail(store: &dyn Blobs) {
+    let (key, bytes) = (fresh_key(), pattern(100_000));
+    let wrong = Bytes::from(vec![0xff; 50_000]);
+    append_all(store, &key, 0, &[bytes.slice(..60_000), wrong]).await;
+    append_all(store, &key, 60_000, &[bytes.slice(60_000..)]).await;
+    assert_eq!(store.sync(&key).await.expect("sync succeeds"), 100_000);
+    assert_eq!(read(store, &key, 0..100_000).await, bytes);
+
+    append_all(store, &key, 10, &[]).await;
+    assert_eq!(store.sync(&key).await.expect("sync succeeds"), 10);
+}
+
+async fn append_at_zero_starts_anew(store: &dyn Blobs) {
+    let key = fresh_key();
+    append_all(store, &key, 0, &[pattern(5_000)]).await;
+    append_all(store, &key, 0, &[Bytes::from_static(b"anew")]).await;
+    assert_eq!(store.sync(&key).await.expect("sync succeeds"), 4);
+    assert_eq!(read(store, &key, 0..4).await, "anew");
+}
+
+async fn append_past_the_end_is_an_error_and_changes_nothing(store: &dyn Blobs) {
+    let (key, bytes) = (fresh_key(), pattern(5_000));
+    append_all(store, &key, 0, std::slice::from_ref(&bytes)).await;
+    let opened = store.append(&key, 5_001).await.map(drop);
+    assert!(matches!(opened, Err(StoreError::Failed { .. })), "{opened:?}");
+    assert_eq!(store.sync(&key).await.expect("sync succeeds"), 5_000);
+    assert_eq!(read(store, &key, 0..5_000).await, bytes);
+}
+
+async fn append_to_a_missing_object_past_zero_is_missing(store: &dyn Blobs) {
+    let key = fresh_key();
+    let opened = store.append(&key, 1).await.map(drop);
+    assert_missing(&key, opened);
+    assert_eq!(store.list().await.expect("list succeeds"), []);
+}
+
+async fn flushed_bytes_outlive_a_dropped_writer(store: &dyn Blobs) {
+    let (key, bytes) = (fresh_key(), pattern(1_500_000));
+    let mut writer = store.append(&key, 0).await.expect("append opens");
+    writer.write(bytes.clone()).await.expect("write takes bytes");
+    writer.flush().await.expect("flush succeeds");
+    drop(writer);
+    assert_eq!(store.sync(&key).await.expect("sync succeeds"), 1_500_000);
+    append_all(store, &key, 1_500_000, &[Bytes::from_static(b"end")]).await;
+    assert_eq!(read(store, &key, 0..1_500_000).await, bytes);
+    assert_eq!(read(store, &key, 1_500_000..1_500_003).await, "end");
+}
+
+async fn a_dropped_writer_never_writes_into_its_successor(store: &dyn Blobs) {
+    let noise = Bytes::from(vec![0xff; 900_000]);
+    for round in 0..30 {
+        let key = fresh_key();
+        let mut first = store.append(&key, 0).await.expect("append opens");
+        first.write(noise.clone()).await.expect("write takes bytes");
+        if round % 2 == 0 {
+            // Taken over while it is still there: it may fail from now on, and must not write.
+            append_all(store, &key, 0, &[Bytes::from_static(b"mine")]).await;
+            let _ = first.write(noise.clone()).await;
+            let _ = first.finish().await;
+        } else {
+            drop(first);
+            append_all(store, &key, 0, &[Bytes::from_static(b"mine")]).await;
+        }
+        assert_eq!(store.sync(&key).await.expect("sync succeeds"), 4, "round {round}");
+        assert_eq!(read(store, &key, 0..4).await, "mine", "round {round}");
+    }
+}
+
+async fn sync_tells_the_length_after_the_writer_is_gone(store: &dyn Blobs) {
+    let key = fresh_key();
+    let mut writer = store.append(&key, 0).await.expect("append opens");
+    writer.write(pattern(123)).await.expect("write takes bytes");
+    writer.flush().await.expect("flush succeeds");
+    drop(writer);
+    assert_eq!(store.sync(&key).await.expect("sync succeeds"), 123);
+    assert_eq!(store.sync(&key).await.expect("sync succeeds again"), 123);
+}
+
+async fn a_missing_object_is_missing(store: &dyn Blobs) {
+    let key = fresh_key();
+    assert_missing(&key, store.open(&key, 0..1).await);
+    assert_missing(&key, store.open(&key, 0..1_000_000).await);
+    assert_missing(&key, store.sync(&key).await);
+}
+
+async fn delete_is_idempotent_and_spares_open_readers(store: &dyn Blobs) {
+    let (key, bytes) = (fresh_key(), pattern(200_000));
+    store.put(&key, bytes.clone()).await.expect("put succeeds");
+    let readable = store.open(&key, 0..200_000).await.expect("the object opens");
+    store.delete(&key).await.expect("delete succeeds");
+    store.delete(&key).await.expect("delete succeeds again");
+    store.delete(&fresh_key()).await.expect("delete of nothing succeeds");
+    assert_missing(&key, store.open(&key, 0..1).await);
+    assert_eq!(read_all(readable), bytes);
+}
+
+async fn a_key_can_be_used_again_after_delete(store: &dyn Blobs) {
+    let key = fresh_key();
+    let mut writer = store.append(&key, 0).await.expect("append opens");
+    writer.write(pattern(900_000)).await.expect("write takes bytes");
+    store.delete(&key).await.expect("delete succeeds under a writer");
+    drop(writer);
+    assert_missing(&key, store.sync(&key).await);
+    store
+        .put(&key, Bytes::from_static(b"again"))
+        .await
+        .expect("put succeeds");
+    assert_eq!(read(store, &key, 0..5).await, "again");
+}
+
+async fn list_shows_every_object_with_its_size(store: &dyn Blobs) {
+    assert_eq!(store.list().await.expect("list succeeds"), []);
+    let mut want = Vec::new();
+    for size in 0..300_usize {
+        let key = fresh_key();
+        store.put(&key, pattern(size)).await.expect("put succeeds");
+        want.push(ObjectInfo {
+            key,
+            size_bytes: size as u64,
+        });
+    }
+    let key = fresh_key();
+    append_all(store, &key, 0, &[pattern(1_000)]).await;
+    want.push(ObjectInfo { key, size_bytes: 1_000 });
+    let gone = want.swap_remove(150);
+    store.delete(&gone.key).await.expect("delete succeeds");
+
+    let mut listed = store.list().await.expect("list succeeds");
+    listed.sort_by(|a, b| a.key.cmp(&b.key));
+    want.sort_by(|a, b| a.key.cmp(&b.key));
+    assert_eq!(listed, want);
+}
+
+async fn many_writers_at_once_keep_their_bytes_apart(store: Arc<dyn Blobs>) {
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..32_u8 {
+        let store = Arc::clone(&store);
+        tasks.spawn(async move {
+            let key = fresh_key();
+            let bytes = Bytes::from(vec![number; 400_000 + usize::from(number)]);
+            let chunks: Vec<_> = (0..bytes.len())
+                .step_by(9_999)
+                .map(|at| bytes.slice(at..bytes.len().min(at + 9_999)))
+                .collect();
+            append_all(&*store, &key, 0, &chunks).await;
+            assert_eq!(read(&*store, &key, 0..bytes.len() as u64).await, bytes);
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.expect("the writer's bytes are its own");
+    }
+}
+
+async fn probe_succeeds_and_leaves_nothing(store: &dyn Blobs) {
+    let probed = tokio::join!(store.probe(), store.probe(), store.probe());
+    for probed in [probed.0, probed.1, probed.2] {
+        probed.expect("the store can be written and read");
+    }
+    assert_eq!(store.list().await.expect("list succeeds"), []);
+}
+
+fn assert_missing<T: std::fmt::Debug>(wanted: &ObjectKey, answer: Result<T, StoreError>) {
+    match answer {
+        Err(StoreError::Missing { key }) => assert_eq!(&key, wanted),
+        other => panic!("object {wanted} is not missing: {other:?}"),
+    }
+}
