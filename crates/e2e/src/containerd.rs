@@ -26,7 +26,10 @@ impl Containerd {
     /// When it does not become ready.
     #[must_use]
     pub fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("hf-cd-").tempdir().expect("a temporary folder can be made");
+        let folder = tempfile::Builder::new()
+            .prefix("hf-cd-")
+            .tempdir()
+            .expect("a temporary folder can be made");
         let path = folder.path().display();
         let settings = format!(
             "version = 2\nroot = \"{path}/root\"\nstate = \"{path}/state\"\n\
@@ -35,7 +38,10 @@ impl Containerd {
         let file = folder.path().join("config.toml");
         fs::write(&file, settings).expect("a fresh folder is writable");
         let mut command = Command::new(project::program("containerd"));
-        command.args(["--log-level", "warn", "--config"]).arg(&file).env("PATH", project::search_path());
+        command
+            .args(["--log-level", "warn", "--config"])
+            .arg(&file)
+            .env("PATH", project::search_path());
         let mut daemon = Daemon::start("containerd", command, &folder.path().join("log"));
         let sandbox = Sandbox::new();
         let socket = folder.path().join("sock").display().to_string();
@@ -43,11 +49,16 @@ impl Containerd {
             let tool = sandbox.tool("ctr").args(["--address", &socket, "version"]);
             tool.finish().success().then_some(())
         });
-        Self { _daemon: daemon, folder }
+        Self {
+            _daemon: daemon,
+            folder,
+        }
     }
 
     /// The client `ctr`, pointed at this containerd.
     pub fn ctr<'s>(&self, sandbox: &'s Sandbox) -> Tool<'s> {
-        sandbox.tool("ctr").args(["--address".as_ref(), self.folder.path().join("sock").as_os_str()])
+        sandbox
+            .tool("ctr")
+            .args(["--address".as_ref(), self.folder.path().join("sock").as_os_str()])
     }
 }

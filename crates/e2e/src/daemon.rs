@@ -39,13 +39,19 @@ impl Daemon {
             .process_group(0)
             .spawn()
             .unwrap_or_else(|error| panic!("{name} does not start: {error}"));
-        Self { name: name.to_owned(), child, log: log.to_owned() }
+        Self {
+            name: name.to_owned(),
+            child,
+            log: log.to_owned(),
+        }
     }
 
     /// Everything it has printed so far.
     #[must_use]
     pub fn log(&self) -> String {
-        fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+        fs::read(&self.log)
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .unwrap_or_default()
     }
 
     /// Asks `ready` until it answers with a value.
@@ -61,7 +67,12 @@ impl Daemon {
             if let Ok(Some(status)) = self.child.try_wait() {
                 panic!("{} ended with {status} before it was ready:\n{}", self.name, self.log());
             }
-            assert!(Instant::now() < deadline, "{} was not ready in {within:?}:\n{}", self.name, self.log());
+            assert!(
+                Instant::now() < deadline,
+                "{} was not ready in {within:?}:\n{}",
+                self.name,
+                self.log()
+            );
             thread::sleep(POLL);
         }
     }

@@ -28,11 +28,19 @@ impl Dockerd {
     #[must_use]
     pub fn start() -> Self {
         // The name is short because a socket's path may have no more than 107 bytes.
-        let folder = tempfile::Builder::new().prefix("hf-dk-").tempdir().expect("a temporary folder can be made");
+        let folder = tempfile::Builder::new()
+            .prefix("hf-dk-")
+            .tempdir()
+            .expect("a temporary folder can be made");
         let at = |name: &str| folder.path().join(name);
         let mut command = Command::new(project::program("dockerd"));
         command
-            .args(["--bridge=none", "--iptables=false", "--ip6tables=false", "--log-level=warn"])
+            .args([
+                "--bridge=none",
+                "--iptables=false",
+                "--ip6tables=false",
+                "--log-level=warn",
+            ])
             .arg("--host")
             .arg(format!("unix://{}", at("sock").display()))
             .arg("--data-root")
@@ -46,9 +54,16 @@ impl Dockerd {
         let sandbox = Sandbox::new();
         let host = host(folder.path().join("sock"));
         daemon.wait_until(START, |_| {
-            client(&sandbox, &host).args(["version"]).finish().success().then_some(())
+            client(&sandbox, &host)
+                .args(["version"])
+                .finish()
+                .success()
+                .then_some(())
         });
-        Self { _daemon: daemon, folder }
+        Self {
+            _daemon: daemon,
+            folder,
+        }
     }
 
     /// Debian's Docker client, pointed at this engine, with the classic builder and the commands for manifest lists.

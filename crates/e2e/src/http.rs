@@ -18,7 +18,10 @@ impl Response {
     /// The first header of that name, in whatever case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     /// The body as JSON.
@@ -34,7 +37,11 @@ impl Response {
     /// The code of the first error in a body of the distribution specification's error format.
     #[must_use]
     pub fn error_code(&self) -> String {
-        self.json().pointer("/errors/0/code").and_then(Value::as_str).unwrap_or_default().to_owned()
+        self.json()
+            .pointer("/errors/0/code")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
     }
 }
 
@@ -43,7 +50,16 @@ impl Response {
 /// # Panics
 /// When there is no answer.
 pub fn send(sandbox: &Sandbox, options: &[&str], url: &str) -> Response {
-    let usual = ["--silent", "--show-error", "--max-time", "60", "--dump-header", "headers", "--output", "body"];
+    let usual = [
+        "--silent",
+        "--show-error",
+        "--max-time",
+        "60",
+        "--dump-header",
+        "headers",
+        "--output",
+        "body",
+    ];
     sandbox.write("body", "");
     sandbox.tool("curl").args(usual).args(options).args([url]).run();
     let head = String::from_utf8_lossy(&sandbox.read("headers")).into_owned();
@@ -52,6 +68,13 @@ pub fn send(sandbox: &Sandbox, options: &[&str], url: &str) -> Response {
     let mut lines = block.lines();
     let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok());
     let status = status.unwrap_or_else(|| panic!("no status line in {head:?}"));
-    let pair = |line: &str| line.split_once(':').map(|(key, value)| (key.to_owned(), value.trim().to_owned()));
-    Response { status, headers: lines.filter_map(pair).collect(), body: sandbox.read("body") }
+    let pair = |line: &str| {
+        line.split_once(':')
+            .map(|(key, value)| (key.to_owned(), value.trim().to_owned()))
+    };
+    Response {
+        status,
+        headers: lines.filter_map(pair).collect(),
+        body: sandbox.read("body"),
+    }
 }

@@ -51,7 +51,18 @@ pub fn root_file_system(sandbox: &Sandbox, name: &str, greeting: &str) -> String
 pub fn root_tar(sandbox: &Sandbox, name: &str, greeting: &str) -> String {
     let folder = root_file_system(sandbox, name, greeting);
     let file = sandbox.path(&format!("{name}.tar"));
-    sandbox.run("tar", ["--create", "--file", &file, "--numeric-owner", "--directory", &folder, "."]);
+    sandbox.run(
+        "tar",
+        [
+            "--create",
+            "--file",
+            &file,
+            "--numeric-owner",
+            "--directory",
+            &folder,
+            ".",
+        ],
+    );
     file
 }
 
@@ -103,6 +114,9 @@ pub fn layout(sandbox: &Sandbox, name: &str, tag: &str, images: &[(&str, &str)])
     top["annotations"] = json!({"org.opencontainers.image.ref.name": tag});
     let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [top]});
     sandbox.write(&format!("{name}/index.json"), index.to_string());
-    sandbox.write(&format!("{name}/oci-layout"), json!({"imageLayoutVersion": "1.0.0"}).to_string());
+    sandbox.write(
+        &format!("{name}/oci-layout"),
+        json!({"imageLayoutVersion": "1.0.0"}).to_string(),
+    );
     (sandbox.path(name), digest)
 }

@@ -44,14 +44,26 @@ pub fn holdfast() -> &'static Path {
 fn build() -> PathBuf {
     // A test runs as TARGET/PROFILE/deps/NAME-HASH; the binary belongs in TARGET/PROFILE.
     let test = std::env::current_exe().expect("a running test knows its own path");
-    let folder = test.parent().and_then(Path::parent).expect("cargo runs tests from TARGET/PROFILE/deps");
+    let folder = test
+        .parent()
+        .and_then(Path::parent)
+        .expect("cargo runs tests from TARGET/PROFILE/deps");
     let profile = match folder.file_name().and_then(|name| name.to_str()) {
         Some("debug") | None => "dev",
         Some(profile) => profile,
     };
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
-        .args(["build", "--quiet", "--package", "holdfast-server", "--bin", "holdfast", "--profile", profile])
+        .args([
+            "build",
+            "--quiet",
+            "--package",
+            "holdfast-server",
+            "--bin",
+            "holdfast",
+            "--profile",
+            profile,
+        ])
         .current_dir(root())
         .status()
         .expect("cargo starts");

@@ -34,7 +34,12 @@ impl Server {
     /// When it does not become ready.
     #[must_use]
     pub fn start() -> Self {
-        Self::open(tempfile::Builder::new().prefix("hf-data-").tempdir().expect("a temporary folder can be made"))
+        Self::open(
+            tempfile::Builder::new()
+                .prefix("hf-data-")
+                .tempdir()
+                .expect("a temporary folder can be made"),
+        )
     }
 
     /// Stops it with SIGTERM, as a service manager does, and starts it again on the same data, on new ports.
@@ -45,19 +50,26 @@ impl Server {
     pub fn restart(self) -> Self {
         let Self { mut daemon, data, .. } = self;
         let status = daemon.stop();
-        assert!(status.is_some_and(|status| status.success()), "it ended with {status:?}:\n{}", daemon.log());
+        assert!(
+            status.is_some_and(|status| status.success()),
+            "it ended with {status:?}:\n{}",
+            daemon.log()
+        );
         Self::open(data)
     }
 
     fn open(data: TempDir) -> Self {
         let mut command = Command::new(project::holdfast());
-        command.args(["serve", "--http", "127.0.0.1:0", "--https", "127.0.0.1:0", "--data-dir"]).arg(data.path());
+        command
+            .args(["serve", "--http", "127.0.0.1:0", "--https", "127.0.0.1:0", "--data-dir"])
+            .arg(data.path());
         let mut daemon = Daemon::start("holdfast serve", command, &data.path().join("e2e.log"));
         let port = |scheme: &str| {
             let prefix = format!("listening on {scheme}://127.0.0.1:");
             move |daemon: &Daemon| {
                 let log = daemon.log();
-                log.lines().find_map(|line| line.trim().strip_prefix(&prefix)?.parse::<u16>().ok())
+                log.lines()
+                    .find_map(|line| line.trim().strip_prefix(&prefix)?.parse::<u16>().ok())
             }
         };
         let http = daemon.wait_until(START, port("http"));
@@ -66,12 +78,22 @@ impl Server {
         let credentials: Value = serde_json::from_str(&credentials).expect("credentials are printed as JSON");
         let text = |pointer: &str| {
             let value = credentials.pointer(pointer).and_then(Value::as_str);
-            value.unwrap_or_else(|| panic!("the credentials have no {pointer}")).to_owned()
+            value
+                .unwrap_or_else(|| panic!("the credentials have no {pointer}"))
+                .to_owned()
         };
         let (username, password) = (text("/username"), text("/passwords/0/value"));
         let ca = data.path().join("e2e-ca.crt");
         std::fs::write(&ca, operate(data.path(), &["ca"])).expect("the data folder is writable");
-        Self { daemon, data, http, https, username, password, ca: ca.display().to_string() }
+        Self {
+            daemon,
+            data,
+            http,
+            https,
+            username,
+            password,
+            ca: ca.display().to_string(),
+        }
     }
 
     /// Starts one whose default registry takes manifests that refer to content it does not have.
@@ -150,6 +172,11 @@ fn operate(data: &Path, args: &[&str]) -> String {
         .output()
         .unwrap_or_else(|error| panic!("holdfast does not start: {error}"));
     let [stdout, stderr] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-    assert!(output.status.success(), "$ holdfast {}\n{}\n{stdout}\n{stderr}", args.join(" "), output.status);
+    assert!(
+        output.status.success(),
+        "$ holdfast {}\n{}\n{stdout}\n{stderr}",
+        args.join(" "),
+        output.status
+    );
     stdout
 }

@@ -14,7 +14,10 @@ impl<T> Shared<T> {
     /// A fixture that `start` makes when it is first needed.
     #[must_use]
     pub const fn new(start: fn() -> T) -> Self {
-        Self { start, live: Mutex::new(Weak::new()) }
+        Self {
+            start,
+            live: Mutex::new(Weak::new()),
+        }
     }
 
     /// The running fixture, or a new one when none runs.

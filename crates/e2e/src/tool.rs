@@ -38,11 +38,17 @@ impl Sandbox {
     /// When the folder cannot be made.
     #[must_use]
     pub fn new() -> Self {
-        let folder = tempfile::Builder::new().prefix("hf-").tempdir().expect("a temporary folder can be made");
+        let folder = tempfile::Builder::new()
+            .prefix("hf-")
+            .tempdir()
+            .expect("a temporary folder can be made");
         for name in ["home", "run", "work", "output"] {
             fs::create_dir(folder.path().join(name)).expect("a fresh folder takes sub-folders");
         }
-        Self { folder, runs: AtomicUsize::new(0) }
+        Self {
+            folder,
+            runs: AtomicUsize::new(0),
+        }
     }
 
     /// The folder that programs run in, and that relative names in their arguments mean.
@@ -64,7 +70,9 @@ impl Sandbox {
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> String {
         let path = self.work().join(name);
         let folder = path.parent().expect("a file in the sandbox has a folder");
-        fs::create_dir_all(folder).and_then(|()| fs::write(&path, content)).unwrap_or_else(|e| panic!("{name}: {e}"));
+        fs::create_dir_all(folder)
+            .and_then(|()| fs::write(&path, content))
+            .unwrap_or_else(|e| panic!("{name}: {e}"));
         path.display().to_string()
     }
 
@@ -97,7 +105,12 @@ impl Sandbox {
             .env("XDG_RUNTIME_DIR", self.folder.path().join("run"))
             .env("DOCKER_CONFIG", home.join(".docker"))
             .env("REGISTRY_AUTH_FILE", home.join("auth.json"));
-        Tool { sandbox: self, command, stdin: None, patience: PATIENCE }
+        Tool {
+            sandbox: self,
+            command,
+            stdin: None,
+            patience: PATIENCE,
+        }
     }
 
     /// Runs `program` and expects success.
@@ -184,16 +197,31 @@ impl Tool<'_> {
                 File::open(&stdin).expect("a file just written can be read").into()
             }
         });
-        self.command.stdout(File::create(&stdout).expect("the sandbox is writable"));
-        self.command.stderr(File::create(&stderr).expect("the sandbox is writable"));
+        self.command
+            .stdout(File::create(&stdout).expect("the sandbox is writable"));
+        self.command
+            .stderr(File::create(&stderr).expect("the sandbox is writable"));
         let line = command_line(&self.command);
-        let mut child = self.command.process_group(0).spawn().unwrap_or_else(|error| panic!("{line}: {error}"));
+        let mut child = self
+            .command
+            .process_group(0)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{line}: {error}"));
         let status = wait(&mut child, self.patience);
         let [stdout, stderr] = [stdout, stderr].map(|file| fs::read(file).expect("the output was just written"));
         let Some(status) = status else {
-            panic!("not done in {:?}: $ {line}\n{}", self.patience, String::from_utf8_lossy(&stderr));
+            panic!(
+                "not done in {:?}: $ {line}\n{}",
+                self.patience,
+                String::from_utf8_lossy(&stderr)
+            );
         };
-        Output { line, status, stdout, stderr: String::from_utf8_lossy(&stderr).into_owned() }
+        Output {
+            line,
+            status,
+            stdout,
+            stderr: String::from_utf8_lossy(&stderr).into_owned(),
+        }
     }
 }
 
@@ -214,9 +242,14 @@ fn wait(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
 }
 
 fn command_line(command: &Command) -> String {
-    let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
+    let program = Path::new(command.get_program())
+        .file_name()
+        .unwrap_or(command.get_program());
     let words = std::iter::once(program).chain(command.get_args());
-    words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+    words
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// What a program printed and how it ended.
@@ -271,7 +304,14 @@ impl Output {
 
 impl std::fmt::Display for Output {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { line, status, stderr, .. } = self;
-        write!(f, "$ {line}\n{status}\n--- stdout\n{}\n--- stderr\n{}", self.text(), stderr.trim())
+        let Self {
+            line, status, stderr, ..
+        } = self;
+        write!(
+            f,
+            "$ {line}\n{status}\n--- stdout\n{}\n--- stderr\n{}",
+            self.text(),
+            stderr.trim()
+        )
     }
 }

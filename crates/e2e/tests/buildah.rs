@@ -6,13 +6,26 @@ static SERVER: Shared<Server> = Shared::new(Server::start);
 
 fn buildah<'s>(sandbox: &'s Sandbox, args: &[&str]) -> Tool<'s> {
     let [root, run] = ["buildah/root", "buildah/run"].map(|name| sandbox.path(name));
-    sandbox.tool("buildah").args(["--root", &root, "--runroot", &run, "--storage-driver=vfs"]).args(args)
+    sandbox
+        .tool("buildah")
+        .args(["--root", &root, "--runroot", &run, "--storage-driver=vfs"])
+        .args(args)
 }
 
 fn logged_in() -> (std::sync::Arc<Server>, Sandbox) {
     let (server, sandbox) = (SERVER.get(), Sandbox::new());
-    let login = ["login", "--tls-verify=false", "--username", server.username(), "--password-stdin", &server.http()];
-    buildah(&sandbox, &login).stdin(server.password()).run().says("Login Succeeded");
+    let login = [
+        "login",
+        "--tls-verify=false",
+        "--username",
+        server.username(),
+        "--password-stdin",
+        &server.http(),
+    ];
+    buildah(&sandbox, &login)
+        .stdin(server.password())
+        .run()
+        .says("Login Succeeded");
     (server, sandbox)
 }
 
@@ -39,7 +52,12 @@ fn an_image_made_from_scratch_is_pushed_and_pulled() {
     buildah(&sandbox, &["pull", "--tls-verify=false", &reference]).run();
     assert_eq!(file_in(&sandbox, &reference), "made by hand");
     let label = "{{index .OCIv1.Config.Labels \"made-by\"}}";
-    assert_eq!(buildah(&sandbox, &["inspect", "--type=image", "--format", label, &reference]).run().text(), "hand");
+    assert_eq!(
+        buildah(&sandbox, &["inspect", "--type=image", "--format", label, &reference])
+            .run()
+            .text(),
+        "hand"
+    );
 }
 
 #[test]
@@ -52,7 +70,11 @@ fn a_build_on_an_image_of_the_registry_pulls_its_base() {
     let context = sandbox.path("context");
     let build = |recipe: &str, tag: &str| {
         let recipe = sandbox.path(&format!("context/{recipe}"));
-        buildah(&sandbox, &["build", "--tls-verify=false", "--file", &recipe, "--tag", tag, &context]).run();
+        buildah(
+            &sandbox,
+            &["build", "--tls-verify=false", "--file", &recipe, "--tag", tag, &context],
+        )
+        .run();
     };
     build("Base", &base);
     buildah(&sandbox, &["push", "--tls-verify=false", &base]).run();

@@ -41,6 +41,9 @@ const SWITCHES: [&str; 29] = [
     "DATA_EMPTY_BLOB",
 ];
 
+/// Lines of complaint that a failed test shows; the causes come first.
+const SHOWN: usize = 60;
+
 /// What one run found: the program's counts, and what it says of the checks that did not pass.
 #[derive(Debug)]
 struct Findings {
@@ -51,12 +54,20 @@ struct Findings {
 impl Findings {
     fn count(&self, status: &str) -> usize {
         let found = self.counts.iter().find(|(name, _)| name == status);
-        found.unwrap_or_else(|| panic!("the program counts no {status}: {self:?}")).1
+        found
+            .unwrap_or_else(|| panic!("the program counts no {status}: {self:?}"))
+            .1
     }
 
     fn assert_complete(&self, at_least: usize) {
         for status in ["FAIL", "Error", "Skip", "Disabled"] {
-            assert_eq!(self.count(status), 0, "{status}, counts {:?}\n{}", self.counts, self.complaints);
+            assert_eq!(
+                self.count(status),
+                0,
+                "{status}, counts {:?}\n{}",
+                self.counts,
+                self.complaints
+            );
         }
         let passed = self.count("Pass");
         assert!(passed >= at_least, "only {passed} checks ran, {at_least} are known");
@@ -66,7 +77,11 @@ impl Findings {
 fn run(version: &str, host: &str, server: &Server, sparse: bool) -> Findings {
     let sandbox = Sandbox::new();
     let tls = if host == server.http() { "disabled" } else { "enabled" };
-    let name = format!("conformance/v{}/{}", version.replace('.', "-"), if sparse { "sparse" } else { "whole" });
+    let name = format!(
+        "conformance/v{}/{}",
+        version.replace('.', "-"),
+        if sparse { "sparse" } else { "whole" }
+    );
     let mut tool = sandbox
         .tool("conformance")
         .within(Duration::from_secs(300))
@@ -91,19 +106,32 @@ fn run(version: &str, host: &str, server: &Server, sparse: bool) -> Findings {
 /// Reads the report: a tree of `NAME: STATUS` with ` - reason` lines, then `STATUS......: COUNT` under the result.
 fn findings(output: &Output) -> Findings {
     let text = output.text();
-    let (tree, rest) = text.split_once("Configuration:").unwrap_or_else(|| panic!("no report: {output}"));
+    let (tree, rest) = text
+        .split_once("Configuration:")
+        .unwrap_or_else(|| panic!("no report: {output}"));
     let bad = |line: &&str| {
         let line = line.trim();
-        line.starts_with("- ") || ["FAIL", "Skip", "Error"].iter().any(|status| line.ends_with(&format!(": {status}")))
+        line.starts_with("- ")
+            || ["FAIL", "Skip", "Error"]
+                .iter()
+                .any(|status| line.ends_with(&format!(": {status}")))
     };
-    let complaints: Vec<&str> = tree.lines().filter(bad).collect();
-    let (_, counts) = rest.split_once("OCI Conformance Result:").unwrap_or_else(|| panic!("no result: {output}"));
+    let complaints: Vec<&str> = tree.lines().filter(bad).take(SHOWN).collect();
+    let (_, counts) = rest
+        .split_once("OCI Conformance Result:")
+        .unwrap_or_else(|| panic!("no result: {output}"));
     let count = |line: &str| {
         let (name, number) = line.split_once(':')?;
-        Some((name.trim().trim_end_matches('.').to_owned(), number.trim().parse().ok()?))
+        Some((
+            name.trim().trim_end_matches('.').to_owned(),
+            number.trim().parse().ok()?,
+        ))
     };
     let counts = counts.lines().skip(1).map_while(count).collect();
-    Findings { counts, complaints: complaints.join("\n") }
+    Findings {
+        counts,
+        complaints: complaints.join("\n"),
+    }
 }
 
 #[test]

@@ -15,7 +15,11 @@ struct Ctr {
 
 impl Ctr {
     fn new() -> Self {
-        Self { server: SERVER.get(), containerd: CONTAINERD.get(), sandbox: Sandbox::new() }
+        Self {
+            server: SERVER.get(),
+            containerd: CONTAINERD.get(),
+            sandbox: Sandbox::new(),
+        }
     }
 
     fn images(&self, verb: &str, login: &str, args: &[&str]) -> Tool<'_> {
@@ -31,9 +35,18 @@ impl Ctr {
     fn push(&self, reference: &str, images: &[(&str, &str)]) -> String {
         let (layout, digest) = image::layout(&self.sandbox, "image", "1", images);
         let archive = self.sandbox.path("image-archive.tar");
-        self.sandbox.run("tar", ["--create", "--file", &archive, "--directory", &layout, "."]);
+        self.sandbox
+            .run("tar", ["--create", "--file", &archive, "--directory", &layout, "."]);
         let base = format!("import-{}", digest.replace(':', "-"));
-        self.run(&["images", "import", "--all-platforms", "--no-unpack", "--base-name", &base, &archive]);
+        self.run(&[
+            "images",
+            "import",
+            "--all-platforms",
+            "--no-unpack",
+            "--base-name",
+            &base,
+            &archive,
+        ]);
         self.run(&["images", "tag", &format!("{base}:1"), reference]);
         self.images("push", &self.server.login(), &[reference]).run();
         self.run(&["images", "rm", "--sync", &format!("{base}:1"), reference]);
@@ -46,7 +59,9 @@ fn an_image_is_pushed_pulled_and_run() {
     let ctr = Ctr::new();
     let reference = ctr.server.image("containerd/app:1");
     let digest = ctr.push(&reference, &[("amd64", "from-containerd")]);
-    ctr.images("pull", &ctr.server.login(), &["--snapshotter=native", &reference]).run().says(&digest);
+    ctr.images("pull", &ctr.server.login(), &["--snapshotter=native", &reference])
+        .run()
+        .says(&digest);
     let run = ["run", "--rm", "--snapshotter=native", &reference, "e2e-app"];
     assert_eq!(ctr.run(&run).text(), "from-containerd");
 }
@@ -56,7 +71,8 @@ fn an_image_is_pulled_by_digest() {
     let ctr = Ctr::new();
     let digest = ctr.push(&ctr.server.image("containerd/pinned:1"), &[("amd64", "pinned")]);
     let reference = format!("{}@{digest}", ctr.server.image("containerd/pinned"));
-    ctr.images("pull", &ctr.server.login(), &["--snapshotter=native", &reference]).run();
+    ctr.images("pull", &ctr.server.login(), &["--snapshotter=native", &reference])
+        .run();
     let listed = ctr.run(&["images", "list", &format!("name=={reference}")]);
     listed.says(&digest);
 }
@@ -68,7 +84,8 @@ fn all_platforms_of_an_index_are_pushed_and_pulled() {
     let digest = ctr.push(&reference, &[("amd64", "multi-a"), ("arm64", "multi-b")]);
     let all = ["--snapshotter=native", "--all-platforms", &reference];
     ctr.images("pull", &ctr.server.login(), &all).run().says(&digest);
-    ctr.run(&["images", "list", &format!("name=={reference}")]).says("linux/amd64,linux/arm64");
+    ctr.run(&["images", "list", &format!("name=={reference}")])
+        .says("linux/amd64,linux/arm64");
 }
 
 #[test]
@@ -78,5 +95,8 @@ fn a_pull_with_a_wrong_password_or_none_is_refused() {
     ctr.push(&reference, &[("amd64", "private")]);
     let wrong = format!("{}:wrong", ctr.server.username());
     ctr.images("pull", &wrong, &[&reference]).fail();
-    ctr.containerd.ctr(&ctr.sandbox).args(["images", "pull", "--plain-http", &reference]).fail();
+    ctr.containerd
+        .ctr(&ctr.sandbox)
+        .args(["images", "pull", "--plain-http", &reference])
+        .fail();
 }

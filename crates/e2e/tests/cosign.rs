@@ -17,13 +17,28 @@ struct Signing {
 impl Signing {
     fn of(name: &str) -> Self {
         let (server, sandbox) = (SERVER.get(), Sandbox::new());
-        let login = ["login", &server.http(), "--username", server.username(), "--password", server.password()];
+        let login = [
+            "login",
+            &server.http(),
+            "--username",
+            server.username(),
+            "--password",
+            server.password(),
+        ];
         sandbox.run("cosign", login);
         let (layout, digest) = image::layout(&sandbox, "image", "1", &[("amd64", name)]);
         let repository = server.image(name);
         let copy = ["copy", "--dest-tls-verify=false", "--dest-creds", &server.login()];
-        sandbox.tool("skopeo").args(copy).args([format!("oci:{layout}:1"), format!("docker://{repository}:1")]).run();
-        let signing = Self { image: format!("{repository}@{digest}"), server, sandbox };
+        sandbox
+            .tool("skopeo")
+            .args(copy)
+            .args([format!("oci:{layout}:1"), format!("docker://{repository}:1")])
+            .run();
+        let signing = Self {
+            image: format!("{repository}@{digest}"),
+            server,
+            sandbox,
+        };
         signing.cosign(&["generate-key-pair"]).run();
         signing
     }
@@ -34,23 +49,36 @@ impl Signing {
 
     /// Runs a command that speaks to the registry, on the image.
     fn on_image(&self, args: &[&str]) -> Tool<'_> {
-        let plain = ["--allow-http-registry", "--allow-insecure-registry", self.image.as_str()];
+        let plain = [
+            "--allow-http-registry",
+            "--allow-insecure-registry",
+            self.image.as_str(),
+        ];
         self.cosign(args).args(plain)
     }
 
     fn sign(&self, options: &[&str]) -> Output {
-        let tool = self.on_image(&["sign", "--yes", "--tlog-upload=false", "--key=cosign.key"]).args(options);
+        let tool = self
+            .on_image(&["sign", "--yes", "--tlog-upload=false", "--key=cosign.key"])
+            .args(options);
         tool.env("COSIGN_EXPERIMENTAL", "1").run()
     }
 
     fn verify(&self, options: &[&str]) -> Tool<'_> {
-        self.on_image(&["verify", "--insecure-ignore-tlog", "--key=cosign.pub"]).args(options)
+        self.on_image(&["verify", "--insecure-ignore-tlog", "--key=cosign.pub"])
+            .args(options)
     }
 
     fn tags(&self) -> Vec<String> {
         let (repository, _) = self.image.split_once('@').expect("the image is named by digest");
         let login = self.server.login();
-        let list = ["list-tags", "--tls-verify=false", "--creds", &login, &format!("docker://{repository}")];
+        let list = [
+            "list-tags",
+            "--tls-verify=false",
+            "--creds",
+            &login,
+            &format!("docker://{repository}"),
+        ];
         let tags = self.sandbox.run("skopeo", list).json()["Tags"].clone();
         serde_json::from_value(tags).expect("tags are strings")
     }
@@ -77,7 +105,9 @@ fn a_signed_image_verifies_and_an_unsigned_one_does_not() {
 fn a_signature_by_another_key_does_not_verify() {
     let signing = Signing::of("cosign/other-key");
     signing.sign(&[]);
-    signing.cosign(&["generate-key-pair", "--output-key-prefix=other"]).run();
+    signing
+        .cosign(&["generate-key-pair", "--output-key-prefix=other"])
+        .run();
     let verify = ["verify", "--insecure-ignore-tlog", "--key=other.pub"];
     signing.on_image(&verify).fail().says("invalid signature");
 }
@@ -87,16 +117,30 @@ fn a_signature_kept_as_a_referrer_verifies_and_leaves_no_tag() {
     let signing = Signing::of("cosign/referrer");
     signing.sign(&["--registry-referrers-mode=oci-1-1"]);
     assert_eq!(signing.tags(), ["1"]);
-    signing.verify(&["--experimental-oci11"]).run().says(&signing.image[signing.image.len() - 64..]);
+    signing
+        .verify(&["--experimental-oci11"])
+        .run()
+        .says(&signing.image[signing.image.len() - 64..]);
 }
 
 #[test]
 fn an_attestation_verifies() {
     let signing = Signing::of("cosign/attested");
     signing.sandbox.write("predicate.json", r#"{"built":"by hand"}"#);
-    let attest = ["attest", "--yes", "--tlog-upload=false", "--key=cosign.key", "--predicate=predicate.json"];
+    let attest = [
+        "attest",
+        "--yes",
+        "--tlog-upload=false",
+        "--key=cosign.key",
+        "--predicate=predicate.json",
+    ];
     signing.on_image(&attest).args(["--type=custom"]).run();
-    let verify = ["verify-attestation", "--insecure-ignore-tlog", "--key=cosign.pub", "--type=custom"];
+    let verify = [
+        "verify-attestation",
+        "--insecure-ignore-tlog",
+        "--key=cosign.pub",
+        "--type=custom",
+    ];
     let envelope = signing.on_image(&verify).run().json();
     assert_eq!(envelope["payloadType"], "application/vnd.in-toto+json");
     assert_eq!(signing.tags(), ["1", &signing.tag("att")]);

@@ -13,14 +13,29 @@ struct Crane {
 
 impl Crane {
     fn logged_in() -> Self {
-        let crane = Self { server: SERVER.get(), sandbox: Sandbox::new() };
+        let crane = Self {
+            server: SERVER.get(),
+            sandbox: Sandbox::new(),
+        };
         crane.log_in(&crane.server.http(), &[]);
         crane
     }
 
     fn log_in(&self, host: &str, options: &[&str]) {
-        let login = ["auth", "login", host, "--username", self.server.username(), "--password-stdin"];
-        self.sandbox.tool("crane").args(login).args(options).stdin(self.server.password()).run();
+        let login = [
+            "auth",
+            "login",
+            host,
+            "--username",
+            self.server.username(),
+            "--password-stdin",
+        ];
+        self.sandbox
+            .tool("crane")
+            .args(login)
+            .args(options)
+            .stdin(self.server.password())
+            .run();
     }
 
     fn run(&self, args: &[&str]) -> Output {
@@ -53,7 +68,16 @@ fn an_image_grown_by_a_layer_can_be_changed_and_exported() {
     let [base, named] = ["crane/grown:1", "crane/grown:2"].map(|name| crane.server.image(name));
     let layer = image::root_tar(&crane.sandbox, "layer", "crane");
     crane.run(&["append", "--oci-empty-base", "--new_layer", &layer, "--new_tag", &base]);
-    crane.run(&["mutate", &base, "--label", "owner=crane", "--entrypoint", "/bin/sh", "--tag", &named]);
+    crane.run(&[
+        "mutate",
+        &base,
+        "--label",
+        "owner=crane",
+        "--entrypoint",
+        "/bin/sh",
+        "--tag",
+        &named,
+    ]);
     let config = crane.run(&["config", &named]).json();
     assert_eq!(config["config"]["Labels"]["owner"], "crane");
     crane.run(&["validate", "--remote", &named]).says("PASS");
@@ -103,7 +127,9 @@ fn a_deleted_tag_leaves_the_manifest_and_a_deleted_manifest_leaves_nothing() {
     crane.run(&["delete", &format!("{repository}:keep-wrapped")]);
     crane.run(&["delete", &pinned]);
     crane.fail(&["manifest", &pinned]).says("MANIFEST_UNKNOWN");
-    crane.fail(&["manifest", &format!("{repository}:keep")]).says("MANIFEST_UNKNOWN");
+    crane
+        .fail(&["manifest", &format!("{repository}:keep")])
+        .says("MANIFEST_UNKNOWN");
 }
 
 #[test]
@@ -112,7 +138,9 @@ fn a_blob_is_fetched_by_its_digest() {
     let reference = crane.server.image("crane/blob:1");
     crane.push(&reference, &[("amd64", "blob")]);
     let manifest = crane.run(&["manifest", &reference]).json();
-    let config = manifest["config"]["digest"].as_str().expect("a manifest names its configuration");
+    let config = manifest["config"]["digest"]
+        .as_str()
+        .expect("a manifest names its configuration");
     let blob = crane.run(&["blob", &format!("{}@{config}", crane.server.image("crane/blob"))]);
     assert_eq!(image::digest(&blob.stdout), config);
 }
@@ -128,7 +156,15 @@ fn push_and_pull_work_over_http2_with_the_local_authority() {
     };
     let reference = format!("{host}/crane/tls:1");
     let layer = image::root_tar(&crane.sandbox, "layer", "tls");
-    trusting(&["append", "--oci-empty-base", "--new_layer", &layer, "--new_tag", &reference]).says("http2: Transport");
+    trusting(&[
+        "append",
+        "--oci-empty-base",
+        "--new_layer",
+        &layer,
+        "--new_tag",
+        &reference,
+    ])
+    .says("http2: Transport");
     trusting(&["validate", "--remote", &reference]).says("PASS");
     crane.fail(&["manifest", &reference]).says("certificate");
 }

@@ -14,7 +14,11 @@ struct Docker {
 
 impl Docker {
     fn new() -> Self {
-        Self { server: SERVER.get(), dockerd: DOCKERD.get(), sandbox: Sandbox::new() }
+        Self {
+            server: SERVER.get(),
+            dockerd: DOCKERD.get(),
+            sandbox: Sandbox::new(),
+        }
     }
 
     fn logged_in() -> Self {
@@ -25,7 +29,12 @@ impl Docker {
 
     fn log_in(&self, host: &str) {
         let login = ["login", "--username", self.server.username(), "--password-stdin", host];
-        self.dockerd.docker(&self.sandbox).args(login).stdin(self.server.password()).run().says("Login Succeeded");
+        self.dockerd
+            .docker(&self.sandbox)
+            .args(login)
+            .stdin(self.server.password())
+            .run()
+            .says("Login Succeeded");
     }
 
     fn run(&self, args: &[&str]) -> Output {
@@ -56,13 +65,22 @@ impl Docker {
 /// The digest in the last line of a push: `1: digest: sha256:… size: 735`.
 fn pushed_digest(push: &Output) -> String {
     let line = push.lines().pop().expect("a push prints lines");
-    line.split(' ').find(|word| word.starts_with("sha256:")).expect("a push prints the digest").to_owned()
+    line.split(' ')
+        .find(|word| word.starts_with("sha256:"))
+        .expect("a push prints the digest")
+        .to_owned()
 }
 
 #[test]
 fn login_with_a_wrong_password_is_refused() {
     let docker = Docker::new();
-    let login = ["login", "--username", docker.server.username(), "--password-stdin", &docker.server.localhost()];
+    let login = [
+        "login",
+        "--username",
+        docker.server.username(),
+        "--password-stdin",
+        &docker.server.localhost(),
+    ];
     let refused = docker.dockerd.docker(&docker.sandbox).args(login).stdin("wrong").fail();
     refused.says("unauthorized");
 }
@@ -98,7 +116,10 @@ fn a_pushed_image_is_pulled_by_digest_and_run() {
     let digest = pushed_digest(&docker.run(&["push", &tag]));
     docker.run(&["rmi", "--force", &tag]);
     let reference = format!("{}@{digest}", docker.reference("docker/by-digest"));
-    docker.run(&["pull", &reference]).says(&digest).says("Downloaded newer image");
+    docker
+        .run(&["pull", &reference])
+        .says(&digest)
+        .says("Downloaded newer image");
     assert_eq!(docker.greeting(&reference), "by-digest");
 }
 
@@ -140,16 +161,28 @@ fn a_manifest_list_is_pushed_and_each_platform_pulled() {
     let digest = docker.run(&["manifest", "push", "--insecure", "--purge", &list]).text();
 
     let inspected = docker.run(&["manifest", "inspect", "--insecure", &list]).json();
-    assert_eq!(inspected["mediaType"], "application/vnd.docker.distribution.manifest.list.v2+json");
+    assert_eq!(
+        inspected["mediaType"],
+        "application/vnd.docker.distribution.manifest.list.v2+json"
+    );
     let architectures = ["/manifests/0", "/manifests/1"].map(|at| inspected.pointer(at).expect("two manifests"));
-    assert_eq!(architectures.map(|entry| entry["platform"]["architecture"].clone()), ["amd64", "arm64"]);
+    assert_eq!(
+        architectures.map(|entry| entry["platform"]["architecture"].clone()),
+        ["amd64", "arm64"]
+    );
 
     docker.run(&["rmi", "--force", &amd64, &arm64]);
     for (architecture, greeting) in [("amd64", "for-amd64"), ("arm64", "for-arm64")] {
         let platform = format!("--platform=linux/{architecture}");
-        docker.run(&["pull", &platform, &list]).says(&digest).says("Downloaded newer image");
+        docker
+            .run(&["pull", &platform, &list])
+            .says(&digest)
+            .says("Downloaded newer image");
         // The programs in it are for this machine, whatever the label says; so both run.
-        assert_eq!(docker.run(&["run", "--rm", "--network=none", &platform, &list]).text(), greeting);
+        assert_eq!(
+            docker.run(&["run", "--rm", "--network=none", &platform, &list]).text(),
+            greeting
+        );
         docker.run(&["rmi", "--force", &list]);
     }
 }
@@ -167,7 +200,10 @@ fn large_layers_pushed_side_by_side_come_back_unchanged() {
         let content = noise(layer as u64 + 1, SIZE);
         docker.sandbox.write(&format!("large/data{layer}"), &content);
         recipe.push_str(&format!("COPY data{layer} /data{layer}\n"));
-        sums.push(format!("{}  /data{layer}", image::digest(&content).replace("sha256:", "")));
+        sums.push(format!(
+            "{}  /data{layer}",
+            image::digest(&content).replace("sha256:", "")
+        ));
     }
     docker.sandbox.write("large/Dockerfile", recipe);
     docker.run(&["build", "--quiet", "--network=none", "--tag", &reference, &context]);

@@ -13,8 +13,18 @@ struct Helm {
 
 impl Helm {
     fn logged_in() -> Self {
-        let helm = Self { server: SERVER.get(), sandbox: Sandbox::new() };
-        let login = ["registry", "login", "--plain-http", "--username", helm.server.username(), "--password-stdin"];
+        let helm = Self {
+            server: SERVER.get(),
+            sandbox: Sandbox::new(),
+        };
+        let login = [
+            "registry",
+            "login",
+            "--plain-http",
+            "--username",
+            helm.server.username(),
+            "--password-stdin",
+        ];
         let login = helm.sandbox.tool("helm").args(login).args([helm.server.http()]);
         login.stdin(helm.server.password()).run().says("Login Succeeded");
         helm
@@ -43,8 +53,21 @@ impl Helm {
 #[test]
 fn login_with_a_wrong_password_is_refused() {
     let (server, sandbox) = (SERVER.get(), Sandbox::new());
-    let login = ["registry", "login", "--plain-http", "--username", server.username(), "--password-stdin"];
-    sandbox.tool("helm").args(login).args([server.http()]).stdin("wrong").fail().says("unauthorized");
+    let login = [
+        "registry",
+        "login",
+        "--plain-http",
+        "--username",
+        server.username(),
+        "--password-stdin",
+    ];
+    sandbox
+        .tool("helm")
+        .args(login)
+        .args([server.http()])
+        .stdin("wrong")
+        .fail()
+        .says("unauthorized");
 }
 
 #[test]
@@ -52,11 +75,22 @@ fn a_chart_is_pushed_shown_pulled_and_rendered() {
     let helm = Helm::logged_in();
     helm.push("web", "1.2.3").says("Digest: sha256:");
     let reference = helm.reference("web");
-    helm.run(&["show", "chart", "--plain-http", &reference, "--version=1.2.3"]).says("version 1.2.3");
+    helm.run(&["show", "chart", "--plain-http", &reference, "--version=1.2.3"])
+        .says("version 1.2.3");
     helm.sandbox.write("pulled/.keep", "");
-    helm.run(&["pull", "--plain-http", &reference, "--version=1.2.3", "--destination=pulled"]);
-    assert_eq!(helm.sandbox.read("pulled/web-1.2.3.tgz"), helm.sandbox.read("web-1.2.3.tgz"));
-    helm.run(&["template", "--plain-http", "blue", &reference, "--version=1.2.3"]).says("name: blue");
+    helm.run(&[
+        "pull",
+        "--plain-http",
+        &reference,
+        "--version=1.2.3",
+        "--destination=pulled",
+    ]);
+    assert_eq!(
+        helm.sandbox.read("pulled/web-1.2.3.tgz"),
+        helm.sandbox.read("web-1.2.3.tgz")
+    );
+    helm.run(&["template", "--plain-http", "blue", &reference, "--version=1.2.3"])
+        .says("name: blue");
 }
 
 #[test]
@@ -65,8 +99,15 @@ fn without_a_version_the_newest_chart_is_taken() {
     for version in ["1.9.0", "1.10.0", "1.2.0"] {
         helm.push("newest", version);
     }
-    helm.run(&["show", "chart", "--plain-http", &helm.reference("newest")]).says("version 1.10.0");
-    let range = ["show", "chart", "--plain-http", &helm.reference("newest"), "--version=<1.10"];
+    helm.run(&["show", "chart", "--plain-http", &helm.reference("newest")])
+        .says("version 1.10.0");
+    let range = [
+        "show",
+        "chart",
+        "--plain-http",
+        &helm.reference("newest"),
+        "--version=<1.10",
+    ];
     helm.run(&range).says("version 1.9.0");
 }
 
@@ -74,7 +115,13 @@ fn without_a_version_the_newest_chart_is_taken() {
 fn a_version_with_build_metadata_is_kept() {
     let helm = Helm::logged_in();
     helm.push("metadata", "1.0.0+build.7");
-    let show = ["show", "chart", "--plain-http", &helm.reference("metadata"), "--version=1.0.0+build.7"];
+    let show = [
+        "show",
+        "chart",
+        "--plain-http",
+        &helm.reference("metadata"),
+        "--version=1.0.0+build.7",
+    ];
     helm.run(&show).says("version 1.0.0+build.7");
 }
 
@@ -82,10 +129,25 @@ fn a_version_with_build_metadata_is_kept() {
 fn push_and_pull_work_over_tls_with_the_local_authority() {
     let helm = Helm::logged_in();
     let (host, authority) = (helm.server.https(), helm.server.ca_file());
-    let login = ["registry", "login", "--ca-file", authority, "--username", helm.server.username(), "--password-stdin"];
-    helm.sandbox.tool("helm").args(login).args([&host]).stdin(helm.server.password()).run().says("Login Succeeded");
+    let login = [
+        "registry",
+        "login",
+        "--ca-file",
+        authority,
+        "--username",
+        helm.server.username(),
+        "--password-stdin",
+    ];
+    helm.sandbox
+        .tool("helm")
+        .args(login)
+        .args([&host])
+        .stdin(helm.server.password())
+        .run()
+        .says("Login Succeeded");
     helm.push("over-tls", "1.0.0");
     let target = format!("oci://{host}/charts/secure");
     helm.run(&["push", "--ca-file", authority, "over-tls-1.0.0.tgz", &target]);
-    helm.run(&["show", "chart", "--ca-file", authority, &format!("{target}/over-tls")]).says("version 1.0.0");
+    helm.run(&["show", "chart", "--ca-file", authority, &format!("{target}/over-tls")])
+        .says("version 1.0.0");
 }

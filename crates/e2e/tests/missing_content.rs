@@ -48,7 +48,14 @@ fn a_windows_image_is_pushed_copied_and_pulled_without_its_foreign_layer() {
     let (server, sandbox) = (SERVER.get(), Sandbox::new());
     let (layout, manifest, foreign) = windows_layout(&sandbox);
     let [first, second, third] = ["first", "second", "third"].map(|name| server.image(&format!("windows/{name}:1")));
-    let login = ["auth", "login", &server.http(), "--username", server.username(), "--password-stdin"];
+    let login = [
+        "auth",
+        "login",
+        &server.http(),
+        "--username",
+        server.username(),
+        "--password-stdin",
+    ];
     sandbox.tool("crane").args(login).stdin(server.password()).run();
 
     sandbox.run("crane", ["push", &layout, &first]);
@@ -56,7 +63,12 @@ fn a_windows_image_is_pushed_copied_and_pulled_without_its_foreign_layer() {
     sandbox.run("crane", ["copy", &first, &second]);
     assert_eq!(sandbox.run("crane", ["manifest", &second]).stdout, manifest);
 
-    let copy = ["copy", "--src-tls-verify=false", "--dest-tls-verify=false", "--override-os=windows"];
+    let copy = [
+        "copy",
+        "--src-tls-verify=false",
+        "--dest-tls-verify=false",
+        "--override-os=windows",
+    ];
     let login = ["--src-creds", &server.login(), "--dest-creds", &server.login()];
     let [from, to] = [&second, &third].map(|reference| format!("docker://{reference}"));
     sandbox.tool("skopeo").args(copy).args(login).args([from, to]).run();
@@ -75,7 +87,10 @@ fn manifests_with_holes() -> [(&'static str, &'static str, Value); 2] {
         "schemaVersion": 2, "mediaType": image::MANIFEST, "config": config, "layers": [hole(image::LAYER)],
     });
     let with_child = json!({"schemaVersion": 2, "mediaType": image::INDEX, "manifests": [hole(image::MANIFEST)]});
-    [("layer", image::MANIFEST, with_layer), ("child", image::INDEX, with_child)]
+    [
+        ("layer", image::MANIFEST, with_layer),
+        ("child", image::INDEX, with_child),
+    ]
 }
 
 /// Pushes a manifest by tag and gives the status and, unless it was taken, the error code.
@@ -83,12 +98,34 @@ fn put(server: &Server, sandbox: &Sandbox, tag: &str, media_type: &str, manifest
     let file = sandbox.write("config", "{}");
     let login = ["--username", server.username(), "--password-stdin"];
     let push = ["blob", "push", "--plain-http", &server.image("missing"), &file];
-    sandbox.tool("oras").args(push).args(login).stdin(server.password()).run();
+    sandbox
+        .tool("oras")
+        .args(push)
+        .args(login)
+        .stdin(server.password())
+        .run();
     let body = sandbox.write("manifest", manifest.to_string());
     let (data, content_type) = (format!("@{body}"), format!("Content-Type: {media_type}"));
-    let options = ["--request", "PUT", "--data-binary", &data, "--header", &content_type, "--user", &server.login()];
-    let answer = http::send(sandbox, &options, &format!("http://{}/v2/missing/manifests/{tag}", server.http()));
-    let code = if answer.status == 201 { String::new() } else { answer.error_code() };
+    let options = [
+        "--request",
+        "PUT",
+        "--data-binary",
+        &data,
+        "--header",
+        &content_type,
+        "--user",
+        &server.login(),
+    ];
+    let answer = http::send(
+        sandbox,
+        &options,
+        &format!("http://{}/v2/missing/manifests/{tag}", server.http()),
+    );
+    let code = if answer.status == 201 {
+        String::new()
+    } else {
+        answer.error_code()
+    };
     (answer.status, code)
 }
 
@@ -99,7 +136,10 @@ fn a_manifest_with_a_missing_blob_or_child_is_refused() {
         let (status, code) = put(&server, &sandbox, tag, media_type, &manifest);
         // The specification has one code for both; ACR tells a missing child apart.
         let known = ["MANIFEST_BLOB_UNKNOWN", "MANIFEST_UNKNOWN"];
-        assert!(matches!(status, 400 | 404) && known.contains(&code.as_str()), "{tag}: {status} {code}");
+        assert!(
+            matches!(status, 400 | 404) && known.contains(&code.as_str()),
+            "{tag}: {status} {code}"
+        );
         let url = format!("http://{}/v2/missing/manifests/{tag}", server.http());
         assert_eq!(http::send(&sandbox, &["--user", &server.login()], &url).status, 404);
     }
@@ -109,6 +149,10 @@ fn a_manifest_with_a_missing_blob_or_child_is_refused() {
 fn a_registry_that_accepts_sparse_manifests_takes_them() {
     let (server, sandbox) = (SPARSE.get(), Sandbox::new());
     for (tag, media_type, manifest) in manifests_with_holes() {
-        assert_eq!(put(&server, &sandbox, tag, media_type, &manifest), (201, String::new()), "{tag}");
+        assert_eq!(
+            put(&server, &sandbox, tag, media_type, &manifest),
+            (201, String::new()),
+            "{tag}"
+        );
     }
 }

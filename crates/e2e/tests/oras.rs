@@ -17,8 +17,17 @@ struct Oras {
 
 impl Oras {
     fn logged_in() -> Self {
-        let oras = Self { server: SERVER.get(), sandbox: Sandbox::new() };
-        let login = ["login", "--plain-http", "--username", oras.server.username(), "--password-stdin"];
+        let oras = Self {
+            server: SERVER.get(),
+            sandbox: Sandbox::new(),
+        };
+        let login = [
+            "login",
+            "--plain-http",
+            "--username",
+            oras.server.username(),
+            "--password-stdin",
+        ];
         let login = oras.sandbox.tool("oras").args(login).args([oras.server.http()]);
         login.stdin(oras.server.password()).run().says("Login Succeeded");
         oras.sandbox.write("data.txt", "some data");
@@ -28,20 +37,47 @@ impl Oras {
 
     /// Runs `oras WORDS --plain-http ARGS`; a command may have one word or two.
     fn run(&self, command: &[&str], args: &[&str]) -> Output {
-        self.sandbox.tool("oras").args(command).args(["--plain-http"]).args(args).run()
+        self.sandbox
+            .tool("oras")
+            .args(command)
+            .args(["--plain-http"])
+            .args(args)
+            .run()
     }
 
     /// Pushes `data.txt` as an artifact and gives its digest.
     fn push(&self, reference: &str) -> String {
-        let pushed = self.run(&["push"], &["--format=json", "--artifact-type", DATA, reference, "data.txt:text/plain"]);
-        pushed.json()["digest"].as_str().expect("a push prints the digest").to_owned()
+        let pushed = self.run(
+            &["push"],
+            &[
+                "--format=json",
+                "--artifact-type",
+                DATA,
+                reference,
+                "data.txt:text/plain",
+            ],
+        );
+        pushed.json()["digest"]
+            .as_str()
+            .expect("a push prints the digest")
+            .to_owned()
     }
 
     /// Attaches `sbom.json` to `reference` and gives its digest.
     fn attach(&self, reference: &str) -> String {
-        let options = ["--format=json", "--artifact-type", SBOM, "--annotation", "team=blue", reference];
+        let options = [
+            "--format=json",
+            "--artifact-type",
+            SBOM,
+            "--annotation",
+            "team=blue",
+            reference,
+        ];
         let attached = self.run(&["attach"], &[&options[..], &["sbom.json:application/json"]].concat());
-        attached.json()["digest"].as_str().expect("an attachment prints the digest").to_owned()
+        attached.json()["digest"]
+            .as_str()
+            .expect("an attachment prints the digest")
+            .to_owned()
     }
 
     /// The referrers of `reference` as the registry's own interface lists them, never the fallback tag.
@@ -55,8 +91,20 @@ impl Oras {
 #[test]
 fn login_with_a_wrong_password_is_refused() {
     let (server, sandbox) = (SERVER.get(), Sandbox::new());
-    let login = ["login", "--plain-http", "--username", server.username(), "--password-stdin", &server.http()];
-    sandbox.tool("oras").args(login).stdin("wrong").fail().says("unauthorized");
+    let login = [
+        "login",
+        "--plain-http",
+        "--username",
+        server.username(),
+        "--password-stdin",
+        &server.http(),
+    ];
+    sandbox
+        .tool("oras")
+        .args(login)
+        .stdin("wrong")
+        .fail()
+        .says("unauthorized");
 }
 
 #[test]
@@ -78,12 +126,22 @@ fn attachments_are_discovered_by_type() {
     oras.push(&reference);
     assert_eq!(oras.referrers(&reference, &[]), Vec::<Value>::new());
     let digest = oras.attach(&reference);
-    let [found] = oras.referrers(&reference, &["--artifact-type", SBOM]).try_into().expect("one referrer");
+    let [found] = oras
+        .referrers(&reference, &["--artifact-type", SBOM])
+        .try_into()
+        .expect("one referrer");
     assert_eq!([&found["digest"], &found["artifactType"]], [digest.as_str(), SBOM]);
     assert_eq!(found["annotations"]["team"], "blue");
-    assert_eq!(oras.referrers(&reference, &["--artifact-type", DATA]), Vec::<Value>::new());
+    assert_eq!(
+        oras.referrers(&reference, &["--artifact-type", DATA]),
+        Vec::<Value>::new()
+    );
     // The registry has the referrers interface, so no fallback tag is made.
-    assert_eq!(oras.run(&["repo", "tags"], &[&oras.server.image("oras/attached")]).lines(), ["1"]);
+    assert_eq!(
+        oras.run(&["repo", "tags"], &[&oras.server.image("oras/attached")])
+            .lines(),
+        ["1"]
+    );
 }
 
 #[test]
@@ -112,7 +170,11 @@ fn tags_are_added_listed_and_deleted_with_their_manifest() {
     assert!(repositories.contains(&"oras/tags".to_owned()), "{repositories:?}");
 
     oras.run(&["manifest", "delete"], &["--force", &format!("{repository}@{digest}")]);
-    let gone = oras.sandbox.tool("oras").args(["resolve", "--plain-http", &reference]).fail();
+    let gone = oras
+        .sandbox
+        .tool("oras")
+        .args(["resolve", "--plain-http", &reference])
+        .fail();
     gone.says("not found");
 }
 
@@ -120,13 +182,18 @@ fn tags_are_added_listed_and_deleted_with_their_manifest() {
 fn a_blob_is_pushed_fetched_and_deleted() {
     let oras = Oras::logged_in();
     let repository = oras.server.image("oras/blob");
-    let pushed = oras.run(&["blob", "push"], &["--descriptor", &repository, "data.txt"]).json();
+    let pushed = oras
+        .run(&["blob", "push"], &["--descriptor", &repository, "data.txt"])
+        .json();
     let digest = pushed["digest"].as_str().expect("a descriptor has a digest");
     let reference = format!("{repository}@{digest}");
     oras.run(&["blob", "fetch"], &["--output", "got.txt", &reference]);
     assert_eq!(oras.sandbox.read("got.txt"), b"some data");
     oras.run(&["blob", "delete"], &["--force", &reference]);
-    oras.sandbox.tool("oras").args(["blob", "fetch", "--plain-http", "--output", "no", &reference]).fail();
+    oras.sandbox
+        .tool("oras")
+        .args(["blob", "fetch", "--plain-http", "--output", "no", &reference])
+        .fail();
 }
 
 #[test]
@@ -134,7 +201,10 @@ fn an_index_of_artifacts_is_made() {
     let oras = Oras::logged_in();
     let repository = oras.server.image("oras/index");
     let digest = oras.push(&format!("{repository}:part"));
-    oras.run(&["manifest", "index", "create"], &[&format!("{repository}:all"), "part"]);
+    oras.run(
+        &["manifest", "index", "create"],
+        &[&format!("{repository}:all"), "part"],
+    );
     let index = oras.run(&["manifest", "fetch"], &[&format!("{repository}:all")]).json();
     assert_eq!(index["mediaType"], "application/vnd.oci.image.index.v1+json");
     assert_eq!(index["manifests"][0]["digest"], json!(digest));
@@ -144,9 +214,21 @@ fn an_index_of_artifacts_is_made() {
 fn push_and_pull_work_over_tls_with_the_local_authority() {
     let oras = Oras::logged_in();
     let reference = format!("{}/oras/tls:1", oras.server.https());
-    let trust = ["--ca-file", oras.server.ca_file(), "--username", oras.server.username()];
+    // Said aloud, because the program takes `localhost` for plain HTTP.
+    let trust = [
+        "--plain-http=false",
+        "--ca-file",
+        oras.server.ca_file(),
+        "--username",
+        oras.server.username(),
+    ];
     let run = |command: &[&str]| {
-        let tool = oras.sandbox.tool("oras").args(command).args(trust).args(["--password-stdin"]);
+        let tool = oras
+            .sandbox
+            .tool("oras")
+            .args(command)
+            .args(trust)
+            .args(["--password-stdin"]);
         tool.stdin(oras.server.password()).run()
     };
     run(&["push", &reference, "data.txt:text/plain"]);

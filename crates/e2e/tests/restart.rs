@@ -12,10 +12,19 @@ fn an_image_and_the_credentials_outlive_a_restart() {
         let login = ["--src-creds", &credentials, "--dest-creds", &credentials];
         sandbox.tool("skopeo").args(plain).args(login).args([from, to]).run();
     };
-    copy(&format!("oci:{layout}:1"), &format!("docker://{}", server.image("restart/app:1")));
+    copy(
+        &format!("oci:{layout}:1"),
+        &format!("docker://{}", server.image("restart/app:1")),
+    );
     let server = server.restart();
     assert_eq!(server.login(), credentials);
-    copy(&format!("docker://{}", server.image("restart/app:1")), &format!("oci:{}:1", sandbox.path("back")));
+    copy(
+        &format!("docker://{}", server.image("restart/app:1")),
+        &format!("oci:{}:1", sandbox.path("back")),
+    );
     let (_, hex) = digest.split_once(':').expect("a digest has a colon");
-    assert_eq!(image::digest(&sandbox.read(&format!("back/blobs/sha256/{hex}"))), digest);
+    assert_eq!(
+        image::digest(&sandbox.read(&format!("back/blobs/sha256/{hex}"))),
+        digest
+    );
 }

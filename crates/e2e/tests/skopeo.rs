@@ -8,8 +8,20 @@ static SERVER: Shared<Server> = Shared::new(Server::start);
 
 fn logged_in() -> (Arc<Server>, Sandbox) {
     let (server, sandbox) = (SERVER.get(), Sandbox::new());
-    let login = ["login", "--tls-verify=false", "--username", server.username(), "--password-stdin", &server.http()];
-    sandbox.tool("skopeo").args(login).stdin(server.password()).run().says("Login Succeeded");
+    let login = [
+        "login",
+        "--tls-verify=false",
+        "--username",
+        server.username(),
+        "--password-stdin",
+        &server.http(),
+    ];
+    sandbox
+        .tool("skopeo")
+        .args(login)
+        .stdin(server.password())
+        .run()
+        .says("Login Succeeded");
     (server, sandbox)
 }
 
@@ -32,7 +44,10 @@ fn an_image_goes_from_a_layout_to_the_registry_and_back() {
     assert_eq!(digest_of(&sandbox, &remote), digest);
     copy(&sandbox, &[], &remote, &format!("oci:{}:1", sandbox.path("back")));
     let (_, hex) = digest.split_once(':').expect("a digest has a colon");
-    assert_eq!(sandbox.read(&format!("back/blobs/sha256/{hex}")), sandbox.read(&format!("there/blobs/sha256/{hex}")));
+    assert_eq!(
+        sandbox.read(&format!("back/blobs/sha256/{hex}")),
+        sandbox.read(&format!("there/blobs/sha256/{hex}"))
+    );
 }
 
 #[test]
@@ -43,10 +58,22 @@ fn an_image_for_two_platforms_is_copied_whole() {
     let [first, second] = ["one", "two"].map(|name| format!("docker://{}", server.image(&format!("skopeo/{name}:1"))));
     copy(&sandbox, &["--all"], &format!("oci:{layout}:1"), &first);
     copy(&sandbox, &["--all"], &first, &second);
-    assert_eq!([digest_of(&sandbox, &first), digest_of(&sandbox, &second)], [digest.as_str(); 2]);
-    copy(&sandbox, &["--all"], &second, &format!("oci:{}:1", sandbox.path("back")));
+    assert_eq!(
+        [digest_of(&sandbox, &first), digest_of(&sandbox, &second)],
+        [digest.as_str(); 2]
+    );
+    copy(
+        &sandbox,
+        &["--all"],
+        &second,
+        &format!("oci:{}:1", sandbox.path("back")),
+    );
     for (architecture, _) in images {
-        let choice = [format!("--override-arch={architecture}"), "inspect".into(), "--tls-verify=false".into()];
+        let choice = [
+            format!("--override-arch={architecture}"),
+            "inspect".into(),
+            "--tls-verify=false".into(),
+        ];
         let inspected = sandbox.tool("skopeo").args(choice).args([&second]).run().json();
         assert_eq!(inspected["Architecture"], architecture);
     }
@@ -58,8 +85,13 @@ fn a_copy_converts_to_the_docker_format() {
     let (layout, _) = image::layout(&sandbox, "there", "1", &[("amd64", "converted")]);
     let remote = format!("docker://{}", server.image("skopeo/converted:1"));
     copy(&sandbox, &["--format=v2s2"], &format!("oci:{layout}:1"), &remote);
-    let manifest = sandbox.run("skopeo", ["inspect", "--tls-verify=false", "--raw", &remote]).json();
-    assert_eq!(manifest["mediaType"], "application/vnd.docker.distribution.manifest.v2+json");
+    let manifest = sandbox
+        .run("skopeo", ["inspect", "--tls-verify=false", "--raw", &remote])
+        .json();
+    assert_eq!(
+        manifest["mediaType"],
+        "application/vnd.docker.distribution.manifest.v2+json"
+    );
 }
 
 #[test]
@@ -68,9 +100,19 @@ fn tags_are_listed_and_an_image_is_deleted() {
     let (layout, _) = image::layout(&sandbox, "there", "1", &[("amd64", "deleted")]);
     let repository = format!("docker://{}", server.image("skopeo/deleted"));
     for tag in ["b", "a"] {
-        copy(&sandbox, &[], &format!("oci:{layout}:1"), &format!("{repository}:{tag}"));
+        copy(
+            &sandbox,
+            &[],
+            &format!("oci:{layout}:1"),
+            &format!("{repository}:{tag}"),
+        );
     }
-    let tags = || sandbox.run("skopeo", ["list-tags", "--tls-verify=false", &repository]).json()["Tags"].clone();
+    let tags = || {
+        sandbox
+            .run("skopeo", ["list-tags", "--tls-verify=false", &repository])
+            .json()["Tags"]
+            .clone()
+    };
     assert_eq!(tags(), serde_json::json!(["a", "b"]));
     // Skopeo asks for the tag's digest and deletes that, so both tags go.
     sandbox.run("skopeo", ["delete", "--tls-verify=false", &format!("{repository}:a")]);
@@ -85,11 +127,30 @@ fn a_copy_over_tls_trusts_the_local_authority() {
     let authority = std::fs::read(server.ca_file()).expect("the authority's file can be read");
     sandbox.write("trust/ca.crt", authority);
     let remote = format!("docker://{}/skopeo/tls:1", server.https());
-    let trust = ["--dest-cert-dir", &sandbox.path("trust"), "--dest-creds", &server.login()];
-    sandbox.tool("skopeo").args(["copy"]).args(trust).args([&format!("oci:{layout}:1"), &remote]).run();
+    let trust = [
+        "--dest-cert-dir",
+        &sandbox.path("trust"),
+        "--dest-creds",
+        &server.login(),
+    ];
+    sandbox
+        .tool("skopeo")
+        .args(["copy"])
+        .args(trust)
+        .args([&format!("oci:{layout}:1"), &remote])
+        .run();
     let trust = ["--cert-dir", &sandbox.path("trust"), "--creds", &server.login()];
-    let raw = sandbox.tool("skopeo").args(["inspect", "--raw"]).args(trust).args([&remote]).run();
+    let raw = sandbox
+        .tool("skopeo")
+        .args(["inspect", "--raw"])
+        .args(trust)
+        .args([&remote])
+        .run();
     assert_eq!(image::digest(&raw.stdout), digest);
     // Without the authority there is no trust.
-    sandbox.tool("skopeo").args(["inspect", "--creds", &server.login(), &remote]).fail().says("certificate");
+    sandbox
+        .tool("skopeo")
+        .args(["inspect", "--creds", &server.login(), &remote])
+        .fail()
+        .says("certificate");
 }
