@@ -21,14 +21,19 @@ const DECLARED: [Option<&str>; 7] = [
 ];
 
 fuzz_target!(|input: &[u8]| {
-    let Some((choice, body)) = input.split_first() else { return };
+    let Some((choice, body)) = input.split_first() else {
+        return;
+    };
     let declared: Option<MediaType> =
         DECLARED[usize::from(*choice) % DECLARED.len()].map(|text| text.parse().expect("a media type"));
     let manifest = match Manifest::parse(declared.as_ref(), body) {
         Ok(manifest) => manifest,
         Err(error) => {
             let message = chain(&error);
-            assert!(!message.is_empty() && !message.contains(char::is_control), "{message:?}");
+            assert!(
+                !message.is_empty() && !message.contains(char::is_control),
+                "{message:?}"
+            );
             return;
         }
     };
@@ -45,8 +50,15 @@ fuzz_target!(|input: &[u8]| {
         .chain(manifest.subject())
         .collect();
     assert!(descriptors.len() <= MAX_DESCRIPTORS);
-    assert!(descriptors.iter().all(|descriptor| i64::try_from(descriptor.size).is_ok()));
-    let named: HashSet<_> = descriptors.iter().map(|descriptor| (descriptor.digest, descriptor.size)).collect();
+    assert!(
+        descriptors
+            .iter()
+            .all(|descriptor| i64::try_from(descriptor.size).is_ok())
+    );
+    let named: HashSet<_> = descriptors
+        .iter()
+        .map(|descriptor| (descriptor.digest, descriptor.size))
+        .collect();
     assert!(manifest.required_blobs().all(|blob| named.contains(&blob)));
     // Reading is a function of the bytes: the stored manifest is read again on other nodes and after upgrades.
     let again = Manifest::parse(Some(manifest.media_type()), body).expect("accepted a moment ago");

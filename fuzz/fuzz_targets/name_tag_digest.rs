@@ -16,7 +16,10 @@ fuzz_target!(|input: &[u8]| {
         Ok(name) => {
             assert_eq!(name.as_str(), text);
             assert!(text.len() <= 255 && !text.contains("..") && !text.contains("//"));
-            assert!(name.components().all(|part| part.starts_with(|c: char| c.is_ascii_alphanumeric())));
+            assert!(
+                name.components()
+                    .all(|part| part.starts_with(|c: char| c.is_ascii_alphanumeric()))
+            );
         }
         Err(error) => check_message(&error),
     }
@@ -46,5 +49,8 @@ fuzz_target!(|input: &[u8]| {
 
 fn check_message(error: &dyn std::error::Error) {
     let message = chain(error);
-    assert!(!message.is_empty() && !message.contains(char::is_control), "{message:?}");
+    assert!(
+        !message.is_empty() && !message.contains(char::is_control),
+        "{message:?}"
+    );
 }

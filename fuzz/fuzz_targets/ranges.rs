@@ -29,5 +29,8 @@ fuzz_target!(|input: &[u8]| {
     assert!(ranges.len() <= MAX_RANGES);
     assert!(ranges.iter().all(|range| range.start < range.end && range.end <= size));
     ranges.sort_by_key(|range| range.start);
-    assert!(ranges.windows(2).all(|pair| pair[0].end < pair[1].start), "ranges touch: {ranges:?}");
+    assert!(
+        ranges.windows(2).all(|pair| pair[0].end < pair[1].start),
+        "ranges touch: {ranges:?}"
+    );
 });
