@@ -1,0 +1,238 @@
+//! Blobs: stat, open, mount and delete. Uploading is `upload`'s.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use holdfast_access::{Grant, RegistryId, action};
+use holdfast_oci::{Digest, RepositoryName};
+
+use crate::{
+    Error, Registry,
+    limits::{MAX_MOUNT_SOURCES, SMALL_BLOB_BYTES},
+    ports::{BlobRecord, Candidate, Durability, MetadataExt, Read, Readable, RepositoryId, StoreError},
+    repository::ensure_writable,
+};
+
+impl Registry {
+    /// A blob's size. Asking keeps a blob that waits for the collector: the caller may be about to
+    /// push a manifest that needs it.
+    ///
+    /// # Errors
+    /// [`Error::BlobUnknown`], [`Error::Locked`], [`Error::Metadata`].
+    pub async fn stat_blob(&self, grant: &Grant<action::Pull>, digest: &Digest) -> Result<BlobRecord, Error> {
+        let (registry, name, wanted) = (grant.registry(), grant.repository().clone(), *digest);
+        let stale = self.clock.now().minus(self.limits.grace / 2);
+        let (blob, candidate) = self
+            .metadata
+            .query(move |read| {
+                let (repository, blob) = find(read, registry, &name, &wanted)?;
+                let candidate = Candidate::BlobLink {
+                    repository,
+                    digest: wanted,
+                };
+                let queued = read.find_candidate(&candidate)?;
+                Ok((
+                    blob,
+                    queued.filter(|queued| queued.queued_at < stale).map(|_| candidate),
+                ))
+            })
+            .await?;
+        if let Some(candidate) = candidate {
+            let now = self.clock.now();
+            self.metadata
+                .transact(Durability::Relaxed, move |tx| tx.queue_candidate(&candidate, now))
+                .await?;
+        }
+        Ok(blob)
+    }
+
+    /// A blob's size and place, for a pull.
+    ///
+    /// # Errors
+    /// [`Error::BlobUnknown`], [`Error::Locked`], [`Error::Metadata`].
+    pub async fn load_blob(&self, grant: &Grant<action::Pull>, digest: &Digest) -> Result<BlobRecord, Error> {
+        self.find_blob(grant.registry(), grant.repository(), digest).await
+    }
+
+    /// Opens a range of a blob, which lies inside it.
+    ///
+    /// # Errors
+    /// [`Error::BlobUnknown`] when it was collected meanwhile, [`Error::Metadata`], [`Error::Blobs`].
+    pub async fn open_blob(
+        &self,
+        grant: &Grant<action::Pull>,
+        blob: &BlobRecord,
+        range: Range<u64>,
+    ) -> Result<Readable, Error> {
+        if blob.size_bytes <= SMALL_BLOB_BYTES {
+            return Ok(Readable::Bytes(slice(&self.small_blob(blob).await?, range)));
+        }
+        match self
+            .store(blob.storage_account)?
+            .open(&blob.object_key, range.clone())
+            .await
+        {
+            Err(StoreError::Missing { .. }) => {
+                // Collected and pushed again since the row was read: the new row names a new object.
+                let blob = self.load_blob(grant, &blob.digest).await?;
+                Ok(self.store(blob.storage_account)?.open(&blob.object_key, range).await?)
+            }
+            other => Ok(other?),
+        }
+    }
+
+    /// Lets a repository read a blob that another one has. `None` when the source does not have it:
+    /// the caller then uploads it.
+    ///
+    /// # Errors
+    /// [`Error::Locked`], [`Error::Metadata`], [`Error::Full`].
+    pub async fn mount_blob(
+        &self,
+        target: &Grant<action::Push>,
+        source: &Grant<action::Pull>,
+        digest: &Digest,
+    ) -> Result<Option<BlobRecord>, Error> {
+        if target.registry() != source.registry() {
+            return Ok(None);
+        }
+        let (registry, digest) = (target.registry(), *digest);
+        let (target, source) = (target.repository().clone(), source.repository().clone());
+        let now = self.clock.now();
+        self.metadata
+            .transact(Durability::Durable, move |tx| {
+                let Ok((_, blob)) = find(tx, registry, &source, &digest) else {
+                    return Ok(None);
+                };
+                let repository = ensure_writable(tx, registry, &target, now)?;
+                tx.link_blob(repository.id, blob.id, now)?;
+                tx.queue_candidate(
+                    &Candidate::BlobLink {
+                        repository: repository.id,
+                        digest,
+                    },
+                    now,
+                )?;
+                Ok(Some(blob))
+            })
+            .await
+    }
+
+    /// Repositories that have a blob, for a mount that names no source (dist-spec 1.1: may be
+    /// honoured). The caller asks `decide` for each before using it; none is shown to anybody.
+    ///
+    /// # Errors
+    /// [`Error::Metadata`].
+    pub async fn find_mount_sources(
+        &self,
+        target: &Grant<action::Push>,
+        digest: &Digest,
+    ) -> Result<Vec<RepositoryName>, Error> {
+        let (registry, digest) = (target.registry(), *digest);
+        self.metadata
+            .query(move |read| read.list_repositories_with_blob(registry, &digest, MAX_MOUNT_SOURCES))
+            .await
+    }
+
+    /// Takes a blob out of a repository.
+    ///
+    /// # Errors
+    /// [`Error::BlobUnknown`], [`Error::BlobInUse`] when a manifest of the repository needs it,
+    /// [`Error::Locked`], [`Error::Metadata`], [`Error::Full`].
+    pub async fn delete_blob(&self, grant: &Grant<action::Delete>, digest: &Digest) -> Result<(), Error> {
+        let (registry, name, digest) = (grant.registry(), grant.repository().clone(), *digest);
+        let now = self.clock.now();
+        self.metadata
+            .transact(Durability::Durable, move |tx| {
+                let (repository, blob) = find(tx, registry, &name, &digest)?;
+                if let Some(manifest) = tx.find_manifest_needing_blob(repository, &digest)? {
+                    return Err(Error::BlobInUse { digest, manifest });
+                }
+                tx.unlink_blob(repository, blob.id)?;
+                tx.queue_candidate(&Candidate::BlobLink { repository, digest }, now)
+            })
+            .await
+    }
+
+    /// A small blob whole, through the cache.
+    ///
+    /// # Errors
+    /// [`Error::BlobUnknown`], [`Error::Metadata`], [`Error::Blobs`].
+    pub(crate) async fn read_small_blob(
+        &self,
+        registry: RegistryId,
+        name: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Bytes, Error> {
+        let blob = self.find_blob(registry, name, digest).await?;
+        self.small_blob(&blob).await
+    }
+
+    async fn find_blob(
+        &self,
+        registry: RegistryId,
+        name: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<BlobRecord, Error> {
+        let (name, digest) = (name.clone(), *digest);
+        self.metadata
+            .query(move |read| Ok(find(read, registry, &name, &digest)?.1))
+            .await
+    }
+
+    async fn small_blob(&self, blob: &BlobRecord) -> Result<Bytes, Error> {
+        if let Some(bytes) = self.blob_cache.get(&blob.digest) {
+            return Ok(bytes);
+        }
+        let range = 0..blob.size_bytes;
+        let bytes = match self.store(blob.storage_account)?.open(&blob.object_key, range).await? {
+            Readable::Bytes(bytes) => bytes,
+            Readable::File { file, range } => read_file(file, range).await.map_err(|source| Error::Blobs {
+                source: StoreError::Failed {
+                    attempted: format!("read object {}", blob.object_key),
+                    source: Box::new(source),
+                },
+            })?,
+        };
+        if blob.size_bytes <= SMALL_BLOB_BYTES {
+            self.blob_cache.insert(blob.digest, bytes.clone());
+        }
+        Ok(bytes)
+    }
+}
+
+async fn read_file(file: std::fs::File, range: Range<u64>) -> std::io::Result<Bytes> {
+    use std::os::unix::fs::FileExt;
+    let read = move || {
+        let length = usize::try_from(range.end - range.start).map_err(std::io::Error::other)?;
+        let mut bytes = vec![0; length];
+        file.read_exact_at(&mut bytes, range.start)?;
+        Ok(Bytes::from(bytes))
+    };
+    tokio::task::spawn_blocking(read).await.map_err(std::io::Error::other)?
+}
+
+fn slice(bytes: &Bytes, range: Range<u64>) -> Bytes {
+    // Small blobs fit into memory, so their ranges fit into usize.
+    let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+    bytes.slice(at(range.start)..at(range.end))
+}
+
+fn find(
+    read: &mut (impl Read + ?Sized),
+    registry: RegistryId,
+    name: &RepositoryName,
+    digest: &Digest,
+) -> Result<(RepositoryId, BlobRecord), Error> {
+    let unknown = || Error::BlobUnknown {
+        repository: name.clone(),
+        digest: *digest,
+    };
+    let repository = read.find_repository(registry, name)?.ok_or_else(unknown)?;
+    let blob = read.find_linked_blob(repository.id, digest)?.ok_or_else(unknown)?;
+    if repository.manifest_count > 0 && !repository.attributes.read_enabled {
+        return Err(Error::Locked {
+            what: format!("repository {name}"),
+        });
+    }
+    Ok((repository.id, blob))
+}

@@ -1,0 +1,32 @@
+//! The rules of a registry, from the user's view: one module per noun, each an operation on
+//! [`Registry`]. It refuses to know HTTP, SQL, files and object stores; `ports` says what it needs
+//! of them. Faces call the operations with a `Grant`, which only `holdfast_access::decide` makes.
+
+mod attributes;
+mod blob;
+mod directory;
+mod error;
+mod explain;
+mod garbage;
+mod limits;
+mod manifest;
+pub mod ports;
+mod referrer;
+mod registry;
+mod repository;
+mod tag;
+mod timestamp;
+mod upload;
+
+pub use attributes::{Attributes, AttributesPatch};
+pub use directory::{FirstStart, Overview, SealedPassword};
+pub use error::{Error, ReceiveError};
+pub use explain::Explanation;
+pub use garbage::{CollectOptions, Collected};
+pub use limits::Limits;
+pub use manifest::{Expectation, ManifestContent, ManifestView, Pushed, PutManifest};
+pub use referrer::Referrers;
+pub use registry::{Listable, Registry, RegistryParts};
+pub use repository::{DeletedRepository, RepositoryView};
+pub use timestamp::Timestamp;
+pub use upload::{Body, Progress};

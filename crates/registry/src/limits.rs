@@ -1,0 +1,50 @@
+//! Named limits of the operations. It refuses to hold limits of a wire format: those stand beside
+//! their parsers.
+
+use std::time::Duration;
+
+/// Limits that an operator may change.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Largest blob taken (ACR: 200 GiB).
+    pub max_blob_bytes: u64,
+    /// Upload sessions one caller may have open in one registry.
+    pub max_uploads_per_caller: u64,
+    /// A session without progress for this long is purged.
+    pub upload_idle: Duration,
+    /// How long a candidate waits before it is looked at again. It must be longer than a push may
+    /// take from its first blob to its manifest.
+    pub grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_blob_bytes: 200 << 30,
+            max_uploads_per_caller: 1_000,
+            upload_idle: Duration::from_secs(24 * 3600),
+            grace: Duration::from_secs(24 * 3600),
+        }
+    }
+}
+
+/// Blobs up to this size are received whole, stored in one step and kept in the cache.
+pub(crate) const SMALL_BLOB_BYTES: u64 = 64 << 10;
+/// Bytes of small blobs kept in memory.
+pub(crate) const BLOB_CACHE_BYTES: u64 = 16 << 20;
+/// Bytes of manifests kept in memory.
+pub(crate) const MANIFEST_CACHE_BYTES: u64 = 32 << 20;
+/// Tags taken in one push (dist-spec main, end-7b: at least 10 should be).
+pub(crate) const MAX_TAGS_PER_PUSH: usize = 100;
+/// Missing blobs named in one error.
+pub(crate) const MAX_MISSING_NAMED: usize = 20;
+/// Largest image config read to learn architecture and os.
+pub(crate) const MAX_CONFIG_BYTES: u64 = 1 << 20;
+/// Repositories looked at for a mount without `from`.
+pub(crate) const MAX_MOUNT_SOURCES: usize = 32;
+/// Candidates reviewed in one transaction, so that a push never waits long behind a collection.
+pub(crate) const CANDIDATES_PER_TRANSACTION: usize = 100;
+/// Manifests deleted in one transaction when a repository goes.
+pub(crate) const MANIFESTS_PER_TRANSACTION: usize = 200;
+/// Referrers or uploads handled in one step of a longer job.
+pub(crate) const ROWS_PER_STEP: usize = 500;

@@ -1,0 +1,126 @@
+//! The port to a place for bytes (a storage account). Objects are written once under a random key
+//! and never change afterwards; which digest they hold is the metadata's business.
+
+use std::{fmt, fs::File, io, ops::Range};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use uuid::Uuid;
+
+/// The name of an object: random, chosen at the first byte, never changed (design, law 2).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ObjectKey(Uuid);
+
+impl ObjectKey {
+    /// The key for a fresh id.
+    #[must_use]
+    pub fn new(id: Uuid) -> Self {
+        Self(id)
+    }
+
+    /// The id inside.
+    #[must_use]
+    pub fn uuid(&self) -> Uuid {
+        self.0
+    }
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.simple())
+    }
+}
+
+/// What went wrong in a store of bytes.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No object has this key.
+    #[error("object {key} is not in the store")]
+    Missing {
+        /// The key asked for.
+        key: ObjectKey,
+    },
+    /// The store has no room left (`ENOSPC`, `EDQUOT`).
+    #[error("the store is full while it {attempted}")]
+    Full {
+        /// What was being done, as "wrote object …".
+        attempted: String,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// Anything else.
+    #[error("the store failed while it {attempted}")]
+    Failed {
+        /// What was being done, as "wrote object …".
+        attempted: String,
+        /// The cause.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// An object's bytes, ready to be sent.
+#[derive(Debug)]
+pub enum Readable {
+    /// A file and the range of it to send; lets the face send it with few copies.
+    File {
+        /// The open file. Deleting the object does not disturb it.
+        file: File,
+        /// The bytes of the file to send.
+        range: Range<u64>,
+    },
+    /// The bytes themselves.
+    Bytes(Bytes),
+}
+
+/// One object of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectInfo {
+    /// Its key.
+    pub key: ObjectKey,
+    /// Its length in bytes as it lies in the store.
+    pub size_bytes: u64,
+}
+
+/// A place for bytes.
+#[async_trait]
+pub trait Blobs: Send + Sync {
+    /// Opens the object for appending at `offset`. At 0 the object is made new (an existing one is
+    /// truncated: it can only be left over from a crash); further on, everything past `offset` is
+    /// cut away first, and an object shorter than `offset` is an error.
+    async fn append(&self, key: &ObjectKey, offset: u64) -> Result<Box<dyn BlobWriter>, StoreError>;
+
+    /// Stores a whole small object durably in one step: after `Ok` it survives a power cut.
+    async fn put(&self, key: &ObjectKey, bytes: Bytes) -> Result<(), StoreError>;
+
+    /// Makes what lies under the key durable, object and name, and returns its length in bytes.
+    /// For objects whose last writer is gone (an upload finished by an empty request).
+    async fn sync(&self, key: &ObjectKey) -> Result<u64, StoreError>;
+
+    /// Opens a range of an object. The range lies inside the object.
+    async fn open(&self, key: &ObjectKey, range: Range<u64>) -> Result<Readable, StoreError>;
+
+    /// Deletes an object; one that is not there is a success (idempotent).
+    async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError>;
+
+    /// Every object of the store, for `holdfast check`. Objects written meanwhile may be missing.
+    async fn list(&self) -> Result<Vec<ObjectInfo>, StoreError>;
+
+    /// Proves that the store can be written and read, for start-up and `/readyz`.
+    async fn probe(&self) -> Result<(), StoreError>;
+}
+
+/// Appends to one object. Dropping it abandons what was not flushed.
+#[async_trait]
+pub trait BlobWriter: Send {
+    /// Takes the next bytes. It may return before they are written, and waits when too much is
+    /// under way.
+    async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError>;
+
+    /// Waits until all bytes taken so far are handed to the operating system.
+    async fn flush(&mut self) -> Result<(), StoreError>;
+
+    /// Flushes and makes the object durable, bytes and name.
+    async fn finish(self: Box<Self>) -> Result<(), StoreError>;
+}

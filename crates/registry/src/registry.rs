@@ -1,0 +1,208 @@
+//! [`Registry`]: the ports, caches and limits that all operations share, and the operations on
+//! registries themselves.
+
+use std::{collections::HashMap, sync::Arc};
+
+use bytes::Bytes;
+use holdfast_access::{RegistryId, RepositoryAction, action};
+use holdfast_oci::Digest;
+use moka::sync::Cache;
+
+use crate::{
+    Error, Limits, Timestamp,
+    limits::{BLOB_CACHE_BYTES, MANIFEST_CACHE_BYTES},
+    ports::{
+        AdminPassword, Blobs, Clock, Durability, Ids, Metadata, MetadataExt, Read, RegistryRecord, StorageAccountId,
+    },
+    upload::Leases,
+};
+
+/// What a [`Registry`] is made of.
+pub struct RegistryParts {
+    /// Where the rows lie.
+    pub metadata: Arc<dyn Metadata>,
+    /// Where the bytes lie, by storage account.
+    pub stores: HashMap<StorageAccountId, Arc<dyn Blobs>>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The source of ids.
+    pub ids: Arc<dyn Ids>,
+    /// The limits.
+    pub limits: Limits,
+}
+
+/// The operations. Cheap to share behind an `Arc`.
+pub struct Registry {
+    pub(crate) metadata: Arc<dyn Metadata>,
+    stores: HashMap<StorageAccountId, Arc<dyn Blobs>>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn Ids>,
+    pub(crate) limits: Limits,
+    /// Manifest bytes by digest: immutable, so never stale (design, law 6).
+    pub(crate) manifest_cache: Cache<Digest, Bytes>,
+    /// Small blobs by digest: immutable too. Whether a caller may read one is asked each time.
+    pub(crate) blob_cache: Cache<Digest, Bytes>,
+    pub(crate) leases: Leases,
+}
+
+/// A right that allows listing a repository's tags and manifests: `/v2` asks for pull, `/acr/v1`
+/// for `metadata_read` (ACR).
+pub trait Listable: RepositoryAction {}
+impl Listable for action::Pull {}
+impl Listable for action::MetadataRead {}
+
+impl Registry {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(parts: RegistryParts) -> Self {
+        Self {
+            metadata: parts.metadata,
+            stores: parts.stores,
+            clock: parts.clock,
+            ids: parts.ids,
+            limits: parts.limits,
+            manifest_cache: bytes_cache(MANIFEST_CACHE_BYTES),
+            blob_cache: bytes_cache(BLOB_CACHE_BYTES),
+            leases: Leases::default(),
+        }
+    }
+
+    /// The limits in force.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The present moment by the registry's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Where a storage account's bytes lie.
+    pub(crate) fn store(&self, account: StorageAccountId) -> Result<&Arc<dyn Blobs>, Error> {
+        self.stores
+            .get(&account)
+            .ok_or_else(|| Error::metadata("looked up a storage account", StorageAccountClosed { account }))
+    }
+
+    /// Every open store, for start-up, readiness and the check.
+    pub fn stores(&self) -> impl Iterator<Item = (StorageAccountId, &Arc<dyn Blobs>)> {
+        self.stores.iter().map(|(id, store)| (*id, store))
+    }
+
+    /// The metadata port, for jobs and the check.
+    #[must_use]
+    pub fn metadata(&self) -> &Arc<dyn Metadata> {
+        &self.metadata
+    }
+
+    /// The registry of that name, without regard to case.
+    ///
+    /// # Errors
+    /// [`Error::Metadata`].
+    pub async fn find_registry(&self, name: &str) -> Result<Option<RegistryRecord>, Error> {
+        let name = name.to_owned();
+        self.metadata.query(move |read| read.find_registry_by_name(&name)).await
+    }
+
+    /// A registry and the generation of one of its admin passwords, in one look: what a request
+    /// with a token needs to know.
+    ///
+    /// # Errors
+    /// [`Error::Metadata`].
+    pub async fn find_registry_and_generation(
+        &self,
+        name: &str,
+        slot: u8,
+    ) -> Result<Option<(RegistryRecord, Option<i64>)>, Error> {
+        let name = name.to_owned();
+        self.metadata
+            .query(move |read| {
+                let Some(registry) = read.find_registry_by_name(&name)? else {
+                    return Ok(None);
+                };
+                let generation = read.find_admin_generation(registry.id, slot)?;
+                Ok(Some((registry, generation)))
+            })
+            .await
+    }
+
+    /// All registries, the first one made first.
+    ///
+    /// # Errors
+    /// [`Error::Metadata`].
+    pub async fn list_registries(&self) -> Result<Vec<RegistryRecord>, Error> {
+        self.metadata.query(|read| read.list_registries()).await
+    }
+
+    /// The two passwords of the admin account, by slot.
+    ///
+    /// # Errors
+    /// [`Error::Metadata`].
+    pub async fn list_admin_passwords(&self, id: RegistryId) -> Result<Vec<AdminPassword>, Error> {
+        self.metadata.query(move |read| read.list_admin_passwords(id)).await
+    }
+
+    /// Replaces one admin password. Tokens made from the old one are refused from now on.
+    ///
+    /// # Errors
+    /// [`Error::Metadata`].
+    pub async fn renew_admin_password(
+        &self,
+        id: RegistryId,
+        slot: u8,
+        sealed: Vec<u8>,
+        verifier: [u8; 32],
+    ) -> Result<(), Error> {
+        let now = self.clock.now();
+        self.metadata
+            .transact(Durability::Durable, move |tx| {
+                tx.put_admin_password(id, slot, &sealed, &verifier, now)
+            })
+            .await
+    }
+
+    /// Changes the switches of a registry in one step and returns it as it is then.
+    ///
+    /// # Errors
+    /// [`Error::RegistryUnknown`], [`Error::Metadata`].
+    pub async fn update_registry<F>(&self, name: &str, change: F) -> Result<RegistryRecord, Error>
+    where
+        F: FnOnce(&mut RegistryRecord) + Send + 'static,
+    {
+        let name = name.to_owned();
+        let now = self.clock.now();
+        self.metadata
+            .transact(Durability::Durable, move |tx| {
+                let mut registry = tx
+                    .find_registry_by_name(&name)?
+                    .ok_or(Error::RegistryUnknown { name })?;
+                change(&mut registry);
+                registry.updated_at = now;
+                tx.update_registry(&registry)?;
+                Ok(registry)
+            })
+            .await
+    }
+}
+
+/// The registry's row inside a transaction; its absence is an error.
+pub(crate) fn load_registry(read: &mut (impl Read + ?Sized), id: RegistryId) -> Result<RegistryRecord, Error> {
+    read.find_registry(id)?.ok_or_else(|| Error::RegistryUnknown {
+        name: format!("#{}", id.0),
+    })
+}
+
+fn bytes_cache(capacity_bytes: u64) -> Cache<Digest, Bytes> {
+    Cache::builder()
+        .max_capacity(capacity_bytes)
+        .weigher(|_: &Digest, bytes: &Bytes| u32::try_from(bytes.len()).unwrap_or(u32::MAX))
+        .build()
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("storage account {} is not open on this node", account.0)]
+struct StorageAccountClosed {
+    account: StorageAccountId,
+}

@@ -1,0 +1,113 @@
+//! Tags: list, show, lock and untag. Pointing a tag is part of a push (`manifest`).
+
+use holdfast_access::{Grant, action};
+use holdfast_oci::{Digest, RepositoryName, Tag};
+
+use crate::{
+    AttributesPatch, Error, Listable, Registry,
+    manifest::queue_if_untagged,
+    ports::{Durability, MetadataExt, Page, Read, RepositoryRecord, TagRecord},
+    repository::load_visible,
+};
+
+impl Registry {
+    /// A page of tags, only those on `digest` when it is given; those with listing switched off are
+    /// left out.
+    ///
+    /// # Errors
+    /// [`Error::RepositoryUnknown`], [`Error::Metadata`].
+    pub async fn list_tags<A: Listable>(
+        &self,
+        grant: &Grant<A>,
+        digest: Option<Digest>,
+        page: Page<Tag>,
+    ) -> Result<Vec<TagRecord>, Error> {
+        let (registry, name) = (grant.registry(), grant.repository().clone());
+        self.metadata
+            .query(move |read| {
+                let repository = load_visible(read, registry, &name)?;
+                read.list_tags(repository.id, digest.as_ref(), &page)
+            })
+            .await
+    }
+
+    /// One tag.
+    ///
+    /// # Errors
+    /// [`Error::RepositoryUnknown`], [`Error::TagUnknown`], [`Error::Metadata`].
+    pub async fn load_tag(&self, grant: &Grant<action::MetadataRead>, tag: &Tag) -> Result<TagRecord, Error> {
+        let (registry, name, tag) = (grant.registry(), grant.repository().clone(), tag.clone());
+        self.metadata
+            .query(move |read| {
+                let repository = load_visible(read, registry, &name)?;
+                load_record(read, &repository, &tag)
+            })
+            .await
+    }
+
+    /// Changes one tag's locks.
+    ///
+    /// # Errors
+    /// [`Error::RepositoryUnknown`], [`Error::TagUnknown`], [`Error::Metadata`], [`Error::Full`].
+    pub async fn patch_tag(
+        &self,
+        grant: &Grant<action::MetadataWrite>,
+        tag: &Tag,
+        patch: AttributesPatch,
+    ) -> Result<TagRecord, Error> {
+        let (registry, name, tag) = (grant.registry(), grant.repository().clone(), tag.clone());
+        let now = self.clock.now();
+        self.metadata
+            .transact(Durability::Durable, move |tx| {
+                let repository = load_visible(tx, registry, &name)?;
+                let record = load_record(tx, &repository, &tag)?;
+                tx.set_tag_attributes(repository.id, &tag, patch.apply(record.attributes), now)?;
+                load_record(tx, &repository, &tag)
+            })
+            .await
+    }
+
+    /// Removes a tag; the manifest stays (dist-spec 1.1.1 §Deleting tags, ACR: untag).
+    ///
+    /// # Errors
+    /// [`Error::TagUnknown`] (also when the repository is missing, as ACR says), [`Error::Locked`],
+    /// [`Error::Metadata`], [`Error::Full`].
+    pub async fn delete_tag(&self, grant: &Grant<action::Delete>, tag: &Tag) -> Result<(), Error> {
+        let (registry, name, tag) = (grant.registry(), grant.repository().clone(), tag.clone());
+        let now = self.clock.now();
+        self.metadata
+            .transact(Durability::Durable, move |tx| {
+                let repository = match load_visible(tx, registry, &name) {
+                    Err(Error::RepositoryUnknown { .. }) => return Err(unknown(&name, &tag)),
+                    other => other?,
+                };
+                let record = load_record(tx, &repository, &tag)?;
+                if !repository.attributes.write_enabled {
+                    return Err(Error::Locked {
+                        what: format!("repository {name}"),
+                    });
+                }
+                if !record.attributes.may_delete() {
+                    return Err(Error::Locked {
+                        what: format!("tag {tag} of {name}"),
+                    });
+                }
+                tx.remove_tag(repository.id, &tag)?;
+                tx.touch_repository(repository.id, now)?;
+                queue_if_untagged(tx, registry, repository.id, record.manifest, &record.digest, now)
+            })
+            .await
+    }
+}
+
+fn load_record(read: &mut (impl Read + ?Sized), repository: &RepositoryRecord, tag: &Tag) -> Result<TagRecord, Error> {
+    read.find_tag(repository.id, tag)?
+        .ok_or_else(|| unknown(&repository.name, tag))
+}
+
+fn unknown(repository: &RepositoryName, tag: &Tag) -> Error {
+    Error::TagUnknown {
+        repository: repository.clone(),
+        tag: tag.clone(),
+    }
+}
