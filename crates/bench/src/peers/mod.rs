@@ -1,0 +1,79 @@
+//! The programs that are measured: where they are, how each is started on a free loopback port with a folder of its
+//! own, and how to be let in. How fast they are is the rows' business.
+
+pub(crate) mod distribution;
+pub(crate) mod holdfast;
+pub(crate) mod nginx;
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::bail;
+
+use crate::machine::version_of;
+use crate::settings::Settings;
+
+/// A server that is empty or small is ready long before this.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The repository everything small is pushed to.
+pub(crate) const REPOSITORY: &str = "bench/app";
+
+/// The programs, all of them known to be there.
+pub(crate) struct Tools {
+    pub(crate) holdfast: PathBuf,
+    pub(crate) distribution: PathBuf,
+    pub(crate) nginx: PathBuf,
+}
+
+impl Tools {
+    /// # Errors
+    /// When one is missing; the message says how to get it.
+    pub(crate) fn find(settings: &Settings) -> anyhow::Result<Self> {
+        let tools = Self {
+            holdfast: settings.holdfast(),
+            distribution: settings.distribution(),
+            nginx: settings.nginx.clone(),
+        };
+        let needs = [
+            (
+                &tools.holdfast,
+                "build it with `cargo build --release -p holdfast-server`, or set HOLDFAST_BIN",
+            ),
+            (&tools.distribution, "run tools/install, or name it with --distribution"),
+            (
+                &tools.nginx,
+                "run tools/install (Debian: nginx-light), or name it with --nginx",
+            ),
+        ];
+        let missing = needs.iter().filter(|(path, _)| !path.is_file());
+        let missing: Vec<String> = missing
+            .map(|(path, how)| format!("there is no {}: {how}", path.display()))
+            .collect();
+        if !missing.is_empty() {
+            bail!("{}", missing.join("\n"));
+        }
+        Ok(tools)
+    }
+
+    pub(crate) fn versions(&self) -> anyhow::Result<Vec<String>> {
+        let distribution = version_of(&self.distribution, "--version")?;
+        let distribution = distribution
+            .split_whitespace()
+            .last()
+            .unwrap_or_default()
+            .replace("+unknown", "");
+        let nginx = version_of(&self.nginx, "-v")?;
+        Ok(vec![
+            version_of(&self.holdfast, "--version")?,
+            format!("distribution {distribution}"),
+            nginx.replace("nginx version: ", "").replace('/', " "),
+        ])
+    }
+}
+
+/// A loopback address that was free a moment ago, for servers that cannot choose one themselves.
+fn free_address() -> anyhow::Result<SocketAddr> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
+}
