@@ -1,0 +1,7 @@
+//! Where the rows live: adapters of [`holdfast_registry::ports::Metadata`]. They translate rows and
+//! keep transactions; they refuse to hold rules, which `holdfast_registry` writes once for all of
+//! them. The suite in `holdfast_testkit::metadata` says what an adapter must do.
+
+pub mod sqlite;
+
+pub use sqlite::SqliteStore;

@@ -1,0 +1,179 @@
+//! Blobs and their links into repositories. The bytes are elsewhere.
+
+use holdfast_access::RegistryId;
+use holdfast_oci::{Digest, RepositoryName};
+use holdfast_registry::ports::{
+    BlobId, BlobRead, BlobRecord, BlobTx, NewBlob, ObjectKey, RepositoryId, StorageAccountId,
+};
+use holdfast_registry::{Error, Timestamp};
+use rusqlite::{Row, params};
+
+use super::column;
+use super::session::Session;
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT blob.id, blob.storage_account_id, blob.digest, blob.size_bytes, blob.object_key FROM ",
+            $rest
+        )
+    };
+}
+
+const FIND_LINKED: &str = select!(
+    "blob_link CROSS JOIN blob ON blob.id = blob_link.blob_id \
+     WHERE blob_link.repository_id = ?1 AND blob_link.digest = ?2"
+);
+const FIND: &str = select!("blob WHERE storage_account_id = ?1 AND digest = ?2");
+const IS_LINKED: &str = "SELECT 1 FROM blob_link WHERE blob_id = ?1 LIMIT 1";
+const LIST_REPOSITORIES: &str = "SELECT repository.name FROM registry \
+    CROSS JOIN blob ON blob.storage_account_id = registry.storage_account_id AND blob.digest = ?2 \
+    CROSS JOIN blob_link ON blob_link.blob_id = blob.id AND blob_link.registry_id = ?1 \
+    CROSS JOIN repository ON repository.id = blob_link.repository_id \
+    WHERE registry.id = ?1 LIMIT ?3";
+const SCAN: &str = select!("blob WHERE id > ?1 ORDER BY id LIMIT ?2");
+const TOTALS: &str = "SELECT (SELECT value FROM total WHERE name = 'blobs'), \
+    (SELECT value FROM total WHERE name = 'blob_bytes')";
+const IS_OBJECT_KNOWN: &str = "SELECT 1 WHERE \
+    EXISTS (SELECT 1 FROM blob WHERE storage_account_id = ?1 AND object_key = ?2) \
+    OR EXISTS (SELECT 1 FROM upload WHERE storage_account_id = ?1 AND object_key = ?2) \
+    OR EXISTS (SELECT 1 FROM candidate WHERE kind = 4 AND owner_id = ?1 AND name = ?2)";
+
+impl BlobRead for Session<'_> {
+    fn find_linked_blob(&mut self, repository: RepositoryId, digest: &Digest) -> Result<Option<BlobRecord>, Error> {
+        self.find(
+            "looked up a linked blob",
+            FIND_LINKED,
+            params![repository.0, digest.to_db()],
+            blob_row,
+        )
+    }
+
+    fn find_blob(&mut self, storage_account: StorageAccountId, digest: &Digest) -> Result<Option<BlobRecord>, Error> {
+        self.find(
+            "looked up a blob",
+            FIND,
+            params![storage_account.0, digest.to_db()],
+            blob_row,
+        )
+    }
+
+    fn is_blob_linked(&mut self, id: BlobId) -> Result<bool, Error> {
+        self.exists("looked for a blob's links", IS_LINKED, [id.0])
+    }
+
+    fn list_repositories_with_blob(
+        &mut self,
+        registry: RegistryId,
+        digest: &Digest,
+        limit: usize,
+    ) -> Result<Vec<RepositoryName>, Error> {
+        let params = params![registry.0, digest.to_db(), column::limit(limit)];
+        self.list("listed repositories with a blob", LIST_REPOSITORIES, params, |row| {
+            column::word(row, 0)
+        })
+    }
+
+    fn scan_blobs(&mut self, after: BlobId, limit: usize) -> Result<Vec<BlobRecord>, Error> {
+        self.list(
+            "walked over blobs",
+            SCAN,
+            params![after.0, column::limit(limit)],
+            blob_row,
+        )
+    }
+
+    fn count_blobs(&mut self) -> Result<(u64, u64), Error> {
+        let totals = self.find("counted blobs", TOTALS, [], |row| {
+            Ok((column::unsigned(row, 0)?, column::unsigned(row, 1)?))
+        })?;
+        Ok(totals.unwrap_or_default())
+    }
+
+    fn is_object_known(&mut self, storage_account: StorageAccountId, object_key: &ObjectKey) -> Result<bool, Error> {
+        let params = params![storage_account.0, object_key.uuid().into_bytes()];
+        self.exists("looked for an object's row", IS_OBJECT_KNOWN, params)
+    }
+}
+
+const INSERT: &str = "INSERT INTO blob (storage_account_id, digest, size_bytes, object_key, created_at) \
+    VALUES (?1, ?2, ?3, ?4, ?5)";
+const COUNT_BLOBS: &str = "UPDATE total SET value = value + ?1 WHERE name = 'blobs'";
+const COUNT_BYTES: &str = "UPDATE total SET value = value + ?1 WHERE name = 'blob_bytes'";
+const LINK: &str = "INSERT INTO blob_link (repository_id, digest, blob_id, registry_id, created_at) \
+    SELECT repository.id, blob.digest, blob.id, repository.registry_id, ?3 \
+    FROM repository CROSS JOIN blob WHERE repository.id = ?1 AND blob.id = ?2 \
+    ON CONFLICT (repository_id, digest) DO NOTHING";
+const UNLINK: &str = "DELETE FROM blob_link \
+    WHERE repository_id = ?1 AND digest = (SELECT digest FROM blob WHERE id = ?2) AND blob_id = ?2";
+const LOAD_SIZE: &str = "SELECT size_bytes FROM blob WHERE id = ?1";
+const REMOVE: &str = "DELETE FROM blob WHERE id = ?1";
+
+impl BlobTx for Session<'_> {
+    fn insert_blob(&mut self, blob: &NewBlob) -> Result<BlobId, Error> {
+        let size_bytes = column::integer(blob.size_bytes);
+        let params = params![
+            blob.storage_account.0,
+            blob.digest.to_db(),
+            size_bytes,
+            blob.object_key.uuid().into_bytes(),
+            blob.created_at.0,
+        ];
+        let id = self.insert("inserted a blob", INSERT, params)?;
+        self.count_blob(1, size_bytes)?;
+        Ok(BlobId(id))
+    }
+
+    fn link_blob(&mut self, repository: RepositoryId, blob: BlobId, now: Timestamp) -> Result<bool, Error> {
+        Ok(self.change("linked a blob", LINK, params![repository.0, blob.0, now.0])? > 0)
+    }
+
+    fn unlink_blob(&mut self, repository: RepositoryId, blob: BlobId) -> Result<bool, Error> {
+        Ok(self.change("unlinked a blob", UNLINK, params![repository.0, blob.0])? > 0)
+    }
+
+    fn remove_blob(&mut self, id: BlobId) -> Result<(), Error> {
+        let size_bytes: Option<i64> = self.find("looked up a blob's size", LOAD_SIZE, [id.0], |row| row.get(0))?;
+        let Some(size_bytes) = size_bytes else {
+            return Ok(());
+        };
+        self.change("removed a blob", REMOVE, [id.0])?;
+        self.count_blob(-1, -size_bytes)
+    }
+}
+
+impl Session<'_> {
+    fn count_blob(&self, blobs: i64, bytes: i64) -> Result<(), Error> {
+        self.change("counted a blob", COUNT_BLOBS, [blobs])?;
+        self.change("counted a blob's bytes", COUNT_BYTES, [bytes]).map(drop)
+    }
+}
+
+fn blob_row(row: &Row<'_>) -> rusqlite::Result<BlobRecord> {
+    Ok(BlobRecord {
+        id: BlobId(row.get(0)?),
+        storage_account: StorageAccountId(row.get(1)?),
+        digest: column::digest(row, 2)?,
+        size_bytes: column::unsigned(row, 3)?,
+        object_key: column::object_key(row, 4)?,
+    })
+}
+
+/// Statements whose plans the tests look at.
+#[cfg(test)]
+pub(super) const PLANNED: &[&str] = &[
+    FIND_LINKED,
+    FIND,
+    IS_LINKED,
+    LIST_REPOSITORIES,
+    SCAN,
+    TOTALS,
+    IS_OBJECT_KNOWN,
+    INSERT,
+    COUNT_BLOBS,
+    COUNT_BYTES,
+    LINK,
+    UNLINK,
+    LOAD_SIZE,
+    REMOVE,
+];

@@ -1,0 +1,81 @@
+//! Columns to words and back. A value that this program cannot have written is an error of the
+//! column it stands in, never a guess.
+
+use std::str::FromStr;
+
+use holdfast_oci::Digest;
+use holdfast_registry::ports::ObjectKey;
+use holdfast_registry::{Attributes, Timestamp};
+use rusqlite::Row;
+use rusqlite::types::Type;
+use uuid::Uuid;
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// A digest.
+pub(super) fn digest(row: &Row<'_>, index: usize) -> rusqlite::Result<Digest> {
+    let bytes = row.get_ref(index)?.as_blob()?;
+    Digest::from_db(bytes).map_err(|source| misread(index, Type::Blob, source))
+}
+
+/// A digest that may be NULL.
+pub(super) fn optional_digest(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Digest>> {
+    let bytes = row.get_ref(index)?.as_blob_or_null()?;
+    bytes
+        .map(Digest::from_db)
+        .transpose()
+        .map_err(|source| misread(index, Type::Blob, source))
+}
+
+/// A word parsed from its text: a repository's name, a tag, an algorithm.
+pub(super) fn word<T>(row: &Row<'_>, index: usize) -> rusqlite::Result<T>
+where
+    T: FromStr,
+    T::Err: Into<Source>,
+{
+    let text = row.get_ref(index)?.as_str()?;
+    text.parse()
+        .map_err(|source: T::Err| misread(index, Type::Text, source))
+}
+
+/// A UUID of 16 bytes.
+pub(super) fn uuid(row: &Row<'_>, index: usize) -> rusqlite::Result<Uuid> {
+    let bytes = row.get_ref(index)?.as_blob()?;
+    Uuid::from_slice(bytes).map_err(|source| misread(index, Type::Blob, source))
+}
+
+/// An object's key.
+pub(super) fn object_key(row: &Row<'_>, index: usize) -> rusqlite::Result<ObjectKey> {
+    uuid(row, index).map(ObjectKey::new)
+}
+
+/// A length or a count.
+pub(super) fn unsigned(row: &Row<'_>, index: usize) -> rusqlite::Result<u64> {
+    let value = row.get_ref(index)?.as_i64()?;
+    u64::try_from(value).map_err(|source| misread(index, Type::Integer, source))
+}
+
+/// A moment.
+pub(super) fn timestamp(row: &Row<'_>, index: usize) -> rusqlite::Result<Timestamp> {
+    row.get(index).map(Timestamp)
+}
+
+/// Locks.
+pub(super) fn attributes(row: &Row<'_>, index: usize) -> rusqlite::Result<Attributes> {
+    row.get(index).map(Attributes::from_bits)
+}
+
+/// The error of a value that is not what the column holds.
+pub(super) fn misread(index: usize, found: Type, source: impl Into<Source>) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(index, found, source.into())
+}
+
+/// A length or a count as a parameter; SQLite's integers end at 2^63 - 1.
+pub(super) fn integer(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// The most rows to return, as a parameter.
+pub(super) fn limit(rows: usize) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,128 @@
+//! The directory, subscriptions, resource groups and storage accounts.
+
+use holdfast_registry::ports::{
+    Directory, DirectoryRead, DirectoryTx, ResourceGroup, StorageAccount, StorageAccountId, Subscription,
+};
+use holdfast_registry::{Error, Timestamp};
+use rusqlite::{Row, params};
+use uuid::Uuid;
+
+use super::column;
+use super::session::Session;
+
+const FIND_DIRECTORY: &str = "SELECT tenant_id, created_at FROM directory WHERE id = 1";
+const LIST_SUBSCRIPTIONS: &str = "SELECT id, display_name, created_at FROM subscription ORDER BY id";
+const LIST_RESOURCE_GROUPS: &str = "SELECT subscription_id, name, location, created_at \
+    FROM resource_group WHERE subscription_id = ?1 ORDER BY name";
+const LIST_STORAGE_ACCOUNTS: &str = "SELECT id, name, location, created_at FROM storage_account ORDER BY id";
+
+impl DirectoryRead for Session<'_> {
+    fn find_directory(&mut self) -> Result<Option<Directory>, Error> {
+        self.find("looked up the directory", FIND_DIRECTORY, [], directory_row)
+    }
+
+    fn list_subscriptions(&mut self) -> Result<Vec<Subscription>, Error> {
+        self.list("listed subscriptions", LIST_SUBSCRIPTIONS, [], subscription_row)
+    }
+
+    fn list_resource_groups(&mut self, subscription: Uuid) -> Result<Vec<ResourceGroup>, Error> {
+        self.list(
+            "listed resource groups",
+            LIST_RESOURCE_GROUPS,
+            [subscription.as_bytes()],
+            resource_group_row,
+        )
+    }
+
+    fn list_storage_accounts(&mut self) -> Result<Vec<StorageAccount>, Error> {
+        self.list(
+            "listed storage accounts",
+            LIST_STORAGE_ACCOUNTS,
+            [],
+            storage_account_row,
+        )
+    }
+}
+
+const INSERT_DIRECTORY: &str = "INSERT INTO directory (id, tenant_id, created_at) VALUES (1, ?1, ?2)";
+const INSERT_SUBSCRIPTION: &str = "INSERT INTO subscription (id, display_name, created_at) VALUES (?1, ?2, ?3)";
+const INSERT_RESOURCE_GROUP: &str =
+    "INSERT INTO resource_group (subscription_id, name, location, created_at) VALUES (?1, ?2, ?3, ?4)";
+const INSERT_STORAGE_ACCOUNT: &str = "INSERT INTO storage_account (name, location, created_at) VALUES (?1, ?2, ?3)";
+
+impl DirectoryTx for Session<'_> {
+    fn insert_directory(&mut self, directory: &Directory) -> Result<(), Error> {
+        let params = params![directory.tenant_id.as_bytes(), directory.created_at.0];
+        self.change("inserted the directory", INSERT_DIRECTORY, params)
+            .map(drop)
+    }
+
+    fn insert_subscription(&mut self, subscription: &Subscription) -> Result<(), Error> {
+        let params = params![
+            subscription.id.as_bytes(),
+            subscription.display_name,
+            subscription.created_at.0
+        ];
+        self.change("inserted a subscription", INSERT_SUBSCRIPTION, params)
+            .map(drop)
+    }
+
+    fn insert_resource_group(&mut self, group: &ResourceGroup) -> Result<(), Error> {
+        let params = params![
+            group.subscription_id.as_bytes(),
+            group.name,
+            group.location,
+            group.created_at.0
+        ];
+        self.change("inserted a resource group", INSERT_RESOURCE_GROUP, params)
+            .map(drop)
+    }
+
+    fn insert_storage_account(
+        &mut self,
+        name: &str,
+        location: &str,
+        now: Timestamp,
+    ) -> Result<StorageAccountId, Error> {
+        let params = params![name, location, now.0];
+        self.insert("inserted a storage account", INSERT_STORAGE_ACCOUNT, params)
+            .map(StorageAccountId)
+    }
+}
+
+fn directory_row(row: &Row<'_>) -> rusqlite::Result<Directory> {
+    Ok(Directory {
+        tenant_id: column::uuid(row, 0)?,
+        created_at: column::timestamp(row, 1)?,
+    })
+}
+
+fn subscription_row(row: &Row<'_>) -> rusqlite::Result<Subscription> {
+    Ok(Subscription {
+        id: column::uuid(row, 0)?,
+        display_name: row.get(1)?,
+        created_at: column::timestamp(row, 2)?,
+    })
+}
+
+fn resource_group_row(row: &Row<'_>) -> rusqlite::Result<ResourceGroup> {
+    Ok(ResourceGroup {
+        subscription_id: column::uuid(row, 0)?,
+        name: row.get(1)?,
+        location: row.get(2)?,
+        created_at: column::timestamp(row, 3)?,
+    })
+}
+
+fn storage_account_row(row: &Row<'_>) -> rusqlite::Result<StorageAccount> {
+    Ok(StorageAccount {
+        id: StorageAccountId(row.get(0)?),
+        name: row.get(1)?,
+        location: row.get(2)?,
+        created_at: column::timestamp(row, 3)?,
+    })
+}
+
+/// Statements whose plans the tests look at.
+#[cfg(test)]
+pub(super) const PLANNED: &[&str] = &[FIND_DIRECTORY, LIST_RESOURCE_GROUPS];

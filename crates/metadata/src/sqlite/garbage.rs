@@ -1,0 +1,183 @@
+//! The queue of what may be garbage.
+//!
+//! Queueing a candidate again gives it a new row at the end, so the order of ids is the order of
+//! time, and a page that starts after a row starts at the right place when that row is gone.
+
+use holdfast_registry::ports::{
+    Candidate, CandidateId, GarbageRead, GarbageTx, ObjectKey, QueuedCandidate, RepositoryId, StorageAccountId,
+};
+use holdfast_registry::{Error, Timestamp};
+use rusqlite::types::Type;
+use rusqlite::{Row, params};
+
+use super::column;
+use super::session::Session;
+
+/// Values of the column `kind`.
+const BLOB_LINK: i64 = 1;
+const UNTAGGED_MANIFEST: i64 = 2;
+const ORPHANED_MANIFEST: i64 = 3;
+const OBJECT: i64 = 4;
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, kind, owner_id, name, size_bytes, queued_at FROM candidate ",
+            $rest
+        )
+    };
+}
+
+// The youngest row that is old enough bounds the walk: no younger row is read. The last condition
+// holds for every row of it unless the clock was set back.
+const LIST: &str = select!(
+    "WHERE id > ?2 AND id <= (SELECT max_old.id FROM candidate AS max_old INDEXED BY candidate_by_time \
+     WHERE max_old.queued_at <= ?1 ORDER BY max_old.queued_at DESC, max_old.id DESC LIMIT 1) \
+     AND queued_at <= ?1 ORDER BY id LIMIT ?3"
+);
+const FIND: &str = select!("WHERE kind = ?1 AND owner_id = ?2 AND name = ?3");
+const COUNT: &str = "SELECT value FROM total WHERE name = 'candidates'";
+
+impl GarbageRead for Session<'_> {
+    fn list_candidates(
+        &mut self,
+        queued_before: Timestamp,
+        after: CandidateId,
+        limit: usize,
+    ) -> Result<Vec<QueuedCandidate>, Error> {
+        let params = params![queued_before.0, after.0, column::limit(limit)];
+        self.list("listed garbage candidates", LIST, params, candidate_row)
+    }
+
+    fn find_candidate(&mut self, candidate: &Candidate) -> Result<Option<QueuedCandidate>, Error> {
+        let Key { kind, owner_id, name } = Key::of(candidate);
+        self.find(
+            "looked up a garbage candidate",
+            FIND,
+            params![kind, owner_id, name],
+            candidate_row,
+        )
+    }
+
+    fn count_candidates(&mut self) -> Result<u64, Error> {
+        let count = self.find("counted garbage candidates", COUNT, [], |row| column::unsigned(row, 0))?;
+        Ok(count.unwrap_or_default())
+    }
+}
+
+const REMOVE_SAME: &str = "DELETE FROM candidate WHERE kind = ?1 AND owner_id = ?2 AND name = ?3";
+const INSERT: &str = "INSERT INTO candidate (kind, owner_id, name, size_bytes, queued_at) \
+    VALUES (?1, ?2, ?3, ?4, ?5)";
+const REMOVE: &str = "DELETE FROM candidate WHERE id = ?1";
+const COUNT_IN: &str = "UPDATE total SET value = value + 1 WHERE name = 'candidates'";
+const COUNT_OUT: &str = "UPDATE total SET value = value - 1 WHERE name = 'candidates'";
+
+impl GarbageTx for Session<'_> {
+    fn queue_candidate(&mut self, candidate: &Candidate, now: Timestamp) -> Result<(), Error> {
+        let Key { kind, owner_id, name } = Key::of(candidate);
+        let replaced = self.change(
+            "requeued a garbage candidate",
+            REMOVE_SAME,
+            params![kind, owner_id, name],
+        )?;
+        let params = params![kind, owner_id, name, size_bytes(candidate), now.0];
+        self.change("queued a garbage candidate", INSERT, params)?;
+        if replaced == 0 {
+            self.change("counted a garbage candidate", COUNT_IN, [])?;
+        }
+        Ok(())
+    }
+
+    fn remove_candidate(&mut self, id: CandidateId) -> Result<(), Error> {
+        if self.change("removed a garbage candidate", REMOVE, [id.0])? > 0 {
+            self.change("counted a garbage candidate out", COUNT_OUT, [])?;
+        }
+        Ok(())
+    }
+}
+
+/// What makes a candidate this very thing.
+struct Key {
+    kind: i64,
+    owner_id: i64,
+    name: Vec<u8>,
+}
+
+impl Key {
+    fn of(candidate: &Candidate) -> Self {
+        match candidate {
+            Candidate::BlobLink { repository, digest } => Self {
+                kind: BLOB_LINK,
+                owner_id: repository.0,
+                name: digest.to_db(),
+            },
+            Candidate::UntaggedManifest { repository, digest } => Self {
+                kind: UNTAGGED_MANIFEST,
+                owner_id: repository.0,
+                name: digest.to_db(),
+            },
+            Candidate::OrphanedManifest { repository, digest } => Self {
+                kind: ORPHANED_MANIFEST,
+                owner_id: repository.0,
+                name: digest.to_db(),
+            },
+            Candidate::Object {
+                storage_account,
+                object_key,
+                size_bytes: _,
+            } => {
+                let name = object_key.uuid().as_bytes().to_vec();
+                Self {
+                    kind: OBJECT,
+                    owner_id: storage_account.0,
+                    name,
+                }
+            }
+        }
+    }
+}
+
+fn size_bytes(candidate: &Candidate) -> i64 {
+    match candidate {
+        Candidate::BlobLink { .. } | Candidate::UntaggedManifest { .. } | Candidate::OrphanedManifest { .. } => 0,
+        Candidate::Object { size_bytes, .. } => column::integer(*size_bytes),
+    }
+}
+
+fn candidate_row(row: &Row<'_>) -> rusqlite::Result<QueuedCandidate> {
+    let owner_id: i64 = row.get(2)?;
+    let repository = RepositoryId(owner_id);
+    let digest = || column::digest(row, 3);
+    let candidate = match row.get(1)? {
+        BLOB_LINK => Candidate::BlobLink {
+            repository,
+            digest: digest()?,
+        },
+        UNTAGGED_MANIFEST => Candidate::UntaggedManifest {
+            repository,
+            digest: digest()?,
+        },
+        ORPHANED_MANIFEST => Candidate::OrphanedManifest {
+            repository,
+            digest: digest()?,
+        },
+        OBJECT => Candidate::Object {
+            storage_account: StorageAccountId(owner_id),
+            object_key: ObjectKey::new(column::uuid(row, 3)?),
+            size_bytes: column::unsigned(row, 4)?,
+        },
+        other => {
+            let source = format!("{other} is not a kind of candidate");
+            return Err(column::misread(1, Type::Integer, source));
+        }
+    };
+    Ok(QueuedCandidate {
+        id: CandidateId(row.get(0)?),
+        candidate,
+        queued_at: column::timestamp(row, 5)?,
+    })
+}
+
+/// Statements whose plans the tests look at.
+#[cfg(test)]
+pub(super) const PLANNED: &[&str] = &[LIST, FIND, COUNT, REMOVE_SAME, INSERT, REMOVE, COUNT_IN, COUNT_OUT];

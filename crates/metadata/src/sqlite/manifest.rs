@@ -1,0 +1,295 @@
+//! Manifests: their rows, their bytes, what they need and what they list.
+//!
+//! Pages in the order of time treat a marker that is gone as `tag` does.
+
+use bytes::Bytes;
+use holdfast_oci::Digest;
+use holdfast_registry::ports::{
+    ListOrder, ManifestId, ManifestRead, ManifestRecord, ManifestTx, NewManifest, Page, RepositoryId,
+};
+use holdfast_registry::{Attributes, Error, Timestamp};
+use rusqlite::{Row, params};
+
+use super::column;
+use super::error::Fault;
+use super::session::Session;
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, digest, media_type, size_bytes, subject, artifact_type, config_media_type, \
+             annotations, architecture, os, image_size_bytes, attributes, created_at, updated_at, \
+             repository_id FROM manifest ",
+            $rest
+        )
+    };
+}
+
+const FIND: &str = select!("WHERE repository_id = ?1 AND digest = ?2");
+const LOAD_BYTES: &str = "SELECT bytes FROM manifest_content WHERE manifest_id = ?1";
+const LIST_BY_DIGEST: &str = select!("WHERE repository_id = ?1 AND digest > ?2 ORDER BY digest LIMIT ?3");
+const LIST_OLDEST_FIRST: &str = select!(
+    "INDEXED BY manifest_by_time WHERE repository_id = ?1 AND (updated_at, digest) > (?2, ?3) \
+     ORDER BY updated_at, digest LIMIT ?4"
+);
+const LIST_NEWEST_FIRST: &str = select!(
+    "INDEXED BY manifest_by_time WHERE repository_id = ?1 AND (updated_at, digest) < (?2, ?3) \
+     ORDER BY updated_at DESC, digest DESC LIMIT ?4"
+);
+const LIST_BLOBS: &str = "SELECT digest FROM manifest_blob WHERE manifest_id = ?1 ORDER BY digest";
+const LIST_CHILDREN: &str = "SELECT digest FROM manifest_child WHERE manifest_id = ?1 ORDER BY digest";
+const FIND_NEEDING_BLOB: &str = "SELECT manifest.digest FROM manifest_blob \
+    CROSS JOIN manifest ON manifest.id = manifest_blob.manifest_id \
+    WHERE manifest_blob.repository_id = ?1 AND manifest_blob.digest = ?2 LIMIT 1";
+const FIND_PARENT: &str = "SELECT manifest.digest FROM manifest_child \
+    CROSS JOIN manifest ON manifest.id = manifest_child.manifest_id \
+    WHERE manifest_child.repository_id = ?1 AND manifest_child.digest = ?2 LIMIT 1";
+const LIST_REFERRERS: &str = select!(
+    "INDEXED BY manifest_by_subject WHERE repository_id = ?1 AND subject = ?2 AND digest > ?3 \
+     ORDER BY digest LIMIT ?4"
+);
+const LIST_REFERRERS_OF_TYPE: &str = select!(
+    "INDEXED BY manifest_by_subject_and_type WHERE repository_id = ?1 AND subject = ?2 \
+     AND artifact_type = ?5 AND digest > ?3 ORDER BY digest LIMIT ?4"
+);
+const SCAN: &str = select!("WHERE id > ?1 ORDER BY id LIMIT ?2");
+
+impl ManifestRead for Session<'_> {
+    fn find_manifest(&mut self, repository: RepositoryId, digest: &Digest) -> Result<Option<ManifestRecord>, Error> {
+        self.find(
+            "looked up a manifest",
+            FIND,
+            params![repository.0, digest.to_db()],
+            manifest_row,
+        )
+    }
+
+    fn load_manifest_bytes(&mut self, id: ManifestId) -> Result<Bytes, Error> {
+        self.find("read a manifest", LOAD_BYTES, [id.0], |row| row.get::<_, Vec<u8>>(0))?
+            .map(Bytes::from)
+            .ok_or_else(|| Error::metadata("read a manifest", Fault::NoRow { id: id.0 }))
+    }
+
+    fn list_manifests(&mut self, repository: RepositoryId, page: &Page<Digest>) -> Result<Vec<ManifestRecord>, Error> {
+        let newest_first = match page.order {
+            ListOrder::Name => {
+                let params = params![repository.0, after(page.after.as_ref()), column::limit(page.limit)];
+                return self.list("listed manifests", LIST_BY_DIGEST, params, manifest_row);
+            }
+            ListOrder::TimeAscending => false,
+            ListOrder::TimeDescending => true,
+        };
+        let marker = match &page.after {
+            Some(digest) => self.find_manifest(repository, digest)?,
+            None => None,
+        };
+        let (updated_at, digest) = match &marker {
+            Some(marker) => (marker.updated_at.0, marker.digest.to_db()),
+            None if newest_first => (i64::MAX, Vec::new()),
+            None => (i64::MIN, Vec::new()),
+        };
+        let sql = if newest_first {
+            LIST_NEWEST_FIRST
+        } else {
+            LIST_OLDEST_FIRST
+        };
+        let params = params![repository.0, updated_at, digest, column::limit(page.limit)];
+        self.list("listed manifests by time", sql, params, manifest_row)
+    }
+
+    fn list_manifest_blobs(&mut self, id: ManifestId) -> Result<Vec<Digest>, Error> {
+        self.list("listed a manifest's blobs", LIST_BLOBS, [id.0], |row| {
+            column::digest(row, 0)
+        })
+    }
+
+    fn list_manifest_children(&mut self, id: ManifestId) -> Result<Vec<Digest>, Error> {
+        self.list("listed an index's manifests", LIST_CHILDREN, [id.0], |row| {
+            column::digest(row, 0)
+        })
+    }
+
+    fn find_manifest_needing_blob(&mut self, repository: RepositoryId, blob: &Digest) -> Result<Option<Digest>, Error> {
+        let params = params![repository.0, blob.to_db()];
+        self.find(
+            "looked for a manifest that needs a blob",
+            FIND_NEEDING_BLOB,
+            params,
+            |row| column::digest(row, 0),
+        )
+    }
+
+    fn find_parent_of(&mut self, repository: RepositoryId, child: &Digest) -> Result<Option<Digest>, Error> {
+        let params = params![repository.0, child.to_db()];
+        self.find(
+            "looked for an index that lists a manifest",
+            FIND_PARENT,
+            params,
+            |row| column::digest(row, 0),
+        )
+    }
+
+    fn list_referrers(
+        &mut self,
+        repository: RepositoryId,
+        subject: &Digest,
+        artifact_type: Option<&str>,
+        after_digest: Option<&Digest>,
+        limit: usize,
+    ) -> Result<Vec<ManifestRecord>, Error> {
+        let (subject, after, limit) = (subject.to_db(), after(after_digest), column::limit(limit));
+        match artifact_type {
+            None => {
+                let params = params![repository.0, subject, after, limit];
+                self.list("listed referrers", LIST_REFERRERS, params, manifest_row)
+            }
+            Some(artifact_type) => {
+                let params = params![repository.0, subject, after, limit, artifact_type];
+                self.list(
+                    "listed referrers of a type",
+                    LIST_REFERRERS_OF_TYPE,
+                    params,
+                    manifest_row,
+                )
+            }
+        }
+    }
+
+    fn scan_manifests(
+        &mut self,
+        after: ManifestId,
+        limit: usize,
+    ) -> Result<Vec<(RepositoryId, ManifestRecord)>, Error> {
+        self.list(
+            "walked over manifests",
+            SCAN,
+            params![after.0, column::limit(limit)],
+            |row| Ok((RepositoryId(row.get(14)?), manifest_row(row)?)),
+        )
+    }
+}
+
+const INSERT: &str = "INSERT INTO manifest (repository_id, digest, media_type, size_bytes, subject, \
+    artifact_type, config_media_type, annotations, architecture, os, image_size_bytes, attributes, \
+    created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13)";
+const INSERT_CONTENT: &str = "INSERT INTO manifest_content (manifest_id, bytes) VALUES (?1, ?2)";
+const INSERT_BLOB: &str = "INSERT INTO manifest_blob (manifest_id, digest, repository_id) VALUES (?1, ?2, ?3)";
+const INSERT_CHILD: &str = "INSERT INTO manifest_child (manifest_id, digest, repository_id) VALUES (?1, ?2, ?3)";
+const COUNT_IN: &str = "UPDATE repository SET manifest_count = manifest_count + 1 WHERE id = ?1";
+const TOUCH: &str = "UPDATE manifest SET updated_at = ?2 WHERE id = ?1";
+const SET_ATTRIBUTES: &str = "UPDATE manifest SET attributes = ?2, updated_at = ?3 WHERE id = ?1";
+
+const REMOVE_TAGS: &str = "DELETE FROM tag WHERE manifest_id = ?1";
+const COUNT_OUT: &str = "UPDATE repository \
+    SET manifest_count = manifest_count - 1, tag_count = tag_count - ?2 \
+    WHERE id = (SELECT repository_id FROM manifest WHERE id = ?1)";
+const REMOVE_BLOBS: &str = "DELETE FROM manifest_blob WHERE manifest_id = ?1";
+const REMOVE_CHILDREN: &str = "DELETE FROM manifest_child WHERE manifest_id = ?1";
+const REMOVE_CONTENT: &str = "DELETE FROM manifest_content WHERE manifest_id = ?1";
+const REMOVE: &str = "DELETE FROM manifest WHERE id = ?1";
+
+impl ManifestTx for Session<'_> {
+    fn insert_manifest(&mut self, repository: RepositoryId, manifest: &NewManifest) -> Result<ManifestId, Error> {
+        let params = params![
+            repository.0,
+            manifest.digest.to_db(),
+            manifest.media_type,
+            column::limit(manifest.bytes.len()),
+            manifest.subject.as_ref().map(Digest::to_db),
+            manifest.artifact_type,
+            manifest.config_media_type,
+            manifest.annotations,
+            manifest.architecture,
+            manifest.os,
+            column::integer(manifest.image_size_bytes),
+            Attributes::default().bits(),
+            manifest.created_at.0,
+        ];
+        let id = self.insert("inserted a manifest", INSERT, params)?;
+        let bytes: &[u8] = &manifest.bytes;
+        self.change("stored a manifest", INSERT_CONTENT, params![id, bytes])?;
+        for blob in &manifest.blobs {
+            let params = params![id, blob.to_db(), repository.0];
+            self.change("noted a manifest's blob", INSERT_BLOB, params)?;
+        }
+        for child in &manifest.children {
+            let params = params![id, child.to_db(), repository.0];
+            self.change("noted an index's manifest", INSERT_CHILD, params)?;
+        }
+        self.change("counted a manifest", COUNT_IN, [repository.0])?;
+        Ok(ManifestId(id))
+    }
+
+    fn touch_manifest(&mut self, id: ManifestId, now: Timestamp) -> Result<(), Error> {
+        self.change("touched a manifest", TOUCH, params![id.0, now.0]).map(drop)
+    }
+
+    fn set_manifest_attributes(&mut self, id: ManifestId, attributes: Attributes, now: Timestamp) -> Result<(), Error> {
+        let params = params![id.0, attributes.bits(), now.0];
+        self.change("set a manifest's attributes", SET_ATTRIBUTES, params)
+            .map(drop)
+    }
+
+    fn remove_manifest(&mut self, id: ManifestId) -> Result<(), Error> {
+        let tags = self.change("removed a manifest's tags", REMOVE_TAGS, [id.0])?;
+        self.change("counted a manifest out", COUNT_OUT, params![id.0, column::limit(tags)])?;
+        for sql in [REMOVE_BLOBS, REMOVE_CHILDREN, REMOVE_CONTENT, REMOVE] {
+            self.change("removed a manifest", sql, [id.0])?;
+        }
+        Ok(())
+    }
+}
+
+/// The marker of a page by digest; no digest is empty, so every one comes after the empty bytes.
+fn after(digest: Option<&Digest>) -> Vec<u8> {
+    digest.map(Digest::to_db).unwrap_or_default()
+}
+
+fn manifest_row(row: &Row<'_>) -> rusqlite::Result<ManifestRecord> {
+    Ok(ManifestRecord {
+        id: ManifestId(row.get(0)?),
+        digest: column::digest(row, 1)?,
+        media_type: row.get(2)?,
+        size_bytes: column::unsigned(row, 3)?,
+        subject: column::optional_digest(row, 4)?,
+        artifact_type: row.get(5)?,
+        config_media_type: row.get(6)?,
+        annotations: row.get(7)?,
+        architecture: row.get(8)?,
+        os: row.get(9)?,
+        image_size_bytes: column::unsigned(row, 10)?,
+        attributes: column::attributes(row, 11)?,
+        created_at: column::timestamp(row, 12)?,
+        updated_at: column::timestamp(row, 13)?,
+    })
+}
+
+/// Statements whose plans the tests look at.
+#[cfg(test)]
+pub(super) const PLANNED: &[&str] = &[
+    FIND,
+    LOAD_BYTES,
+    LIST_BY_DIGEST,
+    LIST_OLDEST_FIRST,
+    LIST_NEWEST_FIRST,
+    LIST_BLOBS,
+    LIST_CHILDREN,
+    FIND_NEEDING_BLOB,
+    FIND_PARENT,
+    LIST_REFERRERS,
+    LIST_REFERRERS_OF_TYPE,
+    SCAN,
+    INSERT,
+    INSERT_CONTENT,
+    INSERT_BLOB,
+    INSERT_CHILD,
+    COUNT_IN,
+    TOUCH,
+    SET_ATTRIBUTES,
+    REMOVE_TAGS,
+    COUNT_OUT,
+    REMOVE_BLOBS,
+    REMOVE_CHILDREN,
+    REMOVE_CONTENT,
+    REMOVE,
+];

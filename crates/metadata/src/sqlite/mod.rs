@@ -1,0 +1,28 @@
+//! SQLite: one file, one writer thread with group commit, a pool of readers. It refuses to be
+//! shared by two servers (the server locks its data folder) and to know rules.
+//!
+//! A file per noun holds that noun's statements, each beside the function that runs it.
+
+mod blob;
+mod column;
+mod directory;
+mod error;
+mod garbage;
+mod log;
+mod manifest;
+mod migrations;
+pub mod open;
+mod readers;
+mod registry;
+mod repository;
+mod session;
+mod store;
+mod tag;
+mod upload;
+mod writer;
+
+#[cfg(test)]
+mod plans;
+
+pub use store::SqliteStore;
+pub use writer::Stats;

@@ -1,0 +1,161 @@
+//! Registries and their admin passwords.
+
+use holdfast_access::RegistryId;
+use holdfast_registry::ports::{
+    AdminPassword, NewRegistry, RegistryRead, RegistryRecord, RegistryTx, Sku, StorageAccountId,
+};
+use holdfast_registry::{Error, Timestamp};
+use rusqlite::types::Type;
+use rusqlite::{Row, params};
+
+use super::column;
+use super::session::Session;
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, name, rid, subscription_id, resource_group, location, sku, storage_account_id, \
+             admin_enabled, anonymous_pull, accept_sparse_manifests, retention_days, created_at, updated_at \
+             FROM registry ",
+            $rest
+        )
+    };
+}
+
+const FIND: &str = select!("WHERE id = ?1");
+// The column's collation is NOCASE.
+const FIND_BY_NAME: &str = select!("WHERE name = ?1");
+const LIST: &str = select!("ORDER BY id");
+const LIST_PASSWORDS: &str = "SELECT slot, sealed, verifier, generation, created_at \
+    FROM admin_password WHERE registry_id = ?1 ORDER BY slot";
+const FIND_GENERATION: &str = "SELECT generation FROM admin_password WHERE registry_id = ?1 AND slot = ?2";
+
+impl RegistryRead for Session<'_> {
+    fn find_registry(&mut self, id: RegistryId) -> Result<Option<RegistryRecord>, Error> {
+        self.find("looked up a registry", FIND, [id.0], registry_row)
+    }
+
+    fn find_registry_by_name(&mut self, name: &str) -> Result<Option<RegistryRecord>, Error> {
+        self.find("looked up a registry by name", FIND_BY_NAME, [name], registry_row)
+    }
+
+    fn list_registries(&mut self) -> Result<Vec<RegistryRecord>, Error> {
+        self.list("listed registries", LIST, [], registry_row)
+    }
+
+    fn list_admin_passwords(&mut self, registry: RegistryId) -> Result<Vec<AdminPassword>, Error> {
+        self.list(
+            "listed admin passwords",
+            LIST_PASSWORDS,
+            [registry.0],
+            admin_password_row,
+        )
+    }
+
+    fn find_admin_generation(&mut self, registry: RegistryId, slot: u8) -> Result<Option<i64>, Error> {
+        self.find(
+            "looked up an admin password",
+            FIND_GENERATION,
+            params![registry.0, slot],
+            |row| row.get(0),
+        )
+    }
+}
+
+const INSERT: &str = "INSERT INTO registry (name, rid, subscription_id, resource_group, location, sku, \
+    storage_account_id, admin_enabled, anonymous_pull, accept_sparse_manifests, retention_days, \
+    created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, NULL, ?9, ?9)";
+const UPDATE: &str = "UPDATE registry SET sku = ?2, admin_enabled = ?3, anonymous_pull = ?4, \
+    accept_sparse_manifests = ?5, retention_days = ?6, updated_at = ?7 WHERE id = ?1";
+const PUT_PASSWORD: &str = "INSERT INTO admin_password (registry_id, slot, sealed, verifier, generation, \
+    created_at) VALUES (?1, ?2, ?3, ?4, 1, ?5) \
+    ON CONFLICT (registry_id, slot) DO UPDATE SET sealed = excluded.sealed, \
+    verifier = excluded.verifier, generation = generation + 1, created_at = excluded.created_at";
+
+impl RegistryTx for Session<'_> {
+    fn insert_registry(&mut self, registry: &NewRegistry) -> Result<RegistryId, Error> {
+        let params = params![
+            registry.name,
+            registry.rid.as_bytes(),
+            registry.subscription_id.as_bytes(),
+            registry.resource_group,
+            registry.location,
+            registry.sku.as_str(),
+            registry.storage_account.0,
+            registry.admin_enabled,
+            registry.created_at.0,
+        ];
+        self.insert("inserted a registry", INSERT, params).map(RegistryId)
+    }
+
+    fn update_registry(&mut self, registry: &RegistryRecord) -> Result<(), Error> {
+        let params = params![
+            registry.id.0,
+            registry.sku.as_str(),
+            registry.admin_enabled,
+            registry.anonymous_pull,
+            registry.accept_sparse_manifests,
+            registry.retention_days,
+            registry.updated_at.0,
+        ];
+        self.change("updated a registry", UPDATE, params).map(drop)
+    }
+
+    fn put_admin_password(
+        &mut self,
+        registry: RegistryId,
+        slot: u8,
+        sealed: &[u8],
+        verifier: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let params = params![registry.0, slot, sealed, verifier, now.0];
+        self.change("set an admin password", PUT_PASSWORD, params).map(drop)
+    }
+}
+
+fn registry_row(row: &Row<'_>) -> rusqlite::Result<RegistryRecord> {
+    Ok(RegistryRecord {
+        id: RegistryId(row.get(0)?),
+        name: row.get(1)?,
+        rid: column::uuid(row, 2)?,
+        subscription_id: column::uuid(row, 3)?,
+        resource_group: row.get(4)?,
+        location: row.get(5)?,
+        sku: sku(row, 6)?,
+        storage_account: StorageAccountId(row.get(7)?),
+        admin_enabled: row.get(8)?,
+        anonymous_pull: row.get(9)?,
+        accept_sparse_manifests: row.get(10)?,
+        retention_days: row.get(11)?,
+        created_at: column::timestamp(row, 12)?,
+        updated_at: column::timestamp(row, 13)?,
+    })
+}
+
+fn sku(row: &Row<'_>, index: usize) -> rusqlite::Result<Sku> {
+    let name = row.get_ref(index)?.as_str()?;
+    Sku::from_name(name).ok_or_else(|| column::misread(index, Type::Text, format!("{name} is not a registry's tier")))
+}
+
+fn admin_password_row(row: &Row<'_>) -> rusqlite::Result<AdminPassword> {
+    Ok(AdminPassword {
+        slot: row.get(0)?,
+        sealed: row.get(1)?,
+        verifier: row.get(2)?,
+        generation: row.get(3)?,
+        created_at: column::timestamp(row, 4)?,
+    })
+}
+
+/// Statements whose plans the tests look at.
+#[cfg(test)]
+pub(super) const PLANNED: &[&str] = &[
+    FIND,
+    FIND_BY_NAME,
+    LIST_PASSWORDS,
+    FIND_GENERATION,
+    INSERT,
+    UPDATE,
+    PUT_PASSWORD,
+];

@@ -1,0 +1,80 @@
+//! A connection with a transaction open: what the traits of the port are implemented on. It refuses
+//! to begin or end transactions; the writer and the readers do.
+
+use holdfast_registry::Error;
+use rusqlite::{Connection, Params, Row};
+
+use super::error::{Fault, failed};
+
+/// Statements of one connection that stay prepared; more than this adapter has.
+pub(super) const STATEMENT_CACHE: usize = 192;
+
+/// One transaction on one connection.
+pub(super) struct Session<'c> {
+    connection: &'c Connection,
+}
+
+impl<'c> Session<'c> {
+    /// Speaks inside the transaction that is open on `connection`.
+    pub(super) fn new(connection: &'c Connection) -> Self {
+        Self { connection }
+    }
+
+    /// The first row, if there is one.
+    pub(super) fn find<T>(
+        &self,
+        attempted: &'static str,
+        sql: &str,
+        params: impl Params,
+        map: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, Error> {
+        let find = || {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let mut rows = statement.query(params)?;
+            rows.next()?.map(map).transpose()
+        };
+        find().map_err(failed(attempted))
+    }
+
+    /// Every row, in the statement's order.
+    pub(super) fn list<T>(
+        &self,
+        attempted: &'static str,
+        sql: &str,
+        params: impl Params,
+        map: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, Error> {
+        let list = || {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let rows = statement.query_map(params, map)?;
+            rows.collect::<rusqlite::Result<Vec<T>>>()
+        };
+        list().map_err(failed(attempted))
+    }
+
+    /// Whether there is a row.
+    pub(super) fn exists(&self, attempted: &'static str, sql: &str, params: impl Params) -> Result<bool, Error> {
+        Ok(self.find(attempted, sql, params, |_| Ok(()))?.is_some())
+    }
+
+    /// Changes rows; returns how many.
+    pub(super) fn change(&self, attempted: &'static str, sql: &str, params: impl Params) -> Result<usize, Error> {
+        self.require_transaction(attempted)?;
+        let change = || self.connection.prepare_cached(sql)?.execute(params);
+        change().map_err(failed(attempted))
+    }
+
+    /// Inserts a row; returns its row id.
+    pub(super) fn insert(&self, attempted: &'static str, sql: &str, params: impl Params) -> Result<i64, Error> {
+        self.change(attempted, sql, params)?;
+        Ok(self.connection.last_insert_rowid())
+    }
+
+    /// When SQLite has given up the transaction (a full disk), a statement would commit by itself.
+    fn require_transaction(&self, attempted: &'static str) -> Result<(), Error> {
+        if self.connection.is_autocommit() {
+            return Err(Error::metadata(attempted, Fault::TransactionOver));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,222 @@
+//! Tags.
+//!
+//! A page in the order of time starts after the place that its marker has now. A marker that is
+//! gone has no place in time any more: the listing then starts from the beginning, which shows
+//! again what a client has seen but never leaves out what it has not.
+
+use holdfast_oci::{Digest, Tag};
+use holdfast_registry::ports::{ListOrder, ManifestId, Page, RepositoryId, TagRead, TagRecord, TagTx};
+use holdfast_registry::{Attributes, Error, Timestamp};
+use rusqlite::{Row, params};
+
+use super::column;
+use super::session::Session;
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT name, manifest_id, digest, attributes, created_at, updated_at FROM tag ",
+            $rest
+        )
+    };
+}
+
+const FIND: &str = select!("WHERE repository_id = ?1 AND name = ?2");
+const LIST_OF_MANIFEST: &str = select!("WHERE manifest_id = ?1 ORDER BY name");
+
+// 8 is the list_enabled bit.
+const LIST_BY_NAME: &str =
+    select!("WHERE repository_id = ?1 AND name > ?2 AND attributes & 8 = 8 ORDER BY name LIMIT ?3");
+const LIST_OLDEST_FIRST: &str = select!(
+    "INDEXED BY tag_by_time WHERE repository_id = ?1 AND (updated_at, name) > (?2, ?3) \
+     AND attributes & 8 = 8 ORDER BY updated_at, name LIMIT ?4"
+);
+const LIST_NEWEST_FIRST: &str = select!(
+    "INDEXED BY tag_by_time WHERE repository_id = ?1 AND (updated_at, name) < (?2, ?3) \
+     AND attributes & 8 = 8 ORDER BY updated_at DESC, name DESC LIMIT ?4"
+);
+
+const LIST_OF_DIGEST_BY_NAME: &str = select!(
+    "INDEXED BY tag_by_manifest \
+     WHERE manifest_id = (SELECT id FROM manifest WHERE repository_id = ?1 AND digest = ?4) \
+     AND name > ?2 AND attributes & 8 = 8 ORDER BY name LIMIT ?3"
+);
+// These two sort the tags of one manifest: few, and not worth an index that every tag would pay for.
+const LIST_OF_DIGEST_OLDEST_FIRST: &str = select!(
+    "INDEXED BY tag_by_manifest \
+     WHERE manifest_id = (SELECT id FROM manifest WHERE repository_id = ?1 AND digest = ?5) \
+     AND (updated_at, name) > (?2, ?3) AND attributes & 8 = 8 ORDER BY updated_at, name LIMIT ?4"
+);
+const LIST_OF_DIGEST_NEWEST_FIRST: &str = select!(
+    "INDEXED BY tag_by_manifest \
+     WHERE manifest_id = (SELECT id FROM manifest WHERE repository_id = ?1 AND digest = ?5) \
+     AND (updated_at, name) < (?2, ?3) AND attributes & 8 = 8 \
+     ORDER BY updated_at DESC, name DESC LIMIT ?4"
+);
+
+impl TagRead for Session<'_> {
+    fn find_tag(&mut self, repository: RepositoryId, tag: &Tag) -> Result<Option<TagRecord>, Error> {
+        self.find("looked up a tag", FIND, params![repository.0, tag.as_str()], tag_row)
+    }
+
+    fn list_tags(
+        &mut self,
+        repository: RepositoryId,
+        digest: Option<&Digest>,
+        page: &Page<Tag>,
+    ) -> Result<Vec<TagRecord>, Error> {
+        match page.order {
+            ListOrder::Name => self.list_tags_by_name(repository, digest, page),
+            ListOrder::TimeAscending | ListOrder::TimeDescending => self.list_tags_by_time(repository, digest, page),
+        }
+    }
+
+    fn list_tags_of_manifest(&mut self, id: ManifestId) -> Result<Vec<TagRecord>, Error> {
+        self.list("listed the tags of a manifest", LIST_OF_MANIFEST, [id.0], tag_row)
+    }
+}
+
+impl Session<'_> {
+    fn list_tags_by_name(
+        &self,
+        repository: RepositoryId,
+        digest: Option<&Digest>,
+        page: &Page<Tag>,
+    ) -> Result<Vec<TagRecord>, Error> {
+        // No tag is empty, so every tag comes after the empty text.
+        let after = page.after.as_ref().map_or("", Tag::as_str);
+        let limit = column::limit(page.limit);
+        match digest {
+            None => {
+                let params = params![repository.0, after, limit];
+                self.list("listed tags", LIST_BY_NAME, params, tag_row)
+            }
+            Some(digest) => {
+                let params = params![repository.0, after, limit, digest.to_db()];
+                self.list("listed tags of a digest", LIST_OF_DIGEST_BY_NAME, params, tag_row)
+            }
+        }
+    }
+
+    fn list_tags_by_time(
+        &mut self,
+        repository: RepositoryId,
+        digest: Option<&Digest>,
+        page: &Page<Tag>,
+    ) -> Result<Vec<TagRecord>, Error> {
+        let marker = match &page.after {
+            Some(tag) => self.find_tag(repository, tag)?,
+            None => None,
+        };
+        let newest_first = page.order == ListOrder::TimeDescending;
+        let (updated_at, name) = match &marker {
+            Some(marker) => (marker.updated_at.0, marker.name.as_str()),
+            None if newest_first => (i64::MAX, ""),
+            None => (i64::MIN, ""),
+        };
+        let limit = column::limit(page.limit);
+        match digest {
+            None => {
+                let sql = if newest_first {
+                    LIST_NEWEST_FIRST
+                } else {
+                    LIST_OLDEST_FIRST
+                };
+                let params = params![repository.0, updated_at, name, limit];
+                self.list("listed tags by time", sql, params, tag_row)
+            }
+            Some(digest) => {
+                let sql = if newest_first {
+                    LIST_OF_DIGEST_NEWEST_FIRST
+                } else {
+                    LIST_OF_DIGEST_OLDEST_FIRST
+                };
+                let params = params![repository.0, updated_at, name, limit, digest.to_db()];
+                self.list("listed tags of a digest by time", sql, params, tag_row)
+            }
+        }
+    }
+}
+
+const MOVE: &str = "UPDATE tag SET manifest_id = ?3, digest = (SELECT digest FROM manifest WHERE id = ?3), \
+    updated_at = ?4 WHERE repository_id = ?1 AND name = ?2";
+const INSERT: &str = "INSERT INTO tag (repository_id, name, manifest_id, digest, attributes, created_at, \
+    updated_at) SELECT ?1, ?2, id, digest, ?4, ?5, ?5 FROM manifest WHERE id = ?3";
+const COUNT_IN: &str = "UPDATE repository SET tag_count = tag_count + 1 WHERE id = ?1";
+const COUNT_OUT: &str = "UPDATE repository SET tag_count = tag_count - 1 WHERE id = ?1";
+const SET_ATTRIBUTES: &str = "UPDATE tag SET attributes = ?3, updated_at = ?4 WHERE repository_id = ?1 AND name = ?2";
+const REMOVE: &str = "DELETE FROM tag WHERE repository_id = ?1 AND name = ?2";
+
+impl TagTx for Session<'_> {
+    fn put_tag(
+        &mut self,
+        repository: RepositoryId,
+        tag: &Tag,
+        manifest: ManifestId,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let params = params![repository.0, tag.as_str(), manifest.0, now.0];
+        if self.change("moved a tag", MOVE, params)? > 0 {
+            return Ok(());
+        }
+        let params = params![
+            repository.0,
+            tag.as_str(),
+            manifest.0,
+            Attributes::default().bits(),
+            now.0
+        ];
+        self.change("inserted a tag", INSERT, params)?;
+        self.change("counted a tag", COUNT_IN, [repository.0]).map(drop)
+    }
+
+    fn set_tag_attributes(
+        &mut self,
+        repository: RepositoryId,
+        tag: &Tag,
+        attributes: Attributes,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let params = params![repository.0, tag.as_str(), attributes.bits(), now.0];
+        self.change("set a tag's attributes", SET_ATTRIBUTES, params).map(drop)
+    }
+
+    fn remove_tag(&mut self, repository: RepositoryId, tag: &Tag) -> Result<bool, Error> {
+        if self.change("removed a tag", REMOVE, params![repository.0, tag.as_str()])? == 0 {
+            return Ok(false);
+        }
+        self.change("counted a tag out", COUNT_OUT, [repository.0])?;
+        Ok(true)
+    }
+}
+
+fn tag_row(row: &Row<'_>) -> rusqlite::Result<TagRecord> {
+    Ok(TagRecord {
+        name: column::word(row, 0)?,
+        manifest: ManifestId(row.get(1)?),
+        digest: column::digest(row, 2)?,
+        attributes: column::attributes(row, 3)?,
+        created_at: column::timestamp(row, 4)?,
+        updated_at: column::timestamp(row, 5)?,
+    })
+}
+
+/// Statements whose plans the tests look at.
+#[cfg(test)]
+pub(super) const PLANNED: &[&str] = &[
+    FIND,
+    LIST_OF_MANIFEST,
+    LIST_BY_NAME,
+    LIST_OLDEST_FIRST,
+    LIST_NEWEST_FIRST,
+    LIST_OF_DIGEST_BY_NAME,
+    MOVE,
+    INSERT,
+    COUNT_IN,
+    COUNT_OUT,
+    SET_ATTRIBUTES,
+    REMOVE,
+];
+/// Those that may sort, for the reason given above.
+#[cfg(test)]
+pub(super) const SORTED: &[&str] = &[LIST_OF_DIGEST_OLDEST_FIRST, LIST_OF_DIGEST_NEWEST_FIRST];

@@ -1,0 +1,109 @@
+//! Upload sessions.
+
+use holdfast_access::RegistryId;
+use holdfast_registry::ports::{StorageAccountId, UploadId, UploadRead, UploadRecord, UploadTx};
+use holdfast_registry::{Error, Timestamp};
+use rusqlite::{Row, params};
+
+use super::column;
+use super::session::Session;
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, registry_id, repository, actor, storage_account_id, object_key, algorithm, \
+             offset_bytes, hash_state, started_at, updated_at FROM upload ",
+            $rest
+        )
+    };
+}
+
+const FIND: &str = select!("WHERE id = ?1");
+const LIST_STALE: &str = select!("INDEXED BY upload_by_time WHERE updated_at < ?1 ORDER BY updated_at LIMIT ?2");
+const COUNT: &str = "SELECT count(*) FROM upload WHERE registry_id = ?1 AND actor = ?2";
+
+impl UploadRead for Session<'_> {
+    fn find_upload(&mut self, id: UploadId) -> Result<Option<UploadRecord>, Error> {
+        self.find("looked up an upload", FIND, [id.0.as_bytes()], upload_row)
+    }
+
+    fn list_stale_uploads(&mut self, before: Timestamp, limit: usize) -> Result<Vec<UploadRecord>, Error> {
+        let params = params![before.0, column::limit(limit)];
+        self.list("listed stale uploads", LIST_STALE, params, upload_row)
+    }
+
+    fn count_uploads(&mut self, registry: RegistryId, actor: &str) -> Result<u64, Error> {
+        let count = self.find("counted uploads", COUNT, params![registry.0, actor], |row| {
+            column::unsigned(row, 0)
+        })?;
+        Ok(count.unwrap_or_default())
+    }
+}
+
+const INSERT: &str = "INSERT INTO upload (id, registry_id, repository, actor, storage_account_id, \
+    object_key, algorithm, offset_bytes, hash_state, started_at, updated_at) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+const SAVE: &str = "UPDATE upload SET offset_bytes = ?3, hash_state = ?4, updated_at = ?5 \
+    WHERE id = ?1 AND offset_bytes = ?2";
+const REMOVE: &str = "DELETE FROM upload WHERE id = ?1";
+
+impl UploadTx for Session<'_> {
+    fn insert_upload(&mut self, upload: &UploadRecord) -> Result<(), Error> {
+        let params = params![
+            upload.id.0.as_bytes(),
+            upload.registry.0,
+            upload.repository.as_str(),
+            upload.actor,
+            upload.storage_account.0,
+            upload.object_key.uuid().into_bytes(),
+            upload.algorithm.as_str(),
+            column::integer(upload.offset),
+            upload.hash_state,
+            upload.started_at.0,
+            upload.updated_at.0,
+        ];
+        self.change("inserted an upload", INSERT, params).map(drop)
+    }
+
+    fn save_upload(
+        &mut self,
+        id: UploadId,
+        expected_offset: u64,
+        offset: u64,
+        hash_state: &[u8],
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let params = params![
+            id.0.as_bytes(),
+            column::integer(expected_offset),
+            column::integer(offset),
+            hash_state,
+            now.0,
+        ];
+        Ok(self.change("saved an upload's progress", SAVE, params)? > 0)
+    }
+
+    fn remove_upload(&mut self, id: UploadId) -> Result<bool, Error> {
+        Ok(self.change("removed an upload", REMOVE, [id.0.as_bytes()])? > 0)
+    }
+}
+
+fn upload_row(row: &Row<'_>) -> rusqlite::Result<UploadRecord> {
+    Ok(UploadRecord {
+        id: UploadId(column::uuid(row, 0)?),
+        registry: RegistryId(row.get(1)?),
+        repository: column::word(row, 2)?,
+        actor: row.get(3)?,
+        storage_account: StorageAccountId(row.get(4)?),
+        object_key: column::object_key(row, 5)?,
+        algorithm: column::word(row, 6)?,
+        offset: column::unsigned(row, 7)?,
+        hash_state: row.get(8)?,
+        started_at: column::timestamp(row, 9)?,
+        updated_at: column::timestamp(row, 10)?,
+    })
+}
+
+/// Statements whose plans the tests look at.
+#[cfg(test)]
+pub(super) const PLANNED: &[&str] = &[FIND, LIST_STALE, COUNT, INSERT, SAVE, REMOVE];

@@ -1,0 +1,1 @@
+//! What a metadata store must do, one claim a function.
