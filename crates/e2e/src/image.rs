@@ -19,6 +19,16 @@ pub const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 /// Media type of a compressed OCI layer.
 pub const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
+/// This machine's architecture as images name it.
+#[must_use]
+pub fn native() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
 /// The digest of `content`, as `sha256:HEX`.
 #[must_use]
 pub fn digest(content: &[u8]) -> String {

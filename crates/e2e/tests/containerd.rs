@@ -58,7 +58,7 @@ impl Ctr {
 fn an_image_is_pushed_pulled_and_run() {
     let ctr = Ctr::new();
     let reference = ctr.server.image("containerd/app:1");
-    let digest = ctr.push(&reference, &[("amd64", "from-containerd")]);
+    let digest = ctr.push(&reference, &[(image::native(), "from-containerd")]);
     ctr.images("pull", &ctr.server.login(), &["--snapshotter=native", &reference])
         .run()
         .says(&digest);
@@ -69,7 +69,7 @@ fn an_image_is_pushed_pulled_and_run() {
 #[test]
 fn an_image_is_pulled_by_digest() {
     let ctr = Ctr::new();
-    let digest = ctr.push(&ctr.server.image("containerd/pinned:1"), &[("amd64", "pinned")]);
+    let digest = ctr.push(&ctr.server.image("containerd/pinned:1"), &[(image::native(), "pinned")]);
     let reference = format!("{}@{digest}", ctr.server.image("containerd/pinned"));
     ctr.images("pull", &ctr.server.login(), &["--snapshotter=native", &reference])
         .run();
@@ -92,7 +92,7 @@ fn all_platforms_of_an_index_are_pushed_and_pulled() {
 fn a_pull_with_a_wrong_password_or_none_is_refused() {
     let ctr = Ctr::new();
     let reference = ctr.server.image("containerd/private:1");
-    ctr.push(&reference, &[("amd64", "private")]);
+    ctr.push(&reference, &[(image::native(), "private")]);
     let wrong = format!("{}:wrong", ctr.server.username());
     ctr.images("pull", &wrong, &[&reference]).fail();
     ctr.containerd
