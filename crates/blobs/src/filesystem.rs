@@ -22,6 +22,7 @@ use crate::{
     failure::{attempted, on_object},
     layout::{FILE_MODE, Layout, sync_folder},
     live::{Live, fence_all},
+    reading::{Opened, open_cached, open_waiting, read_waiting},
     writer::{FileWriter, Preparation},
 };
 
@@ -123,17 +124,19 @@ impl Blobs for FilesystemStore {
     }
 
     async fn open(&self, key: &ObjectKey, range: Range<u64>) -> Result<Readable, StoreError> {
-        let (layout, key) = (self.layout.clone(), key.clone());
+        let path = self.layout.object(key);
+        let cold = match open_cached(&path, &range).map_err(on_object("opened", key))? {
+            Some(Opened::Ready(readable)) => return Ok(readable),
+            Some(Opened::Cold(file)) => Some(file),
+            None => None,
+        };
+        let key = key.clone();
         blocking(move || {
-            let file = File::open(layout.object(&key)).map_err(on_object("opened", &key))?;
-            let length = file.metadata().map_err(on_object("opened", &key))?.len();
-            if range.start > range.end || range.end > length {
-                return Err(on_object("opened", &key)(io::Error::other(format!(
-                    "it has {length} bytes, which do not hold {}..{}",
-                    range.start, range.end
-                ))));
+            match cold {
+                Some(file) => read_waiting(file, range),
+                None => open_waiting(&path, range),
             }
-            Ok(Readable::File { file, range })
+            .map_err(on_object("opened", &key))
         })
         .await
     }

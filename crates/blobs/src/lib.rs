@@ -12,6 +12,7 @@ pub mod fault;
 mod filesystem;
 mod layout;
 mod live;
+mod reading;
 mod writer;
 
 pub use filesystem::FilesystemStore;

@@ -146,7 +146,7 @@ impl BlobWriter for FileWriter {
                     state.in_flight_bytes += bytes.len();
                     state.in_flight_chunks += 1;
                     state.queue.push_back(bytes);
-                    let is_due = state.in_flight_bytes >= knob("BURST", BURST_BYTES as u64) as usize || state.in_flight_chunks >= BURST_CHUNKS;
+                    let is_due = state.in_flight_bytes >= BURST_BYTES || state.in_flight_chunks >= BURST_CHUNKS;
                     if is_due {
                         pipe.start_burst(&mut state);
                     }
@@ -292,7 +292,7 @@ impl Pipe {
     /// Starts a background sync when enough has been written since the last one.
     fn sync_when_due(self: &Arc<Self>, state: &mut State, written_bytes: u64) {
         state.unsynced_bytes += written_bytes;
-        if state.is_syncing || state.is_fenced || state.unsynced_bytes < knob("SYNC", SYNC_EVERY_BYTES) {
+        if state.is_syncing || state.is_fenced || state.unsynced_bytes < SYNC_EVERY_BYTES {
             return;
         }
         // With every permit taken the disk is busy as it is; the next batch asks again.
@@ -333,5 +333,3 @@ fn write_all(mut file: &File, chunks: &[Bytes]) -> io::Result<()> {
     }
     Ok(())
 }
-
-fn knob(name: &str, default: u64) -> u64 { std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default) }

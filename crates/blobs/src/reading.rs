@@ -1,0 +1,100 @@
+//! Opening an object for reading, without a thread where the kernel can answer from memory.
+//!
+//! A hop to a blocking thread costs more than opening a file whose name and inode are cached, and than reading a few
+//! KiB that are in the page cache. So the async thread asks first, in ways that fail rather than wait for the disk:
+//! `openat2` with `RESOLVE_CACHED`, `preadv2` with `RWF_NOWAIT`. Whatever these can't do (cold names, a file system or
+//! a container's filter without them) a blocking thread does in one go.
+
+use std::{
+    fs::File,
+    io::{self, IoSliceMut},
+    ops::Range,
+    os::unix::fs::FileExt as _,
+    path::Path,
+};
+
+use bytes::Bytes;
+use holdfast_registry::ports::Readable;
+use rustix::{
+    fs::{CWD, Mode, OFlags, ResolveFlags, openat2},
+    io::{Errno, ReadWriteFlags, preadv2},
+};
+
+/// Ranges up to this many bytes are read at once and handed out as bytes; longer ones are handed out as a file.
+const SMALL_READ_BYTES: usize = 64 * 1024;
+
+/// What could be had without waiting.
+#[derive(Debug)]
+pub(crate) enum Opened {
+    /// All of it.
+    Ready(Readable),
+    /// The file is open, its bytes have to come from the disk.
+    Cold(File),
+}
+
+/// Opens a range without waiting for the disk; `None` says that waiting may be needed.
+pub(crate) fn open_cached(path: &Path, range: &Range<u64>) -> io::Result<Option<Opened>> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let Ok(file) = openat2(CWD, path, flags, Mode::empty(), ResolveFlags::CACHED) else {
+        return Ok(None);
+    };
+    let file = File::from(file);
+    check(&file, range)?;
+    let Some(length) = small(range) else {
+        let range = range.clone();
+        return Ok(Some(Opened::Ready(Readable::File { file, range })));
+    };
+    let mut bytes = vec![0; length];
+    let read = retrying(|| {
+        let mut into = [IoSliceMut::new(&mut bytes)];
+        preadv2(&file, &mut into, range.start, ReadWriteFlags::NOWAIT)
+    });
+    Ok(Some(match read {
+        Ok(read) if read == length => Opened::Ready(Readable::Bytes(bytes.into())),
+        _ => Opened::Cold(file),
+    }))
+}
+
+/// Opens a range, waiting for the disk as needed.
+pub(crate) fn open_waiting(path: &Path, range: Range<u64>) -> io::Result<Readable> {
+    let file = File::open(path)?;
+    check(&file, &range)?;
+    read_waiting(file, range)
+}
+
+/// The range of a file that [`check`] has accepted.
+pub(crate) fn read_waiting(file: File, range: Range<u64>) -> io::Result<Readable> {
+    let Some(length) = small(&range) else {
+        return Ok(Readable::File { file, range });
+    };
+    let mut bytes = vec![0; length];
+    file.read_exact_at(&mut bytes, range.start)?;
+    Ok(Readable::Bytes(Bytes::from(bytes)))
+}
+
+/// A file shorter than the range must be an error now, not a short body later.
+fn check(file: &File, range: &Range<u64>) -> io::Result<()> {
+    let length = file.metadata()?.len();
+    if range.start > range.end || range.end > length {
+        return Err(io::Error::other(format!(
+            "it has {length} bytes, which do not hold {}..{}",
+            range.start, range.end
+        )));
+    }
+    Ok(())
+}
+
+fn small(range: &Range<u64>) -> Option<usize> {
+    usize::try_from(range.end - range.start)
+        .ok()
+        .filter(|length| *length <= SMALL_READ_BYTES)
+}
+
+fn retrying<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+    loop {
+        match call() {
+            Err(Errno::INTR) => {}
+            done => return done,
+        }
+    }
+}
