@@ -18,25 +18,41 @@ impl Caller {
     /// A request without credentials. `rights` is [`Rights::read_only`] where anonymous pull is on, else [`Rights::none`].
     #[must_use]
     pub fn anonymous(rights: Rights) -> Self {
-        Self { actor: Actor::Anonymous, rights, limit: None }
+        Self {
+            actor: Actor::Anonymous,
+            rights,
+            limit: None,
+        }
     }
 
     /// A request with Basic credentials that were right.
     #[must_use]
     pub fn with_basic(actor: Actor, rights: Rights) -> Self {
-        Self { actor, rights, limit: None }
+        Self {
+            actor,
+            rights,
+            limit: None,
+        }
     }
 
     /// A request with an access token: `claims` limit the rights of today, so a token outlives no right.
     #[must_use]
     pub fn with_token(actor: Actor, rights: Rights, claims: Vec<Scope>) -> Self {
-        Self { actor, rights, limit: Some(claims) }
+        Self {
+            actor,
+            rights,
+            limit: Some(claims),
+        }
     }
 
     /// The operator of this server, and its background jobs: everything is allowed.
     #[must_use]
     pub fn operator() -> Self {
-        Self { actor: Actor::Operator, rights: Rights::everything(), limit: None }
+        Self {
+            actor: Actor::Operator,
+            rights: Rights::everything(),
+            limit: None,
+        }
     }
 
     /// Who calls.
@@ -80,7 +96,10 @@ impl Caller {
     #[must_use]
     pub fn may_list_catalog(&self) -> bool {
         self.rights.may_list_catalog()
-            && self.limit.as_ref().is_none_or(|claims| claims.iter().any(|scope| self.opens_catalog(scope)))
+            && self
+                .limit
+                .as_ref()
+                .is_none_or(|claims| claims.iter().any(|scope| self.opens_catalog(scope)))
     }
 
     /// ACR: the anonymous token says only `repository:*:pull`, and yet its bearer can list the catalog.
@@ -95,7 +114,11 @@ impl Caller {
 /// ACR: `pull` in a token of version 1.0 also reads metadata.
 fn claimed_by(scope: &Scope) -> Permissions {
     let claimed = scope.permissions();
-    if claimed.contains(Permission::Pull) { claimed.with(Permission::MetadataRead) } else { claimed }
+    if claimed.contains(Permission::Pull) {
+        claimed.with(Permission::MetadataRead)
+    } else {
+        claimed
+    }
 }
 
 #[cfg(test)]
@@ -107,14 +130,19 @@ mod tests {
     }
 
     fn admin(claims: &str) -> Caller {
-        let actor = Actor::Admin { registry: "r".to_owned() };
+        let actor = Actor::Admin {
+            registry: "r".to_owned(),
+        };
         Caller::with_token(actor, Rights::everything(), Scope::parse_list(claims).unwrap())
     }
 
     #[test]
     fn a_token_limits_the_rights() {
         let caller = admin("repository:a:pull,push repository:b:delete");
-        assert_eq!(format!("{:?}", caller.permissions_on(&name("a"))), "{Pull, Push, MetadataRead}");
+        assert_eq!(
+            format!("{:?}", caller.permissions_on(&name("a"))),
+            "{Pull, Push, MetadataRead}"
+        );
         assert_eq!(format!("{:?}", caller.permissions_on(&name("b"))), "{Delete}");
         assert!(caller.permissions_on(&name("c")).is_empty());
         assert!(!caller.may_list_catalog());
@@ -126,8 +154,13 @@ mod tests {
         let claims = Scope::parse_list("repository:*:* registry:catalog:*").unwrap();
         let caller = Caller::with_token(actor.clone(), Rights::none(), claims.clone());
         assert!(caller.permissions_on(&name("a")).is_empty() && !caller.may_list_catalog());
-        let pull_only =
-            Rights::new(vec![(crate::RepositoryPattern::All, Permissions::empty().with(Permission::Pull))], false);
+        let pull_only = Rights::new(
+            vec![(
+                crate::RepositoryPattern::All,
+                Permissions::empty().with(Permission::Pull),
+            )],
+            false,
+        );
         let caller = Caller::with_token(actor, pull_only, claims);
         assert_eq!(
             format!("{:?}", caller.permissions_on(&name("a"))),

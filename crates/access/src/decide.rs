@@ -49,7 +49,14 @@ pub fn decide_registry<A: RegistryAction>(caller: &Caller, registry: RegistryId)
 /// whether a blob is there.
 fn demanded(permission: Permission, repository: &RepositoryName) -> Scope {
     let wanted = Permissions::empty().with(permission);
-    Scope::repository(repository, if permission == Permission::Push { wanted.with(Permission::Pull) } else { wanted })
+    Scope::repository(
+        repository,
+        if permission == Permission::Push {
+            wanted.with(Permission::Pull)
+        } else {
+            wanted
+        },
+    )
 }
 
 /// A no, with what the challenge needs. Says nothing of whether the thing exists.
@@ -63,7 +70,11 @@ pub struct Refusal {
 impl Refusal {
     fn new(caller: &Caller, scope: Scope) -> Self {
         let error = caller.presented_credential().then_some(INSUFFICIENT_SCOPE);
-        Self { scope, error, authenticated: caller.is_authenticated() }
+        Self {
+            scope,
+            error,
+            authenticated: caller.is_authenticated(),
+        }
     }
 
     /// The scope to ask for.
@@ -87,7 +98,11 @@ impl Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let who = if self.authenticated { "the credential does not allow" } else { "authentication is needed for" };
+        let who = if self.authenticated {
+            "the credential does not allow"
+        } else {
+            "authentication is needed for"
+        };
         write!(f, "{who} {}", self.scope)
     }
 }
@@ -106,7 +121,9 @@ mod tests {
     }
 
     fn admin() -> Actor {
-        Actor::Admin { registry: "r".to_owned() }
+        Actor::Admin {
+            registry: "r".to_owned(),
+        }
     }
 
     /// The answer to each action in turn: `yes`, or the scope demanded.
@@ -143,8 +160,11 @@ mod tests {
     fn each_caller_gets_what_is_due() {
         let token =
             |claims: &str| Caller::with_token(admin(), Rights::everything(), Scope::parse_list(claims).unwrap());
-        let anonymous_token =
-            Caller::with_token(Actor::Anonymous, Rights::read_only(), Scope::parse_list("repository:*:pull").unwrap());
+        let anonymous_token = Caller::with_token(
+            Actor::Anonymous,
+            Rights::read_only(),
+            Scope::parse_list("repository:*:pull").unwrap(),
+        );
         for (caller, allowed) in [
             (Caller::anonymous(Rights::none()), "------"),
             (Caller::anonymous(Rights::read_only()), "y--y-y"),
@@ -160,16 +180,20 @@ mod tests {
             (token("repository:team:* repository:team/app2:*"), "------"),
             (token("registry:catalog:*"), "-----y"),
         ] {
-            let got: String = answers(&caller).iter().map(|a| if a == "yes" { 'y' } else { '-' }).collect();
+            let got: String = answers(&caller)
+                .iter()
+                .map(|a| if a == "yes" { 'y' } else { '-' })
+                .collect();
             assert_eq!(got, allowed, "{caller:?}");
         }
     }
 
     #[test]
     fn push_does_not_delete_and_delete_does_not_push() {
-        for (claims, pushes, deletes) in
-            [("repository:team/app:push", true, false), ("repository:team/app:delete", false, true)]
-        {
+        for (claims, pushes, deletes) in [
+            ("repository:team/app:push", true, false),
+            ("repository:team/app:delete", false, true),
+        ] {
             let caller = Caller::with_token(admin(), Rights::everything(), Scope::parse_list(claims).unwrap());
             assert_eq!(decide::<action::Push>(&caller, HERE, &app()).is_ok(), pushes);
             assert_eq!(decide::<action::Delete>(&caller, HERE, &app()).is_ok(), deletes);
@@ -192,6 +216,9 @@ mod tests {
     fn a_grant_says_what_it_is_for() {
         let grant = decide::<action::Push>(&Caller::operator(), HERE, &app()).unwrap();
         assert_eq!(format!("{:?}", grant.clone()), "Grant(push on 7/team/app for operator)");
-        assert_eq!((grant.registry(), grant.repository(), grant.actor()), (HERE, &app(), &Actor::Operator));
+        assert_eq!(
+            (grant.registry(), grant.repository(), grant.actor()),
+            (HERE, &app(), &Actor::Operator)
+        );
     }
 }

@@ -18,7 +18,12 @@ pub struct Grant<A> {
 
 impl<A: RepositoryAction> Grant<A> {
     pub(crate) fn new(registry: RegistryId, repository: RepositoryName, actor: Actor) -> Self {
-        Self { registry, repository, actor, action: PhantomData }
+        Self {
+            registry,
+            repository,
+            actor,
+            action: PhantomData,
+        }
     }
 
     /// The registry that holds the repository.
@@ -49,7 +54,11 @@ pub struct RegistryGrant<A> {
 
 impl<A: RegistryAction> RegistryGrant<A> {
     pub(crate) fn new(registry: RegistryId, actor: Actor) -> Self {
-        Self { registry, actor, action: PhantomData }
+        Self {
+            registry,
+            actor,
+            action: PhantomData,
+        }
     }
 
     /// The registry.
@@ -79,19 +88,36 @@ impl<A> Clone for Grant<A> {
 
 impl<A> Clone for RegistryGrant<A> {
     fn clone(&self) -> Self {
-        Self { registry: self.registry, actor: self.actor.clone(), action: PhantomData }
+        Self {
+            registry: self.registry,
+            actor: self.actor.clone(),
+            action: PhantomData,
+        }
     }
 }
 
 impl<A: RepositoryAction> fmt::Debug for Grant<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Grant({} on {}/{} for {})", A::PERMISSION, self.registry, self.repository, self.actor)
+        write!(
+            f,
+            "Grant({} on {}/{} for {})",
+            A::PERMISSION,
+            self.registry,
+            self.repository,
+            self.actor
+        )
     }
 }
 
 impl<A: RegistryAction> fmt::Debug for RegistryGrant<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RegistryGrant({} on {} for {})", A::PERMISSION, self.registry, self.actor)
+        write!(
+            f,
+            "RegistryGrant({} on {} for {})",
+            A::PERMISSION,
+            self.registry,
+            self.actor
+        )
     }
 }
 

@@ -23,7 +23,10 @@ pub fn narrow(rights: &Rights, wanted: &[Scope]) -> Vec<Scope> {
             None => granted.push((scope.resource(), allowed)),
         }
     }
-    granted.into_iter().filter_map(|(resource, permissions)| spell(resource, permissions)).collect()
+    granted
+        .into_iter()
+        .filter_map(|(resource, permissions)| spell(resource, permissions))
+        .collect()
 }
 
 fn allowed_on(rights: &Rights, scope: &Scope) -> Permissions {
@@ -58,7 +61,15 @@ mod tests {
 
     fn reader_of_team() -> Rights {
         let prefix = RepositoryPattern::Prefix(RepositoryPrefix::parse("team/").unwrap());
-        Rights::new(vec![(prefix, Permissions::empty().with(Permission::Pull).with(Permission::MetadataRead))], false)
+        Rights::new(
+            vec![(
+                prefix,
+                Permissions::empty()
+                    .with(Permission::Pull)
+                    .with(Permission::MetadataRead),
+            )],
+            false,
+        )
     }
 
     fn narrowed(rights: &Rights, wanted: &str) -> String {
@@ -71,8 +82,16 @@ mod tests {
         let everything = "repository:a:pull,push,delete,metadata_read,metadata_write";
         for (rights, wanted, left) in [
             (Rights::everything(), "repository:a:*", everything),
-            (Rights::everything(), "repository:a:push,zap,pull", "repository:a:pull,push"),
-            (Rights::everything(), "repository:*:pull registry:catalog:*", "repository:*:pull registry:catalog:*"),
+            (
+                Rights::everything(),
+                "repository:a:push,zap,pull",
+                "repository:a:pull,push",
+            ),
+            (
+                Rights::everything(),
+                "repository:*:pull registry:catalog:*",
+                "repository:*:pull registry:catalog:*",
+            ),
             (Rights::everything(), "registry:None:* registry:deleted_catalog:*", ""),
             (Rights::everything(), "repository:NOT/valid:pull", ""),
             (Rights::everything(), "repository(plugin):a:pull", ""),
@@ -81,11 +100,23 @@ mod tests {
                 "repository:a:pull repository:b:pull repository:a:push",
                 "repository:a:pull,push repository:b:pull",
             ),
-            (Rights::read_only(), "repository:a:pull,push,delete", "repository:a:pull"),
+            (
+                Rights::read_only(),
+                "repository:a:pull,push,delete",
+                "repository:a:pull",
+            ),
             (Rights::read_only(), "registry:catalog:*", "registry:catalog:*"),
             (Rights::read_only(), "registry:catalog:pull", ""),
-            (reader_of_team(), "repository:team/app:*", "repository:team/app:pull,metadata_read"),
-            (reader_of_team(), "repository:team:pull repository:*:pull registry:catalog:*", ""),
+            (
+                reader_of_team(),
+                "repository:team/app:*",
+                "repository:team/app:pull,metadata_read",
+            ),
+            (
+                reader_of_team(),
+                "repository:team:pull repository:*:pull registry:catalog:*",
+                "",
+            ),
             (Rights::none(), "repository:a:pull registry:catalog:*", ""),
         ] {
             assert_eq!(narrowed(&rights, wanted), left, "{wanted}");
@@ -103,7 +134,10 @@ mod tests {
             "[ab](/[ab]){0,2}".prop_map(|name| RepositoryPattern::Exact(name.parse().unwrap())),
             "[ab]/([ab]/)?".prop_map(|text| RepositoryPattern::Prefix(RepositoryPrefix::parse(&text).unwrap())),
         ];
-        (proptest::collection::vec((pattern, some_permissions()), 0..4), any::<bool>())
+        (
+            proptest::collection::vec((pattern, some_permissions()), 0..4),
+            any::<bool>(),
+        )
             .prop_map(|(rules, catalog)| Rights::new(rules, catalog))
     }
 

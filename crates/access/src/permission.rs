@@ -21,8 +21,14 @@ pub enum Permission {
 
 impl Permission {
     /// Every permission, in the order in which scopes print them.
-    pub const ALL: [Self; 6] =
-        [Self::Pull, Self::Push, Self::Delete, Self::MetadataRead, Self::MetadataWrite, Self::CatalogRead];
+    pub const ALL: [Self; 6] = [
+        Self::Pull,
+        Self::Push,
+        Self::Delete,
+        Self::MetadataRead,
+        Self::MetadataWrite,
+        Self::CatalogRead,
+    ];
 
     /// The word for this permission in a token scope; the catalog's is `*` on `registry:catalog`.
     #[must_use]
@@ -40,7 +46,9 @@ impl Permission {
     /// The repository permission that a scope's action names; `None` for `*` and for words this registry does not serve.
     #[must_use]
     pub fn from_scope_action(action: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|p| *p != Self::CatalogRead && p.scope_action() == action)
+        Self::ALL
+            .into_iter()
+            .find(|p| *p != Self::CatalogRead && p.scope_action() == action)
     }
 
     const fn bit(self) -> u8 {
@@ -141,7 +149,10 @@ mod tests {
     #[test]
     fn every_repository_action_reads_back() {
         for permission in Permissions::all_on_repository().iter() {
-            assert_eq!(Permission::from_scope_action(permission.scope_action()), Some(permission));
+            assert_eq!(
+                Permission::from_scope_action(permission.scope_action()),
+                Some(permission)
+            );
         }
         assert_eq!(Permission::from_scope_action("*"), None);
         assert_eq!(Permission::from_scope_action("PULL"), None);

@@ -30,7 +30,9 @@ impl Rights {
     /// Pull and metadata of every repository, and the catalog: what ACR's anonymous pull allows (acr_anon_pull can list).
     #[must_use]
     pub fn read_only() -> Self {
-        let read = Permissions::empty().with(Permission::Pull).with(Permission::MetadataRead);
+        let read = Permissions::empty()
+            .with(Permission::Pull)
+            .with(Permission::MetadataRead);
         Self::new(vec![(RepositoryPattern::All, read)], true)
     }
 
@@ -101,10 +103,15 @@ impl RepositoryPrefix {
     /// # Errors
     /// The slash is missing, or what stands before it is not a repository name.
     pub fn parse(text: &str) -> Result<Self, PrefixError> {
-        let name = text.strip_suffix('/').ok_or_else(|| PrefixError::NoSlash { text: text.to_owned() })?;
+        let name = text
+            .strip_suffix('/')
+            .ok_or_else(|| PrefixError::NoSlash { text: text.to_owned() })?;
         match name.parse::<RepositoryName>() {
             Ok(_) => Ok(Self(text.to_owned())),
-            Err(source) => Err(PrefixError::NotAName { text: text.to_owned(), source }),
+            Err(source) => Err(PrefixError::NotAName {
+                text: text.to_owned(),
+                source,
+            }),
         }
     }
 
@@ -152,9 +159,13 @@ mod tests {
     #[test]
     fn a_prefix_covers_what_is_below_it_and_nothing_beside_it() {
         let pattern = RepositoryPattern::Prefix(RepositoryPrefix::parse("team/").unwrap());
-        for (repository, covered) in
-            [("team/app", true), ("team/app/web", true), ("team", false), ("teams/app", false), ("x/team/app", false)]
-        {
+        for (repository, covered) in [
+            ("team/app", true),
+            ("team/app/web", true),
+            ("team", false),
+            ("teams/app", false),
+            ("x/team/app", false),
+        ] {
             assert_eq!(pattern.covers(&name(repository)), covered, "{repository}");
         }
     }
@@ -171,7 +182,10 @@ mod tests {
         let rights = Rights::new(
             vec![
                 (RepositoryPattern::All, Permissions::empty().with(Permission::Pull)),
-                (RepositoryPattern::Exact(name("team/app")), Permissions::empty().with(Permission::Push)),
+                (
+                    RepositoryPattern::Exact(name("team/app")),
+                    Permissions::empty().with(Permission::Push),
+                ),
                 (
                     RepositoryPattern::Prefix(RepositoryPrefix::parse("team/").unwrap()),
                     Permissions::empty().with(Permission::Delete),
@@ -181,8 +195,14 @@ mod tests {
         );
         assert_eq!(rights.permissions_on(&name("team/app")).iter().count(), 3);
         assert_eq!(rights.permissions_on(&name("team/web")).iter().count(), 2);
-        assert_eq!(rights.permissions_on(&name("other")).iter().collect::<Vec<_>>(), [Permission::Pull]);
-        assert_eq!(rights.permissions_on_all().iter().collect::<Vec<_>>(), [Permission::Pull]);
+        assert_eq!(
+            rights.permissions_on(&name("other")).iter().collect::<Vec<_>>(),
+            [Permission::Pull]
+        );
+        assert_eq!(
+            rights.permissions_on_all().iter().collect::<Vec<_>>(),
+            [Permission::Pull]
+        );
     }
 
     #[test]

@@ -75,7 +75,10 @@ impl Scope {
     /// `registry:catalog:*`.
     #[must_use]
     pub fn catalog() -> Self {
-        Self { resource: Resource::RegistryCatalog, actions: vec![ScopeAction::All] }
+        Self {
+            resource: Resource::RegistryCatalog,
+            actions: vec![ScopeAction::All],
+        }
     }
 
     /// Reads `type:name:action,action`.
@@ -85,10 +88,14 @@ impl Scope {
     /// parts, or names more than [`MAX_ACTIONS`] actions.
     pub fn parse(text: &str) -> Result<Self, Error> {
         if text.len() > MAX_SCOPE_BYTES {
-            return Err(Error::TooLong { length_bytes: text.len() });
+            return Err(Error::TooLong {
+                length_bytes: text.len(),
+            });
         }
         if !text.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(Error::NotVisibleAscii { text: text.escape_debug().to_string() });
+            return Err(Error::NotVisibleAscii {
+                text: text.escape_debug().to_string(),
+            });
         }
         let parts = text.split_once(':').and_then(|(kind, rest)| {
             let (name, actions) = rest.rsplit_once(':')?;
@@ -97,7 +104,10 @@ impl Scope {
         let Some((kind, name, actions)) = parts else {
             return Err(Error::MissingPart { text: text.to_owned() });
         };
-        Self::new(Resource::new(kind, name), actions.split(',').filter(|a| !a.is_empty()).map(ScopeAction::new))
+        Self::new(
+            Resource::new(kind, name),
+            actions.split(',').filter(|a| !a.is_empty()).map(ScopeAction::new),
+        )
     }
 
     /// Reads scopes that stand between spaces, as one `scope` parameter may hold.
@@ -158,8 +168,14 @@ impl Scope {
     }
 
     fn on_repository(name: String, permissions: Permissions) -> Self {
-        let actions = permissions.intersect(Permissions::all_on_repository()).iter().map(ScopeAction::Permission);
-        Self { resource: Resource::Repository(name), actions: actions.collect() }
+        let actions = permissions
+            .intersect(Permissions::all_on_repository())
+            .iter()
+            .map(ScopeAction::Permission);
+        Self {
+            resource: Resource::Repository(name),
+            actions: actions.collect(),
+        }
     }
 
     fn new(resource: Resource, actions: impl Iterator<Item = ScopeAction>) -> Result<Self, Error> {
@@ -178,7 +194,10 @@ impl Resource {
         match (kind, name) {
             ("repository", name) => Self::Repository(name.to_owned()),
             ("registry", "catalog") => Self::RegistryCatalog,
-            (kind, name) => Self::Other { kind: kind.to_owned(), name: name.to_owned() },
+            (kind, name) => Self::Other {
+                kind: kind.to_owned(),
+                name: name.to_owned(),
+            },
         }
     }
 
@@ -268,7 +287,10 @@ impl TryFrom<Entry> for Scope {
     type Error = Error;
 
     fn try_from(entry: Entry) -> Result<Self, Error> {
-        Self::new(Resource::new(&entry.kind, &entry.name), entry.actions.iter().map(|text| ScopeAction::new(text)))
+        Self::new(
+            Resource::new(&entry.kind, &entry.name),
+            entry.actions.iter().map(|text| ScopeAction::new(text)),
+        )
     }
 }
 
@@ -317,7 +339,10 @@ mod tests {
             ("repository:*:pull", "repository:*:pull"),
             ("repository:foo:", "repository:foo:"),
             ("repository:foo:,pull,", "repository:foo:pull"),
-            ("repository:foo:zap,deleted_read,metadata_write", "repository:foo:metadata_write,deleted_read,zap"),
+            (
+                "repository:foo:zap,deleted_read,metadata_write",
+                "repository:foo:metadata_write,deleted_read,zap",
+            ),
             ("registry:catalog:*", "registry:catalog:*"),
             ("registry:None:*", "registry:None:*"),
             ("artifact-repository:repo:pull", "artifact-repository:repo:pull"),
@@ -328,9 +353,17 @@ mod tests {
 
     #[test]
     fn malformed_scopes_are_refused() {
-        for text in
-            ["", "repository", "repository:foo", ":foo:pull", "repository::pull", "::", "a:b\n:c", "a:é:pull", "a: b:c"]
-        {
+        for text in [
+            "",
+            "repository",
+            "repository:foo",
+            ":foo:pull",
+            "repository::pull",
+            "::",
+            "a:b\n:c",
+            "a:é:pull",
+            "a: b:c",
+        ] {
             assert!(Scope::parse(text).is_err(), "{text:?}");
         }
         let long = format!("repository:{}:pull", "a".repeat(MAX_SCOPE_BYTES));
@@ -342,10 +375,18 @@ mod tests {
     #[test]
     fn a_list_is_split_at_spaces_and_bounded() {
         assert_eq!(Scope::parse_list("  ").unwrap(), []);
-        assert_eq!(Scope::parse_list("repository:a:pull  registry:catalog:*").unwrap().len(), 2);
+        assert_eq!(
+            Scope::parse_list("repository:a:pull  registry:catalog:*")
+                .unwrap()
+                .len(),
+            2
+        );
         assert!(Scope::parse_list("repository:a:pull nonsense").is_err());
         assert_eq!(Scope::parse_list(&"a:b:c ".repeat(MAX_SCOPES + 1)), Err(Error::TooMany));
-        assert_eq!(Scope::parse_list(&"a:b:c ".repeat(MAX_SCOPES)).unwrap().len(), MAX_SCOPES);
+        assert_eq!(
+            Scope::parse_list(&"a:b:c ".repeat(MAX_SCOPES)).unwrap().len(),
+            MAX_SCOPES
+        );
     }
 
     #[test]

@@ -1,0 +1,23 @@
+//! Everything that is hard to get right about who is who: signing keys, tokens, sealed secrets, generated passwords,
+//! sign-in headers, the throttle on failed sign-ins, and the certificates of the HTTPS listener.
+//!
+//! It knows no HTTP library and no database: faces hand it header values, and it hands back values to store. It decides
+//! no permission; that is `holdfast-access`. No function here reads the clock: `now` is an argument, in Unix seconds.
+
+pub mod authority;
+pub mod basic;
+pub mod keys;
+pub mod password;
+mod private_file;
+pub mod sealed;
+pub mod throttle;
+pub mod tls;
+pub mod token;
+
+pub use basic::Credentials;
+pub use keys::ServerKeys;
+pub use private_file::Error as FileError;
+pub use sealed::Sealer;
+pub use throttle::Throttle;
+pub use tls::Certificates;
+pub use token::{Claims, Credential, Issuer};

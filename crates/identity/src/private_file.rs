@@ -1,0 +1,179 @@
+//! Small files that hold keys: read only when nobody else can read them, written so that a crash leaves the old file or
+//! the new one. Not a store for anything that grows.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+/// The largest key or certificate file that is read; a chain of ten certificates is about 20 KiB.
+pub(crate) const MAX_FILE_BYTES: u64 = 256 * 1024;
+
+/// The bits of a file mode that let anybody but the owner in.
+const OTHERS: u32 = 0o077;
+
+/// Who may read a file that is written here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Readable {
+    ByOwner,
+    ByAll,
+}
+
+/// Why a key file could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A secret that others can read is no secret.
+    #[error(
+        "{} has mode {mode:03o}, so others can use it; if nobody has read it, run: chmod 600 '{}'",
+        path.display(),
+        path.display()
+    )]
+    ReadableByOthers {
+        /// The file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// Too large to be a key.
+    #[error("{} is larger than {MAX_FILE_BYTES} bytes, so it is no key or certificate", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file system said no.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was attempted.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Reads a secret; `None` when there is no such file.
+pub(crate) fn read_private(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+    read(path, Readable::ByOwner)
+}
+
+/// Reads a file that need not be secret; `None` when there is no such file.
+pub(crate) fn read_public(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+    read(path, Readable::ByAll)
+}
+
+fn read(path: &Path, readable: Readable) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(failed("open", path, source)),
+    };
+    // Asked of the open file, so that it cannot be swapped between the question and the reading.
+    let metadata = file
+        .metadata()
+        .map_err(|source| failed("read the mode of", path, source))?;
+    let mode = metadata.permissions().mode() & 0o777;
+    if readable == Readable::ByOwner && mode & OTHERS != 0 {
+        return Err(Error::ReadableByOthers {
+            path: path.to_owned(),
+            mode,
+        });
+    }
+    if metadata.len() > MAX_FILE_BYTES {
+        return Err(Error::TooLarge { path: path.to_owned() });
+    }
+    // One allocation of the right size: a growing buffer would leave copies of the secret behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_FILE_BYTES.min(metadata.len() + 1) as usize));
+    file.take(MAX_FILE_BYTES)
+        .read_to_end(&mut bytes)
+        .map_err(|source| failed("read", path, source))?;
+    Ok(Some(bytes))
+}
+
+/// Puts a file in place, whole and durable, replacing what was there.
+pub(crate) fn write(path: &Path, bytes: &[u8], readable: Readable) -> Result<(), Error> {
+    let mode = match readable {
+        Readable::ByOwner => 0o600,
+        Readable::ByAll => 0o644,
+    };
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let draft = path.with_file_name(name);
+    // A draft that a crash left behind is nobody's.
+    match fs::remove_file(&draft) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => return Err(failed("remove", &draft, source)),
+        _ => {}
+    }
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(&draft)
+        .map_err(|source| failed("create", &draft, source))?;
+    file.write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .map_err(|source| failed("write", &draft, source))?;
+    fs::rename(&draft, path).map_err(|source| failed("put in place", path, source))?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|source| failed("flush the folder", folder, source))
+}
+
+/// Makes a folder that only its owner can enter, unless it is there.
+pub(crate) fn create_folder(path: &Path) -> Result<(), Error> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|source| failed("create the folder", path, source))
+}
+
+fn failed(action: &'static str, path: &Path, source: io::Error) -> Error {
+    Error::Io {
+        action,
+        path: path.to_owned(),
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_reads_back_and_only_its_owner_can() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a/b/key");
+        create_folder(path.parent().unwrap()).unwrap();
+        assert!(read_private(&path).unwrap().is_none());
+        fs::write(path.with_file_name("key.new"), "left by a crash").unwrap();
+        for secret in ["first", "second"] {
+            write(&path, secret.as_bytes(), Readable::ByOwner).unwrap();
+            assert_eq!(read_private(&path).unwrap().unwrap().as_slice(), secret.as_bytes());
+        }
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(!path.with_file_name("key.new").exists());
+    }
+
+    #[test]
+    fn a_secret_that_others_can_read_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        for mode in [0o640, 0o604, 0o620, 0o601] {
+            write(&path, b"secret", Readable::ByOwner).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let error = read_private(&path).unwrap_err();
+            assert!(error.to_string().contains("chmod 600"), "{error}");
+            assert!(read_public(&path).unwrap().is_some());
+        }
+    }
+
+    #[test]
+    fn a_huge_file_is_not_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        File::create(&path).unwrap().set_len(MAX_FILE_BYTES + 1).unwrap();
+        assert!(matches!(read_public(&path), Err(Error::TooLarge { .. })));
+    }
+}

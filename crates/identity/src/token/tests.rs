@@ -1,0 +1,518 @@
+use aws_lc_rs::hmac;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::*;
+
+/// 2026-01-01.
+const NOW: i64 = 1_767_225_600;
+const HERE: &str = "myreg.registry.localhost";
+
+/// Keys take a while to make, so all tests share these.
+fn keys() -> &'static ServerKeys {
+    static KEYS: std::sync::OnceLock<ServerKeys> = std::sync::OnceLock::new();
+    KEYS.get_or_init(new_keys)
+}
+
+fn new_keys() -> ServerKeys {
+    ServerKeys::open_or_create(tempfile::tempdir().unwrap().path()).unwrap()
+}
+
+fn issuer() -> Issuer {
+    Issuer::new(keys())
+}
+
+fn access_claims(scopes: &str) -> AccessClaims {
+    AccessClaims {
+        audience: HERE.to_owned(),
+        subject: "myreg".to_owned(),
+        registry_rid: "5175494a2b4442dcb887a01e6919b36b".to_owned(),
+        credential: Credential::Admin { slot: 1, generation: 3 },
+        access: Scope::parse_list(scopes).unwrap(),
+    }
+}
+
+fn refresh_claims() -> RefreshClaims {
+    RefreshClaims {
+        audience: HERE.to_owned(),
+        subject: "myreg".to_owned(),
+        registry_rid: "5175494a2b4442dcb887a01e6919b36b".to_owned(),
+        credential: Credential::Principal {
+            id: "8e3a".to_owned(),
+            generation: 0,
+        },
+        tenant: Some("6f1c".to_owned()),
+        permissions: Permissions::all(),
+    }
+}
+
+fn access_token() -> String {
+    issuer()
+        .issue_access(access_claims("repository:foo:pull"), NOW)
+        .unwrap()
+}
+
+fn part(token: &str, index: usize) -> Value {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').nth(index).unwrap()).unwrap()).unwrap()
+}
+
+fn verify(token: &str) -> Result<Arc<Claims>, Error> {
+    issuer().verify(token, Kind::Access, HERE, NOW)
+}
+
+/// A token with any header and claims, truly signed by the key.
+fn signed(keys: &ServerKeys, header: &Value, claims: &Value) -> String {
+    let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let message = format!("{}.{}", encode(header), encode(claims));
+    let signature = keys.signing().sign(message.as_bytes());
+    format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+fn good_header() -> Value {
+    json!({"alg": "RS256", "typ": "JWT", "kid": keys().kid()})
+}
+
+fn good_claims() -> Value {
+    part(&access_token(), 1)
+}
+
+/// The good claims with some changed, or taken away with null.
+fn claims_with(changes: Value) -> String {
+    let mut claims = good_claims();
+    for (name, value) in changes.as_object().unwrap() {
+        match value {
+            Value::Null => drop(claims.as_object_mut().unwrap().remove(name)),
+            value => claims[name] = value.clone(),
+        }
+    }
+    signed(keys(), &good_header(), &claims)
+}
+
+#[test]
+fn an_access_token_has_acrs_shape() {
+    let token = access_token();
+    assert_eq!(
+        part(&token, 0),
+        json!({"alg": "RS256", "typ": "JWT", "kid": keys().kid()})
+    );
+    let claims = part(&token, 1);
+    let id = claims["jti"].as_str().unwrap();
+    assert_eq!(id.parse::<Uuid>().unwrap().get_version_num(), 4);
+    assert_eq!(
+        claims,
+        json!({
+            "jti": id, "sub": "myreg", "nbf": NOW - 900, "exp": NOW + 3600, "iat": NOW - 900,
+            "iss": "Azure Container Registry", "aud": HERE, "version": "1.0",
+            "rid": "5175494a2b4442dcb887a01e6919b36b", "grant_type": "access_token",
+            "access": [{"type": "repository", "name": "foo", "actions": ["pull"]}], "roles": [],
+            "credential": {"kind": "admin", "slot": 1, "generation": 3},
+        })
+    );
+    let metadata = issuer()
+        .issue_access(access_claims("repository:foo:pull,metadata_read"), NOW)
+        .unwrap();
+    assert_eq!(part(&metadata, 1)["version"], "2.0");
+}
+
+#[test]
+fn a_refresh_token_has_acrs_shape() {
+    let claims = part(&issuer().issue_refresh(refresh_claims(), NOW).unwrap(), 1);
+    let all = ["read", "write", "delete", "metadata/read", "metadata/write"];
+    assert_eq!(claims["permissions"], json!({"Actions": all, "NotActions": null}));
+    assert_eq!(claims["grant_type"], "refresh_token");
+    assert_eq!(claims["tenant"], "6f1c");
+    assert_eq!(
+        claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(),
+        11_700
+    );
+    assert_eq!(claims.get("access"), None);
+}
+
+#[test]
+fn an_anonymous_token_lives_five_minutes() {
+    let claims = AccessClaims {
+        subject: ANONYMOUS_SUBJECT.to_owned(),
+        credential: Credential::Anonymous,
+        ..access_claims("repository:*:pull")
+    };
+    let claims = part(&issuer().issue_access(claims, NOW).unwrap(), 1);
+    assert_eq!(claims["sub"], "acr_anon_pull");
+    assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 1_200);
+    assert_eq!(claims["credential"], json!({"kind": "anonymous"}));
+}
+
+#[test]
+fn a_good_token_says_what_it_was_issued_with() {
+    let issuer = issuer();
+    let token = issuer
+        .issue_access(access_claims("repository:foo:pull,push registry:catalog:*"), NOW)
+        .unwrap();
+    for now in [NOW, NOW + ACCESS_SECS - 1, NOW - BACKDATE_SECS - MAX_SKEW_SECS] {
+        let claims = issuer.verify(&token, Kind::Access, HERE, now).unwrap();
+        assert_eq!(
+            claims.access(),
+            Scope::parse_list("repository:foo:pull,push registry:catalog:*").unwrap()
+        );
+        assert_eq!(claims.credential(), &Credential::Admin { slot: 1, generation: 3 });
+        assert_eq!(
+            (claims.subject(), claims.registry_rid()),
+            ("myreg", "5175494a2b4442dcb887a01e6919b36b")
+        );
+        assert_eq!(claims.expires_at(), NOW + ACCESS_SECS);
+        assert_eq!(claims.id().len(), 36);
+    }
+    let refresh = issuer.issue_refresh(refresh_claims(), NOW).unwrap();
+    let claims = issuer
+        .verify(&refresh, Kind::Refresh, HERE, NOW + REFRESH_SECS - 1)
+        .unwrap();
+    assert_eq!(claims.credential(), &refresh_claims().credential);
+    assert!(claims.access().is_empty());
+}
+
+#[test]
+fn every_credential_survives_the_journey() {
+    for credential in [
+        Credential::Anonymous,
+        Credential::Admin {
+            slot: 2,
+            generation: i64::MAX,
+        },
+        Credential::Token {
+            name: "ci".to_owned(),
+            slot: 1,
+            generation: 0,
+        },
+        Credential::Principal {
+            id: "p".to_owned(),
+            generation: -1,
+        },
+    ] {
+        let token = issuer().issue_access(
+            AccessClaims {
+                credential: credential.clone(),
+                ..access_claims("")
+            },
+            NOW,
+        );
+        assert_eq!(verify(&token.unwrap()).unwrap().credential(), &credential);
+    }
+}
+
+#[test]
+fn another_library_agrees_that_the_token_is_good() {
+    let key = keys().signing().public_pkcs1();
+    let key = jsonwebtoken::DecodingKey::from_rsa_der(&key);
+    let mut validation = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::RS256);
+    validation.validate_exp = false;
+    validation.set_audience(&[HERE]);
+    let read = jsonwebtoken::decode::<Value>(access_token(), &key, &validation).unwrap();
+    assert_eq!(read.header.kid.as_deref(), Some(keys().kid()));
+    assert_eq!(read.claims["sub"], "myreg");
+}
+
+#[test]
+fn a_token_expires_to_the_second() {
+    let issuer = issuer();
+    let token = issuer.issue_access(access_claims(""), NOW).unwrap();
+    // Twice each: the second answer comes from what is remembered.
+    for _ in 0..2 {
+        assert!(issuer.verify(&token, Kind::Access, HERE, NOW + ACCESS_SECS - 1).is_ok());
+        let late = issuer.verify(&token, Kind::Access, HERE, NOW + ACCESS_SECS);
+        assert!(matches!(late, Err(Error::Expired { .. })), "{late:?}");
+        let early = issuer.verify(&token, Kind::Access, HERE, NOW - BACKDATE_SECS - MAX_SKEW_SECS - 1);
+        assert!(matches!(early, Err(Error::NotYetValid { .. })), "{early:?}");
+    }
+}
+
+#[test]
+fn a_token_of_another_registry_or_kind_is_refused_though_remembered() {
+    let issuer = issuer();
+    let access = issuer.issue_access(access_claims("repository:foo:pull"), NOW).unwrap();
+    let refresh = issuer.issue_refresh(refresh_claims(), NOW).unwrap();
+    for _ in 0..2 {
+        assert!(issuer.verify(&access, Kind::Access, HERE, NOW).is_ok());
+        assert!(issuer.verify(&refresh, Kind::Refresh, HERE, NOW).is_ok());
+        for audience in [
+            "other.registry.localhost",
+            "",
+            "MYREG.registry.localhost",
+            "myreg.registry.localhost:5000",
+        ] {
+            let answer = issuer.verify(&access, Kind::Access, audience, NOW);
+            assert!(matches!(answer, Err(Error::Audience { .. })), "{audience}: {answer:?}");
+        }
+        assert!(matches!(
+            issuer.verify(&access, Kind::Refresh, HERE, NOW),
+            Err(Error::Kind { .. })
+        ));
+        assert!(matches!(
+            issuer.verify(&refresh, Kind::Access, HERE, NOW),
+            Err(Error::Kind { .. })
+        ));
+    }
+}
+
+#[test]
+fn other_algorithms_are_refused() {
+    let claims = good_claims();
+    for alg in [
+        "none", "None", "NONE", "", "HS256", "HS512", "RS384", "RS512", "PS256", "ES256", "EdDSA", "rs256",
+    ] {
+        let header = json!({"alg": alg, "typ": "JWT", "kid": keys().kid()});
+        let token = signed(keys(), &header, &claims);
+        assert!(matches!(verify(&token), Err(Error::Header { .. })), "{alg}");
+        let unsigned = format!("{}.", token.rsplit_once('.').unwrap().0);
+        assert!(matches!(verify(&unsigned), Err(Error::Header { .. })), "{alg} unsigned");
+    }
+    let unsigned = format!("{}.", access_token().rsplit_once('.').unwrap().0);
+    assert!(matches!(verify(&unsigned), Err(Error::Signature)));
+}
+
+#[test]
+fn the_public_key_is_no_password_for_hs256() {
+    let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    for alg in ["HS256", "RS256"] {
+        let header = json!({"alg": alg, "typ": "JWT", "kid": keys().kid()});
+        let message = format!("{}.{}", encode(&header), encode(&good_claims()));
+        let mac = hmac::Key::new(hmac::HMAC_SHA256, &keys().signing().public_pkcs1());
+        let tag = hmac::sign(&mac, message.as_bytes());
+        let token = format!("{message}.{}", URL_SAFE_NO_PAD.encode(tag));
+        assert!(
+            matches!(verify(&token), Err(Error::Header { .. } | Error::Signature)),
+            "{alg}"
+        );
+    }
+}
+
+#[test]
+fn a_header_that_brings_its_own_key_or_extensions_is_refused() {
+    let theirs = new_keys();
+    for (name, value) in [
+        ("jwk", json!({"kty": "RSA", "n": "AQAB", "e": "AQAB"})),
+        ("jku", json!("https://evil.example/keys")),
+        ("x5u", json!("https://evil.example/cert")),
+        ("x5c", json!(["AAAA"])),
+        ("x5t", json!("AAAA")),
+        ("crit", json!(["exp"])),
+        ("b64", json!(false)),
+        ("enc", json!("A256GCM")),
+        ("zip", json!("DEF")),
+        ("anything", json!(1)),
+    ] {
+        let mut header = good_header();
+        header[name] = value;
+        for key in [keys(), &theirs] {
+            assert!(
+                matches!(verify(&signed(key, &header, &good_claims())), Err(Error::Header { .. })),
+                "{name}"
+            );
+        }
+    }
+    for missing in ["alg", "typ", "kid"] {
+        let mut header = good_header();
+        header.as_object_mut().unwrap().remove(missing);
+        assert!(
+            matches!(
+                verify(&signed(keys(), &header, &good_claims())),
+                Err(Error::Header { .. })
+            ),
+            "{missing}"
+        );
+    }
+}
+
+#[test]
+fn another_servers_key_is_refused_under_its_own_name_and_under_ours() {
+    let theirs = new_keys();
+    let own_name = json!({"alg": "RS256", "typ": "JWT", "kid": theirs.kid()});
+    assert!(matches!(
+        verify(&signed(&theirs, &own_name, &good_claims())),
+        Err(Error::UnknownKey)
+    ));
+    assert!(matches!(
+        verify(&signed(&theirs, &good_header(), &good_claims())),
+        Err(Error::Signature)
+    ));
+    for kid in ["", "../../etc/passwd", "' or 1=1", "AAAA"] {
+        let header = json!({"alg": "RS256", "typ": "JWT", "kid": kid});
+        assert!(
+            matches!(verify(&signed(keys(), &header, &good_claims())), Err(Error::UnknownKey)),
+            "{kid}"
+        );
+    }
+}
+
+#[test]
+fn every_claim_is_required() {
+    assert!(verify(&claims_with(json!({}))).is_ok());
+    for claim in [
+        "exp",
+        "nbf",
+        "iat",
+        "aud",
+        "iss",
+        "sub",
+        "jti",
+        "rid",
+        "version",
+        "grant_type",
+        "roles",
+        "credential",
+    ] {
+        let answer = verify(&claims_with(json!({ claim: null })));
+        assert!(matches!(answer, Err(Error::Claims { .. })), "{claim}: {answer:?}");
+    }
+}
+
+#[test]
+fn odd_claims_are_refused() {
+    for changes in [
+        json!({"exp": NOW}),
+        json!({"exp": -1}),
+        json!({"exp": i64::MAX}),
+        json!({"exp": 1e300}),
+        json!({"exp": (NOW + 10).to_string()}),
+        json!({"exp": NOW + ACCESS_SECS + 1}),
+        json!({"iat": i64::MIN}),
+        json!({"iat": NOW + MAX_SKEW_SECS + 1}),
+        json!({"nbf": NOW + MAX_SKEW_SECS + 1}),
+        json!({"nbf": i64::MAX}),
+        json!({"iss": "Somebody Else"}),
+        json!({"aud": [HERE]}),
+        json!({"aud": "*"}),
+        json!({"grant_type": "refresh_token"}),
+        json!({"grant_type": "password"}),
+        json!({"credential": {"kind": "root"}}),
+        json!({"credential": {"kind": "admin", "slot": 1}}),
+        json!({"credential": {"kind": "admin", "slot": 999, "generation": 1}}),
+        json!({"access": "everything"}),
+        json!({"access": [{"type": "repository"}]}),
+    ] {
+        assert!(verify(&claims_with(changes.clone())).is_err(), "{changes}");
+    }
+}
+
+#[test]
+fn a_claim_said_twice_is_refused() {
+    let mut claims = good_claims().to_string();
+    claims.insert_str(1, &format!("\"exp\":{},", NOW + 30));
+    let header = URL_SAFE_NO_PAD.encode(good_header().to_string());
+    let message = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims));
+    let signature = keys().signing().sign(message.as_bytes());
+    let token = format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature));
+    assert!(matches!(verify(&token), Err(Error::Claims { .. })));
+}
+
+#[test]
+fn damaged_tokens_are_refused() {
+    let token = access_token();
+    for end in 0..token.len() {
+        assert!(verify(&token[..end]).is_err(), "cut at {end}");
+    }
+    for index in (0..token.len()).step_by(7) {
+        let mut damaged = token.clone().into_bytes();
+        damaged[index] = if damaged[index] == b'A' { b'B' } else { b'A' };
+        assert!(verify(std::str::from_utf8(&damaged).unwrap()).is_err(), "byte {index}");
+    }
+    for odd in [
+        String::new(),
+        ".".to_owned(),
+        "..".to_owned(),
+        "...".to_owned(),
+        format!("{token}."),
+        format!(".{token}"),
+        format!("{token}.{token}"),
+        format!("{token}="),
+        format!("{token}AA"),
+        format!(" {token}"),
+        format!("{token}\n"),
+        token.replace('.', " "),
+    ] {
+        assert!(verify(&odd).is_err(), "{odd:?}");
+    }
+}
+
+#[test]
+fn parts_of_two_good_tokens_make_no_third() {
+    let issuer = issuer();
+    let one = issuer.issue_access(access_claims("repository:foo:pull"), NOW).unwrap();
+    let two = issuer
+        .issue_access(access_claims("repository:foo:pull,push"), NOW)
+        .unwrap();
+    let (message, _) = two.rsplit_once('.').unwrap();
+    let (_, signature) = one.rsplit_once('.').unwrap();
+    assert!(matches!(
+        issuer.verify(&format!("{message}.{signature}"), Kind::Access, HERE, NOW),
+        Err(Error::Signature)
+    ));
+}
+
+#[test]
+fn an_oversized_token_is_neither_read_nor_issued() {
+    let huge = format!("{}.{}.{}", "A".repeat(MAX_TOKEN_BYTES), "A", "A");
+    assert!(matches!(verify(&huge), Err(Error::TooLong { .. })));
+    let wordy = AccessClaims {
+        subject: "x".repeat(MAX_TOKEN_BYTES),
+        ..access_claims("")
+    };
+    assert!(matches!(issuer().issue_access(wordy, NOW), Err(Error::TooLong { .. })));
+    let many: Vec<String> = (0..32)
+        .map(|i| format!("repository:{i}{}:pull,push,delete", "a".repeat(150)))
+        .collect();
+    let token = issuer().issue_access(access_claims(&many.join(" ")), NOW).unwrap();
+    assert_eq!(verify(&token).unwrap().access().len(), 32);
+}
+
+#[test]
+fn a_token_is_remembered_only_when_it_was_good() {
+    let issuer = issuer();
+    let token = issuer.issue_access(access_claims(""), NOW).unwrap();
+    issuer
+        .verify(&format!("{token}AA"), Kind::Access, HERE, NOW)
+        .unwrap_err();
+    issuer.checked.run_pending_tasks();
+    assert_eq!(issuer.checked.entry_count(), 0);
+    let first = issuer.verify(&token, Kind::Access, HERE, NOW).unwrap();
+    let second = issuer.verify(&token, Kind::Access, HERE, NOW).unwrap();
+    assert!(Arc::ptr_eq(&first, &second));
+}
+
+#[test]
+fn a_python_client_can_read_the_claims_whatever_the_names() {
+    for subject in ["a>b?c~d\x7f", ">>>???~~~", "jos\u{e9} \u{1f980}", "\u{0}\"\\", "plain"] {
+        let claims = RefreshClaims {
+            subject: subject.to_owned(),
+            ..refresh_claims()
+        };
+        let token = issuer().issue_refresh(claims, NOW).unwrap();
+        let payload = token.split('.').nth(1).unwrap();
+        assert!(!payload.contains(['-', '_']), "{subject:?}");
+        assert_eq!(part(&token, 1)["sub"], subject);
+    }
+}
+
+#[test]
+fn errors_do_not_hold_the_token() {
+    let token = access_token();
+    let error = issuer().verify(&token, Kind::Refresh, HERE, NOW).unwrap_err();
+    assert!(!format!("{error} {error:?}").contains(&token[..20]));
+}
+
+proptest! {
+    #[test]
+    fn verifying_never_panics(token in "[A-Za-z0-9_.=-]{0,200}") {
+        prop_assert!(verify(&token).is_err());
+    }
+
+    #[test]
+    fn claims_never_need_url_letters(subject in any::<String>(), tenant in any::<String>()) {
+        let claims = RefreshClaims { subject: subject.clone(), tenant: Some(tenant), ..refresh_claims() };
+        let mut payload = Payload::new(GrantType::RefreshToken, NOW, 60, claims.credential);
+        payload.sub = claims.subject;
+        payload.tenant = claims.tenant;
+        let json = payload.to_plain_json();
+        prop_assert!(!URL_SAFE_NO_PAD.encode(&json).contains(['-', '_']));
+        prop_assert_eq!(serde_json::from_str::<Payload>(&json).unwrap().sub, subject);
+    }
+}
