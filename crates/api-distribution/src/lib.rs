@@ -1,1 +1,29 @@
-//! The data plane over HTTP.
+//! The data plane's face: `/v2`, `/acr/v1` and `/oauth2` over HTTP. It says what a path means
+//! (`route`), who calls (`caller`), which operation that is (`serve`), and how an outcome looks on
+//! the wire (`error`, `respond`). It refuses to hold rules: those are `holdfast-registry`'s.
+
+mod acr;
+mod address;
+mod blob;
+mod body;
+mod caller;
+mod catalog;
+mod challenge;
+mod conditional;
+mod error;
+mod manifest;
+mod page;
+mod received;
+mod referrer;
+mod respond;
+pub mod route;
+mod serve;
+mod tag;
+mod token;
+mod upload;
+
+pub use address::Address;
+pub use body::Body;
+pub use received::MAX_DRAINED_BYTES;
+pub use route::Route;
+pub use serve::{Distribution, DistributionParts, Served};

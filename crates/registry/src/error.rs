@@ -3,7 +3,7 @@
 
 use holdfast_oci::{Digest, RepositoryName, Tag};
 
-use crate::ports::StoreError;
+use crate::ports::{StoreError, UploadId};
 
 /// The body of a request could not be received whole.
 #[derive(Debug, thiserror::Error)]
@@ -94,10 +94,12 @@ pub enum Error {
         id: String,
     },
     /// The bytes do not start where the session ends.
-    #[error("the chunk starts at byte {start}, but the upload continues at byte {offset}")]
+    #[error("the chunk starts at byte {start}, but upload {} continues at byte {offset}", id.0)]
     ChunkOutOfOrder {
+        /// Where.
+        repository: RepositoryName,
         /// The session.
-        id: String,
+        id: UploadId,
         /// First byte of the chunk, as declared.
         start: u64,
         /// Where the session ends.

@@ -579,7 +579,8 @@ fn check_range(upload: &UploadRecord, range: Option<&ContentRange>, length: Opti
     let Some(range) = range else { return Ok(()) };
     if range.start() != upload.offset {
         return Err(Error::ChunkOutOfOrder {
-            id: upload.id.0.to_string(),
+            repository: upload.repository.clone(),
+            id: upload.id,
             start: range.start(),
             offset: upload.offset,
         });

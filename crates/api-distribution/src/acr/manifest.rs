@@ -1,0 +1,151 @@
+//! `/acr/v1/R/_manifests`.
+
+use holdfast_access::{Grant, action};
+use holdfast_oci::{Digest, RepositoryName, Tag};
+use holdfast_registry::{Attributes, ManifestView, ports::Page};
+use http::{Response, StatusCode, header};
+use serde::Serialize;
+
+use super::{moment, patch_of};
+use crate::{Body, error::Error, page::PageQuery, respond, serve::Call};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown<'a> {
+    digest: Digest,
+    image_size: u64,
+    created_time: String,
+    last_update_time: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    architecture: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    os: Option<&'a str>,
+    media_type: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    config_media_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    artifact_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[Tag]>::is_empty")]
+    tags: &'a [Tag],
+    changeable_attributes: Attributes,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    references: Vec<Reference<'a>>,
+}
+
+#[derive(Serialize)]
+struct Reference<'a> {
+    digest: Digest,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    architecture: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    os: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct List<'a> {
+    registry: &'a str,
+    image_name: &'a RepositoryName,
+    manifests: Vec<Shown<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct One<'a> {
+    registry: &'a str,
+    image_name: &'a RepositoryName,
+    manifest: Shown<'a>,
+}
+
+impl<'a> From<&'a ManifestView> for Shown<'a> {
+    fn from(view: &'a ManifestView) -> Self {
+        let record = &view.record;
+        let reference = |(digest, architecture, os): &'a (Digest, Option<String>, Option<String>)| Reference {
+            digest: *digest,
+            architecture: architecture.as_deref(),
+            os: os.as_deref(),
+        };
+        Self {
+            digest: record.digest,
+            image_size: record.image_size_bytes,
+            created_time: moment(record.created_at),
+            last_update_time: moment(record.updated_at),
+            architecture: record.architecture.as_deref(),
+            os: record.os.as_deref(),
+            media_type: &record.media_type,
+            config_media_type: record.config_media_type.as_deref(),
+            // A fallback to the config's type is for referrers; ACR shows only a declared one.
+            artifact_type: record
+                .artifact_type
+                .as_deref()
+                .filter(|kind| record.config_media_type.as_deref() != Some(*kind)),
+            tags: &view.tags,
+            changeable_attributes: record.attributes,
+            references: view.references.iter().map(reference).collect(),
+        }
+    }
+}
+
+pub(crate) async fn list(
+    call: &Call<'_>,
+    grant: Grant<action::MetadataRead>,
+    page: PageQuery,
+) -> Result<Response<Body>, Error> {
+    let rows = Page {
+        after: page.marker("digest")?,
+        limit: page.limit + 1,
+        order: page.order,
+    };
+    let manifests = call.app.registry.list_manifests(&grant, rows).await?;
+    let has_more = manifests.len() > page.limit;
+    let manifests = &manifests[..manifests.len().min(page.limit)];
+    let list = List {
+        registry: &call.address.login_server,
+        image_name: grant.repository(),
+        manifests: manifests.iter().map(Shown::from).collect(),
+    };
+    let mut response = respond::json(StatusCode::OK, &list);
+    if let (true, Some(last)) = (has_more, manifests.last()) {
+        let last = last.record.digest.to_string();
+        respond::set(
+            response.headers_mut(),
+            header::LINK,
+            &page.link(call.path(), &last, &[]),
+        );
+    }
+    Ok(response)
+}
+
+pub(crate) async fn get(
+    call: &Call<'_>,
+    grant: Grant<action::MetadataRead>,
+    digest: Digest,
+) -> Result<Response<Body>, Error> {
+    Ok(one(
+        call,
+        grant.repository(),
+        &call.app.registry.load_manifest_view(&grant, &digest).await?,
+    ))
+}
+
+pub(crate) async fn patch(
+    call: &Call<'_>,
+    grant: Grant<action::MetadataWrite>,
+    digest: Digest,
+) -> Result<Response<Body>, Error> {
+    let patch = patch_of(call).await?;
+    Ok(one(
+        call,
+        grant.repository(),
+        &call.app.registry.patch_manifest(&grant, &digest, patch).await?,
+    ))
+}
+
+fn one(call: &Call<'_>, repository: &RepositoryName, view: &ManifestView) -> Response<Body> {
+    let one = One {
+        registry: &call.address.login_server,
+        image_name: repository,
+        manifest: view.into(),
+    };
+    respond::json(StatusCode::OK, &one)
+}

@@ -1,0 +1,27 @@
+//! ACR's own data plane, `/acr/v1`: repositories, tags and manifests with their attributes
+//! (acr.md 4.4). Field names, order and statuses are ACR's.
+
+pub(crate) mod manifest;
+pub(crate) mod repository;
+pub(crate) mod tag;
+
+use chrono::DateTime;
+use holdfast_registry::{AttributesPatch, Timestamp};
+
+use crate::{error::Error, serve::Call};
+
+/// The largest PATCH body: four switches, and a scanner's `quarantineDetails`, fit well.
+const MAX_PATCH_BYTES: usize = 64 << 10;
+
+/// A moment as ACR writes it: seven fractional digits, `Z`.
+fn moment(at: Timestamp) -> String {
+    let text = DateTime::from_timestamp_micros(at.0)
+        .unwrap_or_default()
+        .format("%Y-%m-%dT%H:%M:%S%.6f");
+    format!("{text}0Z")
+}
+
+async fn patch_of(call: &Call<'_>) -> Result<AttributesPatch, Error> {
+    let body = call.body.whole(MAX_PATCH_BYTES).await?;
+    serde_json::from_slice(&body).map_err(Error::Json)
+}

@@ -1,0 +1,125 @@
+//! `/acr/v1/R/_tags`.
+
+use holdfast_access::{Grant, action};
+use holdfast_oci::{Digest, RepositoryName, Tag};
+use holdfast_registry::{
+    Attributes,
+    ports::{Page, TagRecord},
+};
+use http::{Response, StatusCode, header};
+use serde::Serialize;
+
+use super::{moment, patch_of};
+use crate::{Body, error::Error, page::PageQuery, respond, serve::Call};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown<'a> {
+    name: &'a Tag,
+    digest: Digest,
+    created_time: String,
+    last_update_time: String,
+    signed: bool,
+    changeable_attributes: Attributes,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct List<'a> {
+    registry: &'a str,
+    image_name: &'a RepositoryName,
+    tags: Vec<Shown<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct One<'a> {
+    registry: &'a str,
+    image_name: &'a RepositoryName,
+    tag: Shown<'a>,
+}
+
+impl<'a> From<&'a TagRecord> for Shown<'a> {
+    fn from(record: &'a TagRecord) -> Self {
+        Self {
+            name: &record.name,
+            digest: record.digest,
+            created_time: moment(record.created_at),
+            last_update_time: moment(record.updated_at),
+            // Docker Content Trust, which nothing here offers: signatures are referrers.
+            signed: false,
+            changeable_attributes: record.attributes,
+        }
+    }
+}
+
+pub(crate) async fn list(
+    call: &Call<'_>,
+    grant: Grant<action::MetadataRead>,
+    page: PageQuery,
+    digest: Option<Digest>,
+) -> Result<Response<Body>, Error> {
+    let rows = Page {
+        after: page.marker("tag")?,
+        limit: page.limit + 1,
+        order: page.order,
+    };
+    let tags = call.app.registry.list_tags(&grant, digest, rows).await?;
+    let has_more = tags.len() > page.limit;
+    let tags = &tags[..tags.len().min(page.limit)];
+    let list = List {
+        registry: &call.address.login_server,
+        image_name: grant.repository(),
+        tags: tags.iter().map(Shown::from).collect(),
+    };
+    let mut response = respond::json(StatusCode::OK, &list);
+    if let (true, Some(last)) = (has_more, tags.last()) {
+        let digest = digest.map(|digest| digest.to_string());
+        let extra: Vec<(&str, &str)> = digest.iter().map(|digest| ("digest", digest.as_str())).collect();
+        respond::set(
+            response.headers_mut(),
+            header::LINK,
+            &page.link(call.path(), last.name.as_str(), &extra),
+        );
+    }
+    Ok(response)
+}
+
+pub(crate) async fn get(
+    call: &Call<'_>,
+    grant: Grant<action::MetadataRead>,
+    tag: Tag,
+) -> Result<Response<Body>, Error> {
+    Ok(one(
+        call,
+        grant.repository(),
+        &call.app.registry.load_tag(&grant, &tag).await?,
+    ))
+}
+
+pub(crate) async fn patch(
+    call: &Call<'_>,
+    grant: Grant<action::MetadataWrite>,
+    tag: Tag,
+) -> Result<Response<Body>, Error> {
+    let patch = patch_of(call).await?;
+    Ok(one(
+        call,
+        grant.repository(),
+        &call.app.registry.patch_tag(&grant, &tag, patch).await?,
+    ))
+}
+
+pub(crate) async fn delete(call: &Call<'_>, grant: Grant<action::Delete>, tag: Tag) -> Result<Response<Body>, Error> {
+    call.app.registry.delete_tag(&grant, &tag).await?;
+    Ok(respond::empty(StatusCode::ACCEPTED))
+}
+
+fn one(call: &Call<'_>, repository: &RepositoryName, record: &TagRecord) -> Response<Body> {
+    let one = One {
+        registry: &call.address.login_server,
+        image_name: repository,
+        tag: record.into(),
+    };
+    respond::json(StatusCode::OK, &one)
+}

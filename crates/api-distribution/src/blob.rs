@@ -1,0 +1,127 @@
+//! `/v2/R/blobs/DIGEST`: whole, in one range, in several, or only the head.
+
+use std::ops::Range;
+
+use holdfast_access::{Grant, action};
+use holdfast_oci::{ByteRanges, Digest, Selection};
+use holdfast_registry::ports::BlobRecord;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+
+use crate::{Body, conditional, error::Error, respond, serve::Call};
+
+/// Every blob is served as bytes: its real type stands in the manifest, and a type a client chose
+/// would let a browser run it.
+const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/octet-stream");
+const IMMUTABLE: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
+
+pub(crate) async fn head(call: &Call<'_>, grant: Grant<action::Pull>, digest: Digest) -> Result<Response<Body>, Error> {
+    let blob = call.app.registry.stat_blob(&grant, &digest).await?;
+    if conditional::is_not_modified(&call.head.headers, &digest) {
+        return Ok(not_modified(&digest));
+    }
+    let mut response = respond::empty(StatusCode::OK);
+    set_headers(response.headers_mut(), &digest);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_LENGTH, HeaderValue::from(blob.size_bytes));
+    Ok(response)
+}
+
+pub(crate) async fn get(call: &Call<'_>, grant: Grant<action::Pull>, digest: Digest) -> Result<Response<Body>, Error> {
+    let blob = call.app.registry.load_blob(&grant, &digest).await?;
+    if conditional::is_not_modified(&call.head.headers, &digest) {
+        return Ok(not_modified(&digest));
+    }
+    let mut response = match selection(&call.head.headers, &digest, blob.size_bytes)? {
+        Selection::Whole => {
+            let content = call.app.registry.open_blob(&grant, &blob, 0..blob.size_bytes).await?;
+            respond::sized(StatusCode::OK, Body::readable(content))
+        }
+        Selection::One(range) => one(call, &grant, &blob, range).await?,
+        Selection::Many(ranges) => many(call, &grant, &blob, ranges).await?,
+    };
+    set_headers(response.headers_mut(), &digest);
+    Ok(response)
+}
+
+pub(crate) async fn delete(
+    call: &Call<'_>,
+    grant: Grant<action::Delete>,
+    digest: Digest,
+) -> Result<Response<Body>, Error> {
+    call.app.registry.delete_blob(&grant, &digest).await?;
+    Ok(respond::empty(StatusCode::ACCEPTED))
+}
+
+async fn one(
+    call: &Call<'_>,
+    grant: &Grant<action::Pull>,
+    blob: &BlobRecord,
+    range: Range<u64>,
+) -> Result<Response<Body>, Error> {
+    let content = call.app.registry.open_blob(grant, blob, range.clone()).await?;
+    let mut response = respond::sized(StatusCode::PARTIAL_CONTENT, Body::readable(content));
+    respond::set(
+        response.headers_mut(),
+        header::CONTENT_RANGE,
+        &content_range(&range, blob.size_bytes),
+    );
+    Ok(response)
+}
+
+/// Several ranges as `multipart/byteranges` (RFC 9110 section 14.6).
+async fn many(
+    call: &Call<'_>,
+    grant: &Grant<action::Pull>,
+    blob: &BlobRecord,
+    ranges: Vec<Range<u64>>,
+) -> Result<Response<Body>, Error> {
+    // Nobody who chose the blob's bytes can have known it.
+    let boundary = uuid::Uuid::new_v4().simple().to_string();
+    let mut body = Body::empty();
+    for range in ranges {
+        let head = format!(
+            "\r\n--{boundary}\r\nContent-Type: application/octet-stream\r\nContent-Range: {}\r\n\r\n",
+            content_range(&range, blob.size_bytes)
+        );
+        body.push_bytes(head.into());
+        body.push_readable(call.app.registry.open_blob(grant, blob, range).await?);
+    }
+    body.push_bytes(format!("\r\n--{boundary}--\r\n").into());
+    let mut response = respond::sized(StatusCode::PARTIAL_CONTENT, body);
+    let content_type = format!("multipart/byteranges; boundary={boundary}");
+    respond::set(response.headers_mut(), header::CONTENT_TYPE, &content_type);
+    Ok(response)
+}
+
+fn selection(headers: &HeaderMap, digest: &Digest, size_bytes: u64) -> Result<Selection, Error> {
+    let Some(range) = headers.get(header::RANGE).and_then(|range| range.to_str().ok()) else {
+        return Ok(Selection::Whole);
+    };
+    // RFC 9110 section 13.1.5: with another If-Range the whole content is due.
+    let current = format!("\"{digest}\"");
+    if headers
+        .get(header::IF_RANGE)
+        .is_some_and(|tag| tag.as_bytes() != current.as_bytes())
+    {
+        return Ok(Selection::Whole);
+    }
+    Ok(ByteRanges::parse(range, size_bytes)?)
+}
+
+fn content_range(range: &Range<u64>, size_bytes: u64) -> String {
+    format!("bytes {}-{}/{size_bytes}", range.start, range.end - 1)
+}
+
+fn not_modified(digest: &Digest) -> Response<Body> {
+    let mut response = respond::empty(StatusCode::NOT_MODIFIED);
+    respond::set_digest(response.headers_mut(), digest);
+    response
+}
+
+fn set_headers(headers: &mut HeaderMap, digest: &Digest) {
+    headers.entry(header::CONTENT_TYPE).or_insert(CONTENT_TYPE);
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(header::CACHE_CONTROL, IMMUTABLE);
+    respond::set_digest(headers, digest);
+}

@@ -1,0 +1,188 @@
+//! Who calls. Anonymous is a caller; a bad credential is an error, never anonymous. Rights are read
+//! from the database at each request, so a renewed password or a closed account counts at once.
+
+use std::net::IpAddr;
+
+use holdfast_access::{Actor, Caller, RegistryId, Rights};
+use holdfast_identity::{
+    Credential, Credentials,
+    basic::NULL_GUID,
+    token::{Claims, Kind},
+};
+use holdfast_registry::ports::RegistryRecord;
+use http::{HeaderMap, header};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::{Address, Distribution, error::Error};
+
+/// A caller, the registry called, and the credential it came with.
+pub(crate) struct Identified {
+    pub(crate) registry: RegistryRecord,
+    pub(crate) caller: Caller,
+    pub(crate) credential: Credential,
+}
+
+impl Distribution {
+    /// Identifies the caller of a request.
+    pub(crate) async fn identify(
+        &self,
+        headers: &HeaderMap,
+        address: &Address,
+        peer: IpAddr,
+    ) -> Result<Identified, Error> {
+        let values = headers
+            .get_all(header::AUTHORIZATION)
+            .iter()
+            .map(header::HeaderValue::as_bytes);
+        match Credentials::from_headers(values).map_err(Error::CredentialMalformed)? {
+            Credentials::None => Ok(anonymous(self.load_registry(address).await?)),
+            Credentials::Basic { user, password } => self.sign_in(&user, &password, address, peer).await,
+            Credentials::Bearer(token) => {
+                let now = self.registry.now().unix_secs();
+                let claims = self
+                    .issuer
+                    .verify(token.expose_secret(), Kind::Access, &address.login_server, now)
+                    .map_err(Error::TokenInvalid)?;
+                self.from_claims(&claims, address, Kind::Access).await
+            }
+        }
+    }
+
+    /// Checks a user name and a password; the null GUID's password is a token (ACR).
+    pub(crate) async fn sign_in(
+        &self,
+        user: &str,
+        password: &SecretString,
+        address: &Address,
+        peer: IpAddr,
+    ) -> Result<Identified, Error> {
+        let now = self.registry.now().unix_secs();
+        if user == NULL_GUID {
+            return self.from_refresh_or_access(password, address, now).await;
+        }
+        self.throttle.check(peer, user, now).map_err(Error::Throttled)?;
+        let registry = self.load_registry(address).await?;
+        let passwords = self.registry.list_admin_passwords(registry.id).await?;
+        let is_admin = registry.admin_enabled && user.eq_ignore_ascii_case(&registry.name);
+        // The same work for a name that does not exist, so that time tells nothing.
+        let verifiers: Vec<[u8; 32]> = passwords.iter().map(|password| password.verifier).collect();
+        let matched = self.sealer.matches_any(password.expose_secret(), &verifiers);
+        match matched.and_then(|index| passwords.get(index)).filter(|_| is_admin) {
+            Some(found) => {
+                self.throttle.succeeded(peer, user);
+                let credential = Credential::Admin {
+                    slot: found.slot,
+                    generation: found.generation,
+                };
+                let caller = Caller::with_basic(admin(&registry), Rights::everything());
+                Ok(Identified {
+                    registry,
+                    caller,
+                    credential,
+                })
+            }
+            None => {
+                self.throttle.failed(peer, user, now);
+                Err(Error::CredentialWrong)
+            }
+        }
+    }
+
+    /// The caller a refresh token stands for.
+    pub(crate) async fn from_refresh(&self, token: &SecretString, address: &Address) -> Result<Identified, Error> {
+        let now = self.registry.now().unix_secs();
+        let claims = self
+            .issuer
+            .verify(token.expose_secret(), Kind::Refresh, &address.login_server, now)
+            .map_err(Error::TokenInvalid)?;
+        self.from_claims(&claims, address, Kind::Refresh).await
+    }
+
+    async fn from_refresh_or_access(
+        &self,
+        token: &SecretString,
+        address: &Address,
+        now: i64,
+    ) -> Result<Identified, Error> {
+        match self
+            .issuer
+            .verify(token.expose_secret(), Kind::Access, &address.login_server, now)
+        {
+            Ok(claims) => self.from_claims(&claims, address, Kind::Access).await,
+            Err(_) => self.from_refresh(token, address).await,
+        }
+    }
+
+    /// Rights behind a token: those its credential has now, limited by what the token says.
+    async fn from_claims(&self, claims: &Claims, address: &Address, kind: Kind) -> Result<Identified, Error> {
+        let credential = claims.credential().clone();
+        let slot = match credential {
+            Credential::Admin { slot, .. } => slot,
+            _ => 0,
+        };
+        let (registry, current) = self
+            .registry
+            .find_registry_and_generation(&address.registry, slot)
+            .await?
+            .ok_or_else(|| unknown(address))?;
+        if claims.registry_rid() != registry.rid.simple().to_string() {
+            return Err(Error::TokenRevoked);
+        }
+        let (actor, rights) = match credential {
+            Credential::Admin { generation, .. } if registry.admin_enabled && current == Some(generation) => {
+                (admin(&registry), Rights::everything())
+            }
+            Credential::Anonymous if registry.anonymous_pull => (Actor::Anonymous, Rights::read_only()),
+            _ => return Err(Error::TokenRevoked),
+        };
+        let caller = match kind {
+            Kind::Access => Caller::with_token(actor, rights, claims.access().to_vec()),
+            Kind::Refresh => Caller::with_basic(actor, rights),
+        };
+        Ok(Identified {
+            registry,
+            caller,
+            credential,
+        })
+    }
+
+    /// The registry an address names.
+    pub(crate) async fn load_registry(&self, address: &Address) -> Result<RegistryRecord, Error> {
+        self.registry
+            .find_registry(&address.registry)
+            .await?
+            .ok_or_else(|| unknown(address))
+    }
+}
+
+impl Identified {
+    pub(crate) fn id(&self) -> RegistryId {
+        self.registry.id
+    }
+}
+
+/// Somebody without a credential: may read where the registry lets everybody read.
+pub(crate) fn anonymous(registry: RegistryRecord) -> Identified {
+    let rights = if registry.anonymous_pull {
+        Rights::read_only()
+    } else {
+        Rights::none()
+    };
+    Identified {
+        registry,
+        caller: Caller::anonymous(rights),
+        credential: Credential::Anonymous,
+    }
+}
+
+fn admin(registry: &RegistryRecord) -> Actor {
+    Actor::Admin {
+        registry: registry.name.clone(),
+    }
+}
+
+fn unknown(address: &Address) -> Error {
+    Error::RegistryUnknown {
+        name: address.registry.clone(),
+    }
+}

@@ -1,0 +1,309 @@
+//! What an error looks like on the data plane: one table from reason to status and code, one body
+//! shape (`{"errors":[{"code","message","detail"}]}`). No status code of an error stands anywhere
+//! else in this crate.
+
+use holdfast_access::Refusal;
+use holdfast_identity::{basic, throttle, token};
+use holdfast_oci::{ErrorCode, message::chain};
+use holdfast_registry::{Error as Domain, Progress, ReceiveError};
+use http::{HeaderValue, Response, StatusCode, header};
+use serde_json::{Value, json};
+
+use crate::{Address, Body, challenge::Challenge, conditional, page, respond, route, upload};
+
+/// Why a request was not done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The path names nothing.
+    #[error(transparent)]
+    Route(#[from] route::Error),
+    /// The page query cannot be read.
+    #[error(transparent)]
+    Page(#[from] page::Error),
+    /// A header cannot be read.
+    #[error("the {name} header cannot be read")]
+    Header {
+        name: &'static str,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A condition cannot be read.
+    #[error(transparent)]
+    Conditional(#[from] conditional::Error),
+    /// The registry addressed is not there.
+    #[error("there is no registry called {name} here")]
+    RegistryUnknown { name: String },
+    /// Nobody may do this without signing in, or this caller may not.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The caller may not pull from the repository a blob is to be mounted from, with this token.
+    #[error("the token does not cover the repository to mount from")]
+    MountRefused { scope: String },
+    /// `/v2/` without a credential.
+    #[error("authentication required")]
+    SignInRequired,
+    /// The `Authorization` header cannot be read.
+    #[error("the Authorization header cannot be read")]
+    CredentialMalformed(#[source] basic::Error),
+    /// A wrong name or password.
+    #[error("the user name or password is wrong")]
+    CredentialWrong,
+    /// A token that is not, or no longer, good.
+    #[error("the token is not good; get a new one")]
+    TokenInvalid(#[source] token::Error),
+    /// A token from a credential that was renewed or switched off.
+    #[error("the credential this token was made from is no longer good; sign in again")]
+    TokenRevoked,
+    /// Too many wrong passwords.
+    #[error("too many failed sign-ins")]
+    Throttled(#[source] throttle::TooMany),
+    /// A body over its limit.
+    #[error("the request's body is larger than {limit_bytes} bytes")]
+    BodyTooLarge { limit_bytes: usize },
+    /// A body that is not the JSON asked for.
+    #[error("the request's body cannot be read")]
+    Json(#[source] serde_json::Error),
+    /// A token request that misses something.
+    #[error("{reason}")]
+    TokenRequest { reason: String },
+    /// A stretch outside the blob.
+    #[error(transparent)]
+    Range(#[from] holdfast_oci::range::Unsatisfiable),
+    /// A token could not be made.
+    #[error("a token could not be issued")]
+    Issue(#[source] token::Error),
+    /// The operation failed.
+    #[error(transparent)]
+    Domain(#[from] Domain),
+}
+
+/// How an error is shown.
+struct Shown {
+    status: StatusCode,
+    code: ErrorCode,
+    detail: Value,
+}
+
+impl Error {
+    fn shown(&self) -> Shown {
+        use ErrorCode as Code;
+        let plain = |status, code| Shown {
+            status,
+            code,
+            detail: Value::Null,
+        };
+        match self {
+            Self::Route(error) => shown_route(error),
+            Self::Page(error) => shown_page(error),
+            Self::Header { .. } => plain(StatusCode::BAD_REQUEST, Code::Unsupported),
+            Self::Conditional(_) => plain(StatusCode::BAD_REQUEST, Code::Unsupported),
+            Self::RegistryUnknown { .. } => plain(StatusCode::NOT_FOUND, Code::NameUnknown),
+            Self::Refused(refusal) => Shown {
+                status: StatusCode::UNAUTHORIZED,
+                code: Code::Unauthorized,
+                detail: scope_detail(refusal),
+            },
+            Self::MountRefused { .. }
+            | Self::SignInRequired
+            | Self::CredentialMalformed(_)
+            | Self::CredentialWrong
+            | Self::TokenInvalid(_)
+            | Self::TokenRevoked => plain(StatusCode::UNAUTHORIZED, Code::Unauthorized),
+            Self::Throttled(_) => plain(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests),
+            Self::BodyTooLarge { .. } => plain(StatusCode::PAYLOAD_TOO_LARGE, Code::SizeInvalid),
+            Self::Json(_) | Self::TokenRequest { .. } => plain(StatusCode::BAD_REQUEST, Code::Unsupported),
+            Self::Range(_) => plain(StatusCode::RANGE_NOT_SATISFIABLE, Code::RangeInvalid),
+            Self::Issue(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, Code::Unknown),
+            Self::Domain(error) => shown_domain(error),
+        }
+    }
+
+    fn challenge(&self) -> Option<Challenge> {
+        let (scope, error) = match self {
+            Self::Refused(refusal) => (Some(refusal.scope().to_string()), refusal.error()),
+            Self::MountRefused { scope } => (Some(scope.clone()), Some(holdfast_access::INSUFFICIENT_SCOPE)),
+            Self::SignInRequired | Self::CredentialMalformed(_) | Self::CredentialWrong => (None, None),
+            Self::TokenInvalid(_) | Self::TokenRevoked => (None, Some("invalid_token")),
+            _ => return None,
+        };
+        Some(Challenge { scope, error })
+    }
+}
+
+/// The response for an error. `demanded` is the scope of the route, which the challenge names also
+/// when the credential itself is bad (ACR).
+pub(crate) fn render(error: &Error, demanded: Option<String>, address: &Address) -> Response<Body> {
+    let Shown { status, code, detail } = error.shown();
+    if status.is_server_error() {
+        tracing::error!(error = %chain(error), "a request failed");
+    }
+    // A 5xx says nothing of our insides; the log has the rest under the request's id.
+    let message = match status {
+        StatusCode::UNAUTHORIZED if matches!(error, Error::Refused(_) | Error::SignInRequired) => {
+            "authentication required, visit https://aka.ms/acr/authorization for more information.".to_owned()
+        }
+        StatusCode::INTERNAL_SERVER_ERROR => "the server failed; its log has the reason".to_owned(),
+        StatusCode::INSUFFICIENT_STORAGE | StatusCode::SERVICE_UNAVAILABLE => error.to_string(),
+        _ => chain(error),
+    };
+    let body = json!({ "errors": [{ "code": code.as_str(), "message": message, "detail": detail }] });
+    let mut response = respond::json(status, &body);
+    let headers = response.headers_mut();
+    if let Some(mut challenge) = error.challenge() {
+        challenge.scope = challenge.scope.or(demanded);
+        headers.insert(header::WWW_AUTHENTICATE, challenge.header(address));
+    }
+    match error {
+        Error::Throttled(wait) => {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.retry_after_secs));
+        }
+        Error::Domain(Domain::Overloaded) => {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        Error::Route(route::Error::Method { allow, .. }) => {
+            headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+        }
+        Error::Domain(Domain::ChunkOutOfOrder {
+            repository, id, offset, ..
+        }) => {
+            // Where the session really stands, so that the client can go on from there.
+            upload::set_progress(
+                headers,
+                repository,
+                Progress {
+                    id: *id,
+                    offset: *offset,
+                },
+            );
+        }
+        Error::Range(unsatisfiable) => {
+            let range = format!("bytes */{}", unsatisfiable.size_bytes);
+            respond::set(headers, header::CONTENT_RANGE, &range);
+        }
+        _ => {}
+    }
+    response
+}
+
+fn shown_route(error: &route::Error) -> Shown {
+    use ErrorCode as Code;
+    use route::Error as Route;
+    let (status, code) = match error {
+        Route::NotFound => (StatusCode::NOT_FOUND, Code::Unsupported),
+        Route::Method { .. } => (StatusCode::METHOD_NOT_ALLOWED, Code::Unsupported),
+        Route::TooLong { .. } => (StatusCode::URI_TOO_LONG, Code::NameInvalid),
+        Route::Encoding { .. } | Route::Name(_) => (StatusCode::BAD_REQUEST, Code::NameInvalid),
+        Route::Digest(_) | Route::DigestMissing => (StatusCode::BAD_REQUEST, Code::DigestInvalid),
+        Route::Tag(_) => (StatusCode::BAD_REQUEST, Code::TagInvalid),
+        Route::Reference(error) => return shown_reference(error),
+        Route::UploadId { .. } => (StatusCode::NOT_FOUND, Code::BlobUploadUnknown),
+        Route::Page(error) => return shown_page(error),
+    };
+    Shown {
+        status,
+        code,
+        detail: Value::Null,
+    }
+}
+
+fn shown_reference(error: &holdfast_oci::reference::Error) -> Shown {
+    use holdfast_oci::reference::Error as Reference;
+    let code = match error {
+        Reference::Digest(_) => ErrorCode::DigestInvalid,
+        _ => ErrorCode::TagInvalid,
+    };
+    Shown {
+        status: StatusCode::BAD_REQUEST,
+        code,
+        detail: Value::Null,
+    }
+}
+
+fn shown_page(_: &page::Error) -> Shown {
+    Shown {
+        status: StatusCode::BAD_REQUEST,
+        code: ErrorCode::PaginationNumberInvalid,
+        detail: Value::Null,
+    }
+}
+
+fn shown_domain(error: &Domain) -> Shown {
+    use ErrorCode as Code;
+    let (status, code, detail) = match error {
+        Domain::RegistryUnknown { .. } => (StatusCode::NOT_FOUND, Code::NameUnknown, Value::Null),
+        Domain::RepositoryUnknown { name } => (
+            StatusCode::NOT_FOUND,
+            Code::NameUnknown,
+            json!({ "name": name.as_str() }),
+        ),
+        Domain::ManifestUnknown { repository, digest } => (
+            StatusCode::NOT_FOUND,
+            Code::ManifestUnknown,
+            json!({ "Name": repository.as_str(), "Revision": digest.to_string() }),
+        ),
+        Domain::ManifestTagUnknown { tag } => (
+            StatusCode::NOT_FOUND,
+            Code::ManifestUnknown,
+            json!({ "Tag": tag.as_str() }),
+        ),
+        Domain::TagUnknown { .. } => (StatusCode::NOT_FOUND, Code::TagUnknown, Value::Null),
+        Domain::BlobUnknown { digest, .. } => (
+            StatusCode::NOT_FOUND,
+            Code::BlobUnknown,
+            json!({ "digest": digest.to_string() }),
+        ),
+        Domain::BlobInUse { .. } => (StatusCode::METHOD_NOT_ALLOWED, Code::Unsupported, Value::Null),
+        Domain::UploadUnknown { .. } => (StatusCode::NOT_FOUND, Code::BlobUploadUnknown, Value::Null),
+        Domain::UploadBusy { .. } => (StatusCode::CONFLICT, Code::BlobUploadInvalid, Value::Null),
+        Domain::ChunkOutOfOrder { .. } => (StatusCode::RANGE_NOT_SATISFIABLE, Code::BlobUploadInvalid, Value::Null),
+        Domain::ChunkLength { .. } => (StatusCode::BAD_REQUEST, Code::SizeInvalid, Value::Null),
+        Domain::TooManyUploads { .. } => (StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, Value::Null),
+        Domain::BlobTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, Code::SizeInvalid, Value::Null),
+        Domain::DigestMismatch { .. } => (StatusCode::BAD_REQUEST, Code::DigestInvalid, Value::Null),
+        Domain::ManifestInvalid(holdfast_oci::manifest::Error::TooLarge { .. }) => {
+            (StatusCode::PAYLOAD_TOO_LARGE, Code::SizeInvalid, Value::Null)
+        }
+        Domain::ManifestInvalid(_) => (StatusCode::BAD_REQUEST, Code::ManifestInvalid, Value::Null),
+        Domain::SizeMismatch { .. } => (StatusCode::BAD_REQUEST, Code::SizeInvalid, Value::Null),
+        Domain::ManifestBlobsMissing { digests, .. } => {
+            let digests: Vec<String> = digests.iter().map(ToString::to_string).collect();
+            (
+                StatusCode::NOT_FOUND,
+                Code::ManifestBlobUnknown,
+                json!({ "digests": digests }),
+            )
+        }
+        Domain::TooManyTags { .. } => (StatusCode::URI_TOO_LONG, Code::TagInvalid, Value::Null),
+        Domain::Locked { .. } => (
+            StatusCode::METHOD_NOT_ALLOWED,
+            Code::RegistryDisallowedOperation,
+            json!({}),
+        ),
+        Domain::PreconditionFailed { .. } => (StatusCode::PRECONDITION_FAILED, Code::Denied, Value::Null),
+        Domain::Receive(ReceiveError::Stopping) => (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, Value::Null),
+        Domain::Receive(ReceiveError::Stalled { .. }) => {
+            (StatusCode::REQUEST_TIMEOUT, Code::BlobUploadInvalid, Value::Null)
+        }
+        Domain::Receive(ReceiveError::Disconnected { .. }) => {
+            (StatusCode::BAD_REQUEST, Code::BlobUploadInvalid, Value::Null)
+        }
+        Domain::Full { .. } => (StatusCode::INSUFFICIENT_STORAGE, Code::Unavailable, Value::Null),
+        Domain::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, Value::Null),
+        Domain::Undone | Domain::Metadata { .. } | Domain::Blobs { .. } => {
+            (StatusCode::INTERNAL_SERVER_ERROR, Code::Unknown, Value::Null)
+        }
+    };
+    Shown { status, code, detail }
+}
+
+/// ACR's detail of a 401: one entry per action demanded.
+fn scope_detail(refusal: &Refusal) -> Value {
+    let text = refusal.scope().to_string();
+    let mut parts = text.splitn(2, ':');
+    let (kind, rest) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let (name, actions) = rest.rsplit_once(':').unwrap_or((rest, ""));
+    actions
+        .split(',')
+        .map(|action| json!({ "Type": kind, "Name": name, "Action": action }))
+        .collect()
+}

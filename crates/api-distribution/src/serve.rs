@@ -1,0 +1,234 @@
+//! The whole journey of a request, on one page: where (`route`), who (`caller`), may they
+//! (`decide`, in each line of the table), do (`holdfast-registry`), say (`respond`, `error`).
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use holdfast_access::{Grant, RepositoryAction, decide, decide_registry};
+use holdfast_identity::{Issuer, Sealer, Throttle};
+use holdfast_oci::RepositoryName;
+use holdfast_registry::Registry;
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use serde_json::json;
+
+use crate::{
+    Address, Body, Route, acr, blob, caller::Identified, catalog, error, error::Error, manifest, received::Received,
+    referrer, respond, tag, token, upload,
+};
+
+const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
+
+/// What the face needs.
+pub struct DistributionParts {
+    /// The operations.
+    pub registry: Arc<Registry>,
+    /// Issues and checks tokens.
+    pub issuer: Arc<Issuer>,
+    /// Compares passwords.
+    pub sealer: Arc<Sealer>,
+    /// Slows down guessing.
+    pub throttle: Arc<Throttle>,
+    /// How long a body may be silent.
+    pub body_stall: Duration,
+}
+
+/// The data plane over HTTP.
+pub struct Distribution {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) issuer: Arc<Issuer>,
+    pub(crate) sealer: Arc<Sealer>,
+    pub(crate) throttle: Arc<Throttle>,
+    body_stall: Duration,
+}
+
+/// What a request turned out to be, for the access log and the metrics; an extension of every
+/// response.
+#[derive(Debug, Clone)]
+pub struct Served {
+    /// One of a small fixed set.
+    pub route: &'static str,
+    /// The repository, when the path named one.
+    pub repository: Option<String>,
+    /// Who called, or `-` when that was not found out.
+    pub actor: String,
+}
+
+/// A request after its path was understood.
+pub(crate) struct Call<'a> {
+    pub(crate) app: &'a Distribution,
+    pub(crate) head: &'a http::request::Parts,
+    pub(crate) body: &'a Received,
+    pub(crate) address: &'a Address,
+    pub(crate) who: &'a Identified,
+}
+
+impl Call<'_> {
+    /// Proof that the caller may do `A` in the repository.
+    pub(crate) fn may<A: RepositoryAction>(&self, repository: &RepositoryName) -> Result<Grant<A>, Error> {
+        Ok(decide(&self.who.caller, self.who.id(), repository)?)
+    }
+
+    pub(crate) fn is_head(&self) -> bool {
+        self.head.method == Method::HEAD
+    }
+
+    /// The path as the client spelled it, for links to the next page.
+    pub(crate) fn path(&self) -> &str {
+        self.head.uri.path()
+    }
+}
+
+impl Distribution {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(parts: DistributionParts) -> Self {
+        let DistributionParts {
+            registry,
+            issuer,
+            sealer,
+            throttle,
+            body_stall,
+        } = parts;
+        Self {
+            registry,
+            issuer,
+            sealer,
+            throttle,
+            body_stall,
+        }
+    }
+
+    /// Whether a path is the data plane's.
+    #[must_use]
+    pub fn handles(path: &str) -> bool {
+        Route::is_data_plane(path)
+    }
+
+    /// Answers a request. Never fails: errors are responses.
+    pub async fn serve(&self, request: Request<Incoming>, address: &Address, peer: IpAddr) -> Response<Body> {
+        let (head, incoming) = request.into_parts();
+        let body = Received::new(incoming, &head.headers, self.body_stall);
+        let mut served = Served {
+            route: "unknown",
+            repository: None,
+            actor: "-".to_owned(),
+        };
+        let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+        let mut demanded = None;
+        let outcome = match Route::parse(&head.method, target) {
+            Ok(route) => {
+                served.route = route.label();
+                served.repository = route.repository().map(ToString::to_string);
+                demanded = demanded_scope(&route);
+                self.journey(route, &head, &body, address, peer, &mut served).await
+            }
+            Err(error) => Err(error.into()),
+        };
+        let mut response = outcome.unwrap_or_else(|error| error::render(&error, demanded, address));
+        // Before the answer goes out, so that the client is done sending and reads it.
+        if !body.drain().await {
+            response
+                .headers_mut()
+                .insert(http::header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        if served.route != "token" {
+            response
+                .headers_mut()
+                .insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
+        }
+        response.extensions_mut().insert(served);
+        response
+    }
+
+    async fn journey(
+        &self,
+        route: Route,
+        head: &http::request::Parts,
+        body: &Received,
+        address: &Address,
+        peer: IpAddr,
+        served: &mut Served,
+    ) -> Result<Response<Body>, Error> {
+        match route {
+            Route::TokenGet(query) => return token::get(self, query, &head.headers, address, peer).await,
+            Route::TokenPost => return token::post(self, body, address, peer).await,
+            _ => {}
+        }
+        let who = self.identify(&head.headers, address, peer).await?;
+        served.actor = who.caller.actor().to_string();
+        let call = Call {
+            app: self,
+            head,
+            body,
+            address,
+            who: &who,
+        };
+        endpoint(&call, route).await
+    }
+}
+
+/// One line per endpoint: the route, the right it demands, the operation.
+async fn endpoint(call: &Call<'_>, route: Route) -> Result<Response<Body>, Error> {
+    match route {
+        Route::Base => base(call),
+        Route::CatalogList(page) => catalog::list(call, decide_registry(&call.who.caller, call.who.id())?, page).await,
+        Route::TagsList(name, page) => tag::list(call, call.may(&name)?, page).await,
+        Route::ReferrersList(name, subject, query) => referrer::list(call, call.may(&name)?, subject, query).await,
+        Route::ManifestGet(name, reference) => manifest::get(call, call.may(&name)?, reference).await,
+        Route::ManifestPut(name, reference, tags) => manifest::put(call, call.may(&name)?, reference, tags).await,
+        Route::ManifestDelete(name, reference) => manifest::delete(call, call.may(&name)?, reference).await,
+        Route::BlobGet(name, digest) if call.is_head() => blob::head(call, call.may(&name)?, digest).await,
+        Route::BlobGet(name, digest) => blob::get(call, call.may(&name)?, digest).await,
+        Route::BlobDelete(name, digest) => blob::delete(call, call.may(&name)?, digest).await,
+        Route::UploadStart(name, start) => upload::start(call, call.may(&name)?, start).await,
+        Route::UploadAppend(name, id) => upload::append(call, call.may(&name)?, id).await,
+        Route::UploadFinish(name, id, digest) => upload::finish(call, call.may(&name)?, id, digest).await,
+        Route::UploadStatus(name, id) => upload::status(call, call.may(&name)?, id).await,
+        Route::UploadCancel(name, id) => upload::cancel(call, call.may(&name)?, id).await,
+        Route::RepositoryGet(name) => acr::repository::get(call, call.may(&name)?).await,
+        Route::RepositoryPatch(name) => acr::repository::patch(call, call.may(&name)?).await,
+        Route::RepositoryDelete(name) => acr::repository::delete(call, call.may(&name)?).await,
+        Route::AcrTagsList(name, page, digest) => acr::tag::list(call, call.may(&name)?, page, digest).await,
+        Route::AcrTagGet(name, tag) => acr::tag::get(call, call.may(&name)?, tag).await,
+        Route::AcrTagPatch(name, tag) => acr::tag::patch(call, call.may(&name)?, tag).await,
+        Route::AcrTagDelete(name, tag) => acr::tag::delete(call, call.may(&name)?, tag).await,
+        Route::AcrManifestsList(name, page) => acr::manifest::list(call, call.may(&name)?, page).await,
+        Route::AcrManifestGet(name, digest) => acr::manifest::get(call, call.may(&name)?, digest).await,
+        Route::AcrManifestPatch(name, digest) => acr::manifest::patch(call, call.may(&name)?, digest).await,
+        Route::TokenGet(_) | Route::TokenPost => Err(crate::route::Error::NotFound.into()),
+    }
+}
+
+/// `GET /v2/`: 200 for whoever signed in. It challenges also where everybody may pull, or docker
+/// would never send its credential (peers: zot #3868; `az` expects the same).
+fn base(call: &Call<'_>) -> Result<Response<Body>, Error> {
+    if call.who.caller.presented_credential() {
+        Ok(respond::json(StatusCode::OK, &json!({})))
+    } else {
+        Err(Error::SignInRequired)
+    }
+}
+
+/// The scope that a route demands, named in the challenge also when the credential is bad.
+fn demanded_scope(route: &Route) -> Option<String> {
+    let name = match route.repository() {
+        Some(name) => name,
+        None if matches!(route, Route::CatalogList(_)) => return Some("registry:catalog:*".to_owned()),
+        None => return None,
+    };
+    let actions = match route {
+        Route::TagsList(..) | Route::ReferrersList(..) | Route::ManifestGet(..) | Route::BlobGet(..) => "pull",
+        Route::ManifestPut(..)
+        | Route::UploadStart(..)
+        | Route::UploadAppend(..)
+        | Route::UploadFinish(..)
+        | Route::UploadStatus(..)
+        | Route::UploadCancel(..) => "pull,push",
+        Route::ManifestDelete(..) | Route::BlobDelete(..) | Route::RepositoryDelete(_) | Route::AcrTagDelete(..) => {
+            "delete"
+        }
+        Route::RepositoryPatch(_) | Route::AcrTagPatch(..) | Route::AcrManifestPatch(..) => "metadata_write",
+        _ => "metadata_read",
+    };
+    Some(format!("repository:{name}:{actions}"))
+}

@@ -1,0 +1,200 @@
+//! `/oauth2/token` (acr.md 4.6): a credential becomes a scoped access token. What is asked for is
+//! narrowed to what the caller may do, never widened, and asking for too much is no error.
+
+use std::net::IpAddr;
+
+use holdfast_access::{Caller, Permission, Permissions, Scope, narrow};
+use holdfast_identity::{
+    Credential, Credentials,
+    token::{ANONYMOUS_SUBJECT, AccessClaims, RefreshClaims},
+};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use secrecy::SecretString;
+use serde::Serialize;
+
+use crate::{
+    Address, Body, Distribution,
+    caller::{Identified, anonymous},
+    error::Error,
+    received::Received,
+    respond,
+    route::TokenQuery,
+};
+
+/// The largest form: a refresh token and some dozen scopes fit well.
+const MAX_FORM_BYTES: usize = 64 << 10;
+
+#[derive(Serialize)]
+struct Issued {
+    access_token: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+}
+
+/// The form of a POST; unknown fields are ignored (docker sends `client_id`, the SDKs `tenant`).
+#[derive(Default)]
+struct Form {
+    grant_type: String,
+    service: Option<String>,
+    scope: String,
+    username: String,
+    password: String,
+    refresh_token: String,
+    is_offline: bool,
+}
+
+/// `GET`, with Basic or as nobody. Docker also sends a refresh token here, as the null GUID's
+/// password.
+pub(crate) async fn get(
+    app: &Distribution,
+    query: TokenQuery,
+    headers: &HeaderMap,
+    address: &Address,
+    peer: IpAddr,
+) -> Result<Response<Body>, Error> {
+    check_service(query.service.as_deref(), address)?;
+    let scopes = scopes(&query.scope)?;
+    let values = headers.get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes);
+    let who = match Credentials::from_headers(values).map_err(Error::CredentialMalformed)? {
+        Credentials::None => signed_out(app, address).await?,
+        Credentials::Basic { user, password } => app.sign_in(&user, &password, address, peer).await?,
+        Credentials::Bearer(token) => app.from_refresh(&token, address).await?,
+    };
+    issue(app, &who, &scopes, address, false)
+}
+
+/// `POST` with `grant_type` password (without a user: as nobody) or `refresh_token`.
+pub(crate) async fn post(
+    app: &Distribution,
+    body: &Received,
+    address: &Address,
+    peer: IpAddr,
+) -> Result<Response<Body>, Error> {
+    let form = Form::parse(&body.whole(MAX_FORM_BYTES).await?);
+    check_service(form.service.as_deref(), address)?;
+    let scopes = scopes(&form.scope)?;
+    let who = match form.grant_type.as_str() {
+        "password" if form.username.is_empty() && form.password.is_empty() => signed_out(app, address).await?,
+        "password" => {
+            app.sign_in(&form.username, &SecretString::from(form.password), address, peer)
+                .await?
+        }
+        "refresh_token" => {
+            app.from_refresh(&SecretString::from(form.refresh_token), address)
+                .await?
+        }
+        other => {
+            let found = holdfast_oci::message::excerpt(other);
+            let reason = format!("grant_type {found} is not known; send password or refresh_token");
+            return Err(Error::TokenRequest { reason });
+        }
+    };
+    issue(app, &who, &scopes, address, form.is_offline)
+}
+
+impl Form {
+    fn parse(body: &[u8]) -> Self {
+        let mut form = Self::default();
+        for (key, value) in form_urlencoded::parse(body) {
+            match &*key {
+                "grant_type" => form.grant_type = value.into_owned(),
+                "service" => form.service = Some(value.into_owned()),
+                "username" => form.username = value.into_owned(),
+                "password" => form.password = value.into_owned(),
+                "refresh_token" => form.refresh_token = value.into_owned(),
+                "access_type" => form.is_offline = value == "offline",
+                "scope" => {
+                    form.scope.push_str(&value);
+                    form.scope.push(' ');
+                }
+                _ => {}
+            }
+        }
+        form
+    }
+}
+
+async fn signed_out(app: &Distribution, address: &Address) -> Result<Identified, Error> {
+    let who = anonymous(app.load_registry(address).await?);
+    if who.registry.anonymous_pull {
+        Ok(who)
+    } else {
+        Err(Error::SignInRequired)
+    }
+}
+
+fn check_service(service: Option<&str>, address: &Address) -> Result<(), Error> {
+    match service {
+        Some(service) if !address.is_service(service) => {
+            let found = holdfast_oci::message::excerpt(service);
+            let reason = format!("service {found} is another registry; this one is {}", address.authority);
+            Err(Error::TokenRequest { reason })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn scopes(text: &str) -> Result<Vec<Scope>, Error> {
+    Scope::parse_list(text).map_err(|error| Error::TokenRequest {
+        reason: error.to_string(),
+    })
+}
+
+fn issue(
+    app: &Distribution,
+    who: &Identified,
+    scopes: &[Scope],
+    address: &Address,
+    with_refresh: bool,
+) -> Result<Response<Body>, Error> {
+    let now = app.registry.now().unix_secs();
+    let rid = who.registry.rid.simple().to_string();
+    let is_anonymous = matches!(who.credential, Credential::Anonymous);
+    let access = if is_anonymous {
+        // ACR: whatever was asked, an anonymous token may pull everything, and nothing else.
+        vec![Scope::every_repository(Permissions::empty().with(Permission::Pull))]
+    } else {
+        narrow(who.caller.rights(), scopes)
+    };
+    let subject = subject(&who.caller, is_anonymous, &who.registry.name);
+    let claims = AccessClaims {
+        audience: address.login_server.clone(),
+        subject: subject.clone(),
+        registry_rid: rid.clone(),
+        credential: who.credential.clone(),
+        access,
+    };
+    let access_token = app.issuer.issue_access(claims, now).map_err(Error::Issue)?;
+    let refresh_token = if with_refresh && !is_anonymous {
+        let claims = RefreshClaims {
+            audience: address.login_server.clone(),
+            subject,
+            registry_rid: rid,
+            credential: who.credential.clone(),
+            tenant: None,
+            permissions: who.caller.rights().permissions_on_all(),
+        };
+        Some(app.issuer.issue_refresh(claims, now).map_err(Error::Issue)?)
+    } else {
+        None
+    };
+    let mut response = respond::json(
+        StatusCode::OK,
+        &Issued {
+            access_token,
+            refresh_token,
+        },
+    );
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+fn subject(caller: &Caller, is_anonymous: bool, registry: &str) -> String {
+    match caller.actor() {
+        _ if is_anonymous => ANONYMOUS_SUBJECT.to_owned(),
+        holdfast_access::Actor::Admin { .. } => registry.to_owned(),
+        actor => actor.key(),
+    }
+}

@@ -1,0 +1,149 @@
+//! `/v2/R/blobs/uploads/`: start, mount, append, finish, status, cancel.
+
+use holdfast_access::{Grant, action, decide};
+use holdfast_oci::{ContentRange, Digest, RepositoryName};
+use holdfast_registry::{Progress, ports::UploadId};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+
+use crate::{Body, error::Error, respond, route::UploadStart, serve::Call};
+
+const RANGE: HeaderName = header::RANGE;
+
+pub(crate) async fn start(
+    call: &Call<'_>,
+    grant: Grant<action::Push>,
+    start: UploadStart,
+) -> Result<Response<Body>, Error> {
+    let algorithm = match start {
+        UploadStart::Session(algorithm) => algorithm,
+        UploadStart::Whole(digest) => {
+            call.app
+                .registry
+                .upload_whole(&grant, &digest, call.body.stream())
+                .await?;
+            return Ok(created(grant.repository(), &digest));
+        }
+        UploadStart::Mount { digest, from } => {
+            if mount(call, &grant, &digest, from).await? {
+                return Ok(created(grant.repository(), &digest));
+            }
+            Some(digest.algorithm())
+        }
+    };
+    let progress = call.app.registry.start_upload(&grant, algorithm).await?;
+    Ok(accepted(StatusCode::ACCEPTED, grant.repository(), progress))
+}
+
+pub(crate) async fn append(call: &Call<'_>, grant: Grant<action::Push>, id: UploadId) -> Result<Response<Body>, Error> {
+    let range = content_range(&call.head.headers)?;
+    let progress = call
+        .app
+        .registry
+        .append_upload(&grant, id, range, call.body.stream())
+        .await?;
+    Ok(accepted(StatusCode::ACCEPTED, grant.repository(), progress))
+}
+
+pub(crate) async fn finish(
+    call: &Call<'_>,
+    grant: Grant<action::Push>,
+    id: UploadId,
+    digest: Digest,
+) -> Result<Response<Body>, Error> {
+    let range = content_range(&call.head.headers)?;
+    call.app
+        .registry
+        .finish_upload(&grant, id, &digest, range, call.body.stream())
+        .await?;
+    Ok(created(grant.repository(), &digest))
+}
+
+pub(crate) async fn status(call: &Call<'_>, grant: Grant<action::Push>, id: UploadId) -> Result<Response<Body>, Error> {
+    let progress = call.app.registry.load_upload_progress(&grant, id).await?;
+    Ok(accepted(StatusCode::NO_CONTENT, grant.repository(), progress))
+}
+
+pub(crate) async fn cancel(call: &Call<'_>, grant: Grant<action::Push>, id: UploadId) -> Result<Response<Body>, Error> {
+    call.app.registry.abandon_upload(&grant, id).await?;
+    Ok(respond::empty(StatusCode::NO_CONTENT))
+}
+
+/// Mounts a blob if the caller may pull it where it is; says whether it did. A caller who may, but
+/// whose token does not say so, is told which token to get: a token is never widened.
+async fn mount(
+    call: &Call<'_>,
+    target: &Grant<action::Push>,
+    digest: &Digest,
+    from: Option<RepositoryName>,
+) -> Result<bool, Error> {
+    let sources = match from {
+        Some(from) => vec![from],
+        None => call.app.registry.find_mount_sources(target, digest).await?,
+    };
+    let mut beyond_token = None;
+    for source in sources {
+        match decide::<action::Pull>(&call.who.caller, call.who.id(), &source) {
+            Ok(grant) => {
+                if call.app.registry.mount_blob(target, &grant, digest).await?.is_some() {
+                    return Ok(true);
+                }
+            }
+            Err(refusal) => {
+                let rights = call.who.caller.rights().permissions_on(&source);
+                if rights.contains(holdfast_access::Permission::Pull) {
+                    beyond_token.get_or_insert(refusal);
+                }
+            }
+        }
+    }
+    match beyond_token {
+        None => Ok(false),
+        Some(refusal) => Err(Error::MountRefused {
+            scope: format!("repository:{}:pull,push {}", target.repository(), refusal.scope()),
+        }),
+    }
+}
+
+/// `Content-Range` of a chunk. A client that sends none streams (docker).
+fn content_range(headers: &HeaderMap) -> Result<Option<ContentRange>, Error> {
+    let Some(value) = headers.get(header::CONTENT_RANGE) else {
+        return Ok(None);
+    };
+    let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| Error::Header {
+        name: "Content-Range",
+        source,
+    };
+    let text = value.to_str().map_err(|error| unreadable(Box::new(error)))?;
+    text.parse()
+        .map(Some)
+        .map_err(|error: holdfast_oci::range::Error| unreadable(Box::new(error)))
+}
+
+fn created(repository: &RepositoryName, digest: &Digest) -> Response<Body> {
+    let mut response = respond::empty(StatusCode::CREATED);
+    let headers = response.headers_mut();
+    respond::set(headers, header::LOCATION, &format!("/v2/{repository}/blobs/{digest}"));
+    respond::set_digest(headers, digest);
+    response
+}
+
+fn accepted(status: StatusCode, repository: &RepositoryName, progress: Progress) -> Response<Body> {
+    let mut response = respond::empty(status);
+    let headers = response.headers_mut();
+    set_progress(headers, repository, progress);
+    response
+}
+
+/// Where the session goes on. Without bytes the range is `0-0`, as distribution and ACR say it.
+pub(crate) fn set_progress(headers: &mut HeaderMap, repository: &RepositoryName, progress: Progress) {
+    let id = progress.id.0;
+    respond::set(
+        headers,
+        header::LOCATION,
+        &format!("/v2/{repository}/blobs/uploads/{id}"),
+    );
+    respond::set(headers, RANGE, &format!("0-{}", progress.offset.saturating_sub(1)));
+    if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
+        headers.insert(respond::DOCKER_UPLOAD_UUID, value);
+    }
+}
