@@ -101,8 +101,7 @@ const INSERT: &str = "INSERT INTO blob (storage_account_id, digest, size_bytes, 
 const COUNT_BLOBS: &str = "UPDATE total SET value = value + ?1 WHERE name = 'blobs'";
 const COUNT_BYTES: &str = "UPDATE total SET value = value + ?1 WHERE name = 'blob_bytes'";
 const LINK: &str = "INSERT INTO blob_link (repository_id, digest, blob_id, registry_id, created_at) \
-    SELECT repository.id, blob.digest, blob.id, repository.registry_id, ?3 \
-    FROM repository CROSS JOIN blob WHERE repository.id = ?1 AND blob.id = ?2 \
+    VALUES (?1, (SELECT digest FROM blob WHERE id = ?2), ?2, (SELECT registry_id FROM repository WHERE id = ?1), ?3) \
     ON CONFLICT (repository_id, digest) DO NOTHING";
 const UNLINK: &str = "DELETE FROM blob_link \
     WHERE repository_id = ?1 AND digest = (SELECT digest FROM blob WHERE id = ?2) AND blob_id = ?2";

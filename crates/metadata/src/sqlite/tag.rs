@@ -140,8 +140,8 @@ impl Session<'_> {
 
 const MOVE: &str = "UPDATE tag SET manifest_id = ?3, digest = (SELECT digest FROM manifest WHERE id = ?3), \
     updated_at = ?4 WHERE repository_id = ?1 AND name = ?2";
-const INSERT: &str = "INSERT INTO tag (repository_id, name, manifest_id, digest, attributes, created_at, \
-    updated_at) SELECT ?1, ?2, id, digest, ?4, ?5, ?5 FROM manifest WHERE id = ?3";
+const INSERT: &str = "INSERT INTO tag (repository_id, name, manifest_id, digest, attributes, created_at, updated_at) \
+    VALUES (?1, ?2, ?3, (SELECT digest FROM manifest WHERE id = ?3), ?4, ?5, ?5)";
 const COUNT_IN: &str = "UPDATE repository SET tag_count = tag_count + 1 WHERE id = ?1";
 const COUNT_OUT: &str = "UPDATE repository SET tag_count = tag_count - 1 WHERE id = ?1";
 const SET_ATTRIBUTES: &str = "UPDATE tag SET attributes = ?3, updated_at = ?4 WHERE repository_id = ?1 AND name = ?2";

@@ -1,1 +1,125 @@
-//! What a metadata store must do, one claim a function.
+//! The contract of [`Metadata`](holdfast_registry::ports::Metadata), one claim a function, a file
+//! per noun. A change of the port starts here.
+//!
+//! An adapter's test calls [`metadata_contract!`](crate::metadata_contract) with a way to make an
+//! empty store; each claim becomes a test of its own, against a store of its own.
+
+pub mod blob;
+pub mod directory;
+pub mod fixture;
+pub mod garbage;
+pub mod manifest;
+pub mod registry;
+pub mod repository;
+pub mod tag;
+pub mod transaction;
+pub mod upload;
+
+/// Makes a test of every claim. The argument names an `async fn` that gives an empty store as
+/// `(keep, Arc<dyn Metadata>)`; `keep` is dropped after the claim.
+#[macro_export]
+macro_rules! metadata_contract {
+    ($open:ident) => {
+        $crate::metadata_contract! { @claims $open
+            directory {
+                the_directory_is_found_once_made
+                a_second_directory_is_refused
+                subscriptions_and_groups_read_back_as_written
+                resource_groups_are_compared_without_case
+                storage_accounts_read_back_as_written
+            }
+            registry {
+                a_registry_reads_back_as_written
+                a_registry_is_found_by_name_in_any_case
+                a_second_registry_of_a_name_in_another_case_is_refused
+                registries_are_listed_in_the_order_they_were_made
+                an_update_writes_the_changeable_fields_only
+                an_admin_password_starts_at_generation_one_and_grows
+            }
+            repository {
+                a_repository_is_made_once
+                only_listed_repositories_with_manifests_are_listed
+                repositories_page_in_the_order_of_bytes
+                attributes_and_moments_are_set
+                a_revived_repository_has_no_locks
+                only_an_empty_repository_is_removed
+                registries_have_repositories_of_their_own
+            }
+            manifest {
+                a_manifest_reads_back_as_written
+                a_bare_manifest_reads_back_as_written
+                repositories_have_manifests_of_their_own
+                a_digest_is_inserted_once_in_a_repository
+                manifests_page_by_digest
+                manifests_page_by_time_both_ways
+                a_page_by_time_after_a_lost_marker_leaves_nothing_out
+                needed_blobs_are_found_from_both_ends
+                listed_children_are_found_from_both_ends
+                touching_and_locking_a_manifest_shows
+                a_removed_manifest_takes_its_tags_and_needs_along
+                referrers_page_by_digest
+                referrers_are_filtered_by_type
+                a_walk_sees_every_manifest_once
+                the_id_of_a_removed_manifest_is_never_used_again
+                bytes_of_no_manifest_are_an_error
+            }
+            tag {
+                a_tag_is_made_once_and_then_moves
+                repositories_have_tags_of_their_own
+                tags_are_told_apart_by_case_and_sorted_by_bytes
+                tags_page_by_name
+                tags_page_by_time_both_ways
+                a_page_by_time_after_a_lost_marker_leaves_nothing_out
+                tags_of_a_digest_are_listed_alone
+                hidden_tags_are_left_out_of_pages
+                a_tag_on_no_manifest_is_refused
+                a_removed_tag_is_counted_out_once
+            }
+            blob {
+                a_blob_is_read_only_where_it_is_linked
+                a_blob_is_found_in_its_storage_account
+                linking_and_unlinking_say_what_they_changed
+                repositories_with_a_blob_are_those_of_the_registry
+                blobs_are_counted
+                a_linked_blob_is_not_removed
+                a_walk_sees_every_blob_once
+                objects_are_known_while_a_row_names_them
+            }
+            upload {
+                an_upload_reads_back_as_written
+                progress_is_saved_only_from_the_expected_offset
+                stale_uploads_are_listed_oldest_first
+                uploads_are_counted_by_registry_and_actor
+                a_removed_upload_is_gone
+            }
+            garbage {
+                candidates_read_back_as_queued
+                candidates_are_listed_oldest_first_when_old_enough
+                candidates_page_after_a_row_that_is_gone
+                queueing_again_renews_the_time
+                candidates_are_counted
+            }
+            transaction {
+                a_failed_write_leaves_nothing
+                a_write_is_seen_by_the_next_read
+                a_write_sees_what_it_did
+                a_read_sees_one_moment
+                concurrent_writes_do_not_lose_updates
+                a_panic_in_a_write_undoes_only_that_write
+                a_panic_in_a_read_is_an_error_of_that_read
+                relaxed_writes_are_seen_too
+            }
+        }
+    };
+    (@claims $open:ident $($noun:ident { $($claim:ident)* })*) => {
+        $(mod $noun {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $claim() {
+                let (keep, metadata) = super::$open().await;
+                $crate::metadata::$noun::$claim(&*metadata).await;
+                drop(metadata);
+                drop(keep);
+            })*
+        })*
+    };
+}

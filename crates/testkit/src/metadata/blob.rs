@@ -1,0 +1,165 @@
+//! Claims about blobs and their links.
+
+use holdfast_registry::Timestamp;
+use holdfast_registry::ports::{BlobId, BlobRecord, Candidate, Metadata, NewBlob};
+
+use super::fixture;
+
+fn expected(id: BlobId, new: &NewBlob) -> BlobRecord {
+    BlobRecord {
+        id,
+        storage_account: new.storage_account,
+        digest: new.digest,
+        size_bytes: new.size_bytes,
+        object_key: new.object_key.clone(),
+    }
+}
+
+/// No link, no blob.
+pub async fn a_blob_is_read_only_where_it_is_linked(metadata: &dyn Metadata) {
+    let (registry, first) = fixture::home(metadata).await;
+    let second = fixture::repository(metadata, registry.id, "second").await.id;
+    let new = fixture::blob(registry.storage_account, "layer", 5 << 32);
+    let id = fixture::insert_blob(metadata, new.clone()).await;
+    let digest = new.digest;
+    let linked = |repository| fixture::read(metadata, move |read| read.find_linked_blob(repository, &digest));
+    assert_eq!(linked(first).await, None);
+    fixture::link(metadata, first, id).await;
+    assert_eq!(linked(first).await, Some(expected(id, &new)));
+    assert_eq!(linked(second).await, None);
+}
+
+/// Linked or not; another account has blobs of its own.
+pub async fn a_blob_is_found_in_its_storage_account(metadata: &dyn Metadata) {
+    let here = fixture::registry(metadata, "here").await.storage_account;
+    let there = fixture::registry(metadata, "there").await.storage_account;
+    let new = fixture::blob(here, "layer", 7);
+    let id = fixture::insert_blob(metadata, new.clone()).await;
+    let digest = new.digest;
+    let found = |account| fixture::read(metadata, move |read| read.find_blob(account, &digest));
+    assert_eq!(found(here).await, Some(expected(id, &new)));
+    assert_eq!(found(there).await, None);
+    let other = fixture::blob(there, "layer", 7);
+    let other_id = fixture::insert_blob(metadata, other.clone()).await;
+    assert_eq!(found(there).await, Some(expected(other_id, &other)));
+    let again = fixture::blob(here, "layer", 7);
+    assert!(
+        fixture::try_write(metadata, move |tx| tx.insert_blob(&again))
+            .await
+            .is_err()
+    );
+}
+
+/// True the first time, false the second.
+pub async fn linking_and_unlinking_say_what_they_changed(metadata: &dyn Metadata) {
+    let (registry, repository) = fixture::home(metadata).await;
+    let id = fixture::insert_blob(metadata, fixture::blob(registry.storage_account, "layer", 7)).await;
+    let is_linked = || fixture::read(metadata, move |read| read.is_blob_linked(id));
+    let unlink = || fixture::write(metadata, move |tx| tx.unlink_blob(repository, id));
+    assert!(!is_linked().await);
+    assert!(fixture::link(metadata, repository, id).await);
+    assert!(!fixture::link(metadata, repository, id).await);
+    assert!(is_linked().await);
+    assert!(unlink().await);
+    assert!(!unlink().await);
+    assert!(!is_linked().await);
+    let missing = fixture::try_write(metadata, move |tx| tx.link_blob(repository, BlobId(99), Timestamp(1))).await;
+    assert!(missing.is_err());
+}
+
+/// Another registry's repositories are not told, though it shares the storage account.
+pub async fn repositories_with_a_blob_are_those_of_the_registry(metadata: &dyn Metadata) {
+    let (registry, first) = fixture::home(metadata).await;
+    let sibling = fixture::sibling(metadata, &registry, "sibling").await;
+    let foreign = fixture::repository(metadata, sibling.id, "foreign").await.id;
+    let second = fixture::repository(metadata, registry.id, "second").await.id;
+    fixture::repository(metadata, registry.id, "without").await;
+    let id = fixture::insert_blob(metadata, fixture::blob(registry.storage_account, "layer", 7)).await;
+    for repository in [first, foreign, second] {
+        fixture::link(metadata, repository, id).await;
+    }
+    let list = |registry, limit| {
+        fixture::read(metadata, move |read| {
+            read.list_repositories_with_blob(registry, &fixture::digest("layer"), limit)
+        })
+    };
+    let mut names: Vec<String> = list(registry.id, 10).await.iter().map(ToString::to_string).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["app", "second"]);
+    assert_eq!(list(registry.id, 1).await.len(), 1);
+    assert_eq!(list(sibling.id, 10).await, [fixture::name("foreign")]);
+}
+
+/// Blobs and bytes, in and out.
+pub async fn blobs_are_counted(metadata: &dyn Metadata) {
+    let account = fixture::registry(metadata, "home").await.storage_account;
+    let count = || fixture::read(metadata, |read| read.count_blobs());
+    assert_eq!(count().await, (0, 0));
+    let first = fixture::insert_blob(metadata, fixture::blob(account, "a", 5 << 32)).await;
+    fixture::insert_blob(metadata, fixture::blob(account, "b", 3)).await;
+    assert_eq!(count().await, (2, (5 << 32) + 3));
+    for _ in 0..2 {
+        fixture::write(metadata, move |tx| tx.remove_blob(first)).await;
+        assert_eq!(count().await, (1, 3));
+    }
+}
+
+/// A rule that forgot to look is stopped.
+pub async fn a_linked_blob_is_not_removed(metadata: &dyn Metadata) {
+    let (registry, repository) = fixture::home(metadata).await;
+    let id = fixture::insert_blob(metadata, fixture::blob(registry.storage_account, "layer", 7)).await;
+    fixture::link(metadata, repository, id).await;
+    assert!(
+        fixture::try_write(metadata, move |tx| tx.remove_blob(id))
+            .await
+            .is_err()
+    );
+    assert_eq!(fixture::read(metadata, |read| read.count_blobs()).await, (1, 7));
+}
+
+/// By row, over all storage accounts.
+pub async fn a_walk_sees_every_blob_once(metadata: &dyn Metadata) {
+    let here = fixture::registry(metadata, "here").await.storage_account;
+    let there = fixture::registry(metadata, "there").await.storage_account;
+    let mut inserted = Vec::new();
+    for (account, text) in [(here, "a"), (there, "a"), (here, "b")] {
+        let new = fixture::blob(account, text, 1);
+        let id = fixture::insert_blob(metadata, new.clone()).await;
+        inserted.push(expected(id, &new));
+    }
+    let page = |after, limit| fixture::read(metadata, move |read| read.scan_blobs(after, limit));
+    let mut seen = page(BlobId(0), 2).await;
+    assert_eq!(seen.len(), 2);
+    seen.extend(page(seen[1].id, 2).await);
+    assert_eq!(seen, inserted);
+}
+
+/// A blob, an upload or a queued object; nothing else, and not in another account.
+pub async fn objects_are_known_while_a_row_names_them(metadata: &dyn Metadata) {
+    let registry = fixture::registry(metadata, "here").await;
+    let there = fixture::registry(metadata, "there").await.storage_account;
+    let here = registry.storage_account;
+    let blob = fixture::blob(here, "layer", 7);
+    let upload = fixture::upload(&registry, "app", "me", 3);
+    let queued = fixture::object_key();
+    let keys = [blob.object_key.clone(), upload.object_key.clone(), queued.clone()];
+    let object = Candidate::Object {
+        storage_account: here,
+        object_key: queued,
+        size_bytes: 9,
+    };
+    fixture::write(metadata, move |tx| {
+        tx.insert_blob(&blob)?;
+        tx.insert_upload(&upload)?;
+        tx.queue_candidate(&object, Timestamp(4))
+    })
+    .await;
+    for key in keys {
+        for (account, is_known) in [(here, true), (there, false)] {
+            let key = key.clone();
+            let found = fixture::read(metadata, move |read| read.is_object_known(account, &key)).await;
+            assert_eq!(found, is_known);
+        }
+    }
+    assert!(!fixture::read(metadata, move |read| read.is_object_known(here, &fixture::object_key())).await);
+}

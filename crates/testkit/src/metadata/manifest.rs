@@ -1,0 +1,400 @@
+//! Claims about manifests.
+
+use holdfast_oci::{Algorithm, Digest};
+use holdfast_registry::ports::{ListOrder, ManifestId, ManifestRecord, Metadata, NewManifest, RepositoryId};
+use holdfast_registry::{Attributes, Timestamp};
+
+use super::fixture;
+
+async fn find(metadata: &dyn Metadata, repository: RepositoryId, digest: Digest) -> Option<ManifestRecord> {
+    fixture::read(metadata, move |read| read.find_manifest(repository, &digest)).await
+}
+
+fn expected(id: ManifestId, new: &NewManifest) -> ManifestRecord {
+    ManifestRecord {
+        id,
+        digest: new.digest,
+        media_type: new.media_type.clone(),
+        size_bytes: new.bytes.len() as u64,
+        subject: new.subject,
+        artifact_type: new.artifact_type.clone(),
+        config_media_type: new.config_media_type.clone(),
+        annotations: new.annotations.clone(),
+        architecture: new.architecture.clone(),
+        os: new.os.clone(),
+        image_size_bytes: new.image_size_bytes,
+        attributes: Attributes::default(),
+        created_at: new.created_at,
+        updated_at: new.created_at,
+    }
+}
+
+/// Every field and every byte comes back.
+pub async fn a_manifest_reads_back_as_written(metadata: &dyn Metadata) {
+    let (_, repository) = fixture::home(metadata).await;
+    let new = NewManifest {
+        digest: Digest::of(Algorithm::Sha512, b"full"),
+        bytes: bytes::Bytes::from_static(b"\x00\xff{}\r\n"),
+        subject: Some(fixture::digest("subject")),
+        artifact_type: Some("application/vnd.example".to_owned()),
+        config_media_type: Some("application/vnd.oci.empty.v1+json".to_owned()),
+        annotations: Some("{\"a\":\"ü\"}".to_owned()),
+        architecture: Some("arm64".to_owned()),
+        os: Some("linux".to_owned()),
+        image_size_bytes: 10 << 40,
+        ..fixture::manifest("full", 77)
+    };
+    let id = fixture::insert(metadata, repository, new.clone()).await;
+    assert_eq!(find(metadata, repository, new.digest).await, Some(expected(id, &new)));
+    assert_eq!(
+        fixture::read(metadata, move |read| read.load_manifest_bytes(id)).await,
+        new.bytes
+    );
+    assert_eq!(fixture::load_repository(metadata, repository).await.manifest_count, 1);
+}
+
+/// What is absent stays absent; four mebibytes are stored like four bytes.
+pub async fn a_bare_manifest_reads_back_as_written(metadata: &dyn Metadata) {
+    let (_, repository) = fixture::home(metadata).await;
+    let new = NewManifest {
+        bytes: vec![b' '; 4 << 20].into(),
+        ..fixture::manifest("bare", 78)
+    };
+    let id = fixture::insert(metadata, repository, new.clone()).await;
+    assert_eq!(find(metadata, repository, new.digest).await, Some(expected(id, &new)));
+    assert_eq!(
+        fixture::read(metadata, move |read| read.load_manifest_bytes(id)).await,
+        new.bytes
+    );
+    assert_eq!(find(metadata, repository, fixture::digest("other")).await, None);
+}
+
+/// The same digest in two repositories is two rows.
+pub async fn repositories_have_manifests_of_their_own(metadata: &dyn Metadata) {
+    let (registry, first) = fixture::home(metadata).await;
+    let second = fixture::repository(metadata, registry.id, "second").await.id;
+    let new = fixture::manifest("m", 2);
+    fixture::insert(metadata, first, new.clone()).await;
+    assert_eq!(find(metadata, second, new.digest).await, None);
+    let id = fixture::insert(metadata, second, new.clone()).await;
+    fixture::write(metadata, move |tx| tx.remove_manifest(id)).await;
+    assert!(find(metadata, first, new.digest).await.is_some());
+}
+
+/// A rule that forgot to look is stopped.
+pub async fn a_digest_is_inserted_once_in_a_repository(metadata: &dyn Metadata) {
+    let (_, repository) = fixture::home(metadata).await;
+    fixture::insert(metadata, repository, fixture::manifest("m", 2)).await;
+    let again = fixture::try_write(metadata, move |tx| {
+        tx.insert_manifest(repository, &fixture::manifest("m", 3))
+    })
+    .await;
+    assert!(again.is_err());
+    assert_eq!(fixture::load_repository(metadata, repository).await.manifest_count, 1);
+}
+
+async fn list(
+    metadata: &dyn Metadata,
+    repository: RepositoryId,
+    order: ListOrder,
+    after: Option<Digest>,
+    limit: usize,
+) -> Vec<Digest> {
+    let page = fixture::page_by(order, after, limit);
+    let found = fixture::read(metadata, move |read| read.list_manifests(repository, &page)).await;
+    found.iter().map(|record| record.digest).collect()
+}
+
+/// Every row of a listing, page by page.
+async fn walk(metadata: &dyn Metadata, repository: RepositoryId, order: ListOrder, limit: usize) -> Vec<Digest> {
+    let mut all: Vec<Digest> = Vec::new();
+    loop {
+        let page = list(metadata, repository, order, all.last().copied(), limit).await;
+        if page.is_empty() {
+            return all;
+        }
+        assert!(page.len() <= limit);
+        all.extend(page);
+    }
+}
+
+/// Ascending by digest, SHA-256 before SHA-512; a marker that is gone still has its place.
+pub async fn manifests_page_by_digest(metadata: &dyn Metadata) {
+    let (_, repository) = fixture::home(metadata).await;
+    let mut digests: Vec<Digest> = (0..6).map(|n| fixture::digest(&n.to_string())).collect();
+    digests.push(Digest::of(Algorithm::Sha512, b"long"));
+    for digest in &digests {
+        fixture::insert(
+            metadata,
+            repository,
+            NewManifest {
+                digest: *digest,
+                ..fixture::manifest("m", 2)
+            },
+        )
+        .await;
+    }
+    digests.sort_unstable();
+    assert_eq!(walk(metadata, repository, ListOrder::Name, 2).await, digests);
+    let marker = digests[2];
+    let id = find(metadata, repository, marker).await.expect("it was inserted").id;
+    fixture::write(metadata, move |tx| tx.remove_manifest(id)).await;
+    assert_eq!(
+        list(metadata, repository, ListOrder::Name, Some(marker), 2).await,
+        digests[3..5]
+    );
+}
+
+/// Oldest first, and exactly the reverse; equal moments by digest.
+pub async fn manifests_page_by_time_both_ways(metadata: &dyn Metadata) {
+    let (_, repository) = fixture::home(metadata).await;
+    let mut rows = Vec::new();
+    for (text, at) in [("a", 30), ("b", 10), ("c", 20), ("d", 20), ("e", 20), ("f", 5)] {
+        fixture::insert(metadata, repository, fixture::manifest(text, at)).await;
+        rows.push((at, fixture::digest(text)));
+    }
+    rows.sort_unstable();
+    let ascending: Vec<Digest> = rows.iter().map(|(_, digest)| *digest).collect();
+    assert_eq!(walk(metadata, repository, ListOrder::TimeAscending, 2).await, ascending);
+    let descending: Vec<Digest> = ascending.iter().rev().copied().collect();
+    assert_eq!(
+        walk(metadata, repository, ListOrder::TimeDescending, 2).await,
+        descending
+    );
+}
+
+/// Rows may come again, but none is skipped.
+pub async fn a_page_by_time_after_a_lost_marker_leaves_nothing_out(metadata: &dyn Metadata) {
+    let (_, repository) = fixture::home(metadata).await;
+    let first = fixture::insert(metadata, repository, fixture::manifest("a", 10)).await;
+    fixture::insert(metadata, repository, fixture::manifest("b", 20)).await;
+    fixture::write(metadata, move |tx| tx.remove_manifest(first)).await;
+    for order in [ListOrder::TimeAscending, ListOrder::TimeDescending] {
+        let found = list(metadata, repository, order, Some(fixture::digest("a")), 10).await;
+        assert_eq!(found, [fixture::digest("b")]);
+    }
+}
+
+/// From the manifest to its blobs and from a blob to a manifest, inside one repository.
+pub async fn needed_blobs_are_found_from_both_ends(metadata: &dyn Metadata) {
+    let (registry, repository) = fixture::home(metadata).await;
+    let other = fixture::repository(metadata, registry.id, "other").await.id;
+    let (layer, config) = (fixture::digest("layer"), fixture::digest("config"));
+    let new = NewManifest {
+        blobs: vec![layer, config],
+        ..fixture::manifest("m", 2)
+    };
+    let id = fixture::insert(metadata, repository, new.clone()).await;
+    let mut blobs = fixture::read(metadata, move |read| read.list_manifest_blobs(id)).await;
+    blobs.sort_unstable_by_key(|digest| *digest != layer);
+    assert_eq!(blobs, [layer, config]);
+    let needing =
+        |repository, blob| fixture::read(metadata, move |read| read.find_manifest_needing_blob(repository, &blob));
+    assert_eq!(needing(repository, layer).await, Some(new.digest));
+    assert_eq!(needing(repository, fixture::digest("else")).await, None);
+    assert_eq!(needing(other, layer).await, None);
+    assert_eq!(
+        fixture::read(metadata, move |read| read.list_manifest_children(id)).await,
+        []
+    );
+}
+
+/// From the index to its manifests and back, inside one repository.
+pub async fn listed_children_are_found_from_both_ends(metadata: &dyn Metadata) {
+    let (registry, repository) = fixture::home(metadata).await;
+    let other = fixture::repository(metadata, registry.id, "other").await.id;
+    let child = fixture::digest("child");
+    let new = NewManifest {
+        children: vec![child],
+        ..fixture::manifest("index", 2)
+    };
+    let id = fixture::insert(metadata, repository, new.clone()).await;
+    assert_eq!(
+        fixture::read(metadata, move |read| read.list_manifest_children(id)).await,
+        [child]
+    );
+    let parent = |repository, child| fixture::read(metadata, move |read| read.find_parent_of(repository, &child));
+    assert_eq!(parent(repository, child).await, Some(new.digest));
+    assert_eq!(parent(other, child).await, None);
+    assert_eq!(parent(repository, new.digest).await, None);
+}
+
+/// Moments and locks are set as told.
+pub async fn touching_and_locking_a_manifest_shows(metadata: &dyn Metadata) {
+    let (_, repository) = fixture::home(metadata).await;
+    let new = fixture::manifest("m", 2);
+    let id = fixture::insert(metadata, repository, new.clone()).await;
+    fixture::write(metadata, move |tx| tx.touch_manifest(id, Timestamp(9))).await;
+    let touched = ManifestRecord {
+        updated_at: Timestamp(9),
+        ..expected(id, &new)
+    };
+    assert_eq!(find(metadata, repository, new.digest).await, Some(touched.clone()));
+    let attributes = Attributes {
+        delete_enabled: false,
+        read_enabled: false,
+        ..Attributes::default()
+    };
+    fixture::write(metadata, move |tx| {
+        tx.set_manifest_attributes(id, attributes, Timestamp(11))
+    })
+    .await;
+    let locked = ManifestRecord {
+        attributes,
+        updated_at: Timestamp(11),
+        ..touched
+    };
+    assert_eq!(find(metadata, repository, new.digest).await, Some(locked));
+}
+
+/// Nothing of it is left, and the counts say so.
+pub async fn a_removed_manifest_takes_its_tags_and_needs_along(metadata: &dyn Metadata) {
+    let (_, repository) = fixture::home(metadata).await;
+    let (blob, child) = (fixture::digest("blob"), fixture::digest("child"));
+    let new = NewManifest {
+        blobs: vec![blob],
+        children: vec![child],
+        ..fixture::manifest("m", 2)
+    };
+    let id = fixture::insert(metadata, repository, new.clone()).await;
+    let kept = fixture::insert(metadata, repository, fixture::manifest("kept", 2)).await;
+    for tag in ["v1", "v2"] {
+        fixture::put_tag(metadata, repository, tag, id, 3).await;
+    }
+    fixture::put_tag(metadata, repository, "kept", kept, 3).await;
+    fixture::write(metadata, move |tx| tx.remove_manifest(id)).await;
+
+    assert_eq!(find(metadata, repository, new.digest).await, None);
+    let counts = fixture::load_repository(metadata, repository).await;
+    assert_eq!((counts.manifest_count, counts.tag_count), (1, 1));
+    let (needing, parent, tags) = fixture::read(metadata, move |read| {
+        let needing = read.find_manifest_needing_blob(repository, &blob)?;
+        let parent = read.find_parent_of(repository, &child)?;
+        Ok((
+            needing,
+            parent,
+            read.list_tags(repository, None, &fixture::page(None, 10))?,
+        ))
+    })
+    .await;
+    assert_eq!((needing, parent), (None, None));
+    assert_eq!(tags.iter().map(|tag| tag.name.as_str()).collect::<Vec<_>>(), ["kept"]);
+    fixture::insert(metadata, repository, new).await;
+    assert_eq!(fixture::load_repository(metadata, repository).await.manifest_count, 2);
+}
+
+async fn referrers(
+    metadata: &dyn Metadata,
+    repository: RepositoryId,
+    artifact_type: Option<&'static str>,
+    after: Option<Digest>,
+    limit: usize,
+) -> Vec<Digest> {
+    let found = fixture::read(metadata, move |read| {
+        read.list_referrers(
+            repository,
+            &fixture::digest("subject"),
+            artifact_type,
+            after.as_ref(),
+            limit,
+        )
+    })
+    .await;
+    found.iter().map(|record| record.digest).collect()
+}
+
+fn referrer(text: &str, artifact_type: Option<&str>) -> NewManifest {
+    NewManifest {
+        subject: Some(fixture::digest("subject")),
+        artifact_type: artifact_type.map(str::to_owned),
+        ..fixture::manifest(text, 2)
+    }
+}
+
+/// Those of the repository, whether the subject is there or not.
+pub async fn referrers_page_by_digest(metadata: &dyn Metadata) {
+    let (registry, repository) = fixture::home(metadata).await;
+    let other = fixture::repository(metadata, registry.id, "other").await.id;
+    fixture::insert(metadata, other, referrer("elsewhere", None)).await;
+    fixture::insert(metadata, repository, fixture::manifest("no referrer", 2)).await;
+    let mut digests = Vec::new();
+    for text in ["a", "b", "c"] {
+        fixture::insert(metadata, repository, referrer(text, None)).await;
+        digests.push(fixture::digest(text));
+    }
+    digests.sort_unstable();
+    assert_eq!(referrers(metadata, repository, None, None, 10).await, digests);
+    assert_eq!(referrers(metadata, repository, None, None, 2).await, digests[..2]);
+    assert_eq!(
+        referrers(metadata, repository, None, Some(digests[1]), 2).await,
+        digests[2..]
+    );
+}
+
+/// The filter comes before the limit.
+pub async fn referrers_are_filtered_by_type(metadata: &dyn Metadata) {
+    let (_, repository) = fixture::home(metadata).await;
+    let mut signatures = Vec::new();
+    for n in 0..8 {
+        let text = n.to_string();
+        let artifact_type = match n % 4 {
+            0 => None,
+            1 => Some("application/sbom"),
+            _ => Some("application/signature"),
+        };
+        fixture::insert(metadata, repository, referrer(&text, artifact_type)).await;
+        if n % 4 > 1 {
+            signatures.push(fixture::digest(&text));
+        }
+    }
+    signatures.sort_unstable();
+    let wanted = Some("application/signature");
+    assert_eq!(referrers(metadata, repository, wanted, None, 10).await, signatures);
+    assert_eq!(referrers(metadata, repository, wanted, None, 3).await, signatures[..3]);
+    assert_eq!(
+        referrers(metadata, repository, wanted, Some(signatures[2]), 3).await,
+        signatures[3..]
+    );
+    assert_eq!(
+        referrers(metadata, repository, Some("application/other"), None, 3).await,
+        []
+    );
+}
+
+/// Over all repositories, by row.
+pub async fn a_walk_sees_every_manifest_once(metadata: &dyn Metadata) {
+    let (registry, first) = fixture::home(metadata).await;
+    let second = fixture::repository(metadata, registry.id, "second").await.id;
+    let mut inserted = Vec::new();
+    for (repository, text) in [(first, "a"), (second, "a"), (first, "b")] {
+        let new = fixture::manifest(text, 2);
+        let id = fixture::insert(metadata, repository, new.clone()).await;
+        inserted.push((repository, expected(id, &new)));
+    }
+    let page = |after, limit| fixture::read(metadata, move |read| read.scan_manifests(after, limit));
+    let mut seen = page(ManifestId(0), 2).await;
+    assert_eq!(seen.len(), 2);
+    seen.extend(page(seen[1].1.id, 2).await);
+    assert_eq!(seen, inserted);
+}
+
+/// A cache or a job that still holds the id must not meet another manifest.
+pub async fn the_id_of_a_removed_manifest_is_never_used_again(metadata: &dyn Metadata) {
+    let (_, repository) = fixture::home(metadata).await;
+    let first = fixture::insert(metadata, repository, fixture::manifest("a", 2)).await;
+    fixture::write(metadata, move |tx| tx.remove_manifest(first)).await;
+    let second = fixture::insert(metadata, repository, fixture::manifest("b", 2)).await;
+    assert_ne!(first, second);
+}
+
+/// `load` means that absence is an error.
+pub async fn bytes_of_no_manifest_are_an_error(metadata: &dyn Metadata) {
+    use holdfast_registry::ports::MetadataExt as _;
+
+    assert!(
+        metadata
+            .query(|read| read.load_manifest_bytes(ManifestId(99)))
+            .await
+            .is_err()
+    );
+}

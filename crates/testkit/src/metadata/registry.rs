@@ -1,0 +1,140 @@
+//! Claims about registries and their admin passwords.
+
+use holdfast_access::RegistryId;
+use holdfast_registry::Timestamp;
+use holdfast_registry::ports::{AdminPassword, Metadata, RegistryRecord, Sku};
+
+use super::fixture;
+
+/// Every field comes back; switches that a new registry does not name are off.
+pub async fn a_registry_reads_back_as_written(metadata: &dyn Metadata) {
+    let (new, found) = fixture::write(metadata, |tx| {
+        let (subscription, account) = fixture::insert_scope(tx, "contoso")?;
+        let new = fixture::new_registry("Contoso", subscription, account);
+        let id = tx.insert_registry(&new)?;
+        Ok((new, tx.find_registry(id)?.expect("it was just inserted")))
+    })
+    .await;
+    let expected = RegistryRecord {
+        id: found.id,
+        name: new.name,
+        rid: new.rid,
+        subscription_id: new.subscription_id,
+        resource_group: new.resource_group,
+        location: new.location,
+        sku: new.sku,
+        storage_account: new.storage_account,
+        admin_enabled: new.admin_enabled,
+        anonymous_pull: false,
+        accept_sparse_manifests: false,
+        retention_days: None,
+        created_at: new.created_at,
+        updated_at: new.created_at,
+    };
+    assert_eq!(found, expected);
+    assert_eq!(
+        fixture::read(metadata, |read| read.find_registry(RegistryId(4711))).await,
+        None
+    );
+}
+
+/// The name keeps the case it was written in and is found in any.
+pub async fn a_registry_is_found_by_name_in_any_case(metadata: &dyn Metadata) {
+    let registry = fixture::registry(metadata, "Contoso").await;
+    for name in ["Contoso", "contoso", "CONTOSO"] {
+        let found = fixture::read(metadata, move |read| read.find_registry_by_name(name)).await;
+        assert_eq!(found.as_ref(), Some(&registry), "{name}");
+    }
+    assert_eq!(
+        fixture::read(metadata, |read| read.find_registry_by_name("contos")).await,
+        None
+    );
+}
+
+/// Names are unique without regard to case.
+pub async fn a_second_registry_of_a_name_in_another_case_is_refused(metadata: &dyn Metadata) {
+    let first = fixture::registry(metadata, "contoso").await;
+    let new = fixture::new_registry("CONTOSO", first.subscription_id, first.storage_account);
+    assert!(
+        fixture::try_write(metadata, move |tx| tx.insert_registry(&new))
+            .await
+            .is_err()
+    );
+}
+
+/// The first registry comes first.
+pub async fn registries_are_listed_in_the_order_they_were_made(metadata: &dyn Metadata) {
+    let first = fixture::registry(metadata, "zebra").await;
+    let second = fixture::registry(metadata, "ant").await;
+    assert_eq!(
+        fixture::read(metadata, |read| read.list_registries()).await,
+        [first, second]
+    );
+}
+
+/// Name, place and birthday stay.
+pub async fn an_update_writes_the_changeable_fields_only(metadata: &dyn Metadata) {
+    let registry = fixture::registry(metadata, "contoso").await;
+    let other = fixture::registry(metadata, "fabrikam").await;
+    let changed = RegistryRecord {
+        sku: Sku::Basic,
+        admin_enabled: false,
+        anonymous_pull: true,
+        accept_sparse_manifests: true,
+        retention_days: Some(30),
+        updated_at: Timestamp(2_000),
+        ..registry.clone()
+    };
+    let update = RegistryRecord {
+        name: "other".to_owned(),
+        location: "moon".to_owned(),
+        created_at: Timestamp(7),
+        ..changed.clone()
+    };
+    fixture::write(metadata, move |tx| tx.update_registry(&update)).await;
+    let (id, other_id) = (registry.id, other.id);
+    assert_eq!(
+        fixture::read(metadata, move |read| read.find_registry(id)).await,
+        Some(changed)
+    );
+    assert_eq!(
+        fixture::read(metadata, move |read| read.find_registry(other_id)).await,
+        Some(other)
+    );
+}
+
+/// Each renewal of a slot is a generation of its own; the other slot is not touched.
+pub async fn an_admin_password_starts_at_generation_one_and_grows(metadata: &dyn Metadata) {
+    let registry = fixture::registry(metadata, "contoso").await.id;
+    let put = |slot: u8, seal: &'static [u8], at: i64| {
+        fixture::write(metadata, move |tx| {
+            tx.put_admin_password(registry, slot, seal, &[slot; 32], Timestamp(at))
+        })
+    };
+    let generation = |slot| fixture::read(metadata, move |read| read.find_admin_generation(registry, slot));
+    assert_eq!(generation(1).await, None);
+    put(2, b"two", 10).await;
+    put(1, b"one", 11).await;
+    put(1, b"one again", 12).await;
+    assert_eq!((generation(1).await, generation(2).await), (Some(2), Some(1)));
+    let expected = [
+        AdminPassword {
+            slot: 1,
+            sealed: b"one again".to_vec(),
+            verifier: [1; 32],
+            generation: 2,
+            created_at: Timestamp(12),
+        },
+        AdminPassword {
+            slot: 2,
+            sealed: b"two".to_vec(),
+            verifier: [2; 32],
+            generation: 1,
+            created_at: Timestamp(10),
+        },
+    ];
+    assert_eq!(
+        fixture::read(metadata, move |read| read.list_admin_passwords(registry)).await,
+        expected
+    );
+}

@@ -1,0 +1,151 @@
+//! Claims about transactions and snapshots.
+
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use holdfast_access::RegistryId;
+use holdfast_registry::ports::{Durability, Metadata, MetadataExt, RepositoryRead, Tx};
+use holdfast_registry::{Error, Timestamp};
+use tokio::runtime::Handle;
+
+use super::fixture;
+
+/// Long enough for any store; only a failing claim waits for it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn is_there(read: &mut (impl RepositoryRead + ?Sized), registry: RegistryId, text: &str) -> Result<bool, Error> {
+    Ok(read.find_repository(registry, &fixture::name(text))?.is_some())
+}
+
+fn make(tx: &mut dyn Tx, registry: RegistryId, text: &str) -> Result<(), Error> {
+    tx.ensure_repository(registry, &fixture::name(text), Timestamp(1))
+        .map(drop)
+}
+
+async fn seen(metadata: &dyn Metadata, registry: RegistryId, text: &'static str) -> bool {
+    fixture::read(metadata, move |read| is_there(read, registry, text)).await
+}
+
+/// The work's own error comes back, and nothing it did stays.
+pub async fn a_failed_write_leaves_nothing(metadata: &dyn Metadata) {
+    let registry = fixture::registry(metadata, "home").await.id;
+    let result: Result<(), Error> = fixture::try_write(metadata, move |tx| {
+        make(tx, registry, "app")?;
+        Err(Error::TooManyTags { count: 2, limit: 1 })
+    })
+    .await;
+    assert!(
+        matches!(result, Err(Error::TooManyTags { count: 2, limit: 1 })),
+        "{result:?}"
+    );
+    assert!(!seen(metadata, registry, "app").await);
+}
+
+/// An answer means that everybody sees it.
+pub async fn a_write_is_seen_by_the_next_read(metadata: &dyn Metadata) {
+    let registry = fixture::registry(metadata, "home").await.id;
+    let rounds = (0..50).map(|n| async move {
+        let text = format!("app{n}");
+        let wanted = text.clone();
+        fixture::write(metadata, move |tx| make(tx, registry, &text)).await;
+        fixture::read(metadata, move |read| is_there(read, registry, &wanted)).await
+    });
+    assert!(join_all(rounds).await.into_iter().all(|is_seen| is_seen));
+}
+
+/// Inside the transaction the changes show already.
+pub async fn a_write_sees_what_it_did(metadata: &dyn Metadata) {
+    let registry = fixture::registry(metadata, "home").await.id;
+    let is_seen = fixture::write(metadata, move |tx| {
+        make(tx, registry, "app")?;
+        is_there(tx, registry, "app")
+    })
+    .await;
+    assert!(is_seen);
+}
+
+/// What is written while a read runs does not show in it.
+pub async fn a_read_sees_one_moment(metadata: &dyn Metadata) {
+    let registry = fixture::registry(metadata, "home").await.id;
+    let (entered, has_entered) = channel();
+    let (written, is_written) = channel();
+    let (runtime, writer) = (Handle::current(), Handle::current());
+    let reading = metadata.query(move |read| {
+        let before = is_there(read, registry, "app")?;
+        entered.send(()).expect("the writer waits");
+        is_written
+            .recv_timeout(PATIENCE)
+            .expect("a write does not wait for a read");
+        Ok((before, is_there(read, registry, "app")?))
+    });
+    // A read may run on the caller's thread, so the writer gets one of its own.
+    let (before, after) = tokio::task::block_in_place(|| {
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                has_entered.recv_timeout(PATIENCE).expect("the read begins");
+                writer.block_on(fixture::write(metadata, move |tx| make(tx, registry, "app")));
+                written.send(()).expect("the reader waits");
+            });
+            runtime.block_on(reading).expect("the read succeeds")
+        })
+    });
+    assert!(!before && !after);
+    assert!(seen(metadata, registry, "app").await);
+}
+
+/// Many read-modify-writes at once: none is lost.
+pub async fn concurrent_writes_do_not_lose_updates(metadata: &dyn Metadata) {
+    let registry = fixture::registry(metadata, "home").await.id;
+    let writes = (0..100).map(|n| async move {
+        let durability = if n % 3 == 0 {
+            Durability::Relaxed
+        } else {
+            Durability::Durable
+        };
+        let renew = metadata.transact(durability, move |tx| {
+            tx.put_admin_password(registry, 1, b"sealed", &[0; 32], Timestamp(n))?;
+            tx.find_admin_generation(registry, 1)
+        });
+        renew.await.expect("the write succeeds").expect("the password is there")
+    });
+    let mut generations = join_all(writes).await;
+    generations.sort_unstable();
+    assert_eq!(generations, (1..=100).collect::<Vec<_>>());
+}
+
+/// The others in the same batch, and the store, go on.
+pub async fn a_panic_in_a_write_undoes_only_that_write(metadata: &dyn Metadata) {
+    let registry = fixture::registry(metadata, "home").await.id;
+    let writes = (0..20).map(|n| {
+        fixture::try_write(metadata, move |tx| {
+            make(tx, registry, &format!("app{n}"))?;
+            assert!(n % 5 != 0, "a panic on purpose");
+            Ok(())
+        })
+    });
+    for (n, result) in join_all(writes).await.into_iter().enumerate() {
+        let is_kept = fixture::read(metadata, move |read| is_there(read, registry, &format!("app{n}"))).await;
+        assert_eq!((result.is_ok(), is_kept), (n % 5 != 0, n % 5 != 0), "{result:?}");
+    }
+}
+
+/// However often: the store does not run out of anything.
+pub async fn a_panic_in_a_read_is_an_error_of_that_read(metadata: &dyn Metadata) {
+    let registry = fixture::registry(metadata, "home").await.id;
+    for _ in 0..50 {
+        let result: Result<(), Error> = metadata.query(|_| panic!("a panic on purpose")).await;
+        assert!(result.is_err());
+    }
+    assert!(!seen(metadata, registry, "app").await);
+}
+
+/// Less durable, not less visible.
+pub async fn relaxed_writes_are_seen_too(metadata: &dyn Metadata) {
+    let registry = fixture::registry(metadata, "home").await.id;
+    metadata
+        .transact(Durability::Relaxed, move |tx| make(tx, registry, "app"))
+        .await
+        .expect("the write succeeds");
+    assert!(seen(metadata, registry, "app").await);
+}

@@ -1,0 +1,100 @@
+//! Claims about upload sessions.
+
+use holdfast_oci::Algorithm;
+use holdfast_registry::Timestamp;
+use holdfast_registry::ports::{Metadata, UploadId, UploadRecord};
+
+use super::fixture;
+
+async fn find(metadata: &dyn Metadata, id: UploadId) -> Option<UploadRecord> {
+    fixture::read(metadata, move |read| read.find_upload(id)).await
+}
+
+async fn insert(metadata: &dyn Metadata, upload: &UploadRecord) {
+    let upload = upload.clone();
+    fixture::write(metadata, move |tx| tx.insert_upload(&upload)).await;
+}
+
+/// Every field comes back.
+pub async fn an_upload_reads_back_as_written(metadata: &dyn Metadata) {
+    let registry = fixture::registry(metadata, "home").await;
+    let upload = UploadRecord {
+        algorithm: Algorithm::Sha512,
+        offset: 6 << 32,
+        hash_state: vec![0, 1, 255],
+        updated_at: Timestamp(44),
+        ..fixture::upload(&registry, "library/app", "user:ä", 33)
+    };
+    assert_eq!(find(metadata, upload.id).await, None);
+    insert(metadata, &upload).await;
+    assert_eq!(find(metadata, upload.id).await, Some(upload));
+}
+
+/// Two writers of one session: the second is told.
+pub async fn progress_is_saved_only_from_the_expected_offset(metadata: &dyn Metadata) {
+    let registry = fixture::registry(metadata, "home").await;
+    let upload = fixture::upload(&registry, "app", "me", 3);
+    let id = upload.id;
+    insert(metadata, &upload).await;
+    let save = |id, from, to| {
+        fixture::write(metadata, move |tx| {
+            tx.save_upload(id, from, to, &[7; 100], Timestamp(50))
+        })
+    };
+    assert!(save(id, 0, 10).await);
+    assert!(!save(id, 0, 20).await);
+    assert!(!save(fixture::upload(&registry, "app", "me", 3).id, 0, 10).await);
+    let saved = UploadRecord {
+        offset: 10,
+        hash_state: vec![7; 100],
+        updated_at: Timestamp(50),
+        ..upload
+    };
+    assert_eq!(find(metadata, id).await, Some(saved));
+    assert!(save(id, 10, 30).await);
+}
+
+/// Progress makes a session young again.
+pub async fn stale_uploads_are_listed_oldest_first(metadata: &dyn Metadata) {
+    let registry = fixture::registry(metadata, "home").await;
+    let [late, early, young, renewed] =
+        [40, 20, 90, 10].map(|updated_at| fixture::upload(&registry, "app", "me", updated_at));
+    for upload in [&late, &early, &young, &renewed] {
+        insert(metadata, upload).await;
+    }
+    let id = renewed.id;
+    fixture::write(metadata, move |tx| tx.save_upload(id, 0, 1, &[], Timestamp(95))).await;
+    let stale = |limit| fixture::read(metadata, move |read| read.list_stale_uploads(Timestamp(60), limit));
+    assert_eq!(stale(10).await, [early.clone(), late]);
+    assert_eq!(stale(1).await, [early]);
+}
+
+/// The actor's key is compared as it is.
+pub async fn uploads_are_counted_by_registry_and_actor(metadata: &dyn Metadata) {
+    let home = fixture::registry(metadata, "home").await;
+    let other = fixture::registry(metadata, "other").await;
+    for (registry, actor) in [(&home, "me"), (&home, "me"), (&home, "ME"), (&other, "me")] {
+        insert(metadata, &fixture::upload(registry, "app", actor, 3)).await;
+    }
+    let id = home.id;
+    assert_eq!(
+        fixture::read(metadata, move |read| read.count_uploads(id, "me")).await,
+        2
+    );
+    assert_eq!(
+        fixture::read(metadata, move |read| read.count_uploads(id, "nobody")).await,
+        0
+    );
+}
+
+/// Removing twice says so.
+pub async fn a_removed_upload_is_gone(metadata: &dyn Metadata) {
+    let registry = fixture::registry(metadata, "home").await;
+    let upload = fixture::upload(&registry, "app", "me", 3);
+    let id = upload.id;
+    insert(metadata, &upload).await;
+    let remove = || fixture::write(metadata, move |tx| tx.remove_upload(id));
+    assert!(remove().await);
+    assert!(!remove().await);
+    assert_eq!(find(metadata, id).await, None);
+}
