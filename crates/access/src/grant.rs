@@ -9,6 +9,31 @@ use holdfast_oci::RepositoryName;
 use crate::{Actor, Permission, RegistryId};
 
 /// Proof that `actor` may do `A` in one repository.
+///
+/// ```
+/// use holdfast_access::{Caller, Grant, RegistryId, action, decide};
+///
+/// fn erase(grant: &Grant<action::Delete>) -> String {
+///     format!("{} erases {}", grant.actor(), grant.repository())
+/// }
+///
+/// let grant = decide(&Caller::operator(), RegistryId(1), &"app".parse().unwrap()).unwrap();
+/// assert_eq!(erase(&grant), "operator erases app");
+/// ```
+///
+/// There is no other way to one, and one for another action does not do:
+///
+/// ```compile_fail,E0624
+/// use holdfast_access::{Actor, Grant, RegistryId, action};
+/// let _ = Grant::<action::Delete>::new(RegistryId(1), "app".parse().unwrap(), Actor::Operator);
+/// ```
+///
+/// ```compile_fail,E0308
+/// use holdfast_access::{Caller, Grant, RegistryId, action, decide};
+/// fn erase(_: Grant<action::Delete>) {}
+/// let grant = decide::<action::Pull>(&Caller::operator(), RegistryId(1), &"app".parse().unwrap());
+/// erase(grant.unwrap());
+/// ```
 pub struct Grant<A> {
     registry: RegistryId,
     repository: RepositoryName,

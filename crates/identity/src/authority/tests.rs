@@ -112,7 +112,8 @@ fn a_certificate_of_another_ca_is_replaced() {
 
 #[test]
 fn a_damaged_ca_is_refused_with_the_next_step() {
-    let damage: [(&str, fn(&Path)); 5] = [
+    type Damage = fn(&Path);
+    let damage: [(&str, Damage); 5] = [
         ("move both away", |dir| fs::remove_file(dir.join("ca.key")).unwrap()),
         ("move both away", |dir| fs::write(dir.join("ca.pem"), "broken").unwrap()),
         ("move both away", |dir| fs::write(dir.join("ca.key"), "broken").unwrap()),
