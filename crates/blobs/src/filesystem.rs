@@ -20,7 +20,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 use crate::{
     failure::{attempted, on_object},
-    layout::{FILE_MODE, Layout, sync_folder},
+    layout::{FILE_MODE, Layout, sync_file},
     live::{Live, fence_all},
     reading::{Opened, open_cached, open_waiting, read_waiting},
     writer::{FileWriter, Preparation},
@@ -72,7 +72,7 @@ impl Blobs for FilesystemStore {
             let preparation = Preparation::new(key, file, shard, Arc::clone(&live), syncs);
             let earlier = live.enter(preparation.pipe());
             if earlier.is_empty() {
-                cut(&preparation, offset)?;
+                cut(&preparation, &live, offset)?;
             }
             Ok((preparation, earlier))
         })
@@ -81,8 +81,9 @@ impl Blobs for FilesystemStore {
             return Ok(Box::new(preparation.into_writer()));
         }
         fence_all(earlier).await;
+        let live = Arc::clone(&self.live);
         let writer: FileWriter = blocking(move || {
-            cut(&preparation, offset)?;
+            cut(&preparation, &live, offset)?;
             Ok(preparation.into_writer())
         })
         .await?;
@@ -96,8 +97,7 @@ impl Blobs for FilesystemStore {
             let mut file = create(&path).map_err(attempted(format!("made object {key}")))?;
             let stored = file
                 .write_all(&bytes)
-                .and_then(|()| file.sync_data())
-                .and_then(|()| sync_folder(&layout.shard(&key)));
+                .and_then(|()| sync_file(&file, &layout.shard(&key)));
             stored.map_err(|error| {
                 // Room matters on a full disk, and the key may be tried again. Failing here changes nothing: the object
                 // is inert without its row.
@@ -110,15 +110,14 @@ impl Blobs for FilesystemStore {
 
     async fn sync(&self, key: &ObjectKey) -> Result<u64, StoreError> {
         self.live.fence(key).await;
-        let (layout, key) = (self.layout.clone(), key.clone());
+        let (layout, live, key) = (self.layout.clone(), Arc::clone(&self.live), key.clone());
         blocking(move || {
-            File::open(layout.object(&key))
-                .and_then(|file| {
-                    file.sync_data()?;
-                    sync_folder(&layout.shard(&key))?;
-                    Ok(file.metadata()?.len())
-                })
-                .map_err(on_object("synced", &key))
+            let synced = File::open(layout.object(&key)).and_then(|file| {
+                live.check_undamaged(&key)?;
+                sync_file(&file, &layout.shard(&key)).inspect_err(|_| live.mark_damaged(&key))?;
+                Ok(file.metadata()?.len())
+            });
+            synced.map_err(on_object("synced", &key))
         })
         .await
     }
@@ -143,11 +142,16 @@ impl Blobs for FilesystemStore {
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {
         self.live.fence(key).await;
-        let (layout, key) = (self.layout.clone(), key.clone());
-        // Not synced: what a power cut brings back is an object without a row, which costs room and nothing else.
-        blocking(move || match std::fs::remove_file(layout.object(&key)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(on_object("deleted", &key)(error)),
-            _ => Ok(()),
+        let (layout, live, key) = (self.layout.clone(), Arc::clone(&self.live), key.clone());
+        blocking(move || {
+            // Not synced: what a power cut brings back is an object without a row, which costs room and nothing else.
+            match std::fs::remove_file(layout.object(&key)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(on_object("deleted", &key)(error)),
+                _ => {
+                    live.forget_damage(&key);
+                    Ok(())
+                }
+            }
         })
         .await
     }
@@ -206,9 +210,12 @@ fn open_for_writing(layout: &Layout, key: &ObjectKey, offset: u64) -> io::Result
 }
 
 /// Cuts an object to the length at which it goes on.
-fn cut(preparation: &Preparation, offset: u64) -> Result<(), StoreError> {
+fn cut(preparation: &Preparation, live: &Live, offset: u64) -> Result<(), StoreError> {
     let key = preparation.pipe().key();
     let mut file = preparation.file();
+    if offset > 0 {
+        live.check_undamaged(key).map_err(on_object("opened", key))?;
+    }
     let length = file.metadata().map_err(on_object("opened", key))?.len();
     if length < offset {
         return Err(on_object("opened", key)(io::Error::other(format!(
@@ -218,7 +225,11 @@ fn cut(preparation: &Preparation, offset: u64) -> Result<(), StoreError> {
     if length > offset {
         file.set_len(offset).map_err(on_object("cut", key))?;
     }
-    io::Seek::seek(&mut file, io::SeekFrom::Start(offset)).map_err(on_object("opened", key))?;
+    if offset > 0 {
+        io::Seek::seek(&mut file, io::SeekFrom::Start(offset)).map_err(on_object("opened", key))?;
+    } else {
+        live.forget_damage(key);
+    }
     Ok(())
 }
 
@@ -266,8 +277,7 @@ fn probe(layout: &Layout) -> io::Result<()> {
         .mode(FILE_MODE)
         .open(&path)?;
     file.write_all(PROBE)?;
-    file.sync_data()?;
-    sync_folder(layout.root())?;
+    sync_file(&file, layout.root())?;
     let mut read = Vec::with_capacity(PROBE.len());
     File::open(&path)?.read_to_end(&mut read)?;
     std::fs::remove_file(&path)?;

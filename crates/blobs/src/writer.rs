@@ -26,7 +26,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::{
     failure::{Failure, attempted},
-    layout::sync_folder,
+    layout::sync_file,
     live::Live,
 };
 
@@ -169,14 +169,7 @@ impl BlobWriter for FileWriter {
         pipe.settled().await;
         pipe.check(&pipe.lock())?;
         let syncing = Arc::clone(pipe);
-        crate::filesystem::blocking(move || {
-            syncing
-                .file
-                .sync_data()
-                .and_then(|()| sync_folder(&syncing.shard))
-                .map_err(attempted(format!("synced object {}", syncing.key)))
-        })
-        .await?;
+        crate::filesystem::blocking(move || syncing.sync()).await?;
         // Nobody took the object over meanwhile.
         pipe.check(&pipe.lock())
     }
@@ -306,12 +299,20 @@ impl Pipe {
                 let mut state = pipe.lock();
                 state.is_syncing = false;
                 if let Err(error) = synced {
+                    pipe.live.mark_damaged(&pipe.key);
                     state.failure.get_or_insert(Failure::from(&error));
                 }
                 drop(state);
                 pipe.changed.notify_waiters();
             });
         }
+    }
+
+    /// Makes the object durable, bytes and name.
+    fn sync(&self) -> Result<(), StoreError> {
+        sync_file(&self.file, &self.shard)
+            .inspect_err(|_| self.live.mark_damaged(&self.key))
+            .map_err(attempted(format!("synced object {}", self.key)))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -1,16 +1,31 @@
-//! The folder on disk keeps the contract.
+//! The folder on disk keeps the contract, and what the contract can't say about files.
 
-use std::sync::Arc;
+#![expect(clippy::unwrap_used, reason = "tests panic on purpose")]
 
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc};
+
+use bytes::Bytes;
 use holdfast_blobs::FilesystemStore;
+use holdfast_registry::ports::{Blobs, ObjectKey, Readable, StoreError};
+use holdfast_testkit::blobs::{contract, fresh_key, pattern, read};
 use tempfile::TempDir;
+
+fn store() -> (TempDir, FilesystemStore) {
+    let folder = TempDir::new().unwrap();
+    let store = FilesystemStore::open(folder.path()).unwrap();
+    (folder, store)
+}
+
+fn file_of(folder: &TempDir, key: &ObjectKey) -> PathBuf {
+    let name = key.to_string();
+    folder.path().join("objects").join(&name[..2]).join(name)
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_filesystem_keeps_the_contract() {
     let mut folders = Vec::new();
-    holdfast_testkit::blobs::contract(|| {
-        let folder = TempDir::new().unwrap();
-        let store = FilesystemStore::open(folder.path().join("store")).unwrap();
+    contract(|| {
+        let (folder, store) = store();
         folders.push(folder);
         Arc::new(store)
     })
@@ -20,11 +35,105 @@ async fn the_filesystem_keeps_the_contract() {
 #[tokio::test]
 async fn the_filesystem_keeps_the_contract_on_one_thread() {
     let mut folders = Vec::new();
-    holdfast_testkit::blobs::contract(|| {
-        let folder = TempDir::new().unwrap();
-        let store = FilesystemStore::open(folder.path()).unwrap();
+    contract(|| {
+        let (folder, store) = store();
         folders.push(folder);
         Arc::new(store)
     })
     .await;
+}
+
+#[tokio::test]
+async fn objects_are_found_again_by_the_next_process() {
+    let (folder, store) = store();
+    let key = fresh_key();
+    store.put(&key, pattern(10)).await.unwrap();
+    drop(store);
+    let store = FilesystemStore::open(folder.path()).unwrap();
+    assert_eq!(read(&store, &key, 0..10).await, pattern(10));
+}
+
+#[tokio::test]
+async fn an_object_is_one_file_for_its_owner_alone() {
+    let (folder, store) = store();
+    let (put, appended) = (fresh_key(), fresh_key());
+    store.put(&put, pattern(10)).await.unwrap();
+    store.append(&appended, 0).await.unwrap().finish().await.unwrap();
+    for key in [put, appended] {
+        let mode = fs::metadata(file_of(&folder, &key)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
+
+#[tokio::test]
+async fn put_never_overwrites() {
+    let (_folder, store) = store();
+    let key = fresh_key();
+    store.put(&key, Bytes::from_static(b"first")).await.unwrap();
+    let again = store.put(&key, Bytes::from_static(b"other")).await;
+    assert!(matches!(again, Err(StoreError::Failed { .. })), "{again:?}");
+    assert_eq!(read(&store, &key, 0..5).await, "first");
+}
+
+#[tokio::test]
+async fn long_ranges_are_files_and_short_ones_bytes() {
+    let (_folder, store) = store();
+    let key = fresh_key();
+    store.put(&key, pattern(200_000)).await.unwrap();
+    let short = store.open(&key, 0..4_096).await.unwrap();
+    assert!(matches!(short, Readable::Bytes(_)), "{short:?}");
+    let long = store.open(&key, 0..200_000).await.unwrap();
+    assert!(matches!(long, Readable::File { .. }), "{long:?}");
+}
+
+#[tokio::test]
+async fn a_file_cut_behind_our_back_is_an_error_not_a_short_body() {
+    let (folder, store) = store();
+    for size in [1_000_u64, 300_000] {
+        let key = fresh_key();
+        store.put(&key, pattern(usize::try_from(size).unwrap())).await.unwrap();
+        let file = fs::OpenOptions::new().write(true).open(file_of(&folder, &key)).unwrap();
+        file.set_len(size - 1).unwrap();
+        let opened = store.open(&key, 0..size).await;
+        assert!(matches!(opened, Err(StoreError::Failed { .. })), "{opened:?}");
+    }
+}
+
+#[tokio::test]
+async fn list_leaves_foreign_files_out_and_alone() {
+    let (folder, store) = store();
+    let key = fresh_key();
+    store.put(&key, pattern(7)).await.unwrap();
+    let objects = folder.path().join("objects");
+    let foreign = [
+        objects.join("00/README"),
+        objects.join("00/ab000000000000000000000000000001"),
+        objects.join("stray"),
+    ];
+    for path in &foreign {
+        fs::write(path, b"?").unwrap();
+    }
+    fs::create_dir(objects.join("ab/ab000000000000000000000000000001")).unwrap();
+    let listed = store.list().await.unwrap();
+    assert_eq!(listed.len(), 1);
+    assert_eq!((&listed[0].key, listed[0].size_bytes), (&key, 7));
+    assert!(foreign.iter().all(|path| path.exists()));
+}
+
+#[tokio::test]
+async fn a_store_that_is_a_file_does_not_open() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("file");
+    fs::write(&path, b"").unwrap();
+    let error = FilesystemStore::open(&path).unwrap_err();
+    assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+}
+
+#[tokio::test]
+async fn probe_fails_when_the_folder_is_gone() {
+    let (folder, store) = store();
+    store.probe().await.unwrap();
+    assert!(!folder.path().join("probe").exists());
+    folder.close().unwrap();
+    store.probe().await.unwrap_err();
 }
