@@ -5,6 +5,14 @@
 //! system call, a fast client keeps one burst busy, and a client that hangs holds no thread. At most
 //! [`IN_FLIGHT_BYTES`] wait or are being written; then [`BlobWriter::write`] waits, and with it the client.
 //!
+//! Durability is bought as the bytes arrive, so that the answer to the last one does not wait for the whole object: every
+//! [`SYNC_EVERY_BYTES`] a background `fdatasync` of the same descriptor runs beside the writing, and never more than
+//! [`UNSYNCED_BYTES`] wait for one, so a disk slower than the client slows the client and not the finish. Measured on
+//! 256 MiB (two cores, a virtual disk; `examples/write_paths.rs`, and variants of it): without early syncs 520 MiB/s,
+//! of it 100 ms in the last sync; with them 790 MiB/s and 5 ms. Starting write-back with `POSIX_FADV_DONTNEED` gave
+//! 570 MiB/s (it submits the I/O on the writing thread, and drops pages that the next pull wants). Syncing every 4 to
+//! 32 MiB and preallocating made no difference beyond the noise.
+//!
 //! Cancellation: a cancelled `write` has not taken its bytes, a cancelled `flush` has lost nothing, a cancelled `finish`
 //! has abandoned the object. Dropping the writer empties its queue; a burst under way ends after the system call it is
 //! in, and nobody waits for it but the next one to touch the same object (see `live.rs`).
@@ -41,6 +49,9 @@ const BURST_BYTES: usize = 256 * 1024;
 const BURST_CHUNKS: usize = IN_FLIGHT_CHUNKS / 2;
 /// Bytes written since the last sync that start the next one in the background.
 const SYNC_EVERY_BYTES: u64 = 8 * 1024 * 1024;
+/// Bytes written since the last sync began at which writing stops for a sync: what a finish has to wait for is bounded,
+/// however long the object (a second on a disk that writes 32 MiB/s).
+const UNSYNCED_BYTES: u64 = 32 * 1024 * 1024;
 
 /// What a writer, its bursts and its background syncs share.
 #[derive(Debug)]
@@ -182,6 +193,11 @@ impl State {
             || (self.in_flight_chunks < IN_FLIGHT_CHUNKS && self.in_flight_bytes + length <= IN_FLIGHT_BYTES)
     }
 
+    fn fail(&mut self, error: &io::Error) {
+        self.failure.get_or_insert(Failure::from(error));
+        self.drop_queue();
+    }
+
     fn drop_queue(&mut self) {
         let bytes: usize = self.queue.iter().map(Bytes::len).sum();
         self.in_flight_bytes -= bytes;
@@ -271,13 +287,14 @@ impl Pipe {
             state.in_flight_chunks -= batch.len();
             match written {
                 Ok(()) => self.sync_when_due(&mut state, bytes as u64),
-                Err(error) => {
-                    state.failure.get_or_insert(Failure::from(&error));
-                    state.drop_queue();
-                }
+                Err(error) => state.fail(&error),
             }
+            let is_behind = state.unsynced_bytes >= UNSYNCED_BYTES && !state.is_fenced;
             drop(state);
             self.changed.notify_waiters();
+            if is_behind {
+                self.catch_up();
+            }
         }
         self.changed.notify_waiters();
     }
@@ -298,14 +315,24 @@ impl Pipe {
                 drop(permit);
                 let mut state = pipe.lock();
                 state.is_syncing = false;
-                if let Err(error) = synced {
-                    pipe.live.mark_damaged(&pipe.key);
-                    state.failure.get_or_insert(Failure::from(&error));
-                }
-                drop(state);
-                pipe.changed.notify_waiters();
+                pipe.note_sync(&mut state, synced);
             });
         }
+    }
+
+    /// Stops writing for a sync.
+    fn catch_up(&self) {
+        self.lock().unsynced_bytes = 0;
+        let synced = self.file.sync_data();
+        self.note_sync(&mut self.lock(), synced);
+    }
+
+    fn note_sync(&self, state: &mut State, synced: io::Result<()>) {
+        if let Err(error) = synced {
+            self.live.mark_damaged(&self.key);
+            state.fail(&error);
+        }
+        self.changed.notify_waiters();
     }
 
     /// Makes the object durable, bytes and name.
@@ -333,4 +360,33 @@ fn write_all(mut file: &File, chunks: &[Bytes]) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_finish_waits_for_is_bounded_even_when_no_background_sync_gets_a_turn() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = File::create_new(folder.path().join("object")).unwrap();
+        let no_turns = Arc::new(Semaphore::new(0));
+        let key = ObjectKey::new(Uuid::new_v4());
+        let preparation = Preparation::new(key, file, folder.path().to_owned(), Arc::default(), no_turns);
+        let mut writer = preparation.into_writer();
+        let chunk = Bytes::from(vec![0x5a; 4 * 1024 * 1024]);
+        let mut most_unsynced = 0;
+        for _ in 0..24 {
+            writer.write(chunk.clone()).await.unwrap();
+            writer.flush().await.unwrap();
+            writer.0.settled().await;
+            let unsynced_bytes = writer.0.lock().unsynced_bytes;
+            assert!(unsynced_bytes < UNSYNCED_BYTES, "{unsynced_bytes}");
+            most_unsynced = most_unsynced.max(unsynced_bytes);
+        }
+        assert!(most_unsynced > SYNC_EVERY_BYTES);
+        Box::new(writer).finish().await.unwrap();
+    }
 }
