@@ -1,2 +1,34 @@
-//! The binary.
-fn main() {}
+//! `holdfast`: a private container registry in one program. This file parses the command line, calls the command and
+//! turns its outcome into an exit status: 0 done, 1 failed, 2 used wrongly.
+
+mod boot;
+mod command;
+mod folder;
+mod host;
+mod listener;
+mod log;
+mod maintenance;
+mod metrics;
+mod operator;
+mod output;
+mod service;
+mod settings;
+mod shutdown;
+mod socket;
+mod welcome;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let command = command::CommandLine::parse();
+    match command.run() {
+        Ok(code) => code,
+        Err(error) => {
+            output::complain(&error);
+            let is_misuse = error.is::<settings::Mistakes>();
+            ExitCode::from(if is_misuse { 2 } else { 1 })
+        }
+    }
+}

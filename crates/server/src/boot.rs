@@ -1,0 +1,188 @@
+//! Opening the house: the only place that knows all adapters. It makes what is missing on first start and refuses to
+//! open where that would be unsafe, with a message that says what to do.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::{Context as _, bail};
+use holdfast_blobs::FilesystemStore;
+use holdfast_identity::{Sealer, ServerKeys, password};
+use holdfast_metadata::SqliteStore;
+use holdfast_registry::{
+    FirstStart, Limits, Overview, Registry, RegistryParts, SealedPassword, Timestamp,
+    ports::{Blobs, Clock, Metadata, RandomIds, RegistryRecord, StorageAccountId, SystemClock},
+};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::folder::{Folder, Held};
+
+/// Names that a first start gives.
+const REGISTRY: &str = "holdfast";
+const LOCATION: &str = "local";
+const RESOURCE_GROUP: &str = "default";
+const STORAGE_ACCOUNT: &str = "default";
+/// No clock is right that shows less: 2024-01-01.
+const EARLIEST_SECS: u64 = 1_704_067_200;
+/// How far the clock may be behind what it showed before. Days of difference are a wrong clock, not a summer time.
+const MAX_SET_BACK: Duration = Duration::from_secs(86_400);
+/// With less room than this the log warns at start.
+const LOW_SPACE_BYTES: u64 = 1 << 30;
+
+/// Everything that lies in a data folder, opened.
+pub(crate) struct House {
+    pub(crate) folder: Folder,
+    pub(crate) keys: ServerKeys,
+    pub(crate) sealer: Arc<Sealer>,
+    pub(crate) metadata: Arc<SqliteStore>,
+    pub(crate) registry: Arc<Registry>,
+    /// The registry that the base host stands for: the first one made.
+    pub(crate) default_registry: RegistryRecord,
+    /// Whether this start made it all.
+    pub(crate) is_new: bool,
+    // Last: the folder is let go when everything in it is closed.
+    _held: Held,
+}
+
+/// The name of an admin password, by slot.
+pub(crate) const PASSWORD_NAMES: [&str; 2] = ["password", "password2"];
+
+/// Where an admin password is sealed for.
+pub(crate) fn password_place(registry: &str, slot: u8) -> String {
+    format!("registry {} admin password {slot}", registry.to_ascii_lowercase())
+}
+
+/// A fresh admin password, ready to be stored.
+pub(crate) fn make_password(
+    sealer: &Sealer,
+    registry: &str,
+    slot: u8,
+) -> anyhow::Result<(SecretString, SealedPassword)> {
+    let secret = password::generate();
+    let sealed = sealer.seal(&secret, &password_place(registry, slot))?;
+    let verifier = sealer.verifier(secret.expose_secret());
+    Ok((secret, SealedPassword { sealed, verifier }))
+}
+
+impl House {
+    /// Opens a data folder that this process holds, making what is missing. Blocks now and then: for start-up.
+    pub(crate) async fn open(folder: Folder, held: Held, limits: Limits) -> anyhow::Result<Self> {
+        let clock = SystemClock;
+        check_clock(&folder)?;
+        let keys = ServerKeys::open_or_create(&folder.keys()).context("cannot open the server's keys")?;
+        let sealer = Arc::new(Sealer::new(&keys));
+        let metadata = Arc::new(SqliteStore::open(folder.database()).context("cannot open the database")?);
+        let port: Arc<dyn Metadata> = Arc::<SqliteStore>::clone(&metadata);
+        let is_new = first_start(&sealer)?
+            .run(port.as_ref(), &RandomIds, clock.now())
+            .await
+            .context("cannot make the first registry")?;
+        let overview = Overview::read(port.as_ref())
+            .await
+            .context("cannot read the database")?;
+        let default_registry = overview.registries.into_iter().next();
+        let default_registry = default_registry.context("the database holds no registry; restore a backup of it")?;
+        let mut stores: HashMap<StorageAccountId, Arc<dyn Blobs>> = HashMap::new();
+        for account in overview.storage_accounts {
+            let path = folder.blobs(&account.name);
+            let store = FilesystemStore::open(&path);
+            let store = store.with_context(|| format!("cannot open the blobs in {}", path.display()))?;
+            stores.insert(account.id, Arc::new(store));
+        }
+        let registry = Arc::new(Registry::new(RegistryParts {
+            metadata: port,
+            stores,
+            clock: Arc::new(clock),
+            ids: Arc::new(RandomIds),
+            limits,
+        }));
+        Ok(Self {
+            folder,
+            keys,
+            sealer,
+            metadata,
+            registry,
+            default_registry,
+            is_new,
+            _held: held,
+        })
+    }
+
+    /// Proves that every store can be written, and says when room gets short.
+    pub(crate) async fn probe(&self) -> anyhow::Result<()> {
+        for (_, store) in self.registry.stores() {
+            store.probe().await.with_context(|| {
+                format!(
+                    "the data folder {} cannot be written; make room, or see who owns it",
+                    self.folder.path().display()
+                )
+            })?;
+        }
+        let free = self.folder.free_bytes().context("cannot ask how much room is left")?;
+        if free < LOW_SPACE_BYTES {
+            tracing::warn!(
+                free_bytes = free,
+                "little room is left for the data folder: {}",
+                crate::output::bytes(free)
+            );
+        }
+        Ok(())
+    }
+
+    /// Finishes all writes and closes the database.
+    pub(crate) async fn close(&self) {
+        self.metadata.close().await;
+    }
+}
+
+fn first_start(sealer: &Sealer) -> anyhow::Result<FirstStart> {
+    let make = |slot| make_password(sealer, REGISTRY, slot).map(|(_, sealed)| sealed);
+    Ok(FirstStart {
+        registry: REGISTRY.to_owned(),
+        resource_group: RESOURCE_GROUP.to_owned(),
+        location: LOCATION.to_owned(),
+        storage_account: STORAGE_ACCOUNT.to_owned(),
+        passwords: [make(1)?, make(2)?],
+    })
+}
+
+/// Tokens, certificates and the garbage collector's grace period all trust the clock.
+fn check_clock(folder: &Folder) -> anyhow::Result<()> {
+    let Timestamp(now) = SystemClock.now();
+    let now = UNIX_EPOCH + Duration::from_micros(u64::try_from(now).unwrap_or(0));
+    if now < UNIX_EPOCH + Duration::from_secs(EARLIEST_SECS) {
+        bail!("the clock of this machine shows a time before 2024; set it first");
+    }
+    check_not_set_back(now, folder.last_written_at())
+}
+
+fn check_not_set_back(now: SystemTime, last_written_at: Option<SystemTime>) -> anyhow::Result<()> {
+    let ahead = last_written_at.and_then(|then| then.duration_since(now).ok());
+    if let Some(ahead) = ahead
+        && ahead > MAX_SET_BACK
+    {
+        bail!(
+            "the database was last written {} hours later than the clock of this machine shows; set the clock first",
+            ahead.as_secs() / 3600
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_set_back_by_days_is_refused() {
+        let now = SystemTime::now();
+        let hours = |count| Duration::from_secs(count * 3600);
+        assert!(check_not_set_back(now, None).is_ok());
+        assert!(check_not_set_back(now, Some(now - hours(1000))).is_ok());
+        assert!(check_not_set_back(now, Some(now + hours(23))).is_ok());
+        let error = check_not_set_back(now, Some(now + hours(49))).unwrap_err();
+        assert!(error.to_string().contains("49 hours"), "{error}");
+    }
+}

@@ -1,0 +1,103 @@
+//! The command line: a file for each command. A command reads settings, has an order filled and prints the answer.
+
+mod ca;
+mod credentials;
+mod gc;
+mod registry;
+mod serve;
+mod status;
+
+use std::{future::Future, path::PathBuf, process::ExitCode};
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+use serde_json::Value;
+
+use crate::{
+    operator::{Order, visitor},
+    output::Output,
+    settings::{DATA_DIR, Flags, Mistakes, Settings},
+};
+
+/// A private container registry in one program
+#[derive(Debug, Parser)]
+#[command(name = "holdfast", version, arg_required_else_help = true, propagate_version = true)]
+pub(crate) struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the registry
+    Serve(serve::Serve),
+    /// Show the admin account's credentials, or renew a password
+    Credentials(credentials::Credentials),
+    /// Show what there is and where it is reached
+    Status(status::Status),
+    /// Collect garbage now, or say what would go and why something stays
+    Gc(gc::Gc),
+    /// Print the certificate of the local CA
+    Ca(ca::Ca),
+    /// Change a registry
+    #[command(subcommand)]
+    Registry(registry::Registry),
+}
+
+impl CommandLine {
+    /// Runs the command.
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command {
+            Command::Serve(serve) => serve.run(),
+            Command::Credentials(credentials) => credentials.run(),
+            Command::Status(status) => status.run(),
+            Command::Gc(gc) => gc.run(),
+            Command::Ca(ca) => ca.run(),
+            Command::Registry(registry) => registry.run(),
+        }
+    }
+}
+
+/// The flags that every operator's command has.
+#[derive(Debug, Args)]
+struct Place {
+    /// The data folder [default: ./holdfast-data] [env: HOLDFAST_DATA_DIR]
+    #[arg(long = DATA_DIR.key, value_name = "DIR")]
+    data_dir: Option<String>,
+    /// The settings file [default: ./holdfast.toml if there is one] [env: HOLDFAST_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+}
+
+impl Place {
+    fn settings(&self) -> Result<Settings, Mistakes> {
+        Settings::read(
+            Flags::of_operator(self.data_dir.clone(), self.config.clone()),
+            &variable,
+        )
+    }
+
+    /// Has an order filled by the running server, or here.
+    fn ask<O: Order>(&self, order: O) -> anyhow::Result<O::Answer> {
+        self.ask_and_hear(order, &mut |_| {})
+    }
+
+    fn ask_and_hear<O: Order>(&self, order: O, hear: &mut (dyn FnMut(Value) + Send)) -> anyhow::Result<O::Answer> {
+        let settings = self.settings()?;
+        run(visitor::ask(&settings, order, hear))
+    }
+}
+
+/// The one place that looks at the environment.
+fn variable(name: &str) -> Option<std::ffi::OsString> {
+    std::env::var_os(name)
+}
+
+/// Runs a command's work to its end.
+fn run<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.context("cannot start threads")?.block_on(work)
+}

@@ -1,0 +1,243 @@
+//! `holdfast serve`: opens the house, starts everything in it, and ends it in a written order.
+
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
+
+use anyhow::Context as _;
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+use holdfast_api_distribution::{Distribution, DistributionParts};
+use holdfast_identity::{
+    Certificates, Issuer, Throttle,
+    authority::{self, Names},
+    tls,
+};
+use rustls::ServerConfig;
+use tokio::{sync::Semaphore, time::timeout};
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    boot::House,
+    folder::Folder,
+    host::Hosts,
+    listener::{Acceptor, Listener, max_connections},
+    log,
+    maintenance::{Certificate, Maintenance},
+    metrics::Metrics,
+    operator::{Desk, addresses::Addresses, door::Door},
+    service::{Base, Service},
+    settings::{ENTRIES, Entry, Flags, Settings},
+    shutdown::{self, Shutdown},
+    welcome,
+};
+
+/// The flags, from the table of settings.
+#[derive(Debug)]
+pub(super) struct Serve {
+    flags: Flags,
+}
+
+impl FromArgMatches for Serve {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let config = matches.get_one::<PathBuf>("config").cloned();
+        let flags = Flags::read(matches, config);
+        Ok(Self { flags })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for Serve {
+    fn augment_args(command: Command) -> Command {
+        let config = clap::Arg::new("config")
+            .long("config")
+            .value_name("FILE")
+            .value_parser(clap::value_parser!(PathBuf))
+            .help("The settings file [default: ./holdfast.toml if there is one] [env: HOLDFAST_CONFIG]");
+        command.args(ENTRIES.iter().map(Entry::flag)).arg(config)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl Serve {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let settings = Settings::read(self.flags, &super::variable)?;
+        let _lines = log::start(&settings.log_level, settings.log_format)?;
+        super::run(serve(settings))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Everything that listens.
+struct Listeners {
+    http: Option<Listener>,
+    https: Option<(Listener, Arc<ServerConfig>, Certificate)>,
+}
+
+async fn serve(settings: Settings) -> anyhow::Result<()> {
+    let folder = Folder::at(&settings.data_dir);
+    folder.create()?;
+    let held = folder.hold()?;
+    let http = bind(settings.http.as_ref(), "http").await?;
+    let https = bind(settings.https.as_ref(), "https").await?;
+    let house = Arc::new(House::open(folder, held, settings.limits()).await?);
+    house.probe().await?;
+    let https = match https {
+        Some(listener) => {
+            let (config, certificate) = certificate(&settings, &house)?;
+            Some((listener, config, certificate))
+        }
+        None => None,
+    };
+    let outcome = run(&settings, &house, Listeners { http, https }).await;
+    house.close().await;
+    outcome
+}
+
+async fn bind(
+    address: Option<&crate::settings::ListenAddress>,
+    scheme: &'static str,
+) -> anyhow::Result<Option<Listener>> {
+    match address {
+        Some(address) => Ok(Some(Listener::bind(address, scheme).await?)),
+        None => Ok(None),
+    }
+}
+
+/// Starts everything, waits for a signal, and ends everything: first what brings work, then the work, then the rest.
+async fn run(settings: &Settings, house: &Arc<House>, listeners: Listeners) -> anyhow::Result<()> {
+    let shutdown = Shutdown::default();
+    let (listening, connections, tasks) = (TaskTracker::new(), TaskTracker::new(), TaskTracker::new());
+    let addresses = addresses(settings, house, &listeners);
+    let metrics = Arc::new(Metrics::new(Arc::clone(&house.metadata)));
+    let acceptor = Arc::new(Acceptor {
+        service: Arc::new(service(settings, house, &metrics)),
+        shutdown: shutdown.clone(),
+        connections: connections.clone(),
+        free: Arc::new(Semaphore::new(max_connections())),
+    });
+    let desk = Arc::new(Desk {
+        house: Arc::clone(house),
+        addresses: addresses.clone(),
+        gc_grace: settings.gc_grace,
+        metrics: Some(Arc::clone(&metrics)),
+    });
+    let door = Door::open(house.folder.socket())?;
+    let maintenance = Maintenance {
+        registry: Arc::clone(&house.registry),
+        metrics,
+        shutdown: shutdown.clone(),
+        tasks: tasks.clone(),
+    };
+    addresses.store(&house.folder)?;
+    start_maintenance(settings, &maintenance);
+    tasks.spawn(door.serve(desk, shutdown.clone()));
+    let signals = tasks.spawn(shutdown::listen(shutdown.clone()));
+    if let Some(http) = listeners.http {
+        acceptor.accept(http, None, &listening);
+    }
+    if let Some((https, config, certificate)) = listeners.https {
+        maintenance.watch_certificate(certificate);
+        acceptor.accept(https, Some(config), &listening);
+    }
+    greet(settings, house, &addresses);
+
+    shutdown.stopping.cancelled().await;
+    end(&[&listening]).await;
+    if timeout(settings.shutdown_grace, end(&[&connections])).await.is_err() {
+        let count = connections.len();
+        tracing::warn!(
+            connections = count,
+            "requests still ran after the grace period; cutting them off"
+        );
+    }
+    shutdown.cutting.cancel();
+    end(&[&connections]).await;
+    signals.abort();
+    end(&[&tasks]).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn end(trackers: &[&TaskTracker]) {
+    for tracker in trackers {
+        tracker.close();
+        tracker.wait().await;
+    }
+}
+
+fn start_maintenance(settings: &Settings, maintenance: &Maintenance) {
+    maintenance.purge_uploads(settings.upload_idle);
+    if let Some(every) = settings.gc_interval {
+        maintenance.collect_garbage(every, settings.gc_grace);
+    }
+}
+
+fn service(settings: &Settings, house: &House, metrics: &Arc<Metrics>) -> Service {
+    let registry = Arc::clone(&house.registry);
+    Service {
+        hosts: Hosts::new(&settings.domain, &house.default_registry.name, &settings.hostnames),
+        distribution: Distribution::new(DistributionParts {
+            registry: Arc::clone(&registry),
+            issuer: Arc::new(Issuer::new(&house.keys)),
+            sealer: Arc::clone(&house.sealer),
+            throttle: Arc::new(Throttle::new()),
+            body_stall: settings.body_stall,
+        }),
+        base: Base::new(registry, Arc::clone(metrics), settings.metrics_from.clone()),
+        metrics: Arc::clone(metrics),
+        trusted_proxies: settings.trusted_proxies.clone(),
+    }
+}
+
+fn addresses(settings: &Settings, house: &House, listeners: &Listeners) -> Addresses {
+    let own_ca = listeners
+        .https
+        .as_ref()
+        .filter(|(_, _, certificate)| certificate.own.is_some());
+    let ca_file = own_ca.map(|_| {
+        let path = house.folder.tls().join("ca.pem");
+        std::path::absolute(&path).unwrap_or(path)
+    });
+    Addresses {
+        http: listeners.http.as_ref().map(|listener| listener.address),
+        https: listeners.https.as_ref().map(|(listener, ..)| listener.address),
+        domain: settings.domain.clone(),
+        ca_file,
+    }
+}
+
+/// The operator's certificate, or one from the local CA, which is made if need be.
+fn certificate(settings: &Settings, house: &House) -> anyhow::Result<(Arc<ServerConfig>, Certificate)> {
+    let (files, own) = match &settings.tls {
+        Some(files) => ((files.cert.clone(), files.key.clone()), None),
+        None => {
+            let names = Names::new(&settings.domain, &settings.hostnames)?;
+            let now = house.registry.now().unix_secs();
+            let paths = authority::ensure(&house.folder.tls(), &names, now).context("cannot make a certificate")?;
+            ((paths.certificate, paths.key), Some((house.folder.clone(), names)))
+        }
+    };
+    let current = Certificates::load(files.0, files.1).context("cannot use the certificate for HTTPS")?;
+    let current = Arc::new(current);
+    let config = tls::server_config(Arc::clone(&current))?;
+    Ok((config, Certificate { current, own }))
+}
+
+fn greet(settings: &Settings, house: &House, addresses: &Addresses) {
+    if house.is_new {
+        welcome::first(settings, addresses, &house.default_registry.name);
+    } else {
+        welcome::again(settings);
+    }
+    let listeners = [("http", addresses.http), ("https", addresses.https)];
+    for (scheme, address) in listeners {
+        if let Some(address) = address {
+            welcome::listening(scheme, address);
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! `holdfast status`.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::Place;
+use crate::{
+    operator::status::ShowStatus,
+    output::{Output, say, say_json},
+};
+
+#[derive(Debug, Args)]
+pub(super) struct Status {
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Status {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let status = self.place.ask(ShowStatus {})?;
+        match self.place.output {
+            Output::Json => say_json(&status)?,
+            Output::Text => {
+                say(&format!("base URL        {}", status.base_url));
+                say(&format!("CA file         {}", status.ca_file.as_deref().unwrap_or("-")));
+                say(&format!("tenant          {}", status.tenant_id));
+                say(&format!("subscription    {}", status.subscription_id));
+                say(&format!("resource group  {}", status.resource_group));
+                for registry in &status.registries {
+                    let (name, server) = (&registry.name, &registry.login_server);
+                    say(&format!(
+                        "registry        {name} ({}, {}) at {server}",
+                        registry.sku, registry.location
+                    ));
+                }
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,177 @@
+//! The data folder: made for its owner alone, and held by one process at a time. It knows where things lie in it:
+//!
+//! ```text
+//! DATA/                  0700
+//!   lock                 held while a process works here; names it
+//!   metadata.db          rows (holdfast-metadata)
+//!   blobs/ACCOUNT/       bytes (holdfast-blobs)
+//!   keys/                signing and master key (holdfast-identity)
+//!   tls/                 local CA and certificate (holdfast-identity)
+//!   addresses.json       where the server was last reached
+//!   operator.sock        the running server's door for the operator's commands
+//! ```
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    io::{self, Read as _, Seek as _, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use anyhow::{Context as _, bail};
+
+/// The longest process id that is read back from the lock.
+const MAX_PID_BYTES: u64 = 32;
+
+/// A data folder, held or not.
+#[derive(Debug, Clone)]
+pub(crate) struct Folder {
+    path: PathBuf,
+}
+
+/// Held as long as the process works in the folder; the system lets go when the process ends.
+#[derive(Debug)]
+pub(crate) struct Held {
+    _lock: File,
+}
+
+/// Another process has the folder.
+#[derive(Debug, thiserror::Error)]
+#[error("another holdfast serves {} (pid {pid}); stop it first, or choose another --data-dir", folder.display())]
+pub(crate) struct Busy {
+    folder: PathBuf,
+    pid: String,
+}
+
+impl Folder {
+    /// The folder at a path, whether it is there or not.
+    pub(crate) fn at(path: &Path) -> Self {
+        Self { path: path.to_owned() }
+    }
+
+    /// Makes the folder unless it is there; only its owner can enter.
+    pub(crate) fn create(&self) -> anyhow::Result<()> {
+        let shown = self.path.display();
+        if !self.path.exists() {
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.path);
+            return made.with_context(|| format!("cannot make the data folder {shown}"));
+        }
+        let metadata = fs::metadata(&self.path).with_context(|| format!("cannot look at the data folder {shown}"))?;
+        if !metadata.is_dir() {
+            bail!("{shown} is not a folder; choose another --data-dir");
+        }
+        if metadata.permissions().mode() & 0o077 != 0 {
+            // It may have been made by hand or by a service manager; what lies in it is secret.
+            fs::set_permissions(&self.path, fs::Permissions::from_mode(0o700))
+                .with_context(|| format!("cannot close {shown} to others; run: chmod 700 '{shown}'"))?;
+        }
+        Ok(())
+    }
+
+    /// Whether a server has ever worked here.
+    pub(crate) fn is_used(&self) -> bool {
+        self.database().is_file()
+    }
+
+    /// Takes the folder for this process.
+    ///
+    /// # Errors
+    /// [`Busy`] when another process has it.
+    pub(crate) fn hold(&self) -> anyhow::Result<Held> {
+        let path = self.path.join("lock");
+        let mut lock = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .with_context(|| format!("cannot open {}", path.display()))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut pid = String::new();
+                drop(lock.take(MAX_PID_BYTES).read_to_string(&mut pid));
+                let pid = if pid.trim().is_empty() { "unknown" } else { pid.trim() }.to_owned();
+                let folder = self.path.clone();
+                return Err(Busy { folder, pid }.into());
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("cannot lock {}", path.display()));
+            }
+        }
+        // Only for the message above; the lock itself is the system's.
+        let noted = lock
+            .set_len(0)
+            .and_then(|()| lock.rewind())
+            .and_then(|()| writeln!(lock, "{}", std::process::id()));
+        noted.with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Held { _lock: lock })
+    }
+
+    /// The folder itself.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The database.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.path.join("metadata.db")
+    }
+
+    /// Where a storage account's objects lie. Names of accounts are plain (lower-case letters and digits).
+    pub(crate) fn blobs(&self, account: &str) -> PathBuf {
+        self.path.join("blobs").join(account)
+    }
+
+    /// The server's keys.
+    pub(crate) fn keys(&self) -> PathBuf {
+        self.path.join("keys")
+    }
+
+    /// The local CA and the certificate it issued.
+    pub(crate) fn tls(&self) -> PathBuf {
+        self.path.join("tls")
+    }
+
+    /// Where the server was last reached.
+    pub(crate) fn addresses(&self) -> PathBuf {
+        self.path.join("addresses.json")
+    }
+
+    /// The running server's door.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.path.join("operator.sock")
+    }
+
+    /// When the database was last written, by the clock of then.
+    pub(crate) fn last_written_at(&self) -> Option<SystemTime> {
+        let log = self.path.join("metadata.db-wal");
+        let times = [self.database(), log].map(|path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok());
+        times.into_iter().flatten().max()
+    }
+
+    /// Bytes that can still be written in it.
+    pub(crate) fn free_bytes(&self) -> io::Result<u64> {
+        let space = rustix::fs::statvfs(&self.path)?;
+        Ok(space.f_bavail.saturating_mul(space.f_frsize))
+    }
+
+    /// Puts a small file in place in one step, readable by its owner.
+    pub(crate) fn write(&self, path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+        let draft = path.with_extension("new");
+        let written = fs::remove_file(&draft)
+            .or_else(|error| {
+                if error.kind() == io::ErrorKind::NotFound {
+                    Ok(())
+                } else {
+                    Err(error)
+                }
+            })
+            .and_then(|()| OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft))
+            .and_then(|mut file| file.write_all(bytes))
+            .and_then(|()| fs::rename(&draft, path));
+        written.with_context(|| format!("cannot write {}", path.display()))
+    }
+}

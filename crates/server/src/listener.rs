@@ -1,0 +1,272 @@
+//! Accepting connections and speaking HTTP/1.1 and HTTP/2 on them. It outlives whatever a peer or the system does to a
+//! connection: a handshake that hangs holds up nobody, and running out of file descriptors passes. It refuses to know
+//! what a request means.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use hyper::{Request, body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+};
+use rustls::ServerConfig;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream, lookup_host},
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    service::{Service, Wire},
+    settings::ListenAddress,
+    shutdown::Shutdown,
+    socket::Socket,
+};
+
+/// Most connections open at once, all listeners together; lowered when the system allows fewer files.
+const MAX_CONNECTIONS: usize = 8192;
+/// Files that are not connections: database, log, blobs being read and written beyond one for each connection.
+const SPARE_FILES: usize = 256;
+/// Connections that wait in the kernel to be accepted.
+const BACKLOG: i32 = 1024;
+/// How long a TLS handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long the head of a request may take, and how long a connection may rest between two.
+const HEADERS: Duration = Duration::from_secs(30);
+/// The largest head of an HTTP/1 request, and the most that is read of a body at once.
+const HTTP1_BUFFER_BYTES: usize = 128 << 10;
+/// Headers in one request.
+const MAX_HEADERS: usize = 100;
+/// Header list of an HTTP/2 request; room for the longest token.
+const HTTP2_HEADER_LIST_BYTES: u32 = 64 << 10;
+/// Requests at once on one HTTP/2 connection.
+const HTTP2_STREAMS: u32 = 128;
+/// Streams a peer may reset before they are handled (CVE-2023-44487).
+const HTTP2_PENDING_RESETS: usize = 32;
+/// Streams we may reset for a peer's mistakes before the connection ends.
+const HTTP2_LOCAL_RESETS: usize = 256;
+/// Bytes of one body that may be on their way to us.
+const HTTP2_STREAM_WINDOW_BYTES: u32 = 1 << 20;
+/// Bytes of all bodies of a connection that may be on their way to us.
+const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
+/// Bytes of one answer that wait to be sent.
+const HTTP2_SEND_BYTES: usize = 512 << 10;
+/// A silent HTTP/2 connection is asked whether it lives this often, and has as long to answer.
+const HTTP2_PING: Duration = Duration::from_secs(30);
+/// The pause after an accept that failed: first, and at most.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
+
+/// A bound address that nobody is accepted on yet.
+pub(crate) struct Listener {
+    sockets: Vec<TcpListener>,
+    /// Where it really listens; the port is never 0.
+    pub(crate) address: SocketAddr,
+    pub(crate) scheme: &'static str,
+}
+
+impl Listener {
+    /// Binds every address that the host has, at one port.
+    ///
+    /// # Errors
+    /// Says what to do when the port is taken.
+    pub(crate) async fn bind(wanted: &ListenAddress, scheme: &'static str) -> anyhow::Result<Self> {
+        let cannot = || format!("cannot listen for {scheme} on {wanted}");
+        let found = lookup_host((wanted.host.as_str(), wanted.port)).await;
+        let found = found.with_context(cannot)?.collect::<Vec<_>>();
+        let mut sockets = Vec::new();
+        let mut chosen = wanted.port;
+        for mut address in found {
+            address.set_port(chosen);
+            let socket = bind(address)
+                .map_err(|error| explain(error, scheme))
+                .with_context(cannot)?;
+            chosen = socket.local_addr().with_context(cannot)?.port();
+            sockets.push(socket);
+        }
+        let first = sockets
+            .first()
+            .context("the name has no address")
+            .with_context(cannot)?;
+        let address = first.local_addr().with_context(cannot)?;
+        Ok(Self {
+            sockets,
+            address,
+            scheme,
+        })
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        tokio::net::TcpSocket::new_v4()?
+    } else {
+        tokio::net::TcpSocket::new_v6()?
+    };
+    // A restart must not wait for the connections of the last run to be forgotten.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG.unsigned_abs())
+}
+
+fn explain(error: io::Error, scheme: &str) -> anyhow::Error {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => anyhow::anyhow!(
+            "another program listens there; stop it, or choose another address with --{scheme} HOST:PORT"
+        ),
+        io::ErrorKind::PermissionDenied => {
+            anyhow::anyhow!("the system does not allow it; choose a port from 1024 on with --{scheme} HOST:PORT")
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            anyhow::anyhow!("this machine does not have that address; choose one it has with --{scheme} HOST:PORT")
+        }
+        _ => error.into(),
+    }
+}
+
+/// Raises the limit of open files to what the system allows and says how many connections fit.
+pub(crate) fn max_connections() -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.unwrap_or(u64::MAX).min(1 << 20);
+    let raised = Rlimit {
+        current: Some(wanted),
+        maximum: limit.maximum,
+    };
+    let files = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => wanted,
+        Err(_) => limit.current.unwrap_or(wanted),
+    };
+    let files = usize::try_from(files).unwrap_or(usize::MAX);
+    // Each connection may have a blob open.
+    (files.saturating_sub(SPARE_FILES) / 2).clamp(16, MAX_CONNECTIONS)
+}
+
+/// What all listeners share.
+pub(crate) struct Acceptor {
+    pub(crate) service: Arc<Service>,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) connections: TaskTracker,
+    pub(crate) free: Arc<Semaphore>,
+}
+
+impl Acceptor {
+    /// Starts accepting; ends when the shutdown begins.
+    pub(crate) fn accept(self: &Arc<Self>, listener: Listener, tls: Option<Arc<ServerConfig>>, tasks: &TaskTracker) {
+        for socket in listener.sockets {
+            let tls = tls.clone().map(TlsAcceptor::from);
+            tasks.spawn(Arc::clone(self).accept_on(socket, listener.scheme, tls));
+        }
+    }
+
+    async fn accept_on(self: Arc<Self>, socket: TcpListener, scheme: &'static str, tls: Option<TlsAcceptor>) {
+        let mut pause = BACK_OFF.0;
+        loop {
+            let accepted = tokio::select! {
+                () = self.shutdown.stopping.cancelled() => return,
+                accepted = self.accept_one(&socket) => accepted,
+            };
+            let (stream, peer, place) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) if is_of_one_connection(&error) => continue,
+                Err(error) => {
+                    tracing::warn!(error = %error, "cannot accept connections; trying again");
+                    sleep(pause).await;
+                    pause = (pause * 2).min(BACK_OFF.1);
+                    continue;
+                }
+            };
+            pause = BACK_OFF.0;
+            let this = Arc::clone(&self);
+            let tls = tls.clone();
+            self.connections.spawn(async move {
+                let cutting = this.shutdown.cutting.clone();
+                tokio::select! {
+                    () = cutting.cancelled() => {}
+                    () = this.converse(stream, peer, scheme, tls) => {}
+                }
+                drop(place);
+            });
+        }
+    }
+
+    /// Waits for a place before it accepts: what is over the limit waits in the kernel.
+    async fn accept_one(
+        &self,
+        socket: &TcpListener,
+    ) -> io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+        let place = Arc::clone(&self.free).acquire_owned().await.map_err(io::Error::other)?;
+        let (stream, peer) = socket.accept().await?;
+        Ok((stream, peer, place))
+    }
+
+    async fn converse(&self, stream: TcpStream, peer: SocketAddr, scheme: &'static str, tls: Option<TlsAcceptor>) {
+        let Ok(local) = stream.local_addr() else { return };
+        // Small answers must not wait for the peer's acknowledgements; without it they are only slower.
+        drop(stream.set_nodelay(true));
+        let _counted = self.service.metrics.connection(scheme);
+        let socket = Socket::new(stream, self.service.metrics.traffic());
+        let wire = Wire { peer, local, scheme };
+        let Some(tls) = tls else {
+            return self.speak(socket, wire).await;
+        };
+        match timeout(HANDSHAKE, tls.accept(socket)).await {
+            Ok(Ok(stream)) => self.speak(stream, wire).await,
+            Ok(Err(error)) => tracing::debug!(peer = %peer, error = %error, "a TLS handshake failed"),
+            Err(_) => tracing::debug!(peer = %peer, "a TLS handshake took too long"),
+        }
+    }
+
+    async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, stream: S, wire: Wire) {
+        let service = Arc::clone(&self.service);
+        let answer = service_fn(move |request: Request<Incoming>| {
+            let service = Arc::clone(&service);
+            async move { Ok::<_, std::convert::Infallible>(service.answer(request, wire).await) }
+        });
+        let protocol = protocol();
+        let connection = protocol.serve_connection(TokioIo::new(stream), answer);
+        let mut connection = std::pin::pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = self.shutdown.stopping.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(peer = %wire.peer, error = %error, "a connection broke");
+        }
+    }
+}
+
+fn protocol() -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS)
+        .max_buf_size(HTTP1_BUFFER_BYTES)
+        .max_headers(MAX_HEADERS);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(HTTP2_PING)
+        .keep_alive_timeout(HTTP2_PING)
+        .max_concurrent_streams(HTTP2_STREAMS)
+        .max_pending_accept_reset_streams(HTTP2_PENDING_RESETS)
+        .max_local_error_reset_streams(HTTP2_LOCAL_RESETS)
+        .max_header_list_size(HTTP2_HEADER_LIST_BYTES)
+        .initial_stream_window_size(HTTP2_STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(HTTP2_CONNECTION_WINDOW_BYTES)
+        .max_send_buf_size(HTTP2_SEND_BYTES);
+    builder
+}
+
+/// Whether a failed accept says something about the peer only.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}

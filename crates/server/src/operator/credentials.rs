@@ -1,0 +1,105 @@
+//! The admin account's credentials: shown, or one of its passwords renewed first.
+
+use anyhow::{Context as _, bail};
+use holdfast_registry::ports::RegistryRecord;
+use secrecy::ExposeSecret as _;
+use serde::{Deserialize, Serialize};
+
+use super::{Desk, News, Order};
+use crate::boot::{PASSWORD_NAMES, make_password, password_place};
+
+/// Shows the credentials of a registry.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ShowCredentials {
+    /// The default registry when `None`.
+    pub(crate) registry: Option<String>,
+    /// `password` or `password2`: replaced first.
+    pub(crate) renew: Option<String>,
+}
+
+/// What scripts read (design, section 9).
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Credentials {
+    pub(crate) login_server: String,
+    pub(crate) username: String,
+    pub(crate) passwords: Vec<Password>,
+}
+
+/// One of the two passwords.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Password {
+    pub(crate) name: String,
+    pub(crate) value: String,
+}
+
+/// The credentials, and whether they can be used.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Shown {
+    pub(crate) credentials: Credentials,
+    pub(crate) is_enabled: bool,
+}
+
+impl Order for ShowCredentials {
+    const PATH: &'static str = "/credentials";
+    type Answer = Shown;
+
+    async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<Shown> {
+        let record = find_registry(desk, self.registry.as_deref()).await?;
+        if let Some(name) = &self.renew {
+            renew(desk, &record, name).await?;
+        }
+        let mut passwords = Vec::new();
+        for stored in desk.house.registry.list_admin_passwords(record.id).await? {
+            let place = password_place(&record.name, stored.slot);
+            let secret = desk.house.sealer.open(&stored.sealed, &place)?;
+            let name = PASSWORD_NAMES.get(usize::from(stored.slot).wrapping_sub(1));
+            passwords.push(Password {
+                name: name.context("the database holds a third password")?.to_string(),
+                value: secret.expose_secret().to_owned(),
+            });
+        }
+        let is_default = record.id == desk.house.default_registry.id;
+        let credentials = Credentials {
+            login_server: if is_default {
+                desk.addresses.default_login_server()
+            } else {
+                desk.addresses.login_server(&record.name)
+            },
+            username: record.name,
+            passwords,
+        };
+        Ok(Shown {
+            credentials,
+            is_enabled: record.admin_enabled,
+        })
+    }
+}
+
+async fn renew(desk: &Desk, record: &RegistryRecord, name: &str) -> anyhow::Result<()> {
+    let index = PASSWORD_NAMES.iter().position(|known| *known == name);
+    let Some(index) = index else {
+        bail!("there is no password called {name:?}; the two are password and password2");
+    };
+    let slot = u8::try_from(index + 1)?;
+    let (_, fresh) = make_password(&desk.house.sealer, &record.name, slot)?;
+    let registry = &desk.house.registry;
+    registry
+        .renew_admin_password(record.id, slot, fresh.sealed, fresh.verifier)
+        .await?;
+    tracing::info!(
+        registry.name = record.name,
+        password = name,
+        "an admin password was renewed"
+    );
+    Ok(())
+}
+
+/// The registry of a name, or the default one; as it is now.
+pub(super) async fn find_registry(desk: &Desk, name: Option<&str>) -> anyhow::Result<RegistryRecord> {
+    let name = name.unwrap_or(&desk.house.default_registry.name);
+    let found = desk.house.registry.find_registry(name).await?;
+    found.with_context(|| format!("there is no registry called {name:?} here"))
+}

@@ -1,0 +1,107 @@
+//! Collecting garbage on request, and saying why something is kept.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use holdfast_oci::Digest;
+use holdfast_registry::CollectOptions;
+use serde::{Deserialize, Serialize};
+
+use super::{Desk, News, Order};
+
+/// Collects now.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CollectGarbage {
+    pub(crate) dry_run: bool,
+    /// The server's own grace period when `None`.
+    pub(crate) grace_millis: Option<u64>,
+}
+
+/// What a collection did, or would do.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Report {
+    pub(crate) dry_run: bool,
+    pub(crate) examined: u64,
+    pub(crate) waiting: u64,
+    pub(crate) kept: u64,
+    pub(crate) manifests: u64,
+    pub(crate) blob_links: u64,
+    pub(crate) objects: u64,
+    pub(crate) freed_bytes: u64,
+}
+
+impl Order for CollectGarbage {
+    const PATH: &'static str = "/gc";
+    type Answer = Report;
+
+    async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<Report> {
+        let options = CollectOptions {
+            grace: self.grace_millis.map_or(desk.gc_grace, Duration::from_millis),
+            dry_run: self.dry_run,
+        };
+        let collected = desk.house.registry.collect_garbage(options).await?;
+        if !self.dry_run
+            && let Some(metrics) = &desk.metrics
+        {
+            metrics.collected(&collected);
+        }
+        Ok(Report {
+            dry_run: self.dry_run,
+            examined: collected.examined,
+            waiting: collected.waiting,
+            kept: collected.kept,
+            manifests: collected.manifests,
+            blob_links: collected.blob_links,
+            objects: collected.objects,
+            freed_bytes: collected.freed_bytes,
+        })
+    }
+}
+
+/// Asks why the content of a digest is kept.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ExplainDigest {
+    pub(crate) digest: String,
+}
+
+/// One place where it stands.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Place {
+    pub(crate) registry: String,
+    pub(crate) repository: String,
+    /// `blob` or `manifest`.
+    pub(crate) kind: String,
+    /// `None`: nothing needs it, and it goes when its time has come.
+    pub(crate) kept_because: Option<String>,
+    /// Seconds since it was found to be unneeded, perhaps.
+    pub(crate) waiting_secs: Option<u64>,
+}
+
+impl Order for ExplainDigest {
+    const PATH: &'static str = "/gc/why";
+    type Answer = Vec<Place>;
+
+    async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<Vec<Place>> {
+        let digest: Digest = self
+            .digest
+            .parse()
+            .with_context(|| format!("{:?} is not a digest such as sha256:…", self.digest))?;
+        let registry = &desk.house.registry;
+        let now = registry.now();
+        let mut places = Vec::new();
+        for record in registry.list_registries().await? {
+            let found = registry.explain(&record.name, &digest).await?;
+            places.extend(found.into_iter().map(|found| Place {
+                registry: found.registry,
+                repository: found.repository,
+                kind: found.kind.to_owned(),
+                kept_because: found.kept_because,
+                waiting_secs: found.queued_at.map(|queued_at| now.since(queued_at).as_secs()),
+            }));
+        }
+        Ok(places)
+    }
+}

@@ -1,0 +1,69 @@
+//! Changing the switches of a registry.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Desk, News, Order, credentials::find_registry};
+
+/// Changes what is not `None`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct UpdateRegistry {
+    /// The default registry when `None`.
+    pub(crate) registry: Option<String>,
+    pub(crate) accept_sparse_manifests: Option<bool>,
+    pub(crate) anonymous_pull: Option<bool>,
+    pub(crate) admin_enabled: Option<bool>,
+    /// 0 switches the retention policy off.
+    pub(crate) retention_days: Option<u32>,
+}
+
+/// The switches as they are now.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Switches {
+    pub(crate) name: String,
+    pub(crate) login_server: String,
+    pub(crate) sku: String,
+    pub(crate) location: String,
+    pub(crate) accept_sparse_manifests: bool,
+    pub(crate) anonymous_pull: bool,
+    pub(crate) admin_enabled: bool,
+    pub(crate) retention_days: Option<u32>,
+}
+
+impl Order for UpdateRegistry {
+    const PATH: &'static str = "/registry/update";
+    type Answer = Switches;
+
+    async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<Switches> {
+        let found = find_registry(desk, self.registry.as_deref()).await?;
+        let registry = &desk.house.registry;
+        let record = registry
+            .update_registry(&found.name, move |record| {
+                let Self {
+                    registry: _,
+                    accept_sparse_manifests,
+                    anonymous_pull,
+                    admin_enabled,
+                    retention_days,
+                } = self;
+                record.accept_sparse_manifests = accept_sparse_manifests.unwrap_or(record.accept_sparse_manifests);
+                record.anonymous_pull = anonymous_pull.unwrap_or(record.anonymous_pull);
+                record.admin_enabled = admin_enabled.unwrap_or(record.admin_enabled);
+                if let Some(days) = retention_days {
+                    record.retention_days = (days > 0).then_some(days);
+                }
+            })
+            .await?;
+        Ok(Switches {
+            login_server: desk.addresses.login_server(&record.name),
+            name: record.name,
+            sku: record.sku.as_str().to_owned(),
+            location: record.location,
+            accept_sparse_manifests: record.accept_sparse_manifests,
+            anonymous_pull: record.anonymous_pull,
+            admin_enabled: record.admin_enabled,
+            retention_days: record.retention_days,
+        })
+    }
+}

@@ -1,0 +1,65 @@
+//! What there is and where it is reached.
+
+use anyhow::Context as _;
+use holdfast_registry::Overview;
+use serde::{Deserialize, Serialize};
+
+use super::{Desk, News, Order};
+
+/// Shows the state of the service.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ShowStatus {}
+
+/// What scripts read (design, section 9).
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Status {
+    pub(crate) base_url: String,
+    pub(crate) ca_file: Option<String>,
+    pub(crate) tenant_id: String,
+    pub(crate) subscription_id: String,
+    pub(crate) resource_group: String,
+    pub(crate) registries: Vec<RegistryStatus>,
+}
+
+/// One registry.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RegistryStatus {
+    pub(crate) name: String,
+    pub(crate) login_server: String,
+    pub(crate) sku: String,
+    pub(crate) location: String,
+}
+
+impl Order for ShowStatus {
+    const PATH: &'static str = "/status";
+    type Answer = Status;
+
+    async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<Status> {
+        let overview = Overview::read(desk.house.registry.metadata().as_ref()).await?;
+        let directory = overview.directory.context("the database holds no directory")?;
+        let subscription = overview
+            .subscriptions
+            .first()
+            .context("the database holds no subscription")?;
+        let first = overview.registries.first().context("the database holds no registry")?;
+        Ok(Status {
+            base_url: desk.addresses.base_url(),
+            ca_file: desk.addresses.ca_file.as_ref().map(|path| path.display().to_string()),
+            tenant_id: directory.tenant_id.to_string(),
+            subscription_id: subscription.id.to_string(),
+            resource_group: first.resource_group.clone(),
+            registries: overview
+                .registries
+                .iter()
+                .map(|registry| RegistryStatus {
+                    name: registry.name.clone(),
+                    login_server: desk.addresses.login_server(&registry.name),
+                    sku: registry.sku.as_str().to_owned(),
+                    location: registry.location.clone(),
+                })
+                .collect(),
+        })
+    }
+}

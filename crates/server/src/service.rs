@@ -1,0 +1,141 @@
+//! One request from its head to the last byte of its answer: which host, which part of the program, and what the access
+//! log, the metrics and every answer say. It refuses to know what the parts do.
+
+mod base;
+mod forwarded;
+mod record;
+
+use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
+
+use futures_util::FutureExt as _;
+use holdfast_api_distribution::{Body, Distribution, Served};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use ipnet::IpNet;
+use serde_json::json;
+
+use crate::{
+    host::{Hosts, Visit},
+    metrics::Metrics,
+};
+pub(crate) use base::Base;
+use record::{Measured, Record};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-correlation-request-id");
+const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
+/// The longest client's id that is echoed.
+const MAX_CLIENT_ID_BYTES: usize = 128;
+
+/// The connection a request came on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wire {
+    pub(crate) peer: SocketAddr,
+    pub(crate) local: SocketAddr,
+    /// `http` or `https`.
+    pub(crate) scheme: &'static str,
+}
+
+/// What every request shares.
+pub(crate) struct Service {
+    pub(crate) hosts: Hosts,
+    pub(crate) distribution: Distribution,
+    pub(crate) base: Base,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) trusted_proxies: Vec<IpNet>,
+}
+
+impl Service {
+    /// Answers a request. Never fails, also when a handler panics.
+    pub(crate) async fn answer(self: Arc<Self>, request: Request<Incoming>, wire: Wire) -> Response<Measured> {
+        let wire = forwarded::resolve(wire, request.headers(), &self.trusted_proxies);
+        let mut record = Record::new(Arc::clone(&self.metrics), &request, wire.peer);
+        let client_id = client_id(&request);
+        let handled = AssertUnwindSafe(self.dispatch(request, &wire)).catch_unwind().await;
+        let (mut response, authority) = handled.unwrap_or_else(|_| (broken(record.request_id()), None));
+        if let Some(served) = response.extensions_mut().remove::<Served>() {
+            record.serve(served);
+        }
+        let headers = response.headers_mut();
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if let Ok(id) = HeaderValue::from_str(record.request_id()) {
+            headers.insert(REQUEST_ID, id);
+        }
+        if let Some(id) = client_id {
+            headers.insert(CLIENT_REQUEST_ID, id);
+        }
+        if wire.scheme == "https" && authority.is_some_and(|authority| is_public(&authority)) {
+            let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+            headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
+        }
+        record.answer(response)
+    }
+
+    async fn dispatch(
+        &self,
+        request: Request<Incoming>,
+        wire: &forwarded::Resolved,
+    ) -> (Response<Body>, Option<String>) {
+        let (head, incoming) = request.into_parts();
+        let visit = match self.hosts.find(&head, wire.host.as_ref(), wire.local, wire.scheme) {
+            Ok(visit) => visit,
+            Err(refusal) => return (refuse(refusal.status(), &refusal.to_string()), None),
+        };
+        let Visit { address, is_base } = visit;
+        let path = head.uri.path();
+        let response = if Distribution::handles(path) {
+            let request = Request::from_parts(head, incoming);
+            self.distribution.serve(request, &address, wire.peer).await
+        } else if is_base {
+            self.base.answer(&head, wire.peer).await
+        } else {
+            not_found(path)
+        };
+        (response, Some(address.authority))
+    }
+}
+
+/// The client's own id for the request, if it is harmless.
+fn client_id(request: &Request<Incoming>) -> Option<HeaderValue> {
+    let id = request.headers().get(CLIENT_REQUEST_ID)?;
+    let is_harmless = id.len() <= MAX_CLIENT_ID_BYTES && id.as_bytes().iter().all(u8::is_ascii_graphic);
+    is_harmless.then(|| id.clone())
+}
+
+/// Whether browsers may be told to use nothing but HTTPS there. On `localhost` that would hit every other program.
+fn is_public(authority: &str) -> bool {
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    host != "localhost" && !host.ends_with(".localhost")
+}
+
+fn refuse(status: StatusCode, message: &str) -> Response<Body> {
+    let code = if status == StatusCode::MISDIRECTED_REQUEST {
+        "MISDIRECTED"
+    } else {
+        "BAD_REQUEST"
+    };
+    errors(status, code, message)
+}
+
+fn not_found(path: &str) -> Response<Body> {
+    let message = format!("there is nothing at {:?}", path.chars().take(256).collect::<String>());
+    errors(StatusCode::NOT_FOUND, "NOT_FOUND", &message)
+}
+
+fn broken(request_id: &str) -> Response<Body> {
+    let message = format!("the server made a mistake; its log tells more about request {request_id}");
+    errors(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", &message)
+}
+
+/// The shape of errors in the distribution spec, which registry clients show to people.
+fn errors(status: StatusCode, code: &str, message: &str) -> Response<Body> {
+    let document = json!({ "errors": [{ "code": code, "message": message }] });
+    typed(status, "application/json; charset=utf-8", format!("{document}\n"))
+}
+
+fn typed(status: StatusCode, content_type: &'static str, text: String) -> Response<Body> {
+    let mut response = Response::new(Body::bytes(text));
+    *response.status_mut() = status;
+    let content_type = HeaderValue::from_static(content_type);
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    response
+}

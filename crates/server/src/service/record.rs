@@ -1,0 +1,144 @@
+//! What is known of one request, growing as it is handled; written to the access log and the metrics when its answer is
+//! out, or when the client goes away before. It refuses to keep anything secret.
+
+use std::{
+    io,
+    net::IpAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Instant,
+};
+
+use bytes::Bytes;
+use holdfast_api_distribution::{Body, Served};
+use http::{Method, Request, Response, StatusCode, header};
+use http_body::{Frame, SizeHint};
+use uuid::Uuid;
+
+use crate::{
+    log::Access,
+    metrics::{Counted, Metrics},
+};
+
+/// Written when it is dropped.
+pub(super) struct Record {
+    metrics: Arc<Metrics>,
+    started_at: Instant,
+    method: Method,
+    path: String,
+    user_agent: String,
+    peer: IpAddr,
+    request_id: String,
+    served: Served,
+    status: Option<StatusCode>,
+    sent_bytes: u64,
+    _request: Counted,
+    _upload: Option<Counted>,
+}
+
+impl Record {
+    pub(super) fn new<B>(metrics: Arc<Metrics>, request: &Request<B>, peer: IpAddr) -> Self {
+        let user_agent = request.headers().get(header::USER_AGENT);
+        let user_agent = user_agent.map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned());
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let sends = method == Method::PATCH || method == Method::PUT || method == Method::POST;
+        let is_upload = sends && path.contains("/blobs/uploads/");
+        Self {
+            started_at: Instant::now(),
+            user_agent: user_agent.unwrap_or_default(),
+            peer,
+            request_id: Uuid::new_v4().to_string(),
+            served: Served {
+                route: "other",
+                repository: None,
+                actor: "-".to_owned(),
+            },
+            status: None,
+            sent_bytes: 0,
+            _request: metrics.request(),
+            _upload: is_upload.then(|| metrics.upload()),
+            metrics,
+            method,
+            path,
+        }
+    }
+
+    pub(super) fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
+    pub(super) fn serve(&mut self, served: Served) {
+        self.served = served;
+    }
+
+    /// Hands the record on to the answer's body, to be written when that is out.
+    pub(super) fn answer(mut self, response: Response<Body>) -> Response<Measured> {
+        self.status = Some(response.status());
+        response.map(|body| Measured { body, record: self })
+    }
+
+    /// Probes come every few seconds for ever; only failed ones are news.
+    fn is_dull(&self) -> bool {
+        super::base::is_probe(self.served.route) && self.status.is_some_and(|status| status.is_success())
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let took = self.started_at.elapsed();
+        self.metrics
+            .answered(self.served.route, &self.method, self.status, took);
+        if self.is_dull() {
+            return;
+        }
+        let access = Access {
+            method: &self.method,
+            path: &self.path,
+            status: self.status,
+            sent_bytes: self.sent_bytes,
+            took,
+            peer: self.peer,
+            actor: &self.served.actor,
+            repository: self.served.repository.as_deref().unwrap_or("-"),
+            request_id: &self.request_id,
+            user_agent: &self.user_agent,
+        };
+        access.write();
+    }
+}
+
+/// An answer's body that counts itself.
+pub(crate) struct Measured {
+    body: Body,
+    record: Record,
+}
+
+impl http_body::Body for Measured {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        match &frame {
+            Some(Ok(frame)) => self.record.sent_bytes += frame.data_ref().map_or(0, |bytes| bytes.len() as u64),
+            Some(Err(error)) => {
+                // The client sees the connection end; only we know why.
+                tracing::error!(error = %error, request.id = self.record.request_id, "an answer broke off");
+            }
+            None => {}
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,187 @@
+//! A TCP connection that counts its bytes and gives up on peers that hang: one that opens a connection and says
+//! nothing, and one that does not take what it asked for. Limits are on silence, never on the whole time. It refuses to
+//! know what the bytes mean.
+
+use std::{
+    future::Future as _,
+    io::{self, IoSlice},
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    time::{Instant, Sleep, sleep_until},
+};
+
+use crate::metrics::Traffic;
+
+/// How long a fresh connection may take to say what it speaks. From there on hyper has its own limits.
+const OPENING: Duration = Duration::from_secs(10);
+/// Bytes that say it: the length of HTTP/2's preface, which no HTTP/1 request is shorter than.
+const OPENING_BYTES: u64 = 24;
+/// How long a peer may take nothing of what is to be sent.
+const WRITE_STALL: Duration = Duration::from_secs(60);
+
+/// The connection.
+pub(crate) struct Socket {
+    stream: TcpStream,
+    traffic: Traffic,
+    received: u64,
+    /// Running while a peer has not said enough, and later while it takes nothing.
+    deadline: Option<Pin<Box<Sleep>>>,
+    is_write_stalled: bool,
+}
+
+impl Socket {
+    /// Wraps a connection that was just accepted.
+    pub(crate) fn new(stream: TcpStream, traffic: Traffic) -> Self {
+        Self {
+            stream,
+            traffic,
+            received: 0,
+            deadline: Some(Box::pin(sleep_until(Instant::now() + OPENING))),
+            is_write_stalled: false,
+        }
+    }
+
+    fn is_opening(&self) -> bool {
+        self.received < OPENING_BYTES
+    }
+
+    /// What a write that cannot go on does: waits, but not for ever.
+    fn stall(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        if !self.is_write_stalled {
+            self.is_write_stalled = true;
+            let until = Instant::now() + WRITE_STALL;
+            match &mut self.deadline {
+                Some(deadline) => deadline.as_mut().reset(until),
+                None => self.deadline = Some(Box::pin(sleep_until(until))),
+            }
+        }
+        self.expire(context, "the peer takes nothing of what is sent to it")
+    }
+
+    fn expire(&mut self, context: &mut Context<'_>, what: &'static str) -> io::Result<()> {
+        let is_over = match &mut self.deadline {
+            Some(deadline) => deadline.as_mut().poll(context).is_ready(),
+            None => false,
+        };
+        if is_over {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, what));
+        }
+        Ok(())
+    }
+
+    fn wrote(&mut self, outcome: Poll<io::Result<usize>>, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        match outcome {
+            Poll::Pending => match self.stall(context) {
+                Ok(()) => Poll::Pending,
+                Err(error) => Poll::Ready(Err(error)),
+            },
+            Poll::Ready(Ok(count)) => {
+                self.is_write_stalled = false;
+                self.traffic.sent(count as u64);
+                Poll::Ready(Ok(count))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+        }
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let outcome = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if outcome.is_pending() && self.is_opening() && !self.is_write_stalled {
+            self.expire(context, "the peer says nothing")?;
+            return Poll::Pending;
+        }
+        ready!(outcome)?;
+        let count = (buffer.filled().len() - before) as u64;
+        self.received = self.received.saturating_add(count);
+        self.traffic.received(count);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.wrote(outcome, context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.wrote(outcome, context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    async fn pair() -> (Socket, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (server, _) = listener.accept().await.unwrap();
+        (Socket::new(server, Traffic::default()), client)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_says_nothing_is_given_up() {
+        let (mut socket, _client) = pair().await;
+        let error = socket.read_u8().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_takes_nothing_is_given_up() {
+        let (mut socket, _client) = pair().await;
+        let chunk = vec![0; 1 << 20];
+        let error = loop {
+            if let Err(error) = socket.write_all(&chunk).await {
+                break error;
+            }
+        };
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_has_said_what_it_speaks_may_be_silent() {
+        let (mut socket, mut client) = pair().await;
+        let preface = [b'x'; OPENING_BYTES as usize];
+        client.write_all(&preface).await.unwrap();
+        let mut read = preface;
+        socket.read_exact(&mut read).await.unwrap();
+        let silence = tokio::time::timeout(OPENING * 100, socket.read_u8()).await;
+        assert!(silence.is_err());
+    }
+}
