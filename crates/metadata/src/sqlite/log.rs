@@ -1,71 +1,156 @@
-//! When the write-ahead log is copied into the database. Done by the writer after it has answered,
-//! so nobody waits for it but the next batch; it refuses to wait for readers (`PASSIVE`).
+//! When the write-ahead log is copied into the database (a checkpoint). A thread of its own copies
+//! while the writer goes on; the writer then copies the few pages that came meanwhile, which lets
+//! the log start over. Copying everything in the writer would halve the rate of pushes.
 
+use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 use rusqlite::wal::CheckpointMode;
 
-/// Pages in the log from which it is copied when nothing else waits (4 MiB).
-const WHEN_IDLE_PAGES: u64 = 1024;
-/// Pages in the log from which it is copied whatever waits (64 MiB): readers search a longer log
-/// more slowly, and a start after a crash reads all of it.
-const AT_LATEST_PAGES: u64 = 16 * 1024;
+/// Pages in the log from which it is copied (32 MiB). Many pages are written again and again and
+/// copied once; but readers search a long log more slowly, and a start after a crash reads it all.
+const COPY_FROM_PAGES: u64 = 8 * 1024;
+/// How long nothing is written before a shorter log is copied as well.
+const IDLE: Duration = Duration::from_secs(2);
+/// How long the writer waits for readers that still look at the log. They take microseconds; after
+/// a longer one the log goes on and is copied again later.
+const READERS_WAIT: Duration = Duration::from_millis(20);
 
 /// The log of one writing connection.
 #[derive(Debug)]
 pub(super) struct Log {
+    copier: Copier,
     /// Pages in it after the last commit.
     pages: Arc<AtomicU64>,
-    /// How many of them the last attempt saw; a reader with an old snapshot may have kept it from
-    /// copying them all, and trying again after each batch would be for nothing.
-    tried_pages: u64,
+    /// Pages in it when it was last copied; 0 after it started over.
+    copied_pages: u64,
+    is_copying: bool,
 }
 
 impl Log {
-    /// Listens to the commits of `connection`.
-    pub(super) fn watch(connection: &mut Connection) -> rusqlite::Result<Self> {
+    /// Watches the commits of `writer`; copies with `copier`, another connection.
+    pub(super) fn watch(writer: &mut Connection, copier: Connection) -> io::Result<Self> {
         let pages = Arc::new(AtomicU64::new(0));
         let noted = Arc::clone(&pages);
-        connection.wal_hook(Some(move |_: &mut Wal, count| {
-            noted.store(u64::try_from(count).unwrap_or(0), Relaxed);
-            Ok(())
-        }))?;
-        Ok(Self { pages, tried_pages: 0 })
+        writer
+            .wal_hook(Some(move |_: &mut Wal, count| {
+                noted.store(u64::try_from(count).unwrap_or(0), Ordering::Relaxed);
+                Ok(())
+            }))
+            .map_err(io::Error::other)?;
+        Ok(Self {
+            copier: Copier::start(copier)?,
+            pages,
+            copied_pages: 0,
+            is_copying: false,
+        })
     }
 
     /// Pages in the log after the last commit.
     pub(super) fn pages(&self) -> u64 {
-        self.pages.load(Relaxed)
+        self.pages.load(Ordering::Relaxed)
     }
 
-    /// Copies the log if it is time; says whether it did.
-    pub(super) fn settle(&mut self, connection: &Connection, is_idle: bool) -> bool {
-        let pages = self.pages();
-        if pages < self.tried_pages {
-            // Written from the start again: everything had been copied.
-            self.tried_pages = 0;
+    /// How long to wait for the next write before [`Log::settle_idle`]; `None` when there is nothing
+    /// to settle.
+    pub(super) fn idle_after(&self) -> Option<Duration> {
+        (self.is_copying || self.pages() != self.copied_pages).then_some(IDLE)
+    }
+
+    /// After a commit: copies when the log is long. Says whether a copy was completed.
+    pub(super) fn settle(&mut self, writer: &Connection) -> bool {
+        if self.pages() < self.copied_pages {
+            self.copied_pages = 0;
         }
-        let due = if is_idle { WHEN_IDLE_PAGES } else { AT_LATEST_PAGES };
-        if pages < self.tried_pages + due {
-            return false;
+        if self.is_copying {
+            return self.copier.is_done() && self.complete(writer);
         }
-        self.tried_pages = pages;
-        checkpoint(connection, CheckpointMode::PASSIVE)
+        if self.pages() >= self.copied_pages + COPY_FROM_PAGES {
+            self.is_copying = self.copier.wake();
+        }
+        false
+    }
+
+    /// After a while without commits: copies what there is.
+    pub(super) fn settle_idle(&mut self, writer: &Connection) -> bool {
+        (!self.is_copying || self.copier.is_done()) && self.complete(writer)
+    }
+
+    /// Copies all of the log and empties it; for a clean end.
+    pub(super) fn finish(self, writer: &Connection) {
+        self.copier.stop();
+        checkpoint(writer, CheckpointMode::TRUNCATE);
+    }
+
+    fn complete(&mut self, writer: &Connection) -> bool {
+        self.is_copying = false;
+        self.copied_pages = self.pages();
+        // `RESTART` does what `PASSIVE` does and then waits until no reader needs the log.
+        let is_waiting = writer.busy_timeout(READERS_WAIT).is_ok();
+        let is_done = checkpoint(writer, CheckpointMode::RESTART);
+        if is_waiting && let Err(error) = writer.busy_timeout(super::open::LOCK_WAIT) {
+            tracing::error!(error = %error, "could not set how long a metadata write waits for its lock");
+        }
+        is_done
     }
 }
 
-/// Copies all of the log and empties it; for a clean end.
-pub(super) fn empty(connection: &Connection) -> bool {
-    checkpoint(connection, CheckpointMode::TRUNCATE)
+/// The thread that copies.
+#[derive(Debug)]
+struct Copier {
+    wake: SyncSender<()>,
+    is_done: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
 }
 
+impl Copier {
+    fn start(connection: Connection) -> io::Result<Self> {
+        let (wake, woken) = sync_channel(1);
+        let is_done = Arc::new(AtomicBool::new(true));
+        let done = Arc::clone(&is_done);
+        let thread = thread::Builder::new()
+            .name("metadata-log".to_owned())
+            .spawn(move || copy_when_woken(&connection, &woken, &done))?;
+        Ok(Self { wake, is_done, thread })
+    }
+
+    /// Starts a copy; says whether one runs now.
+    fn wake(&self) -> bool {
+        self.is_done.store(false, Ordering::Release);
+        // It fails only when the thread has panicked; the log is then copied when nothing is written.
+        self.wake.try_send(()).is_ok()
+    }
+
+    fn is_done(&self) -> bool {
+        self.is_done.load(Ordering::Acquire) || self.thread.is_finished()
+    }
+
+    fn stop(self) {
+        drop(self.wake);
+        // The join only fails for a panic, which the panic hook has reported.
+        drop(self.thread.join());
+    }
+}
+
+fn copy_when_woken(connection: &Connection, woken: &Receiver<()>, done: &AtomicBool) {
+    while woken.recv().is_ok() {
+        checkpoint(connection, CheckpointMode::PASSIVE);
+        done.store(true, Ordering::Release);
+    }
+}
+
+/// Says whether the log can start over.
 fn checkpoint(connection: &Connection, mode: CheckpointMode) -> bool {
-    let name: Option<&str> = None;
-    match connection.wal_checkpoint_v2(name, mode) {
-        Ok(_) => true,
+    let every_database: Option<&str> = None;
+    match connection.wal_checkpoint_v2(every_database, mode) {
+        Ok((pages, copied)) => pages == copied,
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => false,
         Err(error) => {
             // Nothing is lost: the log keeps what it has, and grows.
             tracing::warn!(error = %error, "could not copy the metadata log into the database");

@@ -32,7 +32,7 @@ impl SqliteStore {
         let path = path.as_ref();
         let connection = open::writer(path)?;
         let readers = Readers::open(path)?;
-        let writer = Writer::start(connection).map_err(|source| open::Error::Thread { source })?;
+        let writer = Writer::start(connection, open::copier(path)?).map_err(|source| open::Error::Thread { source })?;
         Ok(Self { readers, writer })
     }
 

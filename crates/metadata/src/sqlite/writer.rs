@@ -5,7 +5,7 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -15,7 +15,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::error::{Fault, Lost, failed};
-use super::log::{self, Log};
+use super::log::Log;
 use super::session::Session;
 
 /// Writes that may wait; about a second's worth on a slow disk.
@@ -70,11 +70,11 @@ struct Job {
 }
 
 impl Writer {
-    /// Starts the thread; it owns the connection.
-    pub(super) fn start(mut connection: Connection) -> io::Result<Self> {
+    /// Starts the thread; it owns the connections, one to write and one to copy the log.
+    pub(super) fn start(mut connection: Connection, copier: Connection) -> io::Result<Self> {
         let (sender, receiver) = sync_channel(QUEUE_LIMIT);
         let counters = Arc::new(Counters::default());
-        let log = Log::watch(&mut connection).map_err(io::Error::other)?;
+        let log = Log::watch(&mut connection, copier)?;
         // The connection was opened with synchronous = FULL.
         let desk = Desk {
             connection,
@@ -167,24 +167,43 @@ impl Desk {
     fn serve(mut self, queue: &Receiver<Job>) {
         let mut batch = Vec::with_capacity(BATCH_LIMIT);
         // Ends when the handle has hung up and nothing waits any more.
-        while let Ok(first) = queue.recv() {
+        while let Some(first) = self.next_job(queue) {
             batch.push(first);
             batch.extend(queue.try_iter().take(BATCH_LIMIT - 1));
-            let waiting = self.take_out(batch.len());
+            self.take_out(batch.len());
             self.run_batch(&mut batch);
-            let settled = self.log.settle(&self.connection, waiting == 0);
-            self.counters.checkpoints.fetch_add(u64::from(settled), Relaxed);
-            self.counters.log_pages.store(self.log.pages(), Relaxed);
+            let is_copied = self.log.settle(&self.connection);
+            self.note_log(is_copied);
         }
-        log::empty(&self.connection);
+        self.log.finish(&self.connection);
     }
 
-    /// Counts jobs out of the queue; returns how many still wait.
-    fn take_out(&self, jobs: usize) -> u64 {
+    /// Waits for a job; looks after the log when none comes for a while.
+    fn next_job(&mut self, queue: &Receiver<Job>) -> Option<Job> {
+        while let Some(idle_after) = self.log.idle_after() {
+            match queue.recv_timeout(idle_after) {
+                Ok(job) => return Some(job),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => {
+                    let is_copied = self.log.settle_idle(&self.connection);
+                    self.note_log(is_copied);
+                }
+            }
+        }
+        queue.recv().ok()
+    }
+
+    fn note_log(&self, is_copied: bool) {
+        self.counters.checkpoints.fetch_add(u64::from(is_copied), Relaxed);
+        self.counters.log_pages.store(self.log.pages(), Relaxed);
+    }
+
+    /// Counts jobs out of the queue.
+    fn take_out(&self, jobs: usize) {
         let jobs = u64::try_from(jobs).unwrap_or(u64::MAX);
         self.counters.writes.fetch_add(jobs, Relaxed);
         self.counters.batches.fetch_add(1, Relaxed);
-        self.counters.queue_depth.fetch_sub(jobs, Relaxed) - jobs
+        self.counters.queue_depth.fetch_sub(jobs, Relaxed);
     }
 
     /// Runs the jobs in one transaction and answers all of them.
