@@ -48,8 +48,14 @@ impl Docker {
     /// Builds an image that prints `greeting`, with layers that no other image has.
     fn build(&self, reference: &str, greeting: &str, options: &[&str]) {
         let context = image::build_context(&self.sandbox, greeting, greeting);
+        self.build_in(&context, reference, options);
+    }
+
+    /// Builds what the folder `context` says. Without the cache, because tests side by side would share layers in it
+    /// and remove them from each other.
+    fn build_in(&self, context: &str, reference: &str, options: &[&str]) {
         let build = ["build", "--quiet", "--no-cache", "--network=none", "--tag", reference];
-        self.run(&[&build, options, &[context.as_str()]].concat());
+        self.run(&[&build, options, &[context]].concat());
     }
 
     fn reference(&self, name: &str) -> String {
@@ -206,7 +212,7 @@ fn large_layers_pushed_side_by_side_come_back_unchanged() {
         ));
     }
     docker.sandbox.write("large/Dockerfile", recipe);
-    docker.run(&["build", "--quiet", "--network=none", "--tag", &reference, &context]);
+    docker.build_in(&context, &reference, &[]);
     docker.run(&["push", &reference]);
     docker.run(&["rmi", "--force", &reference]);
     docker.run(&["pull", &reference]).says("Downloaded newer image");
