@@ -1,5 +1,6 @@
-//! What tests share: suites that every adapter of a port must pass. It refuses to be part of the
-//! program; only tests depend on it.
+//! What tests share: suites that every adapter of a port must pass, and a registry in the same
+//! process. It refuses to be part of the program; only tests depend on it.
 
 pub mod blobs;
 pub mod metadata;
+pub mod registry;

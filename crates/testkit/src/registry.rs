@@ -1,0 +1,507 @@
+//! A whole registry in the test's own process: the real rules over the real SQLite store and the real
+//! filesystem store, with a clock that only the test moves, ids that repeat from run to run, and a
+//! blob store that fails when told to. It refuses to know HTTP; faces have their own tests.
+
+mod content;
+
+use std::{
+    collections::HashMap,
+    ops::Deref,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use holdfast_access::{Actor, Caller, Grant, RegistryGrant, RegistryId, RepositoryAction, Rights, action};
+use holdfast_blobs::{FilesystemStore, fault::FaultyStore};
+use holdfast_metadata::SqliteStore;
+use holdfast_oci::{Algorithm, Digest, Reference, RepositoryName, Tag};
+use holdfast_registry::{
+    Body, CollectOptions, Collected, Error, FirstStart, Limits, ManifestContent, Registry, RegistryParts,
+    SealedPassword, Timestamp,
+    ports::{Blobs, Clock, Ids, ListOrder, Metadata, MetadataExt, Page, Readable, RegistryRecord, TagRecord},
+};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+pub use self::content::{Document, pattern};
+
+/// The registry's name.
+pub const NAME: &str = "test";
+/// The first moment of a [`TestClock`]: some day in 2026.
+const START: Timestamp = Timestamp(1_780_000_000_000_000);
+/// More rows than any test has.
+const ALL: usize = 1_000_000;
+
+/// Puts something between the rules and the metadata store.
+pub type Decorator = Box<dyn Fn(Arc<dyn Metadata>) -> Arc<dyn Metadata> + Send + Sync>;
+
+/// A registry over a folder of its own, which goes with it. Dereferences to the [`Registry`].
+pub struct TestRegistry {
+    open: Open,
+    clock: Arc<TestClock>,
+    ids: Arc<TestIds>,
+    limits: Limits,
+    decorator: Option<Decorator>,
+    record: RegistryRecord,
+    folder: TempDir,
+}
+
+struct Open {
+    registry: Arc<Registry>,
+    metadata: Arc<SqliteStore>,
+    blobs: FaultyStore,
+}
+
+/// A clock that stands still until the test moves it.
+#[derive(Debug)]
+pub struct TestClock(AtomicI64);
+
+impl TestClock {
+    /// Moves the clock on.
+    pub fn advance(&self, duration: Duration) {
+        let micros = i64::try_from(duration.as_micros()).expect("a test lasts less than an age");
+        self.0.fetch_add(micros, Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Ids that look random and are the same in every run.
+#[derive(Debug, Default)]
+pub struct TestIds(AtomicU64);
+
+impl Ids for TestIds {
+    fn uuid(&self) -> Uuid {
+        let number = self.0.fetch_add(1, Ordering::SeqCst);
+        let digest = Digest::of(Algorithm::Sha256, &number.to_le_bytes());
+        let bytes = digest.bytes().first_chunk().expect("a digest is longer than an id");
+        uuid::Builder::from_random_bytes(*bytes).into_uuid()
+    }
+}
+
+impl Deref for TestRegistry {
+    type Target = Registry;
+
+    fn deref(&self) -> &Registry {
+        &self.open.registry
+    }
+}
+
+impl TestRegistry {
+    /// A new registry with the limits of a new installation.
+    pub async fn start() -> Self {
+        Self::start_with(Limits::default(), None).await
+    }
+
+    /// A new registry with these limits, and something before its metadata store.
+    pub async fn start_with(limits: Limits, decorator: Option<Decorator>) -> Self {
+        let folder = new_folder();
+        let clock = Arc::new(TestClock(AtomicI64::new(START.0)));
+        let ids = Arc::new(TestIds::default());
+        let metadata = open_metadata(folder.path());
+        let first = FirstStart {
+            registry: NAME.to_owned(),
+            resource_group: "group".to_owned(),
+            location: "local".to_owned(),
+            storage_account: "store".to_owned(),
+            passwords: [1, 2].map(|slot| SealedPassword {
+                sealed: vec![slot],
+                verifier: [slot; 32],
+            }),
+        };
+        first
+            .run(&*metadata, &*ids, clock.now())
+            .await
+            .expect("the first rows can be made");
+        let port: &dyn Metadata = &*metadata;
+        let record = port
+            .query(|read| read.find_registry_by_name(NAME))
+            .await
+            .expect("the registry can be read")
+            .expect("the first start made the registry");
+        let open = open(folder.path(), metadata, &clock, &ids, limits, decorator.as_ref(), &record);
+        Self {
+            open,
+            clock,
+            ids,
+            limits,
+            decorator,
+            record,
+            folder,
+        }
+    }
+
+    /// Closes the registry and opens it again on the same folder; the clock goes on where it stood.
+    pub async fn reopen(&mut self) {
+        self.open.metadata.close().await;
+        let metadata = open_metadata(self.folder.path());
+        self.open = open(
+            self.folder.path(),
+            metadata,
+            &self.clock,
+            &self.ids,
+            self.limits,
+            self.decorator.as_ref(),
+            &self.record,
+        );
+    }
+
+    /// The operations, to be shared with tasks.
+    #[must_use]
+    pub fn shared(&self) -> Arc<Registry> {
+        Arc::clone(&self.open.registry)
+    }
+
+    /// The clock, to be shared with tasks.
+    #[must_use]
+    pub fn clock(&self) -> Arc<TestClock> {
+        Arc::clone(&self.clock)
+    }
+
+    /// Moves the clock on.
+    pub fn advance(&self, duration: Duration) {
+        self.clock.advance(duration);
+    }
+
+    /// Moves the clock on by the grace period and a moment more.
+    pub fn pass_grace(&self) {
+        self.advance(self.limits.grace + Duration::from_secs(1));
+    }
+
+    /// The store of bytes, and its planned faults. A reopened registry starts without faults.
+    #[must_use]
+    pub fn blobs(&self) -> &FaultyStore {
+        &self.open.blobs
+    }
+
+    /// The metadata store without its decorator.
+    #[must_use]
+    pub fn rows(&self) -> &dyn Metadata {
+        &*self.open.metadata
+    }
+
+    /// The registry's row as it was at first start.
+    #[must_use]
+    pub fn record(&self) -> &RegistryRecord {
+        &self.record
+    }
+
+    /// The registry's row id.
+    #[must_use]
+    pub fn id(&self) -> RegistryId {
+        self.record.id
+    }
+
+    /// The file an object lies in.
+    #[must_use]
+    pub fn object_path(&self, key: &holdfast_registry::ports::ObjectKey) -> PathBuf {
+        let name = key.to_string();
+        blobs_root(self.folder.path())
+            .join("objects")
+            .join(&name[..2])
+            .join(&name)
+    }
+
+    /// A grant for the operator, who may do everything.
+    #[must_use]
+    pub fn grant<A: RepositoryAction>(&self, repository: &str) -> Grant<A> {
+        self.grant_to(Actor::Operator, repository)
+    }
+
+    /// A grant for somebody who may do everything.
+    #[must_use]
+    pub fn grant_to<A: RepositoryAction>(&self, actor: Actor, repository: &str) -> Grant<A> {
+        let caller = Caller::with_basic(actor, Rights::everything());
+        holdfast_access::decide(&caller, self.id(), &name(repository)).expect("everything is allowed")
+    }
+
+    /// A grant to list the catalog.
+    #[must_use]
+    pub fn catalog_grant(&self) -> RegistryGrant<action::CatalogRead> {
+        holdfast_access::decide_registry(&Caller::operator(), self.id()).expect("the operator may do everything")
+    }
+
+    /// Changes the registry's switches.
+    pub async fn switch(&self, change: impl FnOnce(&mut RegistryRecord) + Send + 'static) {
+        self.update_registry(NAME, change)
+            .await
+            .expect("the registry can be changed");
+    }
+
+    /// Uploads a blob in one request.
+    ///
+    /// # Errors
+    /// What the operation says.
+    pub async fn try_push_blob(&self, repository: &str, bytes: impl Into<Bytes>) -> Result<Digest, Error> {
+        let bytes = bytes.into();
+        let digest = Digest::of(Algorithm::Sha256, &bytes);
+        self.upload_whole(&self.grant(repository), &digest, Body::whole(bytes))
+            .await?;
+        Ok(digest)
+    }
+
+    /// Uploads a blob in one request.
+    pub async fn push_blob(&self, repository: &str, bytes: impl Into<Bytes>) -> Digest {
+        self.try_push_blob(repository, bytes).await.expect("the blob is taken")
+    }
+
+    /// Pushes a document under a tag, or by digest without one; its blobs first.
+    ///
+    /// # Errors
+    /// What the operations say.
+    pub async fn try_push(&self, repository: &str, tag: Option<&str>, document: &Document) -> Result<Digest, Error> {
+        for blob in document.blobs() {
+            self.try_push_blob(repository, blob.clone()).await?;
+        }
+        let reference = tag.map_or_else(|| document.digest().into(), |text| Reference::Tag(self::tag(text)));
+        let pushed = self
+            .put_manifest(&self.grant(repository), document.put(reference))
+            .await?;
+        Ok(pushed.digest)
+    }
+
+    /// Pushes a document under a tag, or by digest without one; its blobs first.
+    pub async fn push(&self, repository: &str, tag: Option<&str>, document: &Document) -> Digest {
+        self.try_push(repository, tag, document)
+            .await
+            .expect("the manifest is taken")
+    }
+
+    /// Pulls a manifest by tag or digest, as text.
+    ///
+    /// # Errors
+    /// What the operation says.
+    pub async fn pull(&self, repository: &str, reference: &str) -> Result<ManifestContent, Error> {
+        let reference = reference.parse().expect("the text is a reference");
+        self.load_manifest(&self.grant(repository), &reference).await
+    }
+
+    /// Reads a blob the way a pull does.
+    ///
+    /// # Errors
+    /// What the operations say.
+    pub async fn read_blob(&self, repository: &str, digest: &Digest) -> Result<Bytes, Error> {
+        let grant = self.grant(repository);
+        let blob = self.load_blob(&grant, digest).await?;
+        Ok(read_all(self.open_blob(&grant, &blob, 0..blob.size_bytes).await?))
+    }
+
+    /// Every tag that listings show, with what it points to.
+    ///
+    /// # Errors
+    /// What the operation says.
+    pub async fn tags(&self, repository: &str) -> Result<Vec<TagRecord>, Error> {
+        self.list_tags(&self.grant::<action::Pull>(repository), None, everything())
+            .await
+    }
+
+    /// The catalog.
+    pub async fn catalog(&self) -> Vec<RepositoryName> {
+        self.list_repositories(&self.catalog_grant(), None, ALL)
+            .await
+            .expect("the catalog can be listed")
+    }
+
+    /// Collects with the grace period of the limits.
+    pub async fn collect(&self) -> Collected {
+        self.collect_with(false).await
+    }
+
+    /// What [`TestRegistry::collect`] would do.
+    pub async fn collect_dry(&self) -> Collected {
+        self.collect_with(true).await
+    }
+
+    async fn collect_with(&self, dry_run: bool) -> Collected {
+        let grace = self.limits.grace;
+        self.collect_garbage(CollectOptions { grace, dry_run })
+            .await
+            .expect("the collection runs")
+    }
+
+    /// Objects in the store, needed or not.
+    pub async fn count_objects(&self) -> usize {
+        self.open.blobs.list().await.expect("the store can be listed").len()
+    }
+
+    /// Blobs that have a row.
+    pub async fn count_blobs(&self) -> u64 {
+        self.rows()
+            .query(|read| read.count_blobs())
+            .await
+            .expect("blobs can be counted")
+            .0
+    }
+}
+
+/// A page with everything.
+#[must_use]
+pub fn everything<Marker>() -> Page<Marker> {
+    Page {
+        after: None,
+        limit: ALL,
+        order: ListOrder::Name,
+    }
+}
+
+/// A repository's name.
+#[must_use]
+pub fn name(text: &str) -> RepositoryName {
+    text.parse().expect("the text is a repository's name")
+}
+
+/// A tag.
+#[must_use]
+pub fn tag(text: &str) -> Tag {
+    text.parse().expect("the text is a tag")
+}
+
+/// An object's bytes.
+#[must_use]
+pub fn read_all(content: Readable) -> Bytes {
+    use std::os::unix::fs::FileExt;
+    match content {
+        Readable::Bytes(bytes) => bytes,
+        Readable::File { file, range } => {
+            let length = usize::try_from(range.end - range.start).expect("fits in memory");
+            let mut bytes = vec![0; length];
+            file.read_exact_at(&mut bytes, range.start)
+                .expect("the file holds the range");
+            bytes.into()
+        }
+    }
+}
+
+/// A metadata store that stops once, after the next read, until the test lets it go on: for races
+/// between a look and the change that follows it.
+#[derive(Clone)]
+pub struct Gate(Arc<Mutex<Option<GateEnds>>>);
+
+struct GateEnds {
+    reached: tokio::sync::oneshot::Sender<()>,
+    go_on: tokio::sync::oneshot::Receiver<()>,
+}
+
+/// The test's side of a closed [`Gate`].
+pub struct Stopped {
+    /// Resolves when a read has been done and its caller is held.
+    pub reached: tokio::sync::oneshot::Receiver<()>,
+    /// Lets the caller go on.
+    pub go_on: tokio::sync::oneshot::Sender<()>,
+}
+
+impl Gate {
+    /// An open gate, and the decorator that puts it before the metadata store.
+    #[must_use]
+    pub fn new() -> (Self, Decorator) {
+        let gate = Self(Arc::default());
+        let handle = gate.clone();
+        let decorator: Decorator = Box::new(move |inner| {
+            Arc::new(Gated {
+                inner,
+                gate: gate.clone(),
+            })
+        });
+        (handle, decorator)
+    }
+
+    /// Holds whoever reads next.
+    #[must_use]
+    pub fn close(&self) -> Stopped {
+        let (reached, is_reached) = tokio::sync::oneshot::channel();
+        let (go_on, may_go_on) = tokio::sync::oneshot::channel();
+        *self.lock() = Some(GateEnds {
+            reached,
+            go_on: may_go_on,
+        });
+        Stopped {
+            reached: is_reached,
+            go_on,
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<GateEnds>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Gated {
+    inner: Arc<dyn Metadata>,
+    gate: Gate,
+}
+
+#[async_trait::async_trait]
+impl Metadata for Gated {
+    async fn read(&self, work: holdfast_registry::ports::ReadWork) -> Result<(), Error> {
+        let done = self.inner.read(work).await;
+        let ends = self.gate.lock().take();
+        if let Some(ends) = ends {
+            ends.reached.send(()).expect("the test waits at the gate");
+            ends.go_on.await.expect("the test opens the gate");
+        }
+        done
+    }
+
+    async fn write(
+        &self,
+        durability: holdfast_registry::ports::Durability,
+        work: holdfast_registry::ports::WriteWork,
+    ) -> Result<(), Error> {
+        self.inner.write(durability, work).await
+    }
+}
+
+/// In memory where the system has such a place: these tests are about the rules, not about the disk.
+fn new_folder() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let folder = if memory.is_dir() {
+        TempDir::with_prefix_in("holdfast-", memory)
+    } else {
+        TempDir::with_prefix("holdfast-")
+    };
+    folder.expect("a folder can be made")
+}
+
+fn blobs_root(folder: &Path) -> PathBuf {
+    folder.join("blobs")
+}
+
+fn open_metadata(folder: &Path) -> Arc<SqliteStore> {
+    Arc::new(SqliteStore::open(folder.join("metadata.sqlite")).expect("the database opens"))
+}
+
+fn open(
+    folder: &Path,
+    metadata: Arc<SqliteStore>,
+    clock: &Arc<TestClock>,
+    ids: &Arc<TestIds>,
+    limits: Limits,
+    decorator: Option<&Decorator>,
+    record: &RegistryRecord,
+) -> Open {
+    let store = FilesystemStore::open(blobs_root(folder)).expect("the store opens");
+    let blobs = FaultyStore::new(Arc::new(store));
+    let port: Arc<dyn Metadata> = metadata.clone();
+    let shared: Arc<dyn Blobs> = Arc::new(blobs.clone());
+    let registry = Registry::new(RegistryParts {
+        metadata: decorator.map_or_else(|| Arc::clone(&port), |decorate| decorate(Arc::clone(&port))),
+        stores: HashMap::from([(record.storage_account, shared)]),
+        clock: clock.clone(),
+        ids: ids.clone(),
+        limits,
+    });
+    Open {
+        registry: Arc::new(registry),
+        metadata,
+        blobs,
+    }
+}
