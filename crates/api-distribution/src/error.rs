@@ -98,12 +98,8 @@ impl Error {
             Self::Header { .. } => plain(StatusCode::BAD_REQUEST, Code::Unsupported),
             Self::Conditional(_) => plain(StatusCode::BAD_REQUEST, Code::Unsupported),
             Self::RegistryUnknown { .. } => plain(StatusCode::NOT_FOUND, Code::NameUnknown),
-            Self::Refused(refusal) => Shown {
-                status: StatusCode::UNAUTHORIZED,
-                code: Code::Unauthorized,
-                detail: scope_detail(refusal),
-            },
-            Self::MountRefused { .. }
+            Self::Refused(_)
+            | Self::MountRefused { .. }
             | Self::SignInRequired
             | Self::CredentialMalformed(_)
             | Self::CredentialWrong
@@ -133,15 +129,31 @@ impl Error {
 /// The response for an error. `demanded` is the scope of the route, which the challenge names also
 /// when the credential itself is bad (ACR).
 pub(crate) fn render(error: &Error, demanded: Option<String>, address: &Address) -> Response<Body> {
-    let Shown { status, code, detail } = error.shown();
+    let Shown {
+        status,
+        code,
+        mut detail,
+    } = error.shown();
+    let challenge = error.challenge().map(|challenge| Challenge {
+        scope: challenge.scope.or(demanded),
+        ..challenge
+    });
+    if let Some(scope) = challenge.as_ref().and_then(|challenge| challenge.scope.as_deref()) {
+        detail = scope_detail(scope);
+    }
     if status.is_server_error() {
         tracing::error!(error = %chain(error), "a request failed");
+    }
+    if matches!(error, Error::TokenInvalid(_)) {
+        tracing::debug!(error = %chain(error), "a token was refused");
     }
     // A 5xx says nothing of our insides; the log has the rest under the request's id.
     let message = match status {
         StatusCode::UNAUTHORIZED if matches!(error, Error::Refused(_) | Error::SignInRequired) => {
             "authentication required, visit https://aka.ms/acr/authorization for more information.".to_owned()
         }
+        // Whoever tries out tokens learns nothing from how they fail; the log does.
+        StatusCode::UNAUTHORIZED if matches!(error, Error::TokenInvalid(_)) => error.to_string(),
         StatusCode::INTERNAL_SERVER_ERROR => "the server failed; its log has the reason".to_owned(),
         StatusCode::INSUFFICIENT_STORAGE | StatusCode::SERVICE_UNAVAILABLE => error.to_string(),
         _ => chain(error),
@@ -149,8 +161,7 @@ pub(crate) fn render(error: &Error, demanded: Option<String>, address: &Address)
     let body = json!({ "errors": [{ "code": code.as_str(), "message": message, "detail": detail }] });
     let mut response = respond::json(status, &body);
     let headers = response.headers_mut();
-    if let Some(mut challenge) = error.challenge() {
-        challenge.scope = challenge.scope.or(demanded);
+    if let Some(challenge) = challenge {
         headers.insert(header::WWW_AUTHENTICATE, challenge.header(address));
     }
     match error {
@@ -296,14 +307,13 @@ fn shown_domain(error: &Domain) -> Shown {
     Shown { status, code, detail }
 }
 
-/// ACR's detail of a 401: one entry per action demanded.
-fn scope_detail(refusal: &Refusal) -> Value {
-    let text = refusal.scope().to_string();
-    let mut parts = text.splitn(2, ':');
-    let (kind, rest) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-    let (name, actions) = rest.rsplit_once(':').unwrap_or((rest, ""));
-    actions
-        .split(',')
-        .map(|action| json!({ "Type": kind, "Name": name, "Action": action }))
-        .collect()
+/// ACR's detail of a 401: one entry per action demanded. Scopes stand between spaces.
+fn scope_detail(scopes: &str) -> Value {
+    let entries = scopes.split(' ').flat_map(|scope| {
+        let (kind, rest) = scope.split_once(':').unwrap_or((scope, ""));
+        let (name, actions) = rest.rsplit_once(':').unwrap_or((rest, ""));
+        let entry = move |action| json!({ "Type": kind, "Name": name, "Action": action });
+        actions.split(',').map(entry)
+    });
+    entries.collect()
 }
