@@ -2,6 +2,7 @@
 //! as they come; finishing is one transaction, whatever the size (design, law 2).
 
 use std::{
+    cmp::Ordering,
     collections::HashSet,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
@@ -134,13 +135,8 @@ impl Registry {
         let mut session = Session::open(upload)?;
         let received = self.receive(&mut session, range.as_ref(), body).await;
         match received {
-            Err(error @ (Error::Full { .. } | Error::BlobTooLarge { .. })) => {
-                self.discard_upload(&session.upload).await;
-                Err(error)
-            }
-            // A chunk that is not what it declared counts as not sent.
-            Err(error @ Error::ChunkLength { .. }) => Err(error),
-            received => {
+            // All that came is stored, so it can be built on.
+            Ok(()) | Err(Error::Receive(_)) => {
                 let saved = self.save_progress(&session).await;
                 received.and(saved)?;
                 Ok(Progress {
@@ -148,6 +144,12 @@ impl Registry {
                     offset: session.offset,
                 })
             }
+            Err(error @ (Error::Full { .. } | Error::BlobTooLarge { .. })) => {
+                self.discard_upload(&session.upload).await;
+                Err(error)
+            }
+            // A chunk that was not stored, or is not what it declared, counts as not sent.
+            Err(error) => Err(error),
         }
     }
 
@@ -210,7 +212,7 @@ impl Registry {
     pub async fn abandon_upload(&self, grant: &Grant<action::Push>, id: UploadId) -> Result<(), Error> {
         let _lease = self.lease(id)?;
         let upload = self.load_upload(grant, id).await?;
-        self.remove_upload(&upload).await
+        self.remove_upload(&upload).await.map(drop)
     }
 
     /// Removes sessions that made no progress for [`crate::Limits::upload_idle`]; returns how many.
@@ -229,8 +231,12 @@ impl Registry {
             let Some(_lease) = self.leases.take(upload.id) else {
                 continue;
             };
-            self.remove_upload(&upload).await?;
-            purged += 1;
+            // Since the look a request may have written to it, or finished it.
+            let id = upload.id;
+            let found = self.metadata.query(move |read| read.find_upload(id)).await?;
+            if found.as_ref() == Some(&upload) && self.remove_upload(&upload).await? {
+                purged += 1;
+            }
         }
         Ok(purged)
     }
@@ -360,10 +366,18 @@ impl Registry {
         check_received(range, session.offset)?;
         session.check_digest(digest)?;
         let bytes = bytes.freeze();
-        let upload = &session.upload;
-        self.store(upload.storage_account)?
-            .put(&upload.object_key, bytes.clone())
-            .await?;
+        let (account, key) = (session.upload.storage_account, &session.upload.object_key);
+        match self.store(account)?.put(key, bytes.clone()).await {
+            Ok(()) => {}
+            Err(StoreError::Failed { .. }) => {
+                // It may be there already, of a chunk without bytes or of a finish that was not
+                // committed. Appending from the start makes it anew.
+                let mut writer = self.store(account)?.append(key, 0).await?;
+                writer.write(bytes.clone()).await?;
+                writer.finish().await?;
+            }
+            Err(error) => return Err(error.into()),
+        }
         Ok(bytes)
     }
 
@@ -381,10 +395,11 @@ impl Registry {
             check_received(range, 0)?;
             self.check_content(session, digest).await?;
             let stored = store.sync(&key).await?;
-            return if stored == start {
-                Ok(())
-            } else {
-                Err(truncated(&key, start, stored))
+            return match stored.cmp(&start) {
+                Ordering::Equal => Ok(()),
+                // What a refused chunk left is cut away.
+                Ordering::Greater => Ok(session.writer(self).await?.finish().await?),
+                Ordering::Less => Err(truncated(&key, start, stored)),
             };
         }
         let mut writer = session.writer(self).await?;
@@ -456,20 +471,26 @@ impl Registry {
         }
     }
 
-    async fn remove_upload(&self, upload: &UploadRecord) -> Result<(), Error> {
+    /// Removes a session and its object; says whether it was there. When it is gone, its object may
+    /// be a blob's by now and is not touched.
+    async fn remove_upload(&self, upload: &UploadRecord) -> Result<bool, Error> {
         let (id, now) = (upload.id, self.clock.now());
         let object = object_candidate(upload, upload.offset);
-        self.metadata
+        let removed = self
+            .metadata
             .transact(Durability::Relaxed, move |tx| {
-                if tx.remove_upload(id)? {
+                let removed = tx.remove_upload(id)?;
+                if removed {
                     tx.queue_candidate(&object, now)?;
                 }
-                Ok(())
+                Ok(removed)
             })
             .await?;
-        self.delete_object(upload.storage_account, &upload.object_key, upload.offset)
-            .await;
-        Ok(())
+        if removed {
+            self.delete_object(upload.storage_account, &upload.object_key, upload.offset)
+                .await;
+        }
+        Ok(removed)
     }
 
     /// Removes a session that failed. The caller already has an error to report, so what goes wrong
