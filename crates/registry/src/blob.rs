@@ -9,7 +9,9 @@ use holdfast_oci::{Digest, RepositoryName};
 use crate::{
     Error, Registry,
     limits::{MAX_MOUNT_SOURCES, SMALL_BLOB_BYTES},
-    ports::{BlobRecord, Candidate, Durability, MetadataExt, Read, Readable, RepositoryId, StoreError},
+    ports::{
+        BlobRecord, Candidate, Durability, MetadataExt, Read, Readable, RepositoryId, RepositoryRecord, StoreError,
+    },
     repository::ensure_writable,
 };
 
@@ -64,21 +66,23 @@ impl Registry {
         blob: &BlobRecord,
         range: Range<u64>,
     ) -> Result<Readable, Error> {
+        match self.open_object(blob, range.clone()).await {
+            Err(Error::Blobs {
+                source: StoreError::Missing { .. },
+            }) => {
+                // Collected and pushed again since the row was read: the new row names a new object.
+                let blob = self.load_blob(grant, &blob.digest).await?;
+                self.open_object(&blob, range).await
+            }
+            other => other,
+        }
+    }
+
+    async fn open_object(&self, blob: &BlobRecord, range: Range<u64>) -> Result<Readable, Error> {
         if blob.size_bytes <= SMALL_BLOB_BYTES {
             return Ok(Readable::Bytes(slice(&self.small_blob(blob).await?, range)));
         }
-        match self
-            .store(blob.storage_account)?
-            .open(&blob.object_key, range.clone())
-            .await
-        {
-            Err(StoreError::Missing { .. }) => {
-                // Collected and pushed again since the row was read: the new row names a new object.
-                let blob = self.load_blob(grant, &blob.digest).await?;
-                Ok(self.store(blob.storage_account)?.open(&blob.object_key, range).await?)
-            }
-            other => Ok(other?),
-        }
+        Ok(self.store(blob.storage_account)?.open(&blob.object_key, range).await?)
     }
 
     /// Lets a repository read a blob that another one has. `None` when the source does not have it:
@@ -100,8 +104,9 @@ impl Registry {
         let now = self.clock.now();
         self.metadata
             .transact(Durability::Durable, move |tx| {
-                let Ok((_, blob)) = find(tx, registry, &source, &digest) else {
-                    return Ok(None);
+                let blob = match find(tx, registry, &source, &digest) {
+                    Err(Error::BlobUnknown { .. } | Error::Locked { .. }) => return Ok(None),
+                    found => found?.1,
                 };
                 let repository = ensure_writable(tx, registry, &target, now)?;
                 tx.link_blob(repository.id, blob.id, now)?;
@@ -143,7 +148,13 @@ impl Registry {
         let now = self.clock.now();
         self.metadata
             .transact(Durability::Durable, move |tx| {
-                let (repository, blob) = find(tx, registry, &name, &digest)?;
+                let (repository, blob) = find_link(tx, registry, &name, &digest)?;
+                if repository.manifest_count > 0 && !repository.attributes.write_enabled {
+                    return Err(Error::Locked {
+                        what: format!("repository {name}"),
+                    });
+                }
+                let repository = repository.id;
                 if let Some(manifest) = tx.find_manifest_needing_blob(repository, &digest)? {
                     return Err(Error::BlobInUse { digest, manifest });
                 }
@@ -164,7 +175,13 @@ impl Registry {
         digest: &Digest,
     ) -> Result<Bytes, Error> {
         let blob = self.find_blob(registry, name, digest).await?;
-        self.small_blob(&blob).await
+        match self.small_blob(&blob).await {
+            // As in `open_blob`.
+            Err(Error::Blobs {
+                source: StoreError::Missing { .. },
+            }) => self.small_blob(&self.find_blob(registry, name, digest).await?).await,
+            other => other,
+        }
     }
 
     async fn find_blob(
@@ -217,22 +234,33 @@ fn slice(bytes: &Bytes, range: Range<u64>) -> Bytes {
     bytes.slice(at(range.start)..at(range.end))
 }
 
+/// The blob for a reader: a repository that is locked for reading gives none.
 fn find(
     read: &mut (impl Read + ?Sized),
     registry: RegistryId,
     name: &RepositoryName,
     digest: &Digest,
 ) -> Result<(RepositoryId, BlobRecord), Error> {
-    let unknown = || Error::BlobUnknown {
-        repository: name.clone(),
-        digest: *digest,
-    };
-    let repository = read.find_repository(registry, name)?.ok_or_else(unknown)?;
-    let blob = read.find_linked_blob(repository.id, digest)?.ok_or_else(unknown)?;
+    let (repository, blob) = find_link(read, registry, name, digest)?;
     if repository.manifest_count > 0 && !repository.attributes.read_enabled {
         return Err(Error::Locked {
             what: format!("repository {name}"),
         });
     }
     Ok((repository.id, blob))
+}
+
+fn find_link(
+    read: &mut (impl Read + ?Sized),
+    registry: RegistryId,
+    name: &RepositoryName,
+    digest: &Digest,
+) -> Result<(RepositoryRecord, BlobRecord), Error> {
+    let unknown = || Error::BlobUnknown {
+        repository: name.clone(),
+        digest: *digest,
+    };
+    let repository = read.find_repository(registry, name)?.ok_or_else(unknown)?;
+    let blob = read.find_linked_blob(repository.id, digest)?.ok_or_else(unknown)?;
+    Ok((repository, blob))
 }
