@@ -4,6 +4,7 @@
 
 mod attributes;
 mod blob;
+mod check;
 mod directory;
 mod error;
 mod explain;
@@ -19,6 +20,7 @@ mod timestamp;
 mod upload;
 
 pub use attributes::{Attributes, AttributesPatch};
+pub use check::{CheckEvent, CheckOptions, CheckProgress, Checked, Finding};
 pub use directory::{FirstStart, Overview, SealedPassword};
 pub use error::{Error, ReceiveError};
 pub use explain::Explanation;

@@ -1,0 +1,163 @@
+//! Blobs: every byte of them.
+
+use std::{
+    error::Error as StdError,
+    fs::File,
+    io,
+    ops::Range,
+    os::unix::fs::FileExt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use futures_util::{StreamExt as _, stream};
+use holdfast_oci::{Algorithm, Digest, Hasher};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::{Check, Finding};
+use crate::{
+    Error, Registry,
+    ports::{BlobId, BlobRecord, MetadataExt, Readable, StoreError},
+};
+
+/// Blobs whose rows are fetched at once.
+const ROWS: usize = 500;
+/// Bytes read in one step.
+const STEP_BYTES: usize = 1 << 20;
+/// How often progress is told while large blobs are read.
+const TELL: Duration = Duration::from_millis(250);
+
+impl Check<'_> {
+    pub(super) async fn check_blobs(&mut self) -> Result<(), Error> {
+        let mut after = BlobId(0);
+        let mut turns = interval(TELL);
+        turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let registry = self.registry;
+            let blobs = registry
+                .metadata
+                .query(move |read| read.scan_blobs(after, ROWS))
+                .await?;
+            let Some(last) = blobs.last() else { return Ok(()) };
+            after = last.id;
+            let read = Arc::clone(&self.bytes);
+            let checks = stream::iter(blobs).map(move |blob| registry.check_blob(blob, Arc::clone(&read)));
+            let mut outcomes = checks.buffer_unordered(self.options.at_once.max(1));
+            loop {
+                tokio::select! {
+                    outcome = outcomes.next() => {
+                        let Some(outcome) = outcome else { break };
+                        self.checked.blobs += 1;
+                        if let Some(finding) = outcome? {
+                            self.report(finding).await;
+                        }
+                    }
+                    _ = turns.tick() => self.progress().await,
+                }
+            }
+        }
+    }
+}
+
+impl Registry {
+    async fn check_blob(&self, blob: BlobRecord, read: Arc<AtomicU64>) -> Result<Option<Finding>, Error> {
+        let (digest, size_bytes) = (blob.digest, blob.size_bytes);
+        let finding = self.examine_blob(&blob, read).await?;
+        let (is_current, is_linked) = self
+            .metadata
+            .query(move |read| {
+                let current = read.find_blob(blob.storage_account, &blob.digest)?;
+                let is_current = current.as_ref() == Some(&blob);
+                Ok((is_current, read.is_blob_linked(blob.id)?))
+            })
+            .await?;
+        let unused = || Finding::BlobUnused { digest, size_bytes };
+        Ok(match finding {
+            // Deleted while it was read: nothing can be wrong with it any more.
+            _ if !is_current => None,
+            None => (!is_linked).then(unused),
+            finding => finding,
+        })
+    }
+
+    /// What is wrong with the blob's bytes.
+    async fn examine_blob(&self, blob: &BlobRecord, read: Arc<AtomicU64>) -> Result<Option<Finding>, Error> {
+        let (digest, object, size_bytes) = (blob.digest, blob.object_key.clone(), blob.size_bytes);
+        let unreadable = |problem: String| Finding::BlobUnreadable {
+            digest,
+            object: object.clone(),
+            problem,
+        };
+        let store = self.store(blob.storage_account)?;
+        let content = match store.open(&object, 0..size_bytes).await {
+            Ok(content) => content,
+            Err(StoreError::Missing { .. }) => return Ok(Some(Finding::BlobLost { digest, object })),
+            Err(error) => return Ok(Some(unreadable(chain(&error)))),
+        };
+        match stored_bytes(&content) {
+            Ok(stored_bytes) if stored_bytes != size_bytes => {
+                return Ok(Some(Finding::BlobSize {
+                    digest,
+                    object,
+                    expected_bytes: size_bytes,
+                    stored_bytes,
+                }));
+            }
+            Ok(_) => {}
+            Err(error) => return Ok(Some(unreadable(error.to_string()))),
+        }
+        let algorithm = digest.algorithm();
+        let hashed = tokio::task::spawn_blocking(move || hash(content, algorithm, &read)).await;
+        Ok(match hashed.map_err(io::Error::other).and_then(|hashed| hashed) {
+            Ok(actual) if actual == digest => None,
+            Ok(actual) => Some(Finding::BlobDamaged { digest, object, actual }),
+            Err(error) => Some(unreadable(error.to_string())),
+        })
+    }
+}
+
+fn stored_bytes(content: &Readable) -> io::Result<u64> {
+    match content {
+        Readable::File { file, .. } => Ok(file.metadata()?.len()),
+        Readable::Bytes(bytes) => Ok(bytes.len() as u64),
+    }
+}
+
+fn hash(content: Readable, algorithm: Algorithm, read: &AtomicU64) -> io::Result<Digest> {
+    match content {
+        Readable::Bytes(bytes) => {
+            read.fetch_add(bytes.len() as u64, Relaxed);
+            Ok(Digest::of(algorithm, &bytes))
+        }
+        Readable::File { file, range } => hash_file(&file, range, algorithm, read),
+    }
+}
+
+fn hash_file(file: &File, mut range: Range<u64>, algorithm: Algorithm, read: &AtomicU64) -> io::Result<Digest> {
+    let mut hasher = Hasher::new(algorithm);
+    let mut buffer = vec![0; STEP_BYTES];
+    while range.start < range.end {
+        let left = usize::try_from(range.end - range.start).unwrap_or(STEP_BYTES);
+        let step = &mut buffer[..left.min(STEP_BYTES)];
+        file.read_exact_at(step, range.start)?;
+        hasher.update(step);
+        range.start += step.len() as u64;
+        read.fetch_add(step.len() as u64, Relaxed);
+    }
+    Ok(hasher.finish())
+}
+
+/// An error with all its causes, in one line.
+fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,141 @@
+//! What a check may find, one line each.
+
+use holdfast_oci::{Digest, RepositoryName};
+
+use crate::ports::ObjectKey;
+
+/// Something that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Finding {
+    /// A manifest's bytes are not those of its digest.
+    #[error("manifest {digest} in {repository} is damaged: its bytes have digest {actual}; push it again")]
+    ManifestDamaged {
+        /// Where.
+        repository: RepositoryName,
+        /// The manifest.
+        digest: Digest,
+        /// What its bytes hash to.
+        actual: Digest,
+    },
+    /// What is stored about a manifest is not what its bytes say.
+    #[error("manifest {digest} in {repository} and its row differ: {difference}")]
+    ManifestRow {
+        /// Where.
+        repository: RepositoryName,
+        /// The manifest.
+        digest: Digest,
+        /// What differs.
+        difference: String,
+    },
+    /// A manifest needs a blob that its repository does not have.
+    #[error("manifest {manifest} in {repository} needs blob {blob}, which is not there; push it again")]
+    BlobNotLinked {
+        /// Where.
+        repository: RepositoryName,
+        /// The manifest.
+        manifest: Digest,
+        /// The blob.
+        blob: Digest,
+    },
+    /// An index lists a manifest that is not there. A client may have deleted it.
+    #[error("index {index} in {repository} lists manifest {child}, which is not there")]
+    ChildMissing {
+        /// Where.
+        repository: RepositoryName,
+        /// The index.
+        index: Digest,
+        /// The manifest.
+        child: Digest,
+    },
+    /// A repository has other numbers of manifests or tags than it says.
+    #[error(
+        "repository {repository} says it has {manifests} manifests and {tags} tags, but it has {actual_manifests} and \
+         {actual_tags}"
+    )]
+    Counts {
+        /// Where.
+        repository: RepositoryName,
+        /// Manifests, as it says.
+        manifests: u64,
+        /// Tags, as it says.
+        tags: u64,
+        /// Manifests that are there.
+        actual_manifests: u64,
+        /// Tags that are there.
+        actual_tags: u64,
+    },
+    /// A blob's object is gone.
+    #[error("blob {digest} is lost: there is no object {object}; push it again")]
+    BlobLost {
+        /// The blob.
+        digest: Digest,
+        /// The object.
+        object: ObjectKey,
+    },
+    /// A blob's bytes are not those of its digest.
+    #[error("blob {digest} is damaged: object {object} has digest {actual}; push it again")]
+    BlobDamaged {
+        /// The blob.
+        digest: Digest,
+        /// The object.
+        object: ObjectKey,
+        /// What its bytes hash to.
+        actual: Digest,
+    },
+    /// A blob's object is longer or shorter than the blob.
+    #[error("blob {digest} has {expected_bytes} bytes, but object {object} has {stored_bytes}; push it again")]
+    BlobSize {
+        /// The blob.
+        digest: Digest,
+        /// The object.
+        object: ObjectKey,
+        /// As the row says.
+        expected_bytes: u64,
+        /// As it lies in the store.
+        stored_bytes: u64,
+    },
+    /// A blob's bytes can't be read.
+    #[error("blob {digest} cannot be read from object {object}: {problem}")]
+    BlobUnreadable {
+        /// The blob.
+        digest: Digest,
+        /// The object.
+        object: ObjectKey,
+        /// What the store says.
+        problem: String,
+    },
+    /// No repository has the blob; it only takes room.
+    #[error("blob {digest} belongs to no repository; it takes {size_bytes} bytes")]
+    BlobUnused {
+        /// The blob.
+        digest: Digest,
+        /// Its length.
+        size_bytes: u64,
+    },
+    /// No row names the object; it only takes room. A power cut may leave one.
+    #[error("object {object} belongs to nothing; it takes {size_bytes} bytes")]
+    ObjectUnknown {
+        /// The object.
+        object: ObjectKey,
+        /// Its length.
+        size_bytes: u64,
+    },
+}
+
+impl Finding {
+    /// Whether a client can notice it, without having brought it about. The others are remarks.
+    #[must_use]
+    pub fn is_fault(&self) -> bool {
+        match self {
+            Self::ManifestDamaged { .. }
+            | Self::ManifestRow { .. }
+            | Self::BlobNotLinked { .. }
+            | Self::Counts { .. }
+            | Self::BlobLost { .. }
+            | Self::BlobDamaged { .. }
+            | Self::BlobSize { .. }
+            | Self::BlobUnreadable { .. } => true,
+            Self::ChildMissing { .. } | Self::BlobUnused { .. } | Self::ObjectUnknown { .. } => false,
+        }
+    }
+}
