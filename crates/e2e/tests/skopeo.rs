@@ -97,9 +97,10 @@ fn a_copy_converts_to_the_docker_format() {
 #[test]
 fn tags_are_listed_and_an_image_is_deleted() {
     let (server, sandbox) = logged_in();
-    let (layout, _) = image::layout(&sandbox, "there", "1", &[("amd64", "deleted")]);
     let repository = format!("docker://{}", server.image("skopeo/deleted"));
-    for tag in ["b", "a"] {
+    let [(deleted, _), (kept, _)] =
+        ["deleted", "kept"].map(|name| image::layout(&sandbox, name, "1", &[("amd64", name)]));
+    for (layout, tag) in [(&deleted, "b"), (&deleted, "a"), (&kept, "c")] {
         copy(
             &sandbox,
             &[],
