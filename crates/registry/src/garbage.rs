@@ -2,7 +2,10 @@
 //! is that of the garbage; every removal is re-checked in its own transaction, and bytes go after
 //! the rows that named them (design, law 1).
 
-use std::time::Duration;
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use holdfast_oci::Digest;
 
@@ -11,8 +14,8 @@ use crate::{
     limits::CANDIDATES_PER_TRANSACTION,
     manifest::remove_manifest_rows,
     ports::{
-        Candidate, CandidateId, Durability, ManifestRecord, MetadataExt, ObjectKey, QueuedCandidate, Read,
-        RegistryRecord, RepositoryId, RepositoryRecord, StorageAccountId, Tx,
+        BlobId, BlobRecord, Candidate, CandidateId, Durability, ManifestRecord, MetadataExt, ObjectKey,
+        QueuedCandidate, Read, RegistryRecord, RepositoryId, RepositoryRecord, StorageAccountId, Tx,
     },
     registry::load_registry,
 };
@@ -48,18 +51,30 @@ pub struct Collected {
 /// An object whose row is gone.
 type Freed = (StorageAccountId, ObjectKey, u64);
 
+/// What the pages before would have taken in a dry run: their transactions were undone, so the rows
+/// are still there. Empty in a run that does it.
+#[derive(Default)]
+struct Undone {
+    manifests: HashSet<(RepositoryId, Digest)>,
+    /// Links of blobs that other repositories still had.
+    links: HashMap<BlobId, Vec<RepositoryId>>,
+    blobs: HashSet<BlobId>,
+}
+
 /// What became of one batch of candidates.
 #[derive(Default)]
 struct Step {
     collected: Collected,
     freed: Vec<Freed>,
+    undone: Undone,
     last: Option<CandidateId>,
     is_full: bool,
 }
 
 impl Registry {
     /// Looks at every candidate whose grace period has passed and removes what nothing needs.
-    /// Pushes and pulls go on meanwhile.
+    /// Pushes and pulls go on meanwhile. What becomes a candidate during a run, also by the run
+    /// itself, is left to the next one; so a dry run tells exactly what the next run removes.
     ///
     /// # Errors
     /// [`Error::Metadata`], [`Error::Full`], [`Error::Overloaded`]; what was collected before stays
@@ -68,10 +83,14 @@ impl Registry {
         let now = self.clock.now();
         let mut total = Collected::default();
         let mut after = CandidateId(0);
+        let mut undone = Undone::default();
         loop {
-            let step = self.collect_step(options, now, after).await?;
+            let step = self.collect_step(options, now, after, undone).await?;
             total.add(&step.collected);
-            if !options.dry_run {
+            undone = Undone::default();
+            if options.dry_run {
+                undone = step.undone;
+            } else {
                 for (account, key, size_bytes) in step.freed {
                     self.delete_object(account, &key, size_bytes).await;
                 }
@@ -83,7 +102,13 @@ impl Registry {
         }
     }
 
-    async fn collect_step(&self, options: CollectOptions, now: Timestamp, after: CandidateId) -> Result<Step, Error> {
+    async fn collect_step(
+        &self,
+        options: CollectOptions,
+        now: Timestamp,
+        after: CandidateId,
+        undone: Undone,
+    ) -> Result<Step, Error> {
         let due = now.minus(options.grace);
         if options.dry_run {
             // The very same transaction, undone: what it says is what a run would do.
@@ -91,7 +116,7 @@ impl Registry {
             let undone = self
                 .metadata
                 .transact(Durability::Relaxed, move |tx| {
-                    drop(sender.send(review_batch(tx, now, due, after)?));
+                    drop(sender.send(review_batch(tx, now, due, after, undone)?));
                     Err::<(), _>(Error::Undone)
                 })
                 .await;
@@ -104,7 +129,7 @@ impl Registry {
             };
         }
         self.metadata
-            .transact(Durability::Durable, move |tx| review_batch(tx, now, due, after))
+            .transact(Durability::Durable, move |tx| review_batch(tx, now, due, after, undone))
             .await
     }
 }
@@ -121,12 +146,26 @@ impl Collected {
     }
 }
 
-fn review_batch(tx: &mut dyn Tx, now: Timestamp, due: Timestamp, after: CandidateId) -> Result<Step, Error> {
-    let mut step = Step::default();
-    let batch = tx.list_candidates(now, after, CANDIDATES_PER_TRANSACTION)?;
+fn review_batch(
+    tx: &mut dyn Tx,
+    now: Timestamp,
+    due: Timestamp,
+    after: CandidateId,
+    undone: Undone,
+) -> Result<Step, Error> {
+    let mut step = Step {
+        undone,
+        ..Step::default()
+    };
+    let before = now.minus(Duration::from_micros(1));
+    let batch = tx.list_candidates(before, after, CANDIDATES_PER_TRANSACTION)?;
     step.is_full = batch.len() == CANDIDATES_PER_TRANSACTION;
     for queued in batch {
         step.last = Some(queued.id);
+        // What the candidates before it set free waits anew.
+        if tx.find_candidate(&queued.candidate)?.as_ref() != Some(&queued) {
+            continue;
+        }
         step.collected.examined += 1;
         review(tx, &queued, now, due, &mut step)?;
     }
@@ -163,7 +202,9 @@ fn review(
             }
         }
         Candidate::OrphanedManifest { repository, digest } => {
-            review_manifest(tx, *repository, digest, now, step)?;
+            if !review_manifest(tx, *repository, digest, now, step)? {
+                return Ok(());
+            }
         }
     }
     tx.remove_candidate(queued.id)
@@ -184,13 +225,36 @@ fn review_blob(
         return Ok(());
     }
     let account = load_registry(tx, registry)?.storage_account;
-    let Some(blob) = tx.find_blob(account, digest)? else {
+    if let Some(blob) = tx.find_blob(account, digest)? {
+        free_blob(tx, repository, account, blob, now, step)?;
+    }
+    tx.remove_repository_if_empty(repository)?;
+    Ok(())
+}
+
+fn free_blob(
+    tx: &mut dyn Tx,
+    repository: RepositoryId,
+    account: StorageAccountId,
+    blob: BlobRecord,
+    now: Timestamp,
+    step: &mut Step,
+) -> Result<(), Error> {
+    if step.undone.blobs.contains(&blob.id) {
         return Ok(());
-    };
+    }
+    let mut unlinked = step.undone.links.remove(&blob.id).unwrap_or_default();
+    for repository in &unlinked {
+        tx.unlink_blob(*repository, blob.id)?;
+    }
     if tx.unlink_blob(repository, blob.id)? {
+        unlinked.push(repository);
         step.collected.blob_links += 1;
     }
-    if !tx.is_blob_linked(blob.id)? {
+    if tx.is_blob_linked(blob.id)? {
+        step.undone.links.insert(blob.id, unlinked);
+    } else {
+        step.undone.blobs.insert(blob.id);
         tx.remove_blob(blob.id)?;
         let (object_key, size_bytes) = (blob.object_key, blob.size_bytes);
         step.free(account, object_key.clone(), size_bytes);
@@ -203,7 +267,6 @@ fn review_blob(
             now,
         )?;
     }
-    tx.remove_repository_if_empty(repository)?;
     Ok(())
 }
 
@@ -228,30 +291,35 @@ fn review_untagged(
         step.collected.waiting += 1;
         return Ok(false);
     }
-    review_manifest(tx, repository, digest, now, step)?;
-    Ok(true)
+    review_manifest(tx, repository, digest, now, step)
 }
 
+/// Says whether the candidate is settled: what only a lock keeps goes when it is unlocked.
 fn review_manifest(
     tx: &mut dyn Tx,
     repository: RepositoryId,
     digest: &Digest,
     now: Timestamp,
     step: &mut Step,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let Some((_, repository)) = tx.load_repository(repository)? else {
-        return Ok(());
+        return Ok(true);
     };
     let Some(record) = tx.find_manifest(repository.id, digest)? else {
-        return Ok(());
+        return Ok(true);
     };
-    if needs(tx, &repository, &record)?.is_some() {
+    if step.undone.manifests.contains(&(repository.id, *digest)) {
+        return Ok(true);
+    }
+    let needed = needed_by(tx, &repository, &record)?.is_some();
+    if needed || is_locked(&repository, &record) {
         step.collected.kept += 1;
-        return Ok(());
+        return Ok(needed);
     }
     remove_manifest_rows(tx, &repository, &record, now)?;
+    step.undone.manifests.insert((repository.id, *digest));
     step.collected.manifests += 1;
-    Ok(())
+    Ok(true)
 }
 
 /// Why a manifest must stay; `None` when nothing needs it.
@@ -260,9 +328,20 @@ pub(crate) fn needs(
     repository: &RepositoryRecord,
     record: &ManifestRecord,
 ) -> Result<Option<String>, Error> {
-    if !record.attributes.may_delete() || !repository.attributes.write_enabled {
-        return Ok(Some("it is locked".to_owned()));
-    }
+    let needed = needed_by(read, repository, record)?;
+    let locked = || is_locked(repository, record).then(|| "it is locked".to_owned());
+    Ok(needed.or_else(locked))
+}
+
+fn is_locked(repository: &RepositoryRecord, record: &ManifestRecord) -> bool {
+    !record.attributes.may_delete() || !repository.attributes.write_enabled
+}
+
+fn needed_by(
+    read: &mut (impl Read + ?Sized),
+    repository: &RepositoryRecord,
+    record: &ManifestRecord,
+) -> Result<Option<String>, Error> {
     if let Some(tag) = read.list_tags_of_manifest(record.id)?.first() {
         return Ok(Some(format!("tag {} points to it", tag.name)));
     }
