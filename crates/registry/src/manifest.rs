@@ -410,6 +410,7 @@ impl Push {
                 });
             }
             tx.touch_manifest(record.id, self.now)?;
+            self.renew_wait(tx, repository)?;
             return Ok(record.id);
         }
         if repository.manifest_count == 0 {
@@ -421,6 +422,22 @@ impl Push {
             }
         }
         tx.insert_manifest(repository.id, &self.row)
+    }
+
+    /// A manifest that is pushed again while it waits for the collector is as safe as a new one;
+    /// one that gets a tag has no lost tag to wait for.
+    fn renew_wait(&self, tx: &mut dyn Tx, repository: &RepositoryRecord) -> Result<(), Error> {
+        let (repository, digest) = (repository.id, self.row.digest);
+        let orphaned = Candidate::OrphanedManifest { repository, digest };
+        if tx.find_candidate(&orphaned)?.is_some() {
+            tx.queue_candidate(&orphaned, self.now)?;
+        }
+        let untagged = Candidate::UntaggedManifest { repository, digest };
+        match tx.find_candidate(&untagged)? {
+            Some(queued) if !self.tags.is_empty() => tx.remove_candidate(queued.id),
+            Some(_) => tx.queue_candidate(&untagged, self.now),
+            None => Ok(()),
+        }
     }
 
     fn point_tag(
@@ -436,9 +453,13 @@ impl Push {
                 what: format!("tag {tag} of {}", self.name),
             });
         }
+        let moved_from = before.filter(|before| before.manifest != id);
+        if let Some(before) = &moved_from {
+            ensure_tags_movable(tx, repository, &before.digest)?;
+        }
         tx.put_tag(repository.id, tag, id, self.now)?;
-        match before {
-            Some(before) if before.manifest != id => queue_if_untagged(
+        match moved_from {
+            Some(before) => queue_if_untagged(
                 tx,
                 self.registry,
                 repository.id,
@@ -446,8 +467,23 @@ impl Push {
                 &before.digest,
                 self.now,
             ),
-            _ => Ok(()),
+            None => Ok(()),
         }
+    }
+}
+
+/// A manifest that is locked for writing keeps its tags where they are (ACR: to protect all tags of
+/// an image, the manifest is locked).
+pub(crate) fn ensure_tags_movable(
+    read: &mut (impl Read + ?Sized),
+    repository: &RepositoryRecord,
+    digest: &Digest,
+) -> Result<(), Error> {
+    match read.find_manifest(repository.id, digest)? {
+        Some(record) if !record.attributes.write_enabled => Err(Error::Locked {
+            what: format!("manifest {digest} of {}", repository.name),
+        }),
+        _ => Ok(()),
     }
 }
 
@@ -518,6 +554,8 @@ pub(crate) fn remove_manifest_rows(
         }
     }
     tx.touch_repository(repository.id, now)?;
+    // Mostly its blobs are still linked, and the collector removes it after the last of them.
+    tx.remove_repository_if_empty(repository.id)?;
     Ok(tags.into_iter().map(|tag| tag.name).collect())
 }
 

@@ -5,7 +5,7 @@ use holdfast_oci::{Digest, RepositoryName, Tag};
 
 use crate::{
     AttributesPatch, Error, Listable, Registry,
-    manifest::queue_if_untagged,
+    manifest::{ensure_tags_movable, queue_if_untagged},
     ports::{Durability, MetadataExt, Page, Read, RepositoryRecord, TagRecord},
     repository::load_visible,
 };
@@ -92,6 +92,7 @@ impl Registry {
                         what: format!("tag {tag} of {name}"),
                     });
                 }
+                ensure_tags_movable(tx, &repository, &record.digest)?;
                 tx.remove_tag(repository.id, &tag)?;
                 tx.touch_repository(repository.id, now)?;
                 queue_if_untagged(tx, registry, repository.id, record.manifest, &record.digest, now)
