@@ -5,21 +5,31 @@
 //! crate does no I/O, reads no clock and knows no HTTP: the faces say who calls, this crate says what that allows.
 
 mod actor;
+pub mod assignment;
 mod caller;
+pub mod condition;
+pub mod control;
 mod decide;
 mod grant;
 mod ids;
 mod narrow;
 mod permission;
 mod rights;
+pub mod role;
 pub mod scope;
+pub mod scope_map;
 
 pub use actor::Actor;
+pub use assignment::{Assignment, RoleAssignmentMode, rights_of};
 pub use caller::Caller;
+pub use condition::Condition;
+pub use control::{ControlAction, ControlCaller, ControlGrant, ControlReach, ControlRefusal, decide_control, reach_of};
 pub use decide::{INSUFFICIENT_SCOPE, Refusal, decide, decide_registry};
 pub use grant::{Grant, RegistryAction, RegistryGrant, RepositoryAction, action};
 pub use ids::RegistryId;
 pub use narrow::narrow;
 pub use permission::{Permission, Permissions};
 pub use rights::{PrefixError, RepositoryPattern, RepositoryPrefix, Rights};
+pub use role::{Role, RoleId};
 pub use scope::{Resource, Scope, ScopeAction};
+pub use scope_map::{ScopeMap, ScopeMapAction, SystemScopeMap};

@@ -61,6 +61,12 @@ impl Rights {
         self.catalog
     }
 
+    /// The rules one by one, for those who explain or print them. A decision asks [`Rights::permissions_on`].
+    #[must_use]
+    pub fn rules(&self) -> &[(RepositoryPattern, Permissions)] {
+        &self.rules
+    }
+
     fn sum(&self, matches: impl Fn(&RepositoryPattern) -> bool) -> Permissions {
         self.rules
             .iter()
@@ -93,7 +99,30 @@ impl RepositoryPattern {
     }
 }
 
-/// The path above a group of repositories. It ends in a slash, so `team/` covers `team/app`, not `team` or `teams/app`.
+impl RepositoryPattern {
+    /// The repositories that both patterns are about; `None` where there are none. Always one of the two.
+    #[must_use]
+    pub fn intersect(&self, other: &Self) -> Option<Self> {
+        match (self, other) {
+            (Self::All, one) | (one, Self::All) => Some(one.clone()),
+            (Self::Exact(name), pattern) | (pattern, Self::Exact(name)) => {
+                pattern.covers(name).then(|| Self::Exact(name.clone()))
+            }
+            (Self::Prefix(a), Self::Prefix(b)) => {
+                let (short, long) = if a.as_str().len() <= b.as_str().len() {
+                    (a, b)
+                } else {
+                    (b, a)
+                };
+                let nested = long.as_str().starts_with(short.as_str());
+                nested.then(|| Self::Prefix(long.clone()))
+            }
+        }
+    }
+}
+
+/// The path above a group of repositories. It ends in a slash, so `team/` covers `team/app`, not `team` or `teams/app`;
+/// only a condition may name a beginning without one ([`RepositoryPrefix::beginning`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RepositoryPrefix(String);
 
@@ -115,6 +144,23 @@ impl RepositoryPrefix {
         }
     }
 
+    /// The first characters of names, with a slash at the end or without: `team` also covers `teams/app`, as Azure's
+    /// `StringStartsWith` does.
+    ///
+    /// # Errors
+    /// No repository name begins so.
+    pub fn beginning(text: &str) -> Result<Self, PrefixError> {
+        // A beginning may end where a name cannot, so it is judged with a letter behind it.
+        match format!("{text}a").parse::<RepositoryName>() {
+            Ok(_) if !text.is_empty() => Ok(Self(text.to_owned())),
+            Ok(_) => Err(PrefixError::Empty),
+            Err(source) => Err(PrefixError::NotAName {
+                text: text.to_owned(),
+                source,
+            }),
+        }
+    }
+
     /// The text, slash included.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -129,7 +175,7 @@ impl fmt::Display for RepositoryPrefix {
 }
 
 /// Why a text is not a repository prefix.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PrefixError {
     /// `team` would also cover `teams`, so the slash is demanded.
     #[error("repository prefix {text:?} does not end in '/'")]
@@ -137,6 +183,9 @@ pub enum PrefixError {
         /// What was given.
         text: String,
     },
+    /// The empty beginning would cover everything.
+    #[error("a repository prefix cannot be empty")]
+    Empty,
     /// The path is out of the grammar of names.
     #[error("repository prefix {text:?} is not a path of repositories")]
     NotAName {
