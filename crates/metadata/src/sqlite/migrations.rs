@@ -28,22 +28,30 @@ impl From<rusqlite::Error> for Error {
     }
 }
 
+/// Looks, without changing anything, whether the file is ours to use; returns its version.
+pub(super) fn check(connection: &Connection) -> Result<i64, Error> {
+    let application: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let objects: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let is_new = application == 0 && version == 0 && objects == 0;
+    if (application != APPLICATION_ID && !is_new) || version < 0 {
+        return Err(Error::Foreign);
+    }
+    if version > VERSION {
+        return Err(Error::Newer { found: version });
+    }
+    Ok(version)
+}
+
 /// Brings the schema to [`VERSION`], all steps in one transaction.
 pub(super) fn apply(connection: &mut Connection) -> Result<(), Error> {
     // Immediate: of two processes that start at once, the second sees what the first made.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let application: i64 = transaction.pragma_query_value(None, "application_id", |row| row.get(0))?;
-    let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let objects: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if application != APPLICATION_ID && (application != 0 || version != 0 || objects != 0) {
-        return Err(Error::Foreign);
-    }
-    let done = usize::try_from(version).map_err(|_| Error::Foreign)?;
-    let steps = STEPS.get(done..).ok_or(Error::Newer { found: version })?;
-    if steps.is_empty() {
+    let done = usize::try_from(check(&transaction)?).unwrap_or(STEPS.len());
+    if done == STEPS.len() {
         return Ok(());
     }
-    for step in steps {
+    for step in &STEPS[done..] {
         transaction.execute_batch(step)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;

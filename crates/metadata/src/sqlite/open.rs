@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{migrations, session};
 
@@ -99,24 +99,27 @@ pub(super) fn writer(path: &Path) -> Result<Connection, Error> {
         path: path.to_owned(),
         source,
     };
-    let mut connection = connect(path).map_err(failed)?;
-    set_up_writer(&connection).map_err(|source| match source.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::NotADatabase) => Error::Foreign { path: path.to_owned() },
-        _ => failed(source),
-    })?;
-    migrations::apply(&mut connection).map_err(|error| match error {
+    let refused = |error| match error {
         migrations::Error::Foreign => Error::Foreign { path: path.to_owned() },
         migrations::Error::Newer { found } => Error::Newer {
             path: path.to_owned(),
             found,
             known: migrations::VERSION,
         },
+        migrations::Error::Sqlite(source) if source.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
+            Error::Foreign { path: path.to_owned() }
+        }
         migrations::Error::Sqlite(source) => Error::Migrate {
             path: path.to_owned(),
             version: migrations::VERSION,
             source,
         },
-    })?;
+    };
+    let mut connection = connect(path).map_err(failed)?;
+    // Before anything is set: a file of somebody else stays as it is.
+    migrations::check(&connection).map_err(refused)?;
+    set_up_writer(&connection).map_err(failed)?;
+    migrations::apply(&mut connection).map_err(refused)?;
     // The names of the log and the database themselves.
     sync_folder(path).map_err(|source| Error::Make {
         path: path.to_owned(),

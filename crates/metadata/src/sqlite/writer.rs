@@ -2,12 +2,12 @@
 //! job in a savepoint, commits, and only then answers (group commit: design, law 4). It never waits
 //! to gather more: while one batch is flushed the next one gathers by itself.
 
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::{io, mem};
 
 use holdfast_registry::Error;
 use holdfast_registry::ports::{Durability, WriteWork};
@@ -171,7 +171,9 @@ impl Desk {
             batch.push(first);
             batch.extend(queue.try_iter().take(BATCH_LIMIT - 1));
             self.take_out(batch.len());
-            self.run_batch(&mut batch);
+            while !batch.is_empty() {
+                self.run_batch(&mut batch);
+            }
             let is_copied = self.log.settle(&self.connection);
             self.note_log(is_copied);
         }
@@ -202,31 +204,35 @@ impl Desk {
     fn take_out(&self, jobs: usize) {
         let jobs = u64::try_from(jobs).unwrap_or(u64::MAX);
         self.counters.writes.fetch_add(jobs, Relaxed);
-        self.counters.batches.fetch_add(1, Relaxed);
         self.counters.queue_depth.fetch_sub(jobs, Relaxed);
     }
 
-    /// Runs the jobs in one transaction and answers all of them.
+    /// Runs the jobs in one transaction and answers them. Those it did not come to, because SQLite
+    /// gave up the transaction in the middle, stay in the batch.
     fn run_batch(&mut self, batch: &mut Vec<Job>) {
         let is_durable = batch.iter().any(|job| job.durability == Durability::Durable);
         let mut lost = self.begin(is_durable).err().map(Lost::from);
+        let has_begun = lost.is_none();
         let mut outcomes = Vec::with_capacity(batch.len());
-        for job in batch.drain(..) {
+        let mut jobs = mem::take(batch).into_iter();
+        for job in jobs.by_ref() {
             let outcome = match &lost {
                 None => self.run_job(job.work),
                 Some(lost) => Err(lost.to_error("began a transaction")),
             };
-            if lost.is_none() && self.connection.is_autocommit() {
-                lost = Some(Lost::Abandoned {
-                    full: matches!(outcome, Err(Error::Full { .. })),
-                });
-            }
+            let is_full = matches!(outcome, Err(Error::Full { .. }));
             outcomes.push((job.answer, outcome));
+            if has_begun && self.connection.is_autocommit() {
+                lost = Some(Lost::Abandoned { full: is_full });
+                break;
+            }
         }
+        batch.extend(jobs);
         let committed = match lost {
             None => self.commit().map_err(Lost::from),
             Some(lost) => Err(lost),
         };
+        self.counters.batches.fetch_add(1, Relaxed);
         if is_durable && committed.is_ok() {
             self.counters.durable_batches.fetch_add(1, Relaxed);
         }
@@ -298,4 +304,146 @@ fn closed() -> Error {
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     // What is inside is whole at every moment.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::atomic::AtomicBool;
+
+    use futures_util::future::join_all;
+    use holdfast_registry::Timestamp;
+    use holdfast_registry::ports::Tx;
+
+    use super::super::open;
+    use super::*;
+
+    /// A batch of inserts of `sizes` bytes each, that waits until all of it is queued.
+    async fn insert_together(writer: &Writer, sizes: &[usize]) -> Vec<Result<(), Error>> {
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let wait = move |_: &mut dyn Tx| {
+            released.recv().ok();
+            Ok(())
+        };
+        let gate = writer.run(Durability::Durable, Box::new(wait));
+        let inserts = sizes.iter().enumerate().map(|(n, size)| {
+            let name = format!("{n}{}", "x".repeat(*size));
+            let insert = move |tx: &mut dyn Tx| tx.insert_storage_account(&name, "local", Timestamp(1)).map(drop);
+            writer.run(Durability::Durable, Box::new(insert))
+        });
+        let opening = async {
+            // Polled after the inserts, so all of them wait by now.
+            drop(release);
+        };
+        // The gate itself may be in the batch and share its fate.
+        let (_, results, ()) = tokio::join!(gate, join_all(inserts), opening);
+        results
+    }
+
+    fn count(path: &Path) -> i64 {
+        let reader = open::reader(path).unwrap();
+        reader
+            .query_row("SELECT count(*) FROM storage_account", [], |row| row.get(0))
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_to_those_it_hit_and_nothing_of_theirs_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("full.sqlite");
+        let connection = open::writer(&path).unwrap();
+        let pages: i64 = connection
+            .pragma_query_value(None, "page_count", |row| row.get(0))
+            .unwrap();
+        connection
+            .pragma_update_and_check(None, "max_page_count", pages + 8, |_| Ok(()))
+            .unwrap();
+        let writer = Writer::start(connection, open::copier(&path).unwrap()).unwrap();
+
+        let results = insert_together(&writer, &[10, 1 << 20, 20]).await;
+        assert!(matches!(results[1], Err(Error::Full { .. })), "{:?}", results[1]);
+        for result in [&results[0], &results[2]] {
+            assert!(matches!(result, Ok(()) | Err(Error::Full { .. })), "{result:?}");
+        }
+        let kept = i64::try_from(results.iter().filter(|result| result.is_ok()).count()).unwrap();
+        assert_eq!(count(&path), kept);
+        let after = insert_together(&writer, &[30]).await;
+        assert!(after[0].is_ok(), "the writer goes on: {:?}", after[0]);
+        assert_eq!(count(&path), kept + 1);
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_fails_is_told_to_everybody_and_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("commit.sqlite");
+        let mut connection = open::writer(&path).unwrap();
+        let is_failing = Arc::new(AtomicBool::new(true));
+        let hook = Arc::clone(&is_failing);
+        connection.commit_hook(Some(move || hook.load(Relaxed))).unwrap();
+        let writer = Writer::start(connection, open::copier(&path).unwrap()).unwrap();
+
+        for result in insert_some(&writer, 5).await {
+            assert!(matches!(result, Err(Error::Metadata { .. })), "{result:?}");
+        }
+        assert_eq!(count(&path), 0);
+        is_failing.store(false, Relaxed);
+        for result in insert_some(&writer, 5).await {
+            result.unwrap();
+        }
+        assert_eq!(count(&path), 5);
+    }
+
+    async fn insert_some(writer: &Writer, rows: usize) -> Vec<Result<(), Error>> {
+        let inserts = (0..rows).map(|n| {
+            let insert = move |tx: &mut dyn Tx| {
+                tx.insert_storage_account(&format!("account{n}"), "local", Timestamp(1))
+                    .map(drop)
+            };
+            writer.run(Durability::Durable, Box::new(insert))
+        });
+        join_all(inserts).await
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_sqlite_gives_up_fails_those_that_ran_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lost.sqlite");
+        let mut connection = open::writer(&path).unwrap();
+        let log = Log::watch(&mut connection, open::copier(&path).unwrap()).unwrap();
+        let mut desk = Desk {
+            connection,
+            log,
+            flushes: true,
+            counters: Arc::default(),
+        };
+        let mut batch = Vec::new();
+        let mut answers = Vec::new();
+        for n in 0..3 {
+            let (answer, answered) = oneshot::channel();
+            let work = move |tx: &mut dyn Tx| {
+                tx.insert_storage_account(&format!("account{n}"), "local", Timestamp(1))
+                    .map(drop)
+            };
+            batch.push(Job {
+                durability: Durability::Durable,
+                work: Box::new(work),
+                answer,
+            });
+            answers.push(answered);
+        }
+        // The second job ends as SQLite ends one that it cannot undo by itself.
+        let trigger = "CREATE TEMP TRIGGER given_up BEFORE INSERT ON storage_account \
+            WHEN new.name = 'account1' BEGIN SELECT RAISE (ROLLBACK, 'given up'); END";
+        desk.connection.execute_batch(trigger).unwrap();
+        desk.run_batch(&mut batch);
+        assert_eq!(batch.len(), 1, "the third was not begun");
+        desk.run_batch(&mut batch);
+        let mut results = Vec::new();
+        for answered in answers {
+            results.push(answered.await.unwrap().is_ok());
+        }
+        assert_eq!(results, [false, false, true]);
+        assert!(batch.is_empty() && desk.connection.is_autocommit());
+        assert_eq!(count(&path), 1);
+    }
 }
