@@ -20,6 +20,9 @@ pub(crate) struct Identified {
     pub(crate) registry: RegistryRecord,
     pub(crate) caller: Caller,
     pub(crate) credential: Credential,
+    /// The access token that came where a password was asked (ACR: the null GUID's). It is as much
+    /// as the caller may have: nothing wider or longer is made from it.
+    pub(crate) access_token: Option<SecretString>,
 }
 
 impl Distribution {
@@ -79,6 +82,7 @@ impl Distribution {
                     registry,
                     caller,
                     credential,
+                    access_token: None,
                 })
             }
             None => {
@@ -108,7 +112,10 @@ impl Distribution {
             .issuer
             .verify(token.expose_secret(), Kind::Access, &address.login_server, now)
         {
-            Ok(claims) => self.from_claims(&claims, address, Kind::Access).await,
+            Ok(claims) => Ok(Identified {
+                access_token: Some(token.clone()),
+                ..self.from_claims(&claims, address, Kind::Access).await?
+            }),
             Err(_) => self.from_refresh(token, address).await,
         }
     }
@@ -143,6 +150,7 @@ impl Distribution {
             registry,
             caller,
             credential,
+            access_token: None,
         })
     }
 
@@ -172,6 +180,7 @@ pub(crate) fn anonymous(registry: RegistryRecord) -> Identified {
         registry,
         caller: Caller::anonymous(rights),
         credential: Credential::Anonymous,
+        access_token: None,
     }
 }
 

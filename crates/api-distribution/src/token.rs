@@ -9,7 +9,7 @@ use holdfast_identity::{
     token::{ANONYMOUS_SUBJECT, AccessClaims, RefreshClaims},
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 
 use crate::{
@@ -147,6 +147,10 @@ fn issue(
     address: &Address,
     with_refresh: bool,
 ) -> Result<Response<Body>, Error> {
+    if let Some(token) = &who.access_token {
+        let access_token = token.expose_secret().to_owned();
+        return Ok(issued(access_token, None));
+    }
     let now = app.registry.now().unix_secs();
     let rid = who.registry.rid.simple().to_string();
     let is_anonymous = matches!(who.credential, Credential::Anonymous);
@@ -178,17 +182,19 @@ fn issue(
     } else {
         None
     };
-    let mut response = respond::json(
-        StatusCode::OK,
-        &Issued {
-            access_token,
-            refresh_token,
-        },
-    );
+    Ok(issued(access_token, refresh_token))
+}
+
+fn issued(access_token: String, refresh_token: Option<String>) -> Response<Body> {
+    let tokens = Issued {
+        access_token,
+        refresh_token,
+    };
+    let mut response = respond::json(StatusCode::OK, &tokens);
     response
         .headers_mut()
         .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    response
 }
 
 fn subject(caller: &Caller, is_anonymous: bool, registry: &str) -> String {
