@@ -7,6 +7,7 @@ use holdfast_identity::{basic, throttle, token};
 use holdfast_oci::{ErrorCode, message::chain};
 use holdfast_registry::{Error as Domain, Progress, ReceiveError};
 use http::{HeaderValue, Response, StatusCode, header};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{Address, Body, challenge::Challenge, conditional, page, respond, route, upload};
@@ -69,8 +70,8 @@ pub(crate) enum Error {
     /// A stretch outside the blob.
     #[error(transparent)]
     Range(#[from] holdfast_oci::range::Unsatisfiable),
-    /// A token could not be made.
-    #[error("a token could not be issued")]
+    /// The token would be too long.
+    #[error("a token for all these scopes cannot be issued; ask for fewer at once")]
     Issue(#[source] token::Error),
     /// The operation failed.
     #[error(transparent)]
@@ -109,7 +110,8 @@ impl Error {
             Self::BodyTooLarge { .. } => plain(StatusCode::PAYLOAD_TOO_LARGE, Code::SizeInvalid),
             Self::Json(_) | Self::TokenRequest { .. } => plain(StatusCode::BAD_REQUEST, Code::Unsupported),
             Self::Range(_) => plain(StatusCode::RANGE_NOT_SATISFIABLE, Code::RangeInvalid),
-            Self::Issue(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, Code::Unknown),
+            // The caller asked for more scopes than a token can carry.
+            Self::Issue(_) => plain(StatusCode::BAD_REQUEST, Code::Unsupported),
             Self::Domain(error) => shown_domain(error),
         }
     }
@@ -124,6 +126,19 @@ impl Error {
         };
         Some(Challenge { scope, error })
     }
+}
+
+/// The body of an error; its fields stand in ACR's order.
+#[derive(Serialize)]
+struct ErrorBody {
+    errors: [ErrorEntry; 1],
+}
+
+#[derive(Serialize)]
+struct ErrorEntry {
+    code: ErrorCode,
+    message: String,
+    detail: Value,
 }
 
 /// The response for an error. `demanded` is the scope of the route, which the challenge names also
@@ -158,7 +173,9 @@ pub(crate) fn render(error: &Error, demanded: Option<String>, address: &Address)
         StatusCode::INSUFFICIENT_STORAGE | StatusCode::SERVICE_UNAVAILABLE => error.to_string(),
         _ => chain(error),
     };
-    let body = json!({ "errors": [{ "code": code.as_str(), "message": message, "detail": detail }] });
+    let body = ErrorBody {
+        errors: [ErrorEntry { code, message, detail }],
+    };
     let mut response = respond::json(status, &body);
     let headers = response.headers_mut();
     if let Some(challenge) = challenge {
