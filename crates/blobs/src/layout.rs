@@ -105,7 +105,7 @@ impl Layout {
 /// Makes a file of a folder durable: its data, its length, its name.
 pub(crate) fn sync_file(file: &File, folder: &Path) -> io::Result<()> {
     file.sync_data()?;
-    // On ext4 the first sync has made the name durable too, and this costs nothing measurable (examples/write_paths.rs);
+    // On ext4 the first sync has made the name durable too, and this costs nothing measurable (examples/disk_paths.rs);
     // other file systems need it.
     sync_folder(folder)
 }

@@ -1,9 +1,10 @@
 //! Opening an object for reading, without a thread where the kernel can answer from memory.
 //!
-//! A hop to a blocking thread costs more than opening a file whose name and inode are cached, and than reading a few
-//! KiB that are in the page cache. So the async thread asks first, in ways that fail rather than wait for the disk:
-//! `openat2` with `RESOLVE_CACHED`, `preadv2` with `RWF_NOWAIT`. Whatever these can't do (cold names, a file system or
-//! a container's filter without them) a blocking thread does in one go.
+//! A hop to a blocking thread costs more than opening a file whose name and inode are cached and reading a few KiB of
+//! it from the page cache: 4 KiB objects open four to nine times as often without it (`examples/disk_paths.rs`). So the
+//! async thread asks first, in ways that fail rather than wait for the disk: `openat2` with `RESOLVE_CACHED`, `preadv2`
+//! with `RWF_NOWAIT`. Whatever these can't do (cold names, a file system or a container's filter without them) a
+//! blocking thread does in one go.
 
 use std::{
     fs::File,

@@ -8,7 +8,7 @@
 //! Durability is bought as the bytes arrive, so that the answer to the last one does not wait for the whole object: every
 //! [`SYNC_EVERY_BYTES`] a background `fdatasync` of the same descriptor runs beside the writing, and never more than
 //! [`UNSYNCED_BYTES`] wait for one, so a disk slower than the client slows the client and not the finish. Measured on
-//! 256 MiB (two cores, a virtual disk; `examples/write_paths.rs`, and variants of it): without early syncs 520 MiB/s,
+//! 256 MiB (two cores, a virtual disk; `examples/disk_paths.rs`, and variants of it): without early syncs 520 MiB/s,
 //! of it 100 ms in the last sync; with them 790 MiB/s and 5 ms. Starting write-back with `POSIX_FADV_DONTNEED` gave
 //! 570 MiB/s (it submits the I/O on the writing thread, and drops pages that the next pull wants). Syncing every 4 to
 //! 32 MiB and preallocating made no difference beyond the noise.

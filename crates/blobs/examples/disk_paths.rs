@@ -1,8 +1,8 @@
-//! Measures the writer against the machine: `cargo run --release -p holdfast-blobs --example write_paths -- FOLDER`.
+//! Measures the writer against the machine: `cargo run --release -p holdfast-blobs --example disk_paths -- FOLDER`.
 //!
 //! Prints, as medians of interleaved rounds: hashing alone, a plain durable write alone, and an upload through the
-//! store (hash and write side by side); then small durable puts, eight at once, against the same done by hand. The
-//! numbers in the module docs come from here.
+//! store (hash and write side by side); small durable puts, eight at once, against the same done by hand; small hot
+//! reads, against the same on a blocking thread. The numbers in the module docs come from here.
 
 use std::{
     fs::File,
@@ -23,11 +23,12 @@ const CHUNK_BYTES: usize = 64 * 1024;
 const ROUNDS: usize = 7;
 const PUTS_AT_ONCE: usize = 8;
 const PUTS_EACH: usize = 50;
+const READS: u32 = 5_000;
 const MIB: f64 = 1024.0 * 1024.0;
 
 #[tokio::main]
 async fn main() {
-    let folder = PathBuf::from(std::env::args().nth(1).expect("usage: write_paths FOLDER"));
+    let folder = PathBuf::from(std::env::args().nth(1).expect("usage: disk_paths FOLDER"));
     let store = Arc::new(FilesystemStore::open(folder.join("store")).expect("the store opens"));
     let plain = folder.join("plain");
     std::fs::create_dir_all(&plain).expect("the folder can be made");
@@ -58,6 +59,40 @@ async fn main() {
     say(&format!("4 KiB, data synced            {data:7.0} per second"));
     say(&format!("4 KiB, data and name synced   {named:7.0} per second"));
     say(&format!("4 KiB, put                    {stored:7.0} per second"));
+
+    let mut reads: [Vec<f64>; 2] = Default::default();
+    for _ in 0..ROUNDS {
+        let (threaded, inline) = hot_reads(&store, &folder.join("store")).await;
+        reads[0].push(threaded);
+        reads[1].push(inline);
+    }
+    let [threaded, inline] = reads.map(median);
+    say(&format!("4 KiB, read on a thread       {threaded:7.0} per second"));
+    say(&format!("4 KiB, open                   {inline:7.0} per second"));
+}
+
+/// Reads the same small object again and again: by hand on a blocking thread, and through the store.
+async fn hot_reads(store: &Arc<FilesystemStore>, root: &Path) -> (f64, f64) {
+    let key = ObjectKey::new(Uuid::new_v4());
+    let bytes = Bytes::from(vec![0x5a; 4096]);
+    store.put(&key, bytes).await.expect("put succeeds");
+    let name = key.to_string();
+    let path = root.join("objects").join(&name[..2]).join(&name);
+
+    let begun = Instant::now();
+    for _ in 0..READS {
+        let path = path.clone();
+        let read = tokio::task::spawn_blocking(move || std::fs::read(path));
+        read.await.expect("the thread runs").expect("the file reads");
+    }
+    let threaded = f64::from(READS) / begun.elapsed().as_secs_f64();
+    let begun = Instant::now();
+    for _ in 0..READS {
+        store.open(&key, 0..4096).await.expect("open succeeds");
+    }
+    let inline = f64::from(READS) / begun.elapsed().as_secs_f64();
+    store.delete(&key).await.expect("delete succeeds");
+    (threaded, inline)
 }
 
 fn hash_alone() {
