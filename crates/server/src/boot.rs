@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn a_clock_that_was_set_back_by_days_is_refused() {
         let now = SystemTime::now();
-        let hours = |count| Duration::from_secs(count * 3600);
+        let hours = |count: u64| Duration::from_secs(count * 3600);
         assert!(check_not_set_back(now, None).is_ok());
         assert!(check_not_set_back(now, Some(now - hours(1000))).is_ok());
         assert!(check_not_set_back(now, Some(now + hours(23))).is_ok());

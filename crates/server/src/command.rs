@@ -1,6 +1,7 @@
 //! The command line: a file for each command. A command reads settings, has an order filled and prints the answer.
 
 mod ca;
+mod check;
 mod credentials;
 mod gc;
 mod registry;
@@ -37,6 +38,8 @@ enum Command {
     Status(status::Status),
     /// Collect garbage now, or say what would go and why something stays
     Gc(gc::Gc),
+    /// Verify every stored byte against its digest, and say what is wrong
+    Check(check::Check),
     /// Print the certificate of the local CA
     Ca(ca::Ca),
     /// Change a registry
@@ -52,6 +55,7 @@ impl CommandLine {
             Command::Credentials(credentials) => credentials.run(),
             Command::Status(status) => status.run(),
             Command::Gc(gc) => gc.run(),
+            Command::Check(check) => check.run(),
             Command::Ca(ca) => ca.run(),
             Command::Registry(registry) => registry.run(),
         }

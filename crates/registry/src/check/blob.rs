@@ -97,17 +97,12 @@ impl Registry {
             Err(StoreError::Missing { .. }) => return Ok(Some(Finding::BlobLost { digest, object })),
             Err(error) => return Ok(Some(unreadable(chain(&error)))),
         };
-        match stored_bytes(&content) {
-            Ok(stored_bytes) if stored_bytes != size_bytes => {
-                return Ok(Some(Finding::BlobSize {
-                    digest,
-                    object,
-                    expected_bytes: size_bytes,
-                    stored_bytes,
-                }));
-            }
-            Ok(_) => {}
-            Err(error) => return Ok(Some(unreadable(error.to_string()))),
+        if size_bytes < u64::MAX && store.open(&object, size_bytes..size_bytes + 1).await.is_ok() {
+            return Ok(Some(Finding::BlobTooLong {
+                digest,
+                object,
+                size_bytes,
+            }));
         }
         let algorithm = digest.algorithm();
         let hashed = tokio::task::spawn_blocking(move || hash(content, algorithm, &read)).await;
@@ -116,13 +111,6 @@ impl Registry {
             Ok(actual) => Some(Finding::BlobDamaged { digest, object, actual }),
             Err(error) => Some(unreadable(error.to_string())),
         })
-    }
-}
-
-fn stored_bytes(content: &Readable) -> io::Result<u64> {
-    match content {
-        Readable::File { file, .. } => Ok(file.metadata()?.len()),
-        Readable::Bytes(bytes) => Ok(bytes.len() as u64),
     }
 }
 

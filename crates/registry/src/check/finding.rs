@@ -82,19 +82,17 @@ pub enum Finding {
         /// What its bytes hash to.
         actual: Digest,
     },
-    /// A blob's object is longer or shorter than the blob.
-    #[error("blob {digest} has {expected_bytes} bytes, but object {object} has {stored_bytes}; push it again")]
-    BlobSize {
+    /// A blob's object is longer than the blob.
+    #[error("blob {digest} has {size_bytes} bytes, but object {object} has more; push it again")]
+    BlobTooLong {
         /// The blob.
         digest: Digest,
         /// The object.
         object: ObjectKey,
-        /// As the row says.
-        expected_bytes: u64,
-        /// As it lies in the store.
-        stored_bytes: u64,
+        /// The blob's length.
+        size_bytes: u64,
     },
-    /// A blob's bytes can't be read.
+    /// A blob's bytes can't be read, or are too few.
     #[error("blob {digest} cannot be read from object {object}: {problem}")]
     BlobUnreadable {
         /// The blob.
@@ -133,7 +131,7 @@ impl Finding {
             | Self::Counts { .. }
             | Self::BlobLost { .. }
             | Self::BlobDamaged { .. }
-            | Self::BlobSize { .. }
+            | Self::BlobTooLong { .. }
             | Self::BlobUnreadable { .. } => true,
             Self::ChildMissing { .. } | Self::BlobUnused { .. } | Self::ObjectUnknown { .. } => false,
         }

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use futures_util::{FutureExt as _, StreamExt as _, stream};
+use futures_util::{StreamExt as _, stream};
 use http::{Method, Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, Limited, StreamBody, combinators::UnsyncBoxBody};
@@ -23,6 +23,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     Desk, News, Order,
+    check::CheckAll,
     credentials::ShowCredentials,
     garbage::{CollectGarbage, ExplainDigest},
     registry::UpdateRegistry,
@@ -135,6 +136,7 @@ async fn answer(request: Request<Incoming>, desk: Arc<Desk>) -> Response<Lines> 
         ShowStatus::PATH => fill::<ShowStatus>(&body, desk),
         CollectGarbage::PATH => fill::<CollectGarbage>(&body, desk),
         ExplainDigest::PATH => fill::<ExplainDigest>(&body, desk),
+        CheckAll::PATH => fill::<CheckAll>(&body, desk),
         UpdateRegistry::PATH => fill::<UpdateRegistry>(&body, desk),
         _ => whole(
             StatusCode::NOT_FOUND,
@@ -149,19 +151,30 @@ fn fill<O: Order>(body: &[u8], desk: Arc<Desk>) -> Response<Lines> {
         Err(error) => return whole(StatusCode::BAD_REQUEST, &format!("the order is malformed: {error}")),
     };
     let (news, waiting) = News::channel();
-    let news_lines = stream::unfold(waiting, |mut waiting| async {
-        let news = waiting.recv().await?;
-        Some((Line::News(news), waiting))
-    });
-    // `news` lives as long as the order does, and with it the stream of news.
-    let filled = async move {
+    // `news` lives as long as the order does, so the channel ends when the order has, and all news come before the end.
+    let filling = async move {
         let outcome = order.fill(&desk, &news).await;
         match outcome.and_then(|answer| Ok(serde_json::to_value(answer)?)) {
             Ok(answer) => Line::Done(answer),
             Err(error) => Line::Failed(format!("{error:#}")),
         }
     };
-    let lines = stream::select(news_lines, filled.into_stream());
+    let state = (Some(Box::pin(filling)), None, waiting);
+    let lines = stream::unfold(state, |(mut filling, mut end, mut waiting)| async {
+        loop {
+            tokio::select! {
+                biased;
+                news = waiting.recv() => {
+                    let line = news.map(Line::News).or_else(|| end.take())?;
+                    return Some((line, (filling, end, waiting)));
+                }
+                line = async { filling.as_mut()?.await.into() }, if filling.is_some() => {
+                    end = line;
+                    filling = None;
+                }
+            }
+        }
+    });
     let frames = lines.map(|line| Ok(Frame::data(encode(&line))));
     Response::new(StreamBody::new(frames).boxed_unsync())
 }

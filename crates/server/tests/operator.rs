@@ -1,0 +1,178 @@
+//! The operator's commands, with and without a running server.
+
+mod house;
+
+use house::{House, text};
+use serde_json::Value;
+
+/// Does something with a running server, and again with a stopped one.
+fn on_and_off(house: &mut House, mut act: impl FnMut(&House)) {
+    act(house);
+    house.stop();
+    act(house);
+}
+
+#[test]
+fn credentials_are_the_same_with_and_without_a_server() {
+    let mut house = House::running();
+    let port = house.http.unwrap().port();
+    let mut seen: Vec<Value> = Vec::new();
+    on_and_off(&mut house, |house| seen.push(house.json(&["credentials"])));
+    assert_eq!(seen[0], seen[1]);
+    assert_eq!(seen[0]["loginServer"], format!("localhost:{port}"));
+    assert_eq!(seen[0]["username"], "holdfast");
+    let names: Vec<_> = seen[0]["passwords"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|password| &password["name"])
+        .collect();
+    assert_eq!(names, ["password", "password2"]);
+    let alone = house.told(&["credentials", "--password"]);
+    assert_eq!(Value::from(alone.trim_end()), seen[0]["passwords"][0]["value"]);
+}
+
+#[test]
+fn a_renewed_password_replaces_that_one_only_and_at_once() {
+    let mut house = House::running();
+    let old = house.basic();
+    assert_eq!(house.ask("GET", "/v2/", &[("Authorization", &old)], b"").status, 200);
+    let before = house.json(&["credentials"]);
+    let after = house.json(&["credentials", "--renew", "password"]);
+    assert_ne!(after["passwords"][0], before["passwords"][0]);
+    assert_eq!(after["passwords"][1], before["passwords"][1]);
+    assert_eq!(house.ask("GET", "/v2/", &[("Authorization", &old)], b"").status, 401);
+    let fresh = house.basic();
+    assert_eq!(house.ask("GET", "/v2/", &[("Authorization", &fresh)], b"").status, 200);
+    house.stop();
+    let later = house.json(&["credentials", "--renew", "password2"]);
+    assert_eq!(later["passwords"][0], after["passwords"][0]);
+    assert_ne!(later["passwords"][1], after["passwords"][1]);
+}
+
+#[test]
+fn status_says_what_there_is_and_where() {
+    let mut house = House::running();
+    let (https, ca) = (house.https.unwrap().port(), house.data().join("tls/ca.pem"));
+    on_and_off(&mut house, |house| {
+        let status = house.json(&["status"]);
+        assert_eq!(status["baseUrl"], format!("https://localhost:{https}"));
+        assert_eq!(status["caFile"], ca.display().to_string());
+        assert_eq!(status["resourceGroup"], "default");
+        for id in ["tenantId", "subscriptionId"] {
+            assert_eq!(status[id].as_str().unwrap().len(), 36, "{id}");
+        }
+        let registry = &status["registries"][0];
+        assert_eq!(registry["name"], "holdfast");
+        assert_eq!(registry["loginServer"], format!("holdfast.registry.localhost:{https}"));
+        assert_eq!(registry["sku"], "Premium");
+        assert_eq!(registry["location"], "local");
+    });
+}
+
+#[test]
+fn ca_prints_the_certificate_that_signed_the_servers() {
+    let mut house = House::running();
+    on_and_off(&mut house, |house| {
+        let printed = house.told(&["ca"]);
+        assert!(printed.starts_with("-----BEGIN CERTIFICATE-----"), "{printed}");
+    });
+}
+
+#[test]
+fn registry_update_changes_what_it_is_told_and_nothing_else() {
+    let mut house = House::running();
+    let mut turn = true;
+    on_and_off(&mut house, |house| {
+        let update = ["registry", "update", "holdfast", "--anonymous-pull"];
+        let switches = house.json(&[&update[..], &[if turn { "true" } else { "false" }]].concat());
+        assert_eq!(switches["anonymousPull"], turn);
+        assert_eq!(switches["adminEnabled"], true);
+        assert_eq!(switches["acceptSparseManifests"], false);
+        assert_eq!(switches["retentionDays"], Value::Null);
+        turn = !turn;
+    });
+    let switches = house.json(&[
+        "registry",
+        "update",
+        "--retention-days",
+        "7",
+        "--admin-enabled",
+        "false",
+    ]);
+    assert_eq!(switches["retentionDays"], 7);
+    assert_eq!(switches["adminEnabled"], false);
+    assert_eq!(
+        house.json(&["registry", "update", "--retention-days", "off"])["retentionDays"],
+        Value::Null
+    );
+    assert_eq!(
+        house
+            .operate(&["registry", "update", "--retention-days", "0"])
+            .status
+            .code(),
+        Some(2)
+    );
+}
+
+#[test]
+fn an_unknown_registry_or_folder_is_told() {
+    let house = House::empty();
+    let output = house.operate(&["credentials"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stderr).contains("holdfast serve --data-dir"),
+        "{}",
+        text(&output.stderr)
+    );
+    assert!(!house.data().exists());
+    let house = House::running();
+    let output = house.operate(&["credentials", "--registry", "nobody"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("\"nobody\""), "{}", text(&output.stderr));
+}
+
+#[test]
+fn garbage_is_explained_and_collected() {
+    let mut house = House::running();
+    let basic = house.basic();
+    let manifest = house.push_image(&basic, "app", "v1", b"wanted layer");
+    let unwanted = house.push_blob(&basic, "app", b"unwanted layer");
+    on_and_off(&mut house, |house| {
+        let why = |digest: &str| house.json(&["gc", "--why", digest]);
+        let wanted = why(&house::digest(b"wanted layer"));
+        assert_eq!(wanted[0]["kind"], "blob");
+        assert_eq!(wanted[0]["keptBecause"], format!("manifest {manifest} needs it"));
+        assert_eq!(why(&manifest)[0]["keptBecause"], "tag v1 points to it");
+        assert_eq!(why(&unwanted)[0]["keptBecause"], Value::Null);
+        assert_eq!(why(&house::digest(b"nothing")), Value::Array(Vec::new()));
+        // Within the grace period nothing goes; without one it would.
+        assert_eq!(house.json(&["gc", "--dry-run"])["objects"], 0);
+        let report = house.json(&["gc", "--dry-run", "--grace", "0s"]);
+        assert_eq!(report["objects"], 1, "{report}");
+        assert_eq!(report["freedBytes"], 14, "{report}");
+    });
+    assert_eq!(house.objects().len(), 3);
+    let report = house.json(&["gc", "--grace", "0s"]);
+    assert_eq!(report["objects"], 1, "{report}");
+    assert_eq!(house.objects().len(), 2);
+    assert!(house.told(&["check"]).contains("everything is as it should be"));
+    assert_eq!(house.operate(&["gc", "--why", "nonsense"]).status.code(), Some(1));
+}
+
+#[test]
+fn a_long_path_to_the_data_folder_does_no_harm() {
+    let mut house = House::empty();
+    let deep = house.data().join("x".repeat(100)).join("y".repeat(100));
+    house.start(&[
+        "--http",
+        "127.0.0.1:0",
+        "--https",
+        "off",
+        "--data-dir",
+        deep.to_str().unwrap(),
+    ]);
+    let mut command = house::holdfast(&["status", "--output", "json", "--data-dir"]);
+    let output = command.arg(&deep).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}

@@ -1,0 +1,96 @@
+//! How the server ends.
+
+#![expect(clippy::unwrap_used, reason = "tests panic on purpose")]
+
+mod house;
+
+use std::{
+    io::Write as _,
+    net::TcpStream,
+    thread,
+    time::{Duration, Instant},
+};
+
+use house::{House, digest, read_answer};
+use rustix::process::Signal;
+
+const BYTES: &[u8] = b"these bytes come slowly";
+
+/// Sends the head of an upload and half of its body.
+fn begin(house: &House) -> TcpStream {
+    let (basic, address) = (house.basic(), house.http.unwrap());
+    let mut stream = TcpStream::connect(address).unwrap();
+    let head = format!(
+        "POST /v2/app/blobs/uploads/?digest={} HTTP/1.1\r\nHost: {address}\r\nAuthorization: {basic}\r\n\
+         Content-Length: {}\r\n\r\n",
+        digest(BYTES),
+        BYTES.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(&BYTES[..5]).unwrap();
+    wait_for(house, |metrics| metrics.contains("holdfast_uploads_in_flight 1"));
+    stream
+}
+
+fn wait_for(house: &House, is_so: impl Fn(&str) -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !is_so(&house.ask("GET", "/metrics", &[], b"").body) {
+        assert!(Instant::now() < deadline);
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_running_upload_finishes_before_the_end() {
+    let mut house = House::running();
+    let mut upload = begin(&house);
+    house.signal(Signal::TERM);
+    thread::sleep(Duration::from_millis(300));
+    assert!(house.is_running());
+    assert!(TcpStream::connect(house.http.unwrap()).is_err(), "nobody new is let in");
+    upload.write_all(&BYTES[5..]).unwrap();
+    assert_eq!(read_answer(&mut upload).status, 201);
+    assert!(house.wait().success());
+    // What was acknowledged is there.
+    house.start(&["--http", "127.0.0.1:0", "--https", "off"]);
+    let path = format!("/v2/app/blobs/{}", digest(BYTES));
+    let answer = house.ask("GET", &path, &[("Authorization", &house.basic())], b"");
+    assert_eq!((answer.status, answer.body.as_bytes()), (200, BYTES));
+}
+
+#[test]
+fn resting_connections_hold_up_nothing() {
+    let mut house = House::running();
+    let address = house.http.unwrap();
+    let _silent = TcpStream::connect(address).unwrap();
+    let mut resting = TcpStream::connect(address).unwrap();
+    write!(resting, "GET /healthz HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
+    wait_for(&house, |metrics| metrics.contains("route=\"healthz\""));
+    let started = Instant::now();
+    house.stop();
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+}
+
+#[test]
+fn the_grace_period_has_an_end() {
+    let mut house = House::empty();
+    house.start(&["--http", "127.0.0.1:0", "--https", "off", "--shutdown-grace", "500ms"]);
+    let _upload = begin(&house);
+    let started = Instant::now();
+    house.stop();
+    assert!(started.elapsed() >= Duration::from_millis(500));
+    assert!(house.log().contains("cutting them off"), "{}", house.log());
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    let mut house = House::running();
+    let _upload = begin(&house);
+    house.signal(Signal::TERM);
+    thread::sleep(Duration::from_millis(300));
+    assert!(house.is_running());
+    house.signal(Signal::INT);
+    let started = Instant::now();
+    assert!(house.wait().success());
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+}

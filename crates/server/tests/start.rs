@@ -1,0 +1,246 @@
+//! Starting, refusing to start, and what the host itself answers.
+
+mod house;
+
+use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt as _};
+
+use house::{House, ask, holdfast, text};
+
+const BOTH: [&str; 4] = ["--http", "127.0.0.1:0", "--https", "127.0.0.1:0"];
+
+#[test]
+fn the_first_start_says_what_to_type_and_later_ones_where_credentials_are() {
+    let mut house = House::running();
+    let (told, port) = (house.stdout(), house.http.unwrap().port());
+    assert!(
+        told.contains(&format!(
+            "docker login localhost:{port} --username holdfast --password-stdin"
+        )),
+        "{told}"
+    );
+    assert!(told.contains(&format!("docker push localhost:{port}/")), "{told}");
+    let before = house.json(&["credentials"]);
+    house.stop();
+    house.start(&BOTH);
+    let told = house.stdout();
+    assert!(told.contains("holdfast credentials --data-dir "), "{told}");
+    assert!(!told.contains("docker login"), "{told}");
+    assert_eq!(house.json(&["credentials"])["passwords"], before["passwords"]);
+}
+
+#[test]
+fn no_password_is_printed_or_logged() {
+    let mut house = House::running();
+    let shown = house.json(&["credentials"]);
+    let basic = house.basic();
+    assert_eq!(house.ask("GET", "/v2/", &[("Authorization", &basic)], b"").status, 200);
+    house.push_image(&basic, "app", "v1", b"layer");
+    house.stop();
+    let everything = house.stdout() + &house.log();
+    for secret in [
+        shown["passwords"][0]["value"].as_str().unwrap(),
+        shown["passwords"][1]["value"].as_str().unwrap(),
+        &basic,
+    ] {
+        assert!(!everything.contains(secret));
+    }
+}
+
+#[test]
+fn the_data_folder_is_its_owners_alone() {
+    let house = House::running();
+    for path in ["", "operator.sock", "metadata.db", "keys", "blobs"] {
+        let mode = fs::metadata(house.data().join(path)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{path}");
+    }
+}
+
+#[test]
+fn a_second_server_on_the_folder_is_refused() {
+    let house = House::running();
+    let output = house.operate(&["serve", "--http", "127.0.0.1:0", "--https", "off"]);
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        told.contains("another holdfast serves") && told.contains("pid "),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_port_in_use_is_told_and_nothing_is_made() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let house = House::empty();
+    let output = house.operate(&["serve", "--http", &address, "--https", "off"]);
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(told.contains(&address) && told.contains("--http HOST:PORT"), "{told}");
+    assert!(!house.data().join("metadata.db").exists());
+}
+
+#[test]
+fn wrong_settings_are_told_together_and_end_with_status_2() {
+    let house = House::empty();
+    let output = house.operate(&[
+        "serve",
+        "--http",
+        "0.0.0.0:0",
+        "--gc-grace",
+        "soon",
+        "--tls-cert",
+        "x.pem",
+    ]);
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    for part in [
+        "3 settings are wrong",
+        "--allow-plain-http",
+        "--gc-grace \"soon\"",
+        "--tls-cert",
+    ] {
+        assert!(told.contains(part), "{part} in {told}");
+    }
+    assert!(!house.data().exists());
+    assert_eq!(
+        holdfast(&["serve", "--no-such-flag"]).output().unwrap().status.code(),
+        Some(2)
+    );
+    assert_eq!(holdfast(&["no-such-command"]).output().unwrap().status.code(), Some(2));
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_refused() {
+    let house = House::empty();
+    fs::write(house.data(), "a file").unwrap();
+    let output = house.operate(&["serve", "--http", "127.0.0.1:0", "--https", "off"]);
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(told.contains("is not a folder"), "{told}");
+}
+
+#[test]
+fn a_database_of_another_program_is_left_alone() {
+    let house = House::empty();
+    fs::create_dir(house.data()).unwrap();
+    fs::write(
+        house.data().join("metadata.db"),
+        "not a database, but somebody's file\n".repeat(100),
+    )
+    .unwrap();
+    let output = house.operate(&["serve", "--http", "127.0.0.1:0", "--https", "off"]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let kept = fs::read_to_string(house.data().join("metadata.db")).unwrap();
+    assert!(kept.starts_with("not a database"));
+}
+
+#[test]
+fn the_host_tells_that_it_lives_that_it_is_ready_and_its_numbers() {
+    let house = House::running();
+    for (path, status, body) in [
+        ("/healthz", 200, "alive"),
+        ("/readyz", 200, "ready"),
+        ("/metrics", 200, "holdfast_http_requests_total"),
+        ("/", 200, "Holdfast"),
+        ("/nothing", 404, "NOT_FOUND"),
+        ("/v2/", 401, "UNAUTHORIZED"),
+    ] {
+        let answer = house.ask("GET", path, &[], b"");
+        assert_eq!(answer.status, status, "{path}: {answer:?}");
+        assert!(answer.body.contains(body), "{path}: {answer:?}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        assert!(answer.header("x-ms-correlation-request-id").is_some());
+    }
+    assert_eq!(house.ask("POST", "/healthz", &[], b"").status, 405);
+}
+
+#[test]
+fn metrics_are_for_chosen_peers_only() {
+    let mut house = House::empty();
+    house.start(&[
+        "--http",
+        "127.0.0.1:0",
+        "--https",
+        "off",
+        "--metrics-from",
+        "10.0.0.0/8",
+    ]);
+    assert_eq!(house.ask("GET", "/metrics", &[], b"").status, 404);
+}
+
+#[test]
+fn forwarded_headers_count_from_trusted_proxies_only() {
+    let forwarded = [("X-Forwarded-Host", "registry.example"), ("X-Forwarded-Proto", "https")];
+    let realm = |house: &House| {
+        let answer = house.ask("GET", "/v2/", &forwarded, b"");
+        answer.header("www-authenticate").unwrap_or_default().to_owned()
+    };
+    let mut house = House::empty();
+    let flags = [
+        "--http",
+        "127.0.0.1:0",
+        "--https",
+        "off",
+        "--hostname",
+        "registry.example",
+    ];
+    house.start(&flags);
+    assert!(realm(&house).contains("http://127.0.0.1:"), "{}", realm(&house));
+    house.stop();
+    house.start(&[&flags[..], &["--trusted-proxy", "127.0.0.1"]].concat());
+    assert!(
+        realm(&house).contains("https://registry.example/oauth2/token"),
+        "{}",
+        realm(&house)
+    );
+}
+
+#[test]
+fn unknown_hosts_are_misdirected_and_odd_ones_bad() {
+    let house = House::running();
+    let at = |host| house.ask("GET", "/v2/", &[("Host", host)], b"");
+    assert_eq!(at("evil.example").status, 421);
+    assert!(at("evil.example").header("www-authenticate").is_none());
+    assert_eq!(at("local host").status, 400);
+    assert_eq!(at("localhost").status, 401);
+    assert_eq!(at("holdfast.registry.localhost").status, 401);
+    // Only the base host has pages of its own.
+    assert_eq!(
+        house
+            .ask("GET", "/healthz", &[("Host", "holdfast.registry.localhost")], b"")
+            .status,
+        404
+    );
+}
+
+#[test]
+fn a_clients_request_id_comes_back_if_it_is_harmless() {
+    let house = House::running();
+    let with = |id: &str| house.ask("GET", "/v2/", &[("x-ms-client-request-id", id)], b"");
+    assert_eq!(with("abc-123").header("x-ms-client-request-id"), Some("abc-123"));
+    assert_eq!(with(&"x".repeat(200)).header("x-ms-client-request-id"), None);
+}
+
+#[test]
+fn settings_come_from_the_environment_too() {
+    let house = House::empty();
+    let output = holdfast(&["serve"])
+        .env("HOLDFAST_DATA_DIR", house.data())
+        .env("HOLDFAST_HTTP", "nowhere")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        text(&output.stderr).contains("HOLDFAST_HTTP \"nowhere\""),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+#[test]
+fn every_listener_is_announced_with_its_real_port() {
+    let mut house = House::empty();
+    house.start(&["--http", "localhost:0", "--https", "off"]);
+    assert_ne!(house.http.unwrap().port(), 0);
+    assert_eq!(ask(house.http.unwrap(), "GET", "/healthz", &[], b"").status, 200);
+}
