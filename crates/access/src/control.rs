@@ -5,8 +5,12 @@
 //! refusal says whether the caller may know that the thing is there: a face answers 403 `AuthorizationFailed` if so, else
 //! as if there were nothing. It runs before any row of the thing is read.
 
+mod action;
+
 use std::fmt;
 use std::marker::PhantomData;
+
+pub use action::*;
 
 use crate::{Actor, Assignment, RoleId, assignment::scope_covers};
 
@@ -241,93 +245,4 @@ pub trait ControlAction: sealed::Sealed + 'static {
     const ACTION: &'static str;
     /// The action of reading the same thing: who lacks it must not learn whether the thing exists.
     const READ: &'static str;
-}
-
-macro_rules! control_actions {
-    ($($name:ident: $action:literal, read by $read:literal;)+) => {
-        $(
-            #[doc = concat!("`", $action, "`")]
-            #[derive(Debug)]
-            pub enum $name {}
-            impl sealed::Sealed for $name {}
-            impl ControlAction for $name {
-                const ACTION: &'static str = $action;
-                const READ: &'static str = $read;
-            }
-        )+
-
-        /// Every action of ARM that this server asks roles for, with the one that reads the same thing: for the list of
-        /// operations, and for tests that must miss none.
-        pub const ACTIONS: &[(&str, &str)] = &[$(($action, $read),)+];
-    };
-}
-
-control_actions! {
-    SubscriptionsRead: "Microsoft.Resources/subscriptions/read", read by "Microsoft.Resources/subscriptions/read";
-    LocationsRead: "Microsoft.Resources/subscriptions/locations/read", read by "Microsoft.Resources/subscriptions/read";
-    ProvidersRead: "Microsoft.Resources/subscriptions/providers/read", read by "Microsoft.Resources/subscriptions/read";
-    ResourcesRead: "Microsoft.Resources/subscriptions/resources/read", read by "Microsoft.Resources/subscriptions/resources/read";
-    ResourceGroupsRead: "Microsoft.Resources/subscriptions/resourceGroups/read", read by "Microsoft.Resources/subscriptions/resourceGroups/read";
-    ResourceGroupsWrite: "Microsoft.Resources/subscriptions/resourceGroups/write", read by "Microsoft.Resources/subscriptions/resourceGroups/read";
-    ResourceGroupsDelete: "Microsoft.Resources/subscriptions/resourceGroups/delete", read by "Microsoft.Resources/subscriptions/resourceGroups/read";
-
-    RegisterProvider: "Microsoft.ContainerRegistry/register/action", read by "Microsoft.Resources/subscriptions/read";
-    CheckNameAvailability: "Microsoft.ContainerRegistry/checkNameAvailability/read", read by "Microsoft.Resources/subscriptions/read";
-    OperationResultsRead: "Microsoft.ContainerRegistry/locations/operationResults/read", read by "Microsoft.Resources/subscriptions/read";
-    RegistriesRead: "Microsoft.ContainerRegistry/registries/read", read by "Microsoft.ContainerRegistry/registries/read";
-    RegistriesWrite: "Microsoft.ContainerRegistry/registries/write", read by "Microsoft.ContainerRegistry/registries/read";
-    RegistriesDelete: "Microsoft.ContainerRegistry/registries/delete", read by "Microsoft.ContainerRegistry/registries/read";
-    OperationStatusesRead: "Microsoft.ContainerRegistry/registries/operationStatuses/read", read by "Microsoft.ContainerRegistry/registries/read";
-    ImportImage: "Microsoft.ContainerRegistry/registries/importImage/action", read by "Microsoft.ContainerRegistry/registries/read";
-    ListCredentials: "Microsoft.ContainerRegistry/registries/listCredentials/action", read by "Microsoft.ContainerRegistry/registries/read";
-    RegenerateCredential: "Microsoft.ContainerRegistry/registries/regenerateCredential/action", read by "Microsoft.ContainerRegistry/registries/read";
-    GenerateCredentials: "Microsoft.ContainerRegistry/registries/generateCredentials/action", read by "Microsoft.ContainerRegistry/registries/read";
-    ListUsages: "Microsoft.ContainerRegistry/registries/listUsages/read", read by "Microsoft.ContainerRegistry/registries/read";
-    ListPolicies: "Microsoft.ContainerRegistry/registries/listPolicies/read", read by "Microsoft.ContainerRegistry/registries/read";
-    UpdatePolicies: "Microsoft.ContainerRegistry/registries/updatePolicies/write", read by "Microsoft.ContainerRegistry/registries/read";
-    PrivateLinkResourcesRead: "Microsoft.ContainerRegistry/registries/privateLinkResources/read", read by "Microsoft.ContainerRegistry/registries/read";
-    PullRead: "Microsoft.ContainerRegistry/registries/pull/read", read by "Microsoft.ContainerRegistry/registries/read";
-
-    ScopeMapsRead: "Microsoft.ContainerRegistry/registries/scopeMaps/read", read by "Microsoft.ContainerRegistry/registries/scopeMaps/read";
-    ScopeMapsWrite: "Microsoft.ContainerRegistry/registries/scopeMaps/write", read by "Microsoft.ContainerRegistry/registries/scopeMaps/read";
-    ScopeMapsDelete: "Microsoft.ContainerRegistry/registries/scopeMaps/delete", read by "Microsoft.ContainerRegistry/registries/scopeMaps/read";
-    TokensRead: "Microsoft.ContainerRegistry/registries/tokens/read", read by "Microsoft.ContainerRegistry/registries/tokens/read";
-    TokensWrite: "Microsoft.ContainerRegistry/registries/tokens/write", read by "Microsoft.ContainerRegistry/registries/tokens/read";
-    TokensDelete: "Microsoft.ContainerRegistry/registries/tokens/delete", read by "Microsoft.ContainerRegistry/registries/tokens/read";
-    WebhooksRead: "Microsoft.ContainerRegistry/registries/webhooks/read", read by "Microsoft.ContainerRegistry/registries/webhooks/read";
-    WebhooksWrite: "Microsoft.ContainerRegistry/registries/webhooks/write", read by "Microsoft.ContainerRegistry/registries/webhooks/read";
-    WebhooksDelete: "Microsoft.ContainerRegistry/registries/webhooks/delete", read by "Microsoft.ContainerRegistry/registries/webhooks/read";
-    WebhooksPing: "Microsoft.ContainerRegistry/registries/webhooks/ping/action", read by "Microsoft.ContainerRegistry/registries/webhooks/read";
-    WebhooksListEvents: "Microsoft.ContainerRegistry/registries/webhooks/listEvents/action", read by "Microsoft.ContainerRegistry/registries/webhooks/read";
-    WebhooksGetCallbackConfig: "Microsoft.ContainerRegistry/registries/webhooks/getCallbackConfig/action", read by "Microsoft.ContainerRegistry/registries/webhooks/read";
-    ReplicationsRead: "Microsoft.ContainerRegistry/registries/replications/read", read by "Microsoft.ContainerRegistry/registries/replications/read";
-    ReplicationsWrite: "Microsoft.ContainerRegistry/registries/replications/write", read by "Microsoft.ContainerRegistry/registries/replications/read";
-    ReplicationsDelete: "Microsoft.ContainerRegistry/registries/replications/delete", read by "Microsoft.ContainerRegistry/registries/replications/read";
-    CacheRulesRead: "Microsoft.ContainerRegistry/registries/cacheRules/read", read by "Microsoft.ContainerRegistry/registries/cacheRules/read";
-    CacheRulesWrite: "Microsoft.ContainerRegistry/registries/cacheRules/write", read by "Microsoft.ContainerRegistry/registries/cacheRules/read";
-    CacheRulesDelete: "Microsoft.ContainerRegistry/registries/cacheRules/delete", read by "Microsoft.ContainerRegistry/registries/cacheRules/read";
-    CredentialSetsRead: "Microsoft.ContainerRegistry/registries/credentialSets/read", read by "Microsoft.ContainerRegistry/registries/credentialSets/read";
-    CredentialSetsWrite: "Microsoft.ContainerRegistry/registries/credentialSets/write", read by "Microsoft.ContainerRegistry/registries/credentialSets/read";
-    CredentialSetsDelete: "Microsoft.ContainerRegistry/registries/credentialSets/delete", read by "Microsoft.ContainerRegistry/registries/credentialSets/read";
-    ConnectedRegistriesRead: "Microsoft.ContainerRegistry/registries/connectedRegistries/read", read by "Microsoft.ContainerRegistry/registries/connectedRegistries/read";
-    PrivateEndpointConnectionsRead: "Microsoft.ContainerRegistry/registries/privateEndpointConnections/read", read by "Microsoft.ContainerRegistry/registries/privateEndpointConnections/read";
-    TasksRead: "Microsoft.ContainerRegistry/registries/tasks/read", read by "Microsoft.ContainerRegistry/registries/tasks/read";
-    TaskRunsRead: "Microsoft.ContainerRegistry/registries/taskruns/read", read by "Microsoft.ContainerRegistry/registries/taskruns/read";
-    RunsRead: "Microsoft.ContainerRegistry/registries/runs/read", read by "Microsoft.ContainerRegistry/registries/runs/read";
-    AgentPoolsRead: "Microsoft.ContainerRegistry/registries/agentpools/read", read by "Microsoft.ContainerRegistry/registries/agentpools/read";
-
-    StorageAccountsRead: "Microsoft.Storage/storageAccounts/read", read by "Microsoft.Storage/storageAccounts/read";
-    StorageAccountsWrite: "Microsoft.Storage/storageAccounts/write", read by "Microsoft.Storage/storageAccounts/read";
-    StorageAccountsDelete: "Microsoft.Storage/storageAccounts/delete", read by "Microsoft.Storage/storageAccounts/read";
-
-    RoleAssignmentsRead: "Microsoft.Authorization/roleAssignments/read", read by "Microsoft.Authorization/roleAssignments/read";
-    RoleAssignmentsWrite: "Microsoft.Authorization/roleAssignments/write", read by "Microsoft.Authorization/roleAssignments/read";
-    RoleAssignmentsDelete: "Microsoft.Authorization/roleAssignments/delete", read by "Microsoft.Authorization/roleAssignments/read";
-    RoleDefinitionsRead: "Microsoft.Authorization/roleDefinitions/read", read by "Microsoft.Authorization/roleDefinitions/read";
-
-    // Holdfast's own: Azure guards its directory with directory roles. In this namespace a Contributor, whom Azure keeps
-    // from giving rights away, cannot give a password to a principal that has more rights.
-    PrincipalsRead: "Microsoft.Authorization/principals/read", read by "Microsoft.Authorization/principals/read";
-    PrincipalsWrite: "Microsoft.Authorization/principals/write", read by "Microsoft.Authorization/principals/read";
-    PrincipalsDelete: "Microsoft.Authorization/principals/delete", read by "Microsoft.Authorization/principals/read";
 }

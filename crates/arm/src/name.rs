@@ -5,6 +5,11 @@
 
 use crate::text::{compared_by_key, excerpt, fold_case, serde_as_text};
 
+/// What the errors of these names name: ARM answers each with a code of its own.
+pub(crate) const RESOURCE_GROUP: &str = "resource group";
+pub(crate) const SUBSCRIPTION: &str = "subscription";
+pub(crate) const ROLE_ASSIGNMENT: &str = "role assignment";
+
 /// What a name may look like.
 #[derive(Debug)]
 struct Grammar {
@@ -100,7 +105,7 @@ const GUID_RULE: &str = "A GUID such as '00000000-0000-0000-0000-000000000000' i
 macro_rules! names {
     ($(
         $(#[$doc:meta])*
-        $name:ident: $what:literal, $least:literal to $most:literal of $allows:ident, $rule:ident, where $also:ident;
+        $name:ident: $what:expr, $least:literal to $most:literal of $allows:ident, $rule:ident, where $also:ident;
     )+) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug)]
@@ -166,15 +171,15 @@ names! {
     /// The name of a credential set.
     CredentialSetName: "credential set", 5 to 50 of is_alphanumeric_or_dash, DASH_RULE, where any_end;
     /// The name of a resource group in its subscription.
-    ResourceGroupName: "resource group", 1 to 90 of is_group_character, GROUP_RULE, where no_dot_at_the_end;
+    ResourceGroupName: RESOURCE_GROUP, 1 to 90 of is_group_character, GROUP_RULE, where no_dot_at_the_end;
     /// The name of a storage account, unique in the whole server.
     StorageAccountName: "storage account", 3 to 24 of is_lower_alphanumeric, STORAGE_RULE, where any_end;
     /// The id of a subscription: a GUID.
-    SubscriptionId: "subscription", 36 to 36 of is_guid_character, GUID_RULE, where is_guid;
+    SubscriptionId: SUBSCRIPTION, 36 to 36 of is_guid_character, GUID_RULE, where is_guid;
     /// The id of a directory: a GUID.
     TenantId: "tenant", 36 to 36 of is_guid_character, GUID_RULE, where is_guid;
     /// The name of a role assignment: a GUID that the client makes up.
-    RoleAssignmentName: "role assignment", 36 to 36 of is_guid_character, GUID_RULE, where is_guid;
+    RoleAssignmentName: ROLE_ASSIGNMENT, 36 to 36 of is_guid_character, GUID_RULE, where is_guid;
 }
 
 /// What `checkNameAvailability` says of a name that is no registry's, word for word (recorded).

@@ -230,6 +230,17 @@ impl ResourceId {
         self.registry_resources().map(|resources| resources[0].1.as_str())
     }
 
+    /// The id of that registry.
+    #[must_use]
+    pub fn registry_id(&self) -> Option<Self> {
+        let before = self.providers.iter().take_while(|provider| !provider.is_of_registry());
+        let resources_before: usize = before.map(|provider| provider.resources.len()).sum();
+        let scopes = usize::from(self.subscription.is_some()) + usize::from(self.resource_group.is_some());
+        self.registry_resources()?;
+        let end = self.ancestor_ends.get(scopes + resources_before + 1);
+        Some(self.cut(end.copied().unwrap_or(self.text.len())))
+    }
+
     /// Holdfast's own: the repository, or the prefix with its `*`, that a scope below a registry names; as written.
     #[must_use]
     pub fn repository(&self) -> Option<&str> {
@@ -270,27 +281,20 @@ impl ResourceId {
     }
 
     fn contains_repository_of(&self, other: &Self) -> bool {
-        let registry = |id: &Self| {
-            let end = id.key.find("/repositories/").unwrap_or(id.key.len());
-            id.key[..end].to_owned()
-        };
         let (Some(own), Some(others)) = (self.repository(), other.repository()) else {
             return false;
         };
         let (own, others) = (fold_case(own), fold_case(others));
-        registry(self) == registry(other)
+        self.registry_id() == other.registry_id()
             && match own.strip_suffix('*') {
-                Some(prefix) => others.starts_with(prefix),
+                Some(path) => (path.is_empty() || path.ends_with('/')) && others.starts_with(path),
                 None => own == others,
             }
     }
 
     fn registry_resources(&self) -> Option<&[(String, String)]> {
-        let is_registry = |provider: &&Provider| {
-            let outermost = &provider.resources[0].0;
-            fold_case(&format!("{}/{outermost}", provider.namespace)) == REGISTRY_TYPE
-        };
-        self.providers.iter().find(is_registry).map(|p| p.resources.as_slice())
+        let provider = self.providers.iter().find(|provider| provider.is_of_registry());
+        provider.map(|provider| provider.resources.as_slice())
     }
 
     fn cut(&self, end: usize) -> Self {
@@ -325,6 +329,10 @@ impl Provider {
             .chain(kinds)
             .collect::<Vec<_>>()
             .join("/")
+    }
+
+    fn is_of_registry(&self) -> bool {
+        fold_case(&format!("{}/{}", self.namespace, self.resources[0].0)) == REGISTRY_TYPE
     }
 }
 
