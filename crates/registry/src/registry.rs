@@ -43,6 +43,8 @@ pub struct Registry {
     /// Small blobs by digest: immutable too. Whether a caller may read one is asked each time.
     pub(crate) blob_cache: Cache<Digest, Bytes>,
     pub(crate) leases: Leases,
+    /// When this process opened the store.
+    opened_at: Timestamp,
 }
 
 /// A right that allows listing a repository's tags and manifests: `/v2` asks for pull, `/acr/v1`
@@ -55,6 +57,7 @@ impl Registry {
     /// Puts the parts together.
     #[must_use]
     pub fn new(parts: RegistryParts) -> Self {
+        let opened_at = parts.clock.now();
         Self {
             metadata: parts.metadata,
             stores: parts.stores,
@@ -64,7 +67,14 @@ impl Registry {
             manifest_cache: bytes_cache(MANIFEST_CACHE_BYTES),
             blob_cache: bytes_cache(BLOB_CACHE_BYTES),
             leases: Leases::default(),
+            opened_at,
         }
+    }
+
+    /// Whether something happened in this process. What an earlier one wrote without a flush may
+    /// have been lost in a power cut.
+    pub(crate) fn is_ours(&self, at: Timestamp) -> bool {
+        at > self.opened_at
     }
 
     /// The limits in force.

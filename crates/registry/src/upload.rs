@@ -1,29 +1,25 @@
 //! Uploads: start, append, finish, abandon, purge. Bytes go to the object they will stay in, hashed
 //! as they come; finishing is one transaction, whatever the size (design, law 2).
 
-use std::{
-    cmp::Ordering,
-    collections::HashSet,
-    pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
-};
+mod commit;
+mod receive;
+mod session;
 
-use bytes::{Bytes, BytesMut};
+use std::pin::Pin;
+
+use bytes::Bytes;
 use futures_core::Stream;
-use futures_util::StreamExt;
 use holdfast_access::{Grant, action};
-use holdfast_oci::{Algorithm, Digest, Hasher, range::ContentRange};
+use holdfast_oci::{Algorithm, Digest, range::ContentRange};
 
 use crate::{
-    Error, ReceiveError, Registry, Timestamp,
+    Error, ReceiveError, Registry,
     limits::{ROWS_PER_STEP, SMALL_BLOB_BYTES},
-    ports::{
-        BlobRecord, Candidate, Durability, MetadataExt, NewBlob, ObjectKey, Readable, StorageAccountId, StoreError, Tx,
-        UploadId, UploadRecord,
-    },
+    ports::{Candidate, Durability, MetadataExt, ObjectKey, StorageAccountId, UploadId, UploadRecord},
     registry::load_registry,
-    repository::ensure_writable,
 };
+pub(crate) use session::Leases;
+use session::{Lease, Session, check_range};
 
 /// The body of a request, as it comes in.
 pub struct Body {
@@ -65,36 +61,6 @@ pub struct Progress {
     pub id: UploadId,
     /// Bytes received and kept.
     pub offset: u64,
-}
-
-/// Sessions that a request on this node is writing to. Other nodes are kept out by the
-/// compare-and-swap of [`crate::ports::UploadTx::save_upload`].
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Leases(Arc<Mutex<HashSet<UploadId>>>);
-
-pub(crate) struct Lease {
-    leases: Leases,
-    id: UploadId,
-}
-
-impl Leases {
-    fn take(&self, id: UploadId) -> Option<Lease> {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        held.insert(id).then(|| Lease {
-            leases: self.clone(),
-            id,
-        })
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        self.leases
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&self.id);
-    }
 }
 
 impl Registry {
@@ -306,171 +272,6 @@ impl Registry {
             .ok_or_else(|| Error::UploadBusy { id: id.0.to_string() })
     }
 
-    /// Writes and hashes a body; all of it is handed to the store when this returns, also on error.
-    async fn receive(&self, session: &mut Session, range: Option<&ContentRange>, mut body: Body) -> Result<(), Error> {
-        let start = session.offset;
-        let mut writer = session.writer(self).await?;
-        let mut ended = Ok(());
-        while let Some(chunk) = body.chunks.next().await {
-            let chunk = match chunk {
-                Ok(chunk) => chunk,
-                Err(error) => {
-                    ended = Err(Error::Receive(error));
-                    break;
-                }
-            };
-            session.take(&chunk, self.limits.max_blob_bytes)?;
-            writer.write(chunk).await?;
-        }
-        writer.flush().await?;
-        ended?;
-        check_received(range, session.offset - start)
-    }
-
-    async fn finish(
-        &self,
-        upload: &UploadRecord,
-        digest: &Digest,
-        range: Option<&ContentRange>,
-        body: Body,
-    ) -> Result<(), Error> {
-        let mut session = Session::open(upload.clone())?;
-        let small = upload.offset == 0 && body.is_small();
-        let bytes = if small {
-            Some(self.finish_small(&mut session, digest, range, body).await?)
-        } else {
-            self.finish_streamed(&mut session, digest, range, body).await?;
-            None
-        };
-        self.commit_blob(&session, digest).await?;
-        if let Some(bytes) = bytes {
-            self.blob_cache.insert(*digest, bytes);
-        }
-        Ok(())
-    }
-
-    /// A small blob that comes in one piece: checked first, then stored in one step.
-    async fn finish_small(
-        &self,
-        session: &mut Session,
-        digest: &Digest,
-        range: Option<&ContentRange>,
-        mut body: Body,
-    ) -> Result<Bytes, Error> {
-        let mut bytes = BytesMut::new();
-        while let Some(chunk) = body.chunks.next().await {
-            let chunk = chunk?;
-            session.take(&chunk, SMALL_BLOB_BYTES)?;
-            bytes.extend_from_slice(&chunk);
-        }
-        check_received(range, session.offset)?;
-        session.check_digest(digest)?;
-        let bytes = bytes.freeze();
-        let (account, key) = (session.upload.storage_account, &session.upload.object_key);
-        match self.store(account)?.put(key, bytes.clone()).await {
-            Ok(()) => {}
-            Err(StoreError::Failed { .. }) => {
-                // It may be there already, of a chunk without bytes or of a finish that was not
-                // committed. Appending from the start makes it anew.
-                let mut writer = self.store(account)?.append(key, 0).await?;
-                writer.write(bytes.clone()).await?;
-                writer.finish().await?;
-            }
-            Err(error) => return Err(error.into()),
-        }
-        Ok(bytes)
-    }
-
-    async fn finish_streamed(
-        &self,
-        session: &mut Session,
-        digest: &Digest,
-        range: Option<&ContentRange>,
-        mut body: Body,
-    ) -> Result<(), Error> {
-        let start = session.offset;
-        let store = Arc::clone(self.store(session.upload.storage_account)?);
-        let key = session.upload.object_key.clone();
-        if body.length == Some(0) && start > 0 {
-            check_received(range, 0)?;
-            self.check_content(session, digest).await?;
-            let stored = store.sync(&key).await?;
-            return match stored.cmp(&start) {
-                Ordering::Equal => Ok(()),
-                // What a refused chunk left is cut away.
-                Ordering::Greater => Ok(session.writer(self).await?.finish().await?),
-                Ordering::Less => Err(truncated(&key, start, stored)),
-            };
-        }
-        let mut writer = session.writer(self).await?;
-        while let Some(chunk) = body.chunks.next().await {
-            let chunk = chunk?;
-            session.take(&chunk, self.limits.max_blob_bytes)?;
-            writer.write(chunk).await?;
-        }
-        check_received(range, session.offset - start)?;
-        if session.hasher.algorithm() == digest.algorithm() {
-            session.check_digest(digest)?;
-            writer.finish().await?;
-        } else {
-            writer.finish().await?;
-            self.check_content(session, digest).await?;
-        }
-        Ok(())
-    }
-
-    /// Compares the digest with the running hash, or, when a client started without naming the
-    /// algorithm it ends with, with a hash of what was stored.
-    async fn check_content(&self, session: &Session, digest: &Digest) -> Result<(), Error> {
-        if session.hasher.algorithm() == digest.algorithm() {
-            return session.check_digest(digest);
-        }
-        let upload = &session.upload;
-        let content = self
-            .store(upload.storage_account)?
-            .open(&upload.object_key, 0..session.offset)
-            .await?;
-        let actual = hash_content(content, digest.algorithm(), &upload.object_key).await?;
-        equal(digest, actual)
-    }
-
-    /// The one transaction that makes a blob visible.
-    async fn commit_blob(&self, session: &Session, digest: &Digest) -> Result<(), Error> {
-        let (upload, size_bytes) = (session.upload.clone(), session.offset);
-        let (digest, now) = (*digest, self.clock.now());
-        let spare = self
-            .metadata
-            .transact(Durability::Durable, move |tx| {
-                link_upload(tx, &upload, digest, size_bytes, now)
-            })
-            .await?;
-        if spare {
-            self.delete_object(session.upload.storage_account, &session.upload.object_key, size_bytes)
-                .await;
-        }
-        Ok(())
-    }
-
-    async fn save_progress(&self, session: &Session) -> Result<(), Error> {
-        let (id, before, offset) = (session.upload.id, session.upload.offset, session.offset);
-        if before == offset {
-            return Ok(());
-        }
-        let (state, now) = (session.hasher.save(), self.clock.now());
-        let saved = self
-            .metadata
-            .transact(Durability::Relaxed, move |tx| {
-                tx.save_upload(id, before, offset, &state, now)
-            })
-            .await?;
-        // Another node was faster, or the session was purged.
-        if saved {
-            Ok(())
-        } else {
-            Err(Error::UploadBusy { id: id.0.to_string() })
-        }
-    }
-
     /// Removes a session and its object; says whether it was there. When it is gone, its object may
     /// be a blob's by now and is not touched.
     async fn remove_upload(&self, upload: &UploadRecord) -> Result<bool, Error> {
@@ -537,190 +338,10 @@ impl Registry {
     }
 }
 
-/// A session while a request writes to it.
-struct Session {
-    upload: UploadRecord,
-    hasher: Hasher,
-    offset: u64,
-}
-
-impl Session {
-    fn open(upload: UploadRecord) -> Result<Self, Error> {
-        let hasher = if upload.offset == 0 {
-            Hasher::new(upload.algorithm)
-        } else {
-            Hasher::restore(&upload.hash_state)
-                .map_err(|source| Error::metadata("restored an upload's hash", source))?
-        };
-        let offset = upload.offset;
-        Ok(Self { upload, hasher, offset })
-    }
-
-    async fn writer(&self, registry: &Registry) -> Result<Box<dyn crate::ports::BlobWriter>, Error> {
-        let upload = &self.upload;
-        match registry
-            .store(upload.storage_account)?
-            .append(&upload.object_key, self.offset)
-            .await
-        {
-            Err(StoreError::Missing { .. }) => Err(Error::UploadUnknown {
-                repository: upload.repository.clone(),
-                id: upload.id.0.to_string(),
-            }),
-            other => Ok(other?),
-        }
-    }
-
-    fn take(&mut self, chunk: &Bytes, limit_bytes: u64) -> Result<(), Error> {
-        self.offset += chunk.len() as u64;
-        if self.offset > limit_bytes {
-            return Err(Error::BlobTooLarge { limit_bytes });
-        }
-        self.hasher.update(chunk);
-        Ok(())
-    }
-
-    fn check_digest(&self, expected: &Digest) -> Result<(), Error> {
-        equal(expected, self.hasher.clone().finish())
-    }
-}
-
-fn equal(expected: &Digest, actual: Digest) -> Result<(), Error> {
-    if actual == *expected {
-        Ok(())
-    } else {
-        Err(Error::DigestMismatch {
-            expected: *expected,
-            actual,
-        })
-    }
-}
-
-fn check_range(upload: &UploadRecord, range: Option<&ContentRange>, length: Option<u64>) -> Result<(), Error> {
-    let Some(range) = range else { return Ok(()) };
-    if range.start() != upload.offset {
-        return Err(Error::ChunkOutOfOrder {
-            repository: upload.repository.clone(),
-            id: upload.id,
-            start: range.start(),
-            offset: upload.offset,
-        });
-    }
-    match length {
-        Some(received) => check_received(Some(range), received),
-        None => Ok(()),
-    }
-}
-
-fn check_received(range: Option<&ContentRange>, received: u64) -> Result<(), Error> {
-    match range.map(ContentRange::length_bytes) {
-        Some(declared) if declared != received => Err(Error::ChunkLength { declared, received }),
-        _ => Ok(()),
-    }
-}
-
-fn truncated(key: &ObjectKey, expected: u64, stored: u64) -> Error {
-    #[derive(Debug, thiserror::Error)]
-    #[error("object {key} has {stored} bytes, not the {expected} that were received")]
-    struct Truncated {
-        key: ObjectKey,
-        expected: u64,
-        stored: u64,
-    }
-    let source = Box::new(Truncated {
-        key: key.clone(),
-        expected,
-        stored,
-    });
-    Error::Blobs {
-        source: StoreError::Failed {
-            attempted: "finished an upload".to_owned(),
-            source,
-        },
-    }
-}
-
-/// Makes the blob's row and link; says whether the object is not needed, because the storage
-/// account has these bytes already.
-fn link_upload(
-    tx: &mut dyn Tx,
-    upload: &UploadRecord,
-    digest: Digest,
-    size_bytes: u64,
-    now: Timestamp,
-) -> Result<bool, Error> {
-    if !tx.remove_upload(upload.id)? {
-        return Err(Error::UploadUnknown {
-            repository: upload.repository.clone(),
-            id: upload.id.0.to_string(),
-        });
-    }
-    let repository = ensure_writable(tx, upload.registry, &upload.repository, now)?;
-    let existing: Option<BlobRecord> = tx.find_blob(upload.storage_account, &digest)?;
-    let spare = existing.is_some();
-    let blob = match existing {
-        Some(blob) => {
-            tx.queue_candidate(&object_candidate(upload, size_bytes), now)?;
-            blob.id
-        }
-        None => tx.insert_blob(&NewBlob {
-            storage_account: upload.storage_account,
-            digest,
-            size_bytes,
-            object_key: upload.object_key.clone(),
-            created_at: now,
-        })?,
-    };
-    tx.link_blob(repository.id, blob, now)?;
-    tx.queue_candidate(
-        &Candidate::BlobLink {
-            repository: repository.id,
-            digest,
-        },
-        now,
-    )?;
-    Ok(spare)
-}
-
 fn object_candidate(upload: &UploadRecord, size_bytes: u64) -> Candidate {
     Candidate::Object {
         storage_account: upload.storage_account,
         object_key: upload.object_key.clone(),
         size_bytes,
     }
-}
-
-async fn hash_content(content: Readable, algorithm: Algorithm, key: &ObjectKey) -> Result<Digest, Error> {
-    let hashed = tokio::task::spawn_blocking(move || hash_readable(content, algorithm)).await;
-    let failed = |source: std::io::Error| Error::Blobs {
-        source: StoreError::Failed {
-            attempted: format!("read object {key}"),
-            source: Box::new(source),
-        },
-    };
-    match hashed {
-        Ok(hashed) => hashed.map_err(failed),
-        Err(join) => Err(failed(std::io::Error::other(join))),
-    }
-}
-
-/// The digest of an object's bytes; blocks. Also used by the check.
-pub(crate) fn hash_readable(content: Readable, algorithm: Algorithm) -> std::io::Result<Digest> {
-    use std::os::unix::fs::FileExt;
-    const STEP_BYTES: u64 = 1 << 20;
-    let mut hasher = Hasher::new(algorithm);
-    match content {
-        Readable::Bytes(bytes) => hasher.update(&bytes),
-        Readable::File { file, mut range } => {
-            let mut buffer = vec![0; usize::try_from(STEP_BYTES).map_err(std::io::Error::other)?];
-            while range.start < range.end {
-                let step = STEP_BYTES.min(range.end - range.start);
-                let buffer = &mut buffer[..usize::try_from(step).map_err(std::io::Error::other)?];
-                file.read_exact_at(buffer, range.start)?;
-                hasher.update(buffer);
-                range.start += step;
-            }
-        }
-    }
-    Ok(hasher.finish())
 }

@@ -1,0 +1,216 @@
+//! From a body to an object: bytes are hashed and written as they come, and what was stored is
+//! proven to be what the digest says.
+
+use std::{cmp::Ordering, sync::Arc};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use holdfast_oci::{Algorithm, Digest, Hasher, range::ContentRange};
+
+use super::{
+    Body,
+    session::{Session, check_received, equal},
+};
+use crate::{
+    Error, Registry,
+    limits::SMALL_BLOB_BYTES,
+    ports::{ObjectKey, Readable, StoreError, UploadRecord},
+};
+
+impl Registry {
+    /// Writes and hashes a body; all of it is handed to the store when this returns, also on error.
+    pub(super) async fn receive(
+        &self,
+        session: &mut Session,
+        range: Option<&ContentRange>,
+        mut body: Body,
+    ) -> Result<(), Error> {
+        let start = session.offset;
+        let mut writer = session.writer(self).await?;
+        let mut ended = Ok(());
+        while let Some(chunk) = body.chunks.next().await {
+            let chunk = match chunk {
+                Ok(chunk) => chunk,
+                Err(error) => {
+                    ended = Err(Error::Receive(error));
+                    break;
+                }
+            };
+            session.take(&chunk, self.limits.max_blob_bytes)?;
+            writer.write(chunk).await?;
+        }
+        writer.flush().await?;
+        ended?;
+        check_received(range, session.offset - start)
+    }
+
+    pub(super) async fn finish(
+        &self,
+        upload: &UploadRecord,
+        digest: &Digest,
+        range: Option<&ContentRange>,
+        body: Body,
+    ) -> Result<(), Error> {
+        let mut session = Session::open(upload.clone())?;
+        let small = upload.offset == 0 && body.is_small();
+        let bytes = if small {
+            Some(self.finish_small(&mut session, digest, range, body).await?)
+        } else {
+            self.finish_streamed(&mut session, digest, range, body).await?;
+            None
+        };
+        self.commit_blob(&session, digest).await?;
+        if let Some(bytes) = bytes {
+            self.blob_cache.insert(*digest, bytes);
+        }
+        Ok(())
+    }
+
+    /// A small blob that comes in one piece: checked first, then stored in one step.
+    async fn finish_small(
+        &self,
+        session: &mut Session,
+        digest: &Digest,
+        range: Option<&ContentRange>,
+        mut body: Body,
+    ) -> Result<Bytes, Error> {
+        let mut bytes = BytesMut::new();
+        while let Some(chunk) = body.chunks.next().await {
+            let chunk = chunk?;
+            session.take(&chunk, SMALL_BLOB_BYTES)?;
+            bytes.extend_from_slice(&chunk);
+        }
+        check_received(range, session.offset)?;
+        session.check_digest(digest)?;
+        let bytes = bytes.freeze();
+        let (account, key) = (session.upload.storage_account, &session.upload.object_key);
+        match self.store(account)?.put(key, bytes.clone()).await {
+            Ok(()) => {}
+            Err(StoreError::Failed { .. }) => {
+                // It may be there already, of a chunk without bytes or of a finish that was not
+                // committed. Appending from the start makes it anew.
+                let mut writer = self.store(account)?.append(key, 0).await?;
+                writer.write(bytes.clone()).await?;
+                writer.finish().await?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(bytes)
+    }
+
+    async fn finish_streamed(
+        &self,
+        session: &mut Session,
+        digest: &Digest,
+        range: Option<&ContentRange>,
+        mut body: Body,
+    ) -> Result<(), Error> {
+        let start = session.offset;
+        let store = Arc::clone(self.store(session.upload.storage_account)?);
+        let key = session.upload.object_key.clone();
+        if body.length == Some(0) && start > 0 {
+            check_received(range, 0)?;
+            self.check_content(session, digest).await?;
+            let stored = store.sync(&key).await?;
+            return match stored.cmp(&start) {
+                Ordering::Equal => Ok(()),
+                // What a refused chunk left is cut away.
+                Ordering::Greater => Ok(session.writer(self).await?.finish().await?),
+                Ordering::Less => Err(truncated(&key, start, stored)),
+            };
+        }
+        let mut writer = session.writer(self).await?;
+        while let Some(chunk) = body.chunks.next().await {
+            let chunk = chunk?;
+            session.take(&chunk, self.limits.max_blob_bytes)?;
+            writer.write(chunk).await?;
+        }
+        check_received(range, session.offset - start)?;
+        if self.trusts_hash(session, digest) {
+            session.check_digest(digest)?;
+            writer.finish().await?;
+        } else {
+            writer.finish().await?;
+            self.check_content(session, digest).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the running hash speaks for what was stored. It does not when the client started
+    /// without naming the algorithm it ends with, nor when the session is older than this process: a
+    /// power cut may have lost them, while the saved hash knows them still.
+    fn trusts_hash(&self, session: &Session, digest: &Digest) -> bool {
+        let upload = &session.upload;
+        session.hasher.algorithm() == digest.algorithm() && (upload.offset == 0 || self.is_ours(upload.started_at))
+    }
+
+    /// Compares the digest with the running hash, or else with a hash of what was stored.
+    async fn check_content(&self, session: &Session, digest: &Digest) -> Result<(), Error> {
+        if self.trusts_hash(session, digest) {
+            return session.check_digest(digest);
+        }
+        let upload = &session.upload;
+        let content = self
+            .store(upload.storage_account)?
+            .open(&upload.object_key, 0..session.offset)
+            .await?;
+        let actual = hash_content(content, digest.algorithm(), &upload.object_key).await?;
+        equal(digest, actual)
+    }
+}
+
+fn truncated(key: &ObjectKey, expected: u64, stored: u64) -> Error {
+    #[derive(Debug, thiserror::Error)]
+    #[error("object {key} has {stored} bytes, not the {expected} that were received")]
+    struct Truncated {
+        key: ObjectKey,
+        expected: u64,
+        stored: u64,
+    }
+    let source = Box::new(Truncated {
+        key: key.clone(),
+        expected,
+        stored,
+    });
+    Error::Blobs {
+        source: StoreError::Failed {
+            attempted: "finished an upload".to_owned(),
+            source,
+        },
+    }
+}
+
+async fn hash_content(content: Readable, algorithm: Algorithm, key: &ObjectKey) -> Result<Digest, Error> {
+    let hashed = tokio::task::spawn_blocking(move || hash_readable(content, algorithm)).await;
+    let failed = |source: std::io::Error| Error::Blobs {
+        source: StoreError::Failed {
+            attempted: format!("read object {key}"),
+            source: Box::new(source),
+        },
+    };
+    match hashed {
+        Ok(hashed) => hashed.map_err(failed),
+        Err(join) => Err(failed(std::io::Error::other(join))),
+    }
+}
+
+/// The digest of an object's bytes; blocks.
+fn hash_readable(content: Readable, algorithm: Algorithm) -> std::io::Result<Digest> {
+    use std::os::unix::fs::FileExt;
+    const STEP_BYTES: u64 = 1 << 20;
+    let mut hasher = Hasher::new(algorithm);
+    match content {
+        Readable::Bytes(bytes) => hasher.update(&bytes),
+        Readable::File { file, mut range } => {
+            let mut buffer = vec![0; usize::try_from(STEP_BYTES).map_err(std::io::Error::other)?];
+            while range.start < range.end {
+                let step = STEP_BYTES.min(range.end - range.start);
+                let buffer = &mut buffer[..usize::try_from(step).map_err(std::io::Error::other)?];
+                file.read_exact_at(buffer, range.start)?;
+                hasher.update(buffer);
+                range.start += step;
+            }
+        }
+    }
+    Ok(hasher.finish())
+}

@@ -1,0 +1,130 @@
+//! A session while a request writes to it: its hash, where it stands, and that nobody else writes.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+use holdfast_oci::{Digest, Hasher, range::ContentRange};
+
+use crate::{
+    Error, Registry,
+    ports::{BlobWriter, StoreError, UploadId, UploadRecord},
+};
+
+/// Sessions that a request on this node is writing to. Other nodes are kept out by the
+/// compare-and-swap of [`crate::ports::UploadTx::save_upload`].
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Leases(Arc<Mutex<HashSet<UploadId>>>);
+
+pub(crate) struct Lease {
+    leases: Leases,
+    id: UploadId,
+}
+
+impl Leases {
+    pub(super) fn take(&self, id: UploadId) -> Option<Lease> {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.insert(id).then(|| Lease {
+            leases: self.clone(),
+            id,
+        })
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.leases
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.id);
+    }
+}
+
+/// A session while a request writes to it.
+pub(super) struct Session {
+    pub(super) upload: UploadRecord,
+    pub(super) hasher: Hasher,
+    pub(super) offset: u64,
+}
+
+impl Session {
+    pub(super) fn open(upload: UploadRecord) -> Result<Self, Error> {
+        let hasher = if upload.offset == 0 {
+            Hasher::new(upload.algorithm)
+        } else {
+            Hasher::restore(&upload.hash_state)
+                .map_err(|source| Error::metadata("restored an upload's hash", source))?
+        };
+        let offset = upload.offset;
+        Ok(Self { upload, hasher, offset })
+    }
+
+    pub(super) async fn writer(&self, registry: &Registry) -> Result<Box<dyn BlobWriter>, Error> {
+        let upload = &self.upload;
+        match registry
+            .store(upload.storage_account)?
+            .append(&upload.object_key, self.offset)
+            .await
+        {
+            Err(StoreError::Missing { .. }) => Err(Error::UploadUnknown {
+                repository: upload.repository.clone(),
+                id: upload.id.0.to_string(),
+            }),
+            other => Ok(other?),
+        }
+    }
+
+    pub(super) fn take(&mut self, chunk: &Bytes, limit_bytes: u64) -> Result<(), Error> {
+        self.offset += chunk.len() as u64;
+        if self.offset > limit_bytes {
+            return Err(Error::BlobTooLarge { limit_bytes });
+        }
+        self.hasher.update(chunk);
+        Ok(())
+    }
+
+    pub(super) fn check_digest(&self, expected: &Digest) -> Result<(), Error> {
+        equal(expected, self.hasher.clone().finish())
+    }
+}
+
+pub(super) fn equal(expected: &Digest, actual: Digest) -> Result<(), Error> {
+    if actual == *expected {
+        Ok(())
+    } else {
+        Err(Error::DigestMismatch {
+            expected: *expected,
+            actual,
+        })
+    }
+}
+
+pub(super) fn check_range(
+    upload: &UploadRecord,
+    range: Option<&ContentRange>,
+    length: Option<u64>,
+) -> Result<(), Error> {
+    let Some(range) = range else { return Ok(()) };
+    if range.start() != upload.offset {
+        return Err(Error::ChunkOutOfOrder {
+            repository: upload.repository.clone(),
+            id: upload.id,
+            start: range.start(),
+            offset: upload.offset,
+        });
+    }
+    match length {
+        Some(received) => check_received(Some(range), received),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn check_received(range: Option<&ContentRange>, received: u64) -> Result<(), Error> {
+    match range.map(ContentRange::length_bytes) {
+        Some(declared) if declared != received => Err(Error::ChunkLength { declared, received }),
+        _ => Ok(()),
+    }
+}
