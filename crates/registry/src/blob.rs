@@ -53,7 +53,10 @@ impl Registry {
     /// # Errors
     /// [`Error::BlobUnknown`], [`Error::Locked`], [`Error::Metadata`].
     pub async fn load_blob(&self, grant: &Grant<action::Pull>, digest: &Digest) -> Result<BlobRecord, Error> {
-        self.find_blob(grant.registry(), grant.repository(), digest).await
+        let (registry, name, digest) = (grant.registry(), grant.repository().clone(), *digest);
+        self.metadata
+            .query(move |read| Ok(find(read, registry, &name, &digest)?.1))
+            .await
     }
 
     /// Opens a range of a blob, which lies inside it.
@@ -159,12 +162,22 @@ impl Registry {
                     return Err(Error::BlobInUse { digest, manifest });
                 }
                 tx.unlink_blob(repository, blob.id)?;
-                tx.queue_candidate(&Candidate::BlobLink { repository, digest }, now)
+                if tx.is_blob_linked(blob.id)? {
+                    return Ok(());
+                }
+                // Every blob has a link, or the collector would not find it.
+                tx.remove_blob(blob.id)?;
+                let object = Candidate::Object {
+                    storage_account: blob.storage_account,
+                    object_key: blob.object_key,
+                    size_bytes: blob.size_bytes,
+                };
+                tx.queue_candidate(&object, now)
             })
             .await
     }
 
-    /// A small blob whole, through the cache.
+    /// A small blob whole, through the cache; for the rules' own use, so read locks do not count.
     ///
     /// # Errors
     /// [`Error::BlobUnknown`], [`Error::Metadata`], [`Error::Blobs`].
@@ -174,26 +187,18 @@ impl Registry {
         name: &RepositoryName,
         digest: &Digest,
     ) -> Result<Bytes, Error> {
-        let blob = self.find_blob(registry, name, digest).await?;
-        match self.small_blob(&blob).await {
+        let find = || {
+            let (name, digest) = (name.clone(), *digest);
+            self.metadata
+                .query(move |read| Ok(find_link(read, registry, &name, &digest)?.1))
+        };
+        match self.small_blob(&find().await?).await {
             // As in `open_blob`.
             Err(Error::Blobs {
                 source: StoreError::Missing { .. },
-            }) => self.small_blob(&self.find_blob(registry, name, digest).await?).await,
+            }) => self.small_blob(&find().await?).await,
             other => other,
         }
-    }
-
-    async fn find_blob(
-        &self,
-        registry: RegistryId,
-        name: &RepositoryName,
-        digest: &Digest,
-    ) -> Result<BlobRecord, Error> {
-        let (name, digest) = (name.clone(), *digest);
-        self.metadata
-            .query(move |read| Ok(find(read, registry, &name, &digest)?.1))
-            .await
     }
 
     async fn small_blob(&self, blob: &BlobRecord) -> Result<Bytes, Error> {

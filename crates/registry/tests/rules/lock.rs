@@ -204,7 +204,8 @@ async fn what_is_read_locked_is_not_pulled() {
     let source = world.grant::<action::Pull>("app");
     let mounted = world.mount_blob(&world.grant("thief"), &source, &sha256(b"one")).await;
     assert_eq!(mounted.unwrap(), None, "a mount is a read of the source");
-    // It says nothing against deleting.
+    // It says nothing against pushing or deleting.
+    world.push("app", Some("new"), &Document::image(&["new"])).await;
     delete_tag(&world, "v1").await.unwrap();
     world.push_blob("app", "loose").await;
     world.delete_blob(&world.grant("app"), &sha256(b"loose")).await.unwrap();
