@@ -530,6 +530,7 @@ pub(crate) fn remove_manifest_rows(
     let blobs = tx.list_manifest_blobs(record.id)?;
     let children = tx.list_manifest_children(record.id)?;
     tx.remove_manifest(record.id)?;
+    forget_waits(tx, repository.id, &record.digest)?;
     for digest in blobs {
         tx.queue_candidate(
             &Candidate::BlobLink {
@@ -540,7 +541,9 @@ pub(crate) fn remove_manifest_rows(
         )?;
     }
     for digest in children {
-        queue_orphan(tx, repository.id, digest, now)?;
+        if tx.find_manifest(repository.id, &digest)?.is_some() {
+            queue_orphan(tx, repository.id, digest, now)?;
+        }
     }
     let mut after = None;
     loop {
@@ -557,6 +560,20 @@ pub(crate) fn remove_manifest_rows(
     // Mostly its blobs are still linked, and the collector removes it after the last of them.
     tx.remove_repository_if_empty(repository.id)?;
     Ok(tags.into_iter().map(|tag| tag.name).collect())
+}
+
+/// What waited for a manifest that is gone must not be held against the same one pushed again.
+fn forget_waits(tx: &mut dyn Tx, repository: RepositoryId, digest: &Digest) -> Result<(), Error> {
+    let digest = *digest;
+    for candidate in [
+        Candidate::UntaggedManifest { repository, digest },
+        Candidate::OrphanedManifest { repository, digest },
+    ] {
+        if let Some(queued) = tx.find_candidate(&candidate)? {
+            tx.remove_candidate(queued.id)?;
+        }
+    }
+    Ok(())
 }
 
 fn queue_orphan(tx: &mut dyn Tx, repository: RepositoryId, digest: Digest, now: Timestamp) -> Result<(), Error> {

@@ -300,13 +300,39 @@ async fn a_manifest_pushed_again_while_it_waits_is_not_taken_from_its_pusher() {
 }
 
 #[tokio::test]
+async fn a_manifest_deleted_and_pushed_again_starts_with_a_clean_slate() {
+    let world = TestRegistry::start().await;
+    world.switch(|registry| registry.retention_days = Some(0)).await;
+    let child = Document::image(&["child"]);
+    let index = Document::index(&[&child]);
+    for delete_first in ["tag", "child", "index"] {
+        world.push("app", Some("child"), &child).await;
+        world.push("app", Some("index"), &index).await;
+        if delete_first == "tag" {
+            untag(&world, "app", "child").await;
+        }
+        if delete_first == "index" {
+            delete(&world, "app", &index).await;
+            delete(&world, "app", &child).await;
+        } else {
+            delete(&world, "app", &child).await;
+            delete(&world, "app", &index).await;
+        }
+        world.pass_grace();
+        // All of that was due, and is not held against what is pushed by digest now.
+        world.push("app", None, &child).await;
+        collect(&world).await;
+        assert!(is_there(&world, "app", &child.digest()).await, "{delete_first} first");
+        delete(&world, "app", &child).await;
+    }
+}
+
+#[tokio::test]
 async fn a_dry_run_over_many_pages_says_what_the_run_does() {
     let world = TestRegistry::start().await;
     world.switch(|registry| registry.retention_days = Some(0)).await;
-    // A blob that is freed early, and whose deleted link is looked at late.
-    for repository in ["one", "two"] {
-        world.push_blob(repository, pattern(1_000, 10)).await;
-    }
+    // A blob that is freed early, and whose other link is looked at late, when it has been deleted.
+    world.push_blob("one", pattern(1_000, 10)).await;
     // Links of the same blobs from two repositories, far apart in the queue.
     for repository in ["one", "two"] {
         for number in 0..150_u64 {
@@ -323,6 +349,7 @@ async fn a_dry_run_over_many_pages_says_what_the_run_does() {
         world.push_blob("one", pattern(number, 10)).await;
     }
     delete(&world, "app", &index).await;
+    world.push_blob("two", pattern(1_000, 10)).await;
     world
         .delete_blob(&world.grant("two"), &sha256(&pattern(1_000, 10)))
         .await
