@@ -61,8 +61,15 @@ impl Folder {
         if !metadata.is_dir() {
             bail!("{shown} is not a folder; choose another --data-dir");
         }
+        if !self.is_used()
+            && self
+                .is_somebodys()
+                .with_context(|| format!("cannot look into {shown}"))?
+        {
+            bail!("{shown} holds other files; choose an empty --data-dir, or one that does not exist");
+        }
         if metadata.permissions().mode() & 0o077 != 0 {
-            // It may have been made by hand or by a service manager; what lies in it is secret.
+            // It may have been made by hand or by a service manager; what is to lie in it is secret.
             fs::set_permissions(&self.path, fs::Permissions::from_mode(0o700))
                 .with_context(|| format!("cannot close {shown} to others; run: chmod 700 '{shown}'"))?;
         }
@@ -72,6 +79,18 @@ impl Folder {
     /// Whether a server has ever worked here.
     pub(crate) fn is_used(&self) -> bool {
         self.database().is_file()
+    }
+
+    /// Whether anything lies in it that no start of ours can have left.
+    fn is_somebodys(&self) -> io::Result<bool> {
+        for entry in fs::read_dir(&self.path)? {
+            let name = entry?.file_name();
+            // A file system's own folder, and what a start leaves that failed before the database was made.
+            if !["lost+found", "lock", "keys"].iter().any(|ours| name == *ours) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Takes the folder for this process.

@@ -16,7 +16,9 @@ use crate::{folder::Folder, metrics::Metrics, shutdown::Shutdown};
 /// How often idle uploads are looked for, at most; more often when they are given up sooner.
 const PURGE_EVERY: Duration = Duration::from_secs(3600);
 /// How often the certificate's files are looked at.
-const CERTIFICATE_EVERY: Duration = Duration::from_secs(60);
+const RELOAD_EVERY: Duration = Duration::from_secs(10);
+/// How often it is asked whether the local CA's certificate must be renewed; that has weeks.
+const RENEW_EVERY: Duration = Duration::from_secs(3600);
 
 /// Where tasks are started.
 pub(crate) struct Maintenance {
@@ -73,25 +75,27 @@ impl Maintenance {
         });
     }
 
-    /// Renews the certificate of the local CA in time, and takes up a changed one.
+    /// Takes up a changed certificate, and renews that of the local CA in time.
     pub(crate) fn watch_certificate(&self, certificate: Certificate) {
-        let certificate = Arc::new(certificate);
+        let Certificate { current, own } = certificate;
+        self.repeat("look for a new certificate", RELOAD_EVERY, move || {
+            let current = Arc::clone(&current);
+            blocking(move || {
+                if current.reload_if_changed()? {
+                    tracing::info!("took up a new certificate");
+                }
+                Ok(())
+            })
+        });
+        let Some((folder, names)) = own else { return };
         let registry = Arc::clone(&self.registry);
-        self.repeat("watch the certificate", CERTIFICATE_EVERY, move || {
-            let (certificate, now) = (Arc::clone(&certificate), registry.now().unix_secs());
-            async move {
-                // Reads files, and may make a key.
-                tokio::task::spawn_blocking(move || {
-                    if let Some((folder, names)) = &certificate.own {
-                        authority::ensure(&folder.tls(), names, now)?;
-                    }
-                    if certificate.current.reload_if_changed()? {
-                        tracing::info!("took up a new certificate");
-                    }
-                    anyhow::Ok(())
-                })
-                .await?
-            }
+        self.repeat("renew the certificate", RENEW_EVERY, move || {
+            let (folder, names) = (folder.clone(), names.clone());
+            let now = registry.now().unix_secs();
+            blocking(move || {
+                authority::ensure(&folder.tls(), &names, now)?;
+                Ok(())
+            })
         });
     }
 
@@ -125,4 +129,9 @@ impl Maintenance {
             }
         });
     }
+}
+
+/// Runs what reads files on a thread that may wait.
+async fn blocking(work: impl FnOnce() -> anyhow::Result<()> + Send + 'static) -> anyhow::Result<()> {
+    tokio::task::spawn_blocking(work).await?
 }

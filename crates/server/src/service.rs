@@ -21,7 +21,9 @@ use crate::{
 pub(crate) use base::Base;
 use record::{Measured, Record};
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-correlation-request-id");
+const CORRELATION_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-correlation-request-id");
+/// ACR: comes with the echo of the client's own id.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
 /// The longest client's id that is echoed.
 const MAX_CLIENT_ID_BYTES: usize = 128;
@@ -58,10 +60,13 @@ impl Service {
         let headers = response.headers_mut();
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if let Ok(id) = HeaderValue::from_str(record.request_id()) {
-            headers.insert(REQUEST_ID, id);
+            headers.insert(CORRELATION_REQUEST_ID, id);
         }
         if let Some(id) = client_id {
             headers.insert(CLIENT_REQUEST_ID, id);
+            if let Ok(id) = HeaderValue::from_str(record.request_id()) {
+                headers.insert(REQUEST_ID, id);
+            }
         }
         if wire.scheme == "https" && authority.is_some_and(|authority| is_public(&authority)) {
             let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
@@ -86,7 +91,7 @@ impl Service {
             let request = Request::from_parts(head, incoming);
             self.distribution.serve(request, &address, wire.peer).await
         } else if is_base {
-            self.base.answer(&head, wire.peer).await
+            self.base.answer(&head, wire).await
         } else {
             not_found(path)
         };

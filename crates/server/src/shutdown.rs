@@ -1,7 +1,9 @@
 //! How everything ends, in a written order: the first signal stops accepting and lets requests finish, the second one,
 //! or the end of the grace period, cuts them off. It refuses to know what is being stopped.
 
-use tokio::signal::unix::{SignalKind, signal};
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// The two steps of the end.
@@ -13,24 +15,38 @@ pub(crate) struct Shutdown {
     pub(crate) cutting: CancellationToken,
 }
 
-/// Waits for SIGTERM or SIGINT, then for another; the future never ends.
-pub(crate) async fn listen(shutdown: Shutdown) -> std::io::Result<std::convert::Infallible> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    loop {
-        let name = tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        };
-        if shutdown.stopping.is_cancelled() {
-            tracing::warn!(signal = name, "stopping at once");
-            shutdown.cutting.cancel();
-        } else {
-            tracing::info!(
-                signal = name,
-                "stopping; running requests may finish, another signal ends them"
-            );
-            shutdown.stopping.cancel();
+/// The signals that end the server, caught from here on.
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Catches them, so that none can end the process in the middle of its work.
+    pub(crate) fn catch() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Turns them into the two steps of the end; never ends by itself.
+    pub(crate) async fn obey(mut self, shutdown: Shutdown) {
+        loop {
+            let name = tokio::select! {
+                _ = self.terminate.recv() => "SIGTERM",
+                _ = self.interrupt.recv() => "SIGINT",
+            };
+            if shutdown.stopping.is_cancelled() {
+                tracing::warn!(signal = name, "stopping at once");
+                shutdown.cutting.cancel();
+            } else {
+                tracing::info!(
+                    signal = name,
+                    "stopping; running requests may finish, another signal ends them"
+                );
+                shutdown.stopping.cancel();
+            }
         }
     }
 }

@@ -155,7 +155,26 @@ fn the_host_tells_that_it_lives_that_it_is_ready_and_its_numbers() {
 }
 
 #[test]
+fn a_folder_with_other_files_is_left_alone() {
+    let house = House::empty();
+    fs::create_dir(house.data()).unwrap();
+    fs::set_permissions(house.data(), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(house.data().join("holiday.jpg"), "").unwrap();
+    let output = house.operate(&["serve", "--http", "127.0.0.1:0", "--https", "off"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stderr).contains("holds other files"),
+        "{}",
+        text(&output.stderr)
+    );
+    assert_eq!(fs::metadata(house.data()).unwrap().permissions().mode() & 0o777, 0o755);
+}
+
+#[test]
 fn metrics_are_for_chosen_peers_only() {
+    let house = House::running();
+    let veiled = house.ask("GET", "/metrics", &[("X-Forwarded-For", "203.0.113.9")], b"");
+    assert_eq!(veiled.status, 404, "a proxy that nobody named hides who asks");
     let mut house = House::empty();
     house.start(&[
         "--http",

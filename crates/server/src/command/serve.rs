@@ -25,7 +25,7 @@ use crate::{
     operator::{Desk, addresses::Addresses, door::Door},
     service::{Base, Service},
     settings::{ENTRIES, Entry, Flags, Settings},
-    shutdown::{self, Shutdown},
+    shutdown::{Shutdown, Signals},
     welcome,
 };
 
@@ -136,7 +136,8 @@ async fn run(settings: &Settings, house: &Arc<House>, listeners: Listeners) -> a
     addresses.store(&house.folder)?;
     start_maintenance(settings, &maintenance);
     tasks.spawn(door.serve(desk, shutdown.clone()));
-    let signals = tasks.spawn(shutdown::listen(shutdown.clone()));
+    let signals = Signals::catch().context("cannot catch signals")?;
+    let signals = tasks.spawn(signals.obey(shutdown.clone()));
     if let Some(http) = listeners.http {
         acceptor.accept(http, None, &listening);
     }

@@ -2,7 +2,6 @@
 //! for people who look with a browser.
 
 use std::{
-    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -13,6 +12,7 @@ use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use ipnet::IpNet;
 use tokio::{sync::Mutex, time::timeout};
 
+use super::forwarded::Resolved;
 use crate::metrics::{CONTENT_TYPE, Metrics};
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -45,14 +45,14 @@ impl Base {
     }
 
     /// One line per page.
-    pub(super) async fn answer(&self, head: &Parts, peer: IpAddr) -> Response<Body> {
+    pub(super) async fn answer(&self, head: &Parts, wire: &Resolved) -> Response<Body> {
         let is_read = head.method == Method::GET || head.method == Method::HEAD;
         let (route, mut response) = match head.uri.path() {
             "/" | "/healthz" | "/readyz" | "/metrics" if !is_read => ("base.other", not_allowed()),
             "/" => ("welcome", super::typed(StatusCode::OK, TEXT, welcome())),
             "/healthz" => ("healthz", super::typed(StatusCode::OK, TEXT, "alive\n".to_owned())),
             "/readyz" => ("readyz", self.readyz().await),
-            "/metrics" if self.may_see_metrics(peer) => ("metrics", self.show_metrics()),
+            "/metrics" if self.may_see_metrics(wire) => ("metrics", self.show_metrics()),
             path => ("base.other", super::not_found(path)),
         };
         let no_store = HeaderValue::from_static("no-store");
@@ -65,8 +65,9 @@ impl Base {
         response
     }
 
-    fn may_see_metrics(&self, peer: IpAddr) -> bool {
-        self.metrics_from.iter().any(|network| network.contains(&peer))
+    /// Behind a proxy on this machine that nobody named, every client would seem to be this machine.
+    fn may_see_metrics(&self, wire: &Resolved) -> bool {
+        !wire.is_veiled && self.metrics_from.iter().any(|network| network.contains(&wire.peer))
     }
 
     fn show_metrics(&self) -> Response<Body> {

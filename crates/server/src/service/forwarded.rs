@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use ipnet::IpNet;
 
 use super::Wire;
@@ -11,6 +11,9 @@ use super::Wire;
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// What only proxies write.
+const PROXY_HEADERS: [HeaderName; 3] = [header::FORWARDED, header::VIA, FORWARDED_FOR];
 
 /// The connection as the client sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +25,8 @@ pub(super) struct Resolved {
     pub(super) scheme: &'static str,
     /// The host a trusted proxy says the client named.
     pub(super) host: Option<HeaderValue>,
+    /// Whether a proxy that nobody named stands in between: the peer is not the client then.
+    pub(super) is_veiled: bool,
 }
 
 /// Looks through trusted proxies.
@@ -31,9 +36,11 @@ pub(super) fn resolve(wire: Wire, headers: &HeaderMap, trusted: &[IpNet]) -> Res
         local: wire.local.ip().to_canonical(),
         scheme: wire.scheme,
         host: None,
+        is_veiled: false,
     };
     let is_trusted = |ip: &IpAddr| trusted.iter().any(|network| network.contains(ip));
     if trusted.is_empty() || !is_trusted(&resolved.peer) {
+        resolved.is_veiled = PROXY_HEADERS.iter().any(|name| headers.contains_key(name));
         return resolved;
     }
     // Each proxy appends whom it heard from. From the right, the first that is no proxy of ours is the client; what
@@ -98,6 +105,8 @@ mod tests {
         let resolved = resolve_from("203.0.113.1:999", &ALL);
         assert_eq!(resolved.peer.to_string(), "203.0.113.1");
         assert_eq!((resolved.scheme, resolved.host), ("http", None));
+        assert!(resolved.is_veiled);
+        assert!(!resolve_from("203.0.113.1:999", &[]).is_veiled);
     }
 
     #[test]

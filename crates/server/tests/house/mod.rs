@@ -83,7 +83,11 @@ impl House {
 
     /// Starts a server and waits until it listens.
     pub(crate) fn start(&mut self, flags: &[&str]) {
-        self.spawn(flags);
+        self.spawn(holdfast(&["serve"]), flags);
+        self.await_listening(flags);
+    }
+
+    fn await_listening(&mut self, flags: &[&str]) {
         let wants = |flag: &str| !flags.windows(2).any(|pair| pair == [flag, "off"]);
         let (wants_http, wants_https) = (wants("--http"), wants("--https"));
         let deadline = Instant::now() + START;
@@ -100,11 +104,20 @@ impl House {
         }
     }
 
-    /// Starts a server and waits for nothing.
-    pub(crate) fn spawn(&mut self, flags: &[&str]) {
+    /// Starts a server that may have only so many files open.
+    pub(crate) fn start_limited(&mut self, files: u32, flags: &[&str]) {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "ulimit -n \"$1\"; shift; exec \"$@\"", "sh", &files.to_string()])
+            .args([env!("CARGO_BIN_EXE_holdfast"), "serve"]);
+        self.spawn(command, flags);
+        self.await_listening(flags);
+    }
+
+    fn spawn(&mut self, mut command: Command, flags: &[&str]) {
         assert!(self.child.is_none());
         self.starts += 1;
-        let child = holdfast(&["serve"])
+        let child = command
             .env("HOLDFAST_DATA_DIR", self.data())
             .args(flags)
             .stdin(Stdio::null())

@@ -1,0 +1,159 @@
+//! What peers and the system may do to connections.
+
+#![expect(clippy::unwrap_used, reason = "tests panic on purpose")]
+
+mod house;
+
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use house::{House, text};
+
+/// Asks over HTTPS with a real client, which checks the certificate.
+fn curl(house: &House, ca: &str, arguments: &[&str]) -> (bool, String) {
+    let address = house.https.unwrap();
+    let output = Command::new("curl")
+        .args([
+            "--silent",
+            "--show-error",
+            "--cacert",
+            ca,
+            "--noproxy",
+            "*",
+            "--output",
+            "/dev/null",
+        ])
+        .args(["--write-out", "%{http_version} %{http_code}"])
+        .args(arguments)
+        .arg(format!("https://localhost:{}/healthz", address.port()))
+        .output()
+        .unwrap();
+    (output.status.success(), text(&output.stdout) + &text(&output.stderr))
+}
+
+#[test]
+fn clients_that_trust_the_local_ca_speak_both_protocols() {
+    let house = House::running();
+    let ca = house.data().join("tls/ca.pem");
+    let ca = ca.to_str().unwrap();
+    assert_eq!(curl(&house, ca, &["--http2"]), (true, "2 200".to_owned()));
+    assert_eq!(curl(&house, ca, &["--http1.1"]), (true, "1.1 200".to_owned()));
+    assert!(!curl(&house, "/etc/ssl/certs/ca-certificates.crt", &[]).0);
+}
+
+#[test]
+fn a_replaced_certificate_is_taken_up() {
+    use holdfast_identity::authority::{Names, ensure};
+    let now = i64::try_from(
+        std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap()
+            .as_secs(),
+    )
+    .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let make = |name: &str| ensure(&folder.path().join(name), &Names::new("localhost", &[]).unwrap(), now).unwrap();
+    let (first, second) = (make("first"), make("second"));
+    let mut house = House::empty();
+    let (cert, key) = (first.certificate.to_str().unwrap(), first.key.to_str().unwrap());
+    house.start(&[
+        "--http",
+        "off",
+        "--https",
+        "127.0.0.1:0",
+        "--tls-cert",
+        cert,
+        "--tls-key",
+        key,
+    ]);
+    assert!(curl(&house, first.ca.to_str().unwrap(), &[]).0);
+    assert!(!curl(&house, second.ca.to_str().unwrap(), &[]).0);
+    fs::copy(&second.key, &first.key).unwrap();
+    fs::copy(&second.certificate, &first.certificate).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !curl(&house, second.ca.to_str().unwrap(), &[]).0 {
+        assert!(Instant::now() < deadline, "{}", house.log());
+        thread::sleep(Duration::from_millis(200));
+    }
+    assert!(
+        !house.operate(&["ca"]).status.success(),
+        "a certificate of one's own has no local CA"
+    );
+}
+
+#[test]
+fn more_connections_than_files_are_allowed_do_no_lasting_harm() {
+    let mut house = House::empty();
+    house.start_limited(64, &["--http", "127.0.0.1:0", "--https", "off"]);
+    let address = house.http.unwrap();
+    let crowd: Vec<TcpStream> = (0..200).filter_map(|_| TcpStream::connect(address).ok()).collect();
+    assert!(crowd.len() > 64);
+    thread::sleep(Duration::from_millis(300));
+    drop(crowd);
+    assert_eq!(house.ask("GET", "/readyz", &[], b"").status, 200);
+}
+
+#[test]
+fn a_hanging_handshake_holds_up_nobody() {
+    let house = House::running();
+    let _hanging: Vec<TcpStream> = (0..20)
+        .map(|_| TcpStream::connect(house.https.unwrap()).unwrap())
+        .collect();
+    let ca = house.data().join("tls/ca.pem");
+    assert!(curl(&house, ca.to_str().unwrap(), &["--max-time", "5"]).0);
+}
+
+/// What a server answers to bytes as they are.
+fn raw(address: SocketAddr, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.write_all(bytes).unwrap();
+    let mut answer = Vec::new();
+    // A server that closes on bytes it has not read resets the connection.
+    drop(stream.read_to_end(&mut answer));
+    text(&answer)
+}
+
+#[test]
+fn malformed_and_oversized_heads_are_refused() {
+    let house = House::running();
+    let address = house.http.unwrap();
+    let large = format!(
+        "GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n",
+        "x".repeat(300_000)
+    );
+    let many = format!("GET / HTTP/1.1\r\nHost: localhost\r\n{}\r\n", "A: b\r\n".repeat(500));
+    for (request, statuses) in [
+        ("GET / HTTP/1.1\r\nConnection: close\r\n\r\n", &["400"][..]),
+        (
+            "GET / HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+            &["400"],
+        ),
+        (
+            "GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+            &["400"],
+        ),
+        (
+            "CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\nConnection: close\r\n\r\n",
+            &["421"],
+        ),
+        (
+            "OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+            &["404"],
+        ),
+        ("complete nonsense from somebody\r\n\r\n", &["400"]),
+        (&large, &["431", ""]),
+        (&many, &["431", ""]),
+    ] {
+        let answer = raw(address, request.as_bytes());
+        let status = answer.split(' ').nth(1).unwrap_or_default();
+        assert!(statuses.contains(&status), "{:.80}: {answer}", request);
+    }
+    assert_eq!(house.ask("GET", "/healthz", &[], b"").status, 200);
+}
