@@ -210,6 +210,7 @@ impl Desk {
     /// Runs the jobs in one transaction and answers them. Those it did not come to, because SQLite
     /// gave up the transaction in the middle, stay in the batch.
     fn run_batch(&mut self, batch: &mut Vec<Job>) {
+        self.counters.batches.fetch_add(1, Relaxed);
         let is_durable = batch.iter().any(|job| job.durability == Durability::Durable);
         let mut lost = self.begin(is_durable).err().map(Lost::from);
         let has_begun = lost.is_none();
@@ -232,7 +233,6 @@ impl Desk {
             None => self.commit().map_err(Lost::from),
             Some(lost) => Err(lost),
         };
-        self.counters.batches.fetch_add(1, Relaxed);
         if is_durable && committed.is_ok() {
             self.counters.durable_batches.fetch_add(1, Relaxed);
         }
