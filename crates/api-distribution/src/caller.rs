@@ -3,15 +3,16 @@
 
 use std::net::IpAddr;
 
-use holdfast_access::{Actor, Caller, RegistryId, Rights};
+use holdfast_access::{Actor, Caller, RegistryId, Rights, RoleAssignmentMode, rights_of};
 use holdfast_identity::{
     Credential, Credentials,
     basic::NULL_GUID,
     token::{Claims, Kind},
 };
-use holdfast_registry::ports::RegistryRecord;
+use holdfast_registry::{PrincipalView, ports::RegistryRecord};
 use http::{HeaderMap, header};
 use secrecy::{ExposeSecret, SecretString};
+use uuid::Uuid;
 
 use crate::{Address, Distribution, error::Error};
 
@@ -65,6 +66,10 @@ impl Distribution {
         }
         self.throttle.check(peer, user, now).map_err(Error::Throttled)?;
         let registry = self.load_registry(address).await?;
+        // No registry's name has dashes, so an id is never the admin account's name.
+        if let Ok(app_id) = Uuid::try_parse(user) {
+            return self.sign_in_principal(registry, app_id, password, (peer, user, now)).await;
+        }
         let passwords = self.registry.list_admin_passwords(registry.id).await?;
         let is_admin = registry.admin_enabled && user.eq_ignore_ascii_case(&registry.name);
         // The same work for a name that does not exist, so that time tells nothing.
@@ -90,6 +95,49 @@ impl Distribution {
                 Err(Error::CredentialWrong)
             }
         }
+    }
+
+    /// Checks the secret of an application.
+    async fn sign_in_principal(
+        &self,
+        registry: RegistryRecord,
+        app_id: Uuid,
+        password: &SecretString,
+        (peer, user, now): (IpAddr, &str, i64),
+    ) -> Result<Identified, Error> {
+        let found = self.registry.find_principal_by_app(app_id).await?;
+        // The same work for an application that does not exist, so that time tells nothing.
+        let verifiers = found.as_ref().map_or(&[][..], |(_, verifiers)| verifiers);
+        let matched = self.sealer.matches_any(password.expose_secret(), verifiers);
+        match found.filter(|_| matched.is_some()) {
+            Some((principal, _)) => {
+                self.throttle.succeeded(peer, user);
+                Ok(identified(registry, &principal))
+            }
+            None => {
+                self.throttle.failed(peer, user, now);
+                Err(Error::CredentialWrong)
+            }
+        }
+    }
+
+    /// The principal that a token of the directory stands for, with its rights in the registry.
+    pub(crate) async fn from_directory(&self, token: &SecretString, address: &Address) -> Result<Identified, Error> {
+        let now = self.registry.now().unix_secs();
+        let claims = self
+            .directory
+            .verify(token.expose_secret(), now)
+            .map_err(Error::TokenInvalid)?;
+        let registry = self.load_registry(address).await?;
+        let principal = self.load_principal(claims.oid, claims.generation).await?;
+        Ok(identified(registry, &principal))
+    }
+
+    /// The principal of a token, if that is good still.
+    async fn load_principal(&self, id: Uuid, generation: i64) -> Result<PrincipalView, Error> {
+        let found = self.registry.find_principal(id).await?;
+        let good = found.filter(|principal| principal.record.generation == generation);
+        good.ok_or(Error::TokenRevoked)
     }
 
     /// The caller a refresh token stands for.
@@ -139,6 +187,11 @@ impl Distribution {
             Credential::Admin { generation, .. } if registry.admin_enabled && current == Some(generation) => {
                 (admin(&registry), Rights::everything())
             }
+            Credential::Principal { ref id, generation } => {
+                let id = Uuid::try_parse(id).map_err(|_| Error::TokenRevoked)?;
+                let principal = self.load_principal(id, generation).await?;
+                (actor(&principal), rights(&registry, &principal))
+            }
             Credential::Anonymous if registry.anonymous_pull => (Actor::Anonymous, Rights::read_only()),
             _ => return Err(Error::TokenRevoked),
         };
@@ -182,6 +235,32 @@ pub(crate) fn anonymous(registry: RegistryRecord) -> Identified {
         credential: Credential::Anonymous,
         access_token: None,
     }
+}
+
+/// A principal that proved itself by a secret or a token of the directory.
+fn identified(registry: RegistryRecord, principal: &PrincipalView) -> Identified {
+    let caller = Caller::with_basic(actor(principal), rights(&registry, principal));
+    let credential = Credential::Principal {
+        id: principal.record.id.to_string(),
+        generation: principal.record.generation,
+    };
+    Identified {
+        registry,
+        caller,
+        credential,
+        access_token: None,
+    }
+}
+
+fn actor(principal: &PrincipalView) -> Actor {
+    Actor::Principal {
+        id: principal.record.id.to_string(),
+    }
+}
+
+/// What its roles allow in the registry now.
+fn rights(registry: &RegistryRecord, principal: &PrincipalView) -> Rights {
+    rights_of(&principal.assignments, &registry.scope(), RoleAssignmentMode::Legacy)
 }
 
 fn admin(registry: &RegistryRecord) -> Actor {

@@ -317,7 +317,17 @@ fn shown_domain(error: &Domain) -> Shown {
         }
         Domain::Full { .. } => (StatusCode::INSUFFICIENT_STORAGE, Code::Unavailable, Value::Null),
         Domain::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, Value::Null),
-        Domain::Undone | Domain::Metadata { .. } | Domain::Blobs { .. } => {
+        // Of the control plane: no operation of this face says so.
+        Domain::ResourceGroupUnknown { .. }
+        | Domain::ResourceGroupElsewhere { .. }
+        | Domain::RegistryNameTaken { .. }
+        | Domain::RegistryElsewhere { .. }
+        | Domain::RegistryProtected { .. }
+        | Domain::AdminDisabled { .. }
+        | Domain::LocationUnknown { .. }
+        | Domain::SkuLacks { .. }
+        | Domain::Undone
+        | Domain::Metadata { .. } | Domain::Blobs { .. } => {
             (StatusCode::INTERNAL_SERVER_ERROR, Code::Unknown, Value::Null)
         }
     };

@@ -72,6 +72,8 @@ pub enum Route {
     TokenGet(TokenQuery),
     /// `POST /oauth2/token`
     TokenPost,
+    /// `POST /oauth2/exchange`
+    Exchange,
 }
 
 /// Query of a referrers listing.
@@ -186,6 +188,7 @@ impl Route {
         }
         match path.as_str() {
             "/oauth2/token" => request.token(),
+            "/oauth2/exchange" => request.exchange(),
             _ => Err(Error::NotFound),
         }
     }
@@ -203,7 +206,7 @@ impl Route {
     #[must_use]
     pub fn repository(&self) -> Option<&RepositoryName> {
         match self {
-            Self::Base | Self::CatalogList(_) | Self::TokenGet(_) | Self::TokenPost => None,
+            Self::Base | Self::CatalogList(_) | Self::TokenGet(_) | Self::TokenPost | Self::Exchange => None,
             Self::TagsList(name, _)
             | Self::ReferrersList(name, ..)
             | Self::ManifestGet(name, _)
@@ -257,7 +260,7 @@ impl Route {
             Self::AcrManifestsList(..) => "acr.manifest.list",
             Self::AcrManifestGet(..) => "acr.manifest.get",
             Self::AcrManifestPatch(..) => "acr.manifest.patch",
-            Self::TokenGet(_) | Self::TokenPost => "token",
+            Self::TokenGet(_) | Self::TokenPost | Self::Exchange => "token",
         }
     }
 }
@@ -315,6 +318,13 @@ impl Request<'_> {
             }
             [name @ .., "_manifests", digest] if !name.is_empty() => self.acr_manifest(name, digest),
             name => self.acr_repository(name),
+        }
+    }
+
+    fn exchange(&self) -> Result<Route, Error> {
+        match *self.method {
+            Method::POST => Ok(Route::Exchange),
+            _ => self.method_not_allowed("POST"),
         }
     }
 

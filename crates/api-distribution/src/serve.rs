@@ -4,7 +4,7 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use holdfast_access::{Grant, RepositoryAction, decide, decide_registry};
-use holdfast_identity::{Issuer, Sealer, Throttle};
+use holdfast_identity::{DirectoryIssuer, Issuer, Sealer, Throttle};
 use holdfast_oci::RepositoryName;
 use holdfast_registry::Registry;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
@@ -24,6 +24,8 @@ pub struct DistributionParts {
     pub registry: Arc<Registry>,
     /// Issues and checks tokens.
     pub issuer: Arc<Issuer>,
+    /// Checks tokens of the directory.
+    pub directory: Arc<DirectoryIssuer>,
     /// Compares passwords.
     pub sealer: Arc<Sealer>,
     /// Slows down guessing.
@@ -36,6 +38,7 @@ pub struct DistributionParts {
 pub struct Distribution {
     pub(crate) registry: Arc<Registry>,
     pub(crate) issuer: Arc<Issuer>,
+    pub(crate) directory: Arc<DirectoryIssuer>,
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) throttle: Arc<Throttle>,
     body_stall: Duration,
@@ -85,6 +88,7 @@ impl Distribution {
         let DistributionParts {
             registry,
             issuer,
+            directory,
             sealer,
             throttle,
             body_stall,
@@ -92,6 +96,7 @@ impl Distribution {
         Self {
             registry,
             issuer,
+            directory,
             sealer,
             throttle,
             body_stall,
@@ -152,6 +157,7 @@ impl Distribution {
         match route {
             Route::TokenGet(query) => return token::get(self, query, &head.headers, address, peer).await,
             Route::TokenPost => return token::post(self, body, address, peer).await,
+            Route::Exchange => return token::exchange(self, body, address).await,
             _ => {}
         }
         let who = self.identify(&head.headers, address, peer).await?;
@@ -195,7 +201,7 @@ async fn endpoint(call: &Call<'_>, route: Route) -> Result<Response<Body>, Error
         Route::AcrManifestsList(name, page) => acr::manifest::list(call, call.may(&name)?, page).await,
         Route::AcrManifestGet(name, digest) => acr::manifest::get(call, call.may(&name)?, digest).await,
         Route::AcrManifestPatch(name, digest) => acr::manifest::patch(call, call.may(&name)?, digest).await,
-        Route::TokenGet(_) | Route::TokenPost => Err(crate::route::Error::NotFound.into()),
+        Route::TokenGet(_) | Route::TokenPost | Route::Exchange => Err(crate::route::Error::NotFound.into()),
     }
 }
 

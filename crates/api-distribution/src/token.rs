@@ -31,6 +31,11 @@ struct Issued {
     refresh_token: Option<String>,
 }
 
+#[derive(Serialize)]
+struct Exchanged {
+    refresh_token: String,
+}
+
 /// The form of a POST; unknown fields are ignored (docker sends `client_id`, the SDKs `tenant`).
 #[derive(Default)]
 struct Form {
@@ -40,6 +45,7 @@ struct Form {
     username: String,
     password: String,
     refresh_token: String,
+    access_token: String,
     is_offline: bool,
 }
 
@@ -92,6 +98,28 @@ pub(crate) async fn post(
     issue(app, &who, &scopes, address, form.is_offline)
 }
 
+/// `POST /oauth2/exchange`: a token of the directory becomes a refresh token of the registry.
+pub(crate) async fn exchange(
+    app: &Distribution,
+    body: &Received,
+    address: &Address,
+) -> Result<Response<Body>, Error> {
+    let form = Form::parse(&body.whole(MAX_FORM_BYTES).await?);
+    check_service(form.service.as_deref(), address)?;
+    if form.grant_type != "access_token" {
+        let found = holdfast_oci::message::excerpt(&form.grant_type);
+        let reason = format!("grant_type {found} is not known; send access_token");
+        return Err(Error::TokenRequest { reason });
+    }
+    let who = app
+        .from_directory(&SecretString::from(form.access_token), address)
+        .await?;
+    let exchanged = Exchanged {
+        refresh_token: refresh_token(app, &who, address)?,
+    };
+    Ok(secret(&exchanged))
+}
+
 impl Form {
     fn parse(body: &[u8]) -> Self {
         let mut form = Self::default();
@@ -102,6 +130,7 @@ impl Form {
                 "username" => form.username = value.into_owned(),
                 "password" => form.password = value.into_owned(),
                 "refresh_token" => form.refresh_token = value.into_owned(),
+                "access_token" => form.access_token = value.into_owned(),
                 "access_type" => form.is_offline = value == "offline",
                 "scope" => {
                     form.scope.push_str(&value);
@@ -163,26 +192,35 @@ fn issue(
     let subject = subject(&who.caller, is_anonymous, &who.registry.name);
     let claims = AccessClaims {
         audience: address.login_server.clone(),
-        subject: subject.clone(),
-        registry_rid: rid.clone(),
+        subject,
+        registry_rid: rid,
         credential: who.credential.clone(),
         access,
     };
     let access_token = app.issuer.issue_access(claims, now).map_err(Error::Issue)?;
     let refresh_token = if with_refresh && !is_anonymous {
-        let claims = RefreshClaims {
-            audience: address.login_server.clone(),
-            subject,
-            registry_rid: rid,
-            credential: who.credential.clone(),
-            tenant: None,
-            permissions: who.caller.rights().permissions_on_all(),
-        };
-        Some(app.issuer.issue_refresh(claims, now).map_err(Error::Issue)?)
+        Some(refresh_token(app, who, address)?)
     } else {
         None
     };
     Ok(issued(access_token, refresh_token))
+}
+
+fn refresh_token(app: &Distribution, who: &Identified, address: &Address) -> Result<String, Error> {
+    let tenant = match who.credential {
+        Credential::Principal { .. } => Some(app.directory.tenant().to_string()),
+        _ => None,
+    };
+    let claims = RefreshClaims {
+        audience: address.login_server.clone(),
+        subject: subject(&who.caller, false, &who.registry.name),
+        registry_rid: who.registry.rid.simple().to_string(),
+        credential: who.credential.clone(),
+        tenant,
+        permissions: who.caller.rights().permissions_on_all(),
+    };
+    let now = app.registry.now().unix_secs();
+    app.issuer.issue_refresh(claims, now).map_err(Error::Issue)
 }
 
 fn issued(access_token: String, refresh_token: Option<String>) -> Response<Body> {
@@ -190,7 +228,12 @@ fn issued(access_token: String, refresh_token: Option<String>) -> Response<Body>
         access_token,
         refresh_token,
     };
-    let mut response = respond::json(StatusCode::OK, &tokens);
+    secret(&tokens)
+}
+
+/// An answer that nobody may keep.
+fn secret(tokens: &impl Serialize) -> Response<Body> {
+    let mut response = respond::json(StatusCode::OK, tokens);
     response
         .headers_mut()
         .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -201,6 +244,7 @@ fn subject(caller: &Caller, is_anonymous: bool, registry: &str) -> String {
     match caller.actor() {
         _ if is_anonymous => ANONYMOUS_SUBJECT.to_owned(),
         holdfast_access::Actor::Admin { .. } => registry.to_owned(),
+        holdfast_access::Actor::Principal { id } => id.clone(),
         actor => actor.key(),
     }
 }

@@ -135,8 +135,7 @@ impl SigningKey {
         &self.kid
     }
 
-    /// The public half, for another library to check our tokens with.
-    #[cfg(test)]
+    /// The public half, for others to check our tokens with.
     pub(crate) fn public_pkcs1(&self) -> Vec<u8> {
         self.pair.public_key().as_ref().to_vec()
     }

@@ -6,6 +6,7 @@
 
 pub mod authority;
 pub mod basic;
+pub mod directory;
 pub mod keys;
 pub mod password;
 mod private_file;
@@ -15,6 +16,7 @@ pub mod tls;
 pub mod token;
 
 pub use basic::Credentials;
+pub use directory::DirectoryIssuer;
 pub use keys::ServerKeys;
 pub use private_file::Error as FileError;
 pub use sealed::Sealer;

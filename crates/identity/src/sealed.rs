@@ -113,6 +113,12 @@ impl Sealer {
     }
 }
 
+/// Where an admin password of a registry is sealed for.
+#[must_use]
+pub fn admin_password_place(registry: &str, slot: u8) -> String {
+    format!("registry {} admin password {slot}", registry.to_ascii_lowercase())
+}
+
 impl fmt::Debug for Sealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Sealer(..)")

@@ -1,13 +1,15 @@
 //! First start: one directory, subscription, resource group, storage account and registry, made in
 //! one transaction. It refuses to make passwords: they come in sealed.
 
+use std::collections::BTreeSet;
+
 use uuid::Uuid;
 
 use crate::{
-    Error, Timestamp,
+    Error, Registry, Timestamp,
     ports::{
         Directory, Durability, Ids, Metadata, MetadataExt, NewRegistry, RegistryRecord, ResourceGroup, Sku,
-        StorageAccount, Subscription, Tx,
+        StorageAccount, Subscription, Tags, Tx,
     },
 };
 
@@ -67,6 +69,7 @@ impl FirstStart {
             subscription_id,
             name: self.resource_group.clone(),
             location: self.location.clone(),
+            tags: Tags::new(),
             created_at: now,
         })?;
         let storage_account = tx.insert_storage_account(&self.storage_account, &self.location, now)?;
@@ -79,6 +82,7 @@ impl FirstStart {
             sku: Sku::Premium,
             storage_account,
             admin_enabled: true,
+            tags: Tags::new(),
             created_at: now,
         })?;
         for (slot, password) in (1..).zip(&self.passwords) {
@@ -117,5 +121,25 @@ impl Overview {
                 })
             })
             .await
+    }
+}
+
+impl Registry {
+    /// Every subscription.
+    ///
+    /// # Errors
+    /// [`Error::Metadata`].
+    pub async fn list_subscriptions(&self) -> Result<Vec<Subscription>, Error> {
+        self.metadata.query(|read| read.list_subscriptions()).await
+    }
+
+    /// Where the service keeps bytes, each location once.
+    ///
+    /// # Errors
+    /// [`Error::Metadata`].
+    pub async fn list_locations(&self) -> Result<Vec<String>, Error> {
+        let accounts = self.metadata.query(|read| read.list_storage_accounts()).await?;
+        let locations: BTreeSet<String> = accounts.into_iter().map(|account| account.location).collect();
+        Ok(locations.into_iter().collect())
     }
 }

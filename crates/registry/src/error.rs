@@ -3,7 +3,7 @@
 
 use holdfast_oci::{Digest, RepositoryName, Tag};
 
-use crate::ports::{StoreError, UploadId};
+use crate::ports::{Sku, StoreError, UploadId};
 
 /// The body of a request could not be received whole.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +34,62 @@ pub enum Error {
     RegistryUnknown {
         /// As asked for.
         name: String,
+    },
+    /// No such resource group.
+    #[error("resource group {name} is not known here")]
+    ResourceGroupUnknown {
+        /// As asked for.
+        name: String,
+    },
+    /// The group is in another location.
+    #[error("the resource group is in {found}, not in {wanted}")]
+    ResourceGroupElsewhere {
+        /// As asked for.
+        wanted: String,
+        /// Where it is.
+        found: String,
+    },
+    /// Another registry has the name.
+    #[error("the registry name {name} is in use")]
+    RegistryNameTaken {
+        /// As asked for.
+        name: String,
+    },
+    /// The registry is in another location.
+    #[error("the registry is in {found}, not in {wanted}")]
+    RegistryElsewhere {
+        /// As asked for.
+        wanted: String,
+        /// Where it is.
+        found: String,
+    },
+    /// The base host stands for this registry.
+    #[error("registry {name} is the default registry of this server and cannot be deleted")]
+    RegistryProtected {
+        /// The registry.
+        name: String,
+    },
+    /// The admin account is off.
+    #[error("the admin account of registry {name} is off")]
+    AdminDisabled {
+        /// The registry.
+        name: String,
+    },
+    /// The service keeps no bytes there.
+    #[error("location {location} is not one of {}", .known.join(", "))]
+    LocationUnknown {
+        /// As asked for.
+        location: String,
+        /// Where it does.
+        known: Vec<String>,
+    },
+    /// The tier does not have it.
+    #[error("{feature} is not part of the {} tier", .sku.as_str())]
+    SkuLacks {
+        /// What was asked for.
+        feature: &'static str,
+        /// The tier.
+        sku: Sku,
     },
     /// No such repository, or one without manifests.
     #[error("repository {name} is not known to this registry")]

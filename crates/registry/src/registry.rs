@@ -113,7 +113,7 @@ impl Registry {
     /// [`Error::Metadata`].
     pub async fn find_registry(&self, name: &str) -> Result<Option<RegistryRecord>, Error> {
         let name = name.to_owned();
-        self.metadata.query(move |read| read.find_registry_by_name(&name)).await
+        self.metadata.query(move |read| find_open(read, &name)).await
     }
 
     /// A registry and the generation of one of its admin passwords, in one look: what a request
@@ -129,7 +129,7 @@ impl Registry {
         let name = name.to_owned();
         self.metadata
             .query(move |read| {
-                let Some(registry) = read.find_registry_by_name(&name)? else {
+                let Some(registry) = find_open(read, &name)? else {
                     return Ok(None);
                 };
                 let generation = read.find_admin_generation(registry.id, slot)?;
@@ -197,9 +197,15 @@ impl Registry {
     }
 }
 
-/// The registry's row inside a transaction; its absence is an error.
+/// The registry of a name, unless it is being deleted.
+fn find_open(read: &mut (impl Read + ?Sized), name: &str) -> Result<Option<RegistryRecord>, Error> {
+    Ok(read.find_registry_by_name(name)?.filter(|registry| !registry.is_deleting))
+}
+
+/// The registry's row inside a transaction; its absence is an error, as is its deletion.
 pub(crate) fn load_registry(read: &mut (impl Read + ?Sized), id: RegistryId) -> Result<RegistryRecord, Error> {
-    read.find_registry(id)?.ok_or_else(|| Error::RegistryUnknown {
+    let found = read.find_registry(id)?.filter(|registry| !registry.is_deleting);
+    found.ok_or_else(|| Error::RegistryUnknown {
         name: format!("#{}", id.0),
     })
 }

@@ -8,6 +8,7 @@ use crate::{
     limits::MANIFESTS_PER_TRANSACTION,
     manifest::remove_manifest_rows,
     ports::{Durability, ListOrder, MetadataExt, Page, Read, RepositoryRecord, Tx},
+    registry::load_registry,
 };
 
 /// A repository as `/acr/v1` shows it.
@@ -179,6 +180,7 @@ pub(crate) fn ensure_writable(
     name: &RepositoryName,
     now: Timestamp,
 ) -> Result<RepositoryRecord, Error> {
+    load_registry(tx, registry)?;
     let record = tx.ensure_repository(registry, name, now)?;
     // Locks end with the last manifest: an empty repository has none.
     if record.manifest_count > 0 && !record.attributes.write_enabled {

@@ -9,13 +9,14 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use holdfast_blobs::FilesystemStore;
-use holdfast_identity::{Sealer, ServerKeys, password};
+use holdfast_identity::{Sealer, ServerKeys, password, sealed::admin_password_place};
 use holdfast_metadata::SqliteStore;
 use holdfast_registry::{
     FirstStart, Limits, Overview, Registry, RegistryParts, SealedPassword, Timestamp,
     ports::{Blobs, Clock, Metadata, RandomIds, RegistryRecord, StorageAccountId, SystemClock},
 };
 use secrecy::{ExposeSecret as _, SecretString};
+use uuid::Uuid;
 
 use crate::folder::{Folder, Held};
 
@@ -40,6 +41,10 @@ pub(crate) struct House {
     pub(crate) registry: Arc<Registry>,
     /// The registry that the base host stands for: the first one made.
     pub(crate) default_registry: RegistryRecord,
+    /// The directory's id.
+    pub(crate) tenant: Uuid,
+    /// The subscription that a first start made.
+    pub(crate) subscription: Uuid,
     /// Whether this start made it all.
     pub(crate) is_new: bool,
     // Last: the folder is let go when everything in it is closed.
@@ -49,11 +54,6 @@ pub(crate) struct House {
 /// The name of an admin password, by slot.
 pub(crate) const PASSWORD_NAMES: [&str; 2] = ["password", "password2"];
 
-/// Where an admin password is sealed for.
-pub(crate) fn password_place(registry: &str, slot: u8) -> String {
-    format!("registry {} admin password {slot}", registry.to_ascii_lowercase())
-}
-
 /// A fresh admin password, ready to be stored.
 pub(crate) fn make_password(
     sealer: &Sealer,
@@ -61,7 +61,7 @@ pub(crate) fn make_password(
     slot: u8,
 ) -> anyhow::Result<(SecretString, SealedPassword)> {
     let secret = password::generate();
-    let sealed = sealer.seal(&secret, &password_place(registry, slot))?;
+    let sealed = sealer.seal(&secret, &admin_password_place(registry, slot))?;
     let verifier = sealer.verifier(secret.expose_secret());
     Ok((secret, SealedPassword { sealed, verifier }))
 }
@@ -82,6 +82,10 @@ impl House {
         let overview = Overview::read(port.as_ref())
             .await
             .context("cannot read the database")?;
+        let tenant = overview.directory.as_ref().map(|directory| directory.tenant_id);
+        let tenant = tenant.context("the database holds no directory; restore a backup of it")?;
+        let subscription = overview.subscriptions.first().map(|subscription| subscription.id);
+        let subscription = subscription.context("the database holds no subscription; restore a backup of it")?;
         let default_registry = overview.registries.into_iter().next();
         let default_registry = default_registry.context("the database holds no registry; restore a backup of it")?;
         let mut stores: HashMap<StorageAccountId, Arc<dyn Blobs>> = HashMap::new();
@@ -105,6 +109,8 @@ impl House {
             metadata,
             registry,
             default_registry,
+            tenant,
+            subscription,
             is_new,
             _held: held,
         })

@@ -1,9 +1,11 @@
 //! The command line: a file for each command. A command reads settings, has an order filled and prints the answer.
 
+mod azure_cli;
 mod ca;
 mod check;
 mod credentials;
 mod gc;
+mod principal;
 mod registry;
 mod serve;
 mod status;
@@ -42,6 +44,11 @@ enum Command {
     Check(check::Check),
     /// Print the certificate of the local CA
     Ca(ca::Ca),
+    /// Print what the Azure CLI must be told to use this server
+    AzureCli(azure_cli::AzureCli),
+    /// Make service principals: who signs in to the Azure CLI, and with an id and a secret to registries
+    #[command(subcommand)]
+    Principal(principal::Principal),
     /// Change a registry
     #[command(subcommand)]
     Registry(registry::Registry),
@@ -57,6 +64,8 @@ impl CommandLine {
             Command::Gc(gc) => gc.run(),
             Command::Check(check) => check.run(),
             Command::Ca(ca) => ca.run(),
+            Command::AzureCli(azure_cli) => azure_cli.run(),
+            Command::Principal(principal) => principal.run(),
             Command::Registry(registry) => registry.run(),
         }
     }

@@ -9,6 +9,7 @@ use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt as _;
 use holdfast_api_distribution::{Body, Distribution, Served};
+use holdfast_api_management::{Management, Site};
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use ipnet::IpNet;
@@ -41,6 +42,7 @@ pub(crate) struct Wire {
 pub(crate) struct Service {
     pub(crate) hosts: Hosts,
     pub(crate) distribution: Distribution,
+    pub(crate) management: Management,
     pub(crate) base: Base,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) trusted_proxies: Vec<IpNet>,
@@ -52,7 +54,7 @@ impl Service {
         let wire = forwarded::resolve(wire, request.headers(), &self.trusted_proxies);
         let mut record = Record::new(Arc::clone(&self.metrics), &request, wire.peer);
         let client_id = client_id(&request);
-        let handled = AssertUnwindSafe(self.dispatch(request, &wire)).catch_unwind().await;
+        let handled = AssertUnwindSafe(self.dispatch(request, &wire, record.request_id())).catch_unwind().await;
         let (mut response, authority) = handled.unwrap_or_else(|_| (broken(record.request_id()), None));
         if let Some(served) = response.extensions_mut().remove::<Served>() {
             record.serve(served);
@@ -79,6 +81,7 @@ impl Service {
         &self,
         request: Request<Incoming>,
         wire: &forwarded::Resolved,
+        request_id: &str,
     ) -> (Response<Body>, Option<String>) {
         let (head, incoming) = request.into_parts();
         let visit = match self.hosts.find(&head, wire.host.as_ref(), wire.local, wire.scheme) {
@@ -90,6 +93,14 @@ impl Service {
         let response = if Distribution::handles(path) {
             let request = Request::from_parts(head, incoming);
             self.distribution.serve(request, &address, wire.peer).await
+        } else if is_base && Management::handles(path) {
+            let site = Site {
+                base_url: format!("{}://{}", address.scheme, address.authority),
+                peer: wire.peer,
+                request_id: request_id.to_owned(),
+            };
+            let response = self.management.serve(Request::from_parts(head, incoming), &site).await;
+            managed(response)
         } else if is_base {
             self.base.answer(&head, wire).await
         } else {
@@ -97,6 +108,19 @@ impl Service {
         };
         (response, Some(address.authority))
     }
+}
+
+/// An answer of the control plane as all others are.
+fn managed(response: Response<bytes::Bytes>) -> Response<Body> {
+    let mut response = response.map(Body::bytes);
+    if let Some(served) = response.extensions_mut().remove::<holdfast_api_management::Served>() {
+        response.extensions_mut().insert(Served {
+            route: served.route,
+            repository: None,
+            actor: served.actor,
+        });
+    }
+    response
 }
 
 /// The client's own id for the request, if it is harmless.

@@ -31,6 +31,9 @@ const LIST_REPOSITORIES: &str = "SELECT repository.name FROM registry \
     CROSS JOIN blob_link ON blob_link.blob_id = blob.id AND blob_link.registry_id = ?1 \
     CROSS JOIN repository ON repository.id = blob_link.repository_id \
     WHERE registry.id = ?1 LIMIT ?3";
+const LIST_OF_REPOSITORY: &str = select!(
+    "blob_link CROSS JOIN blob ON blob.id = blob_link.blob_id WHERE blob_link.repository_id = ?1 LIMIT ?2"
+);
 const SCAN: &str = select!("blob WHERE id > ?1 ORDER BY id LIMIT ?2");
 const TOTALS: &str = "SELECT (SELECT value FROM total WHERE name = 'blobs'), \
     (SELECT value FROM total WHERE name = 'blob_bytes')";
@@ -72,6 +75,11 @@ impl BlobRead for Session<'_> {
         self.list("listed repositories with a blob", LIST_REPOSITORIES, params, |row| {
             column::word(row, 0)
         })
+    }
+
+    fn list_blobs_of_repository(&mut self, repository: RepositoryId, limit: usize) -> Result<Vec<BlobRecord>, Error> {
+        let params = params![repository.0, column::limit(limit)];
+        self.list("listed a repository's blobs", LIST_OF_REPOSITORY, params, blob_row)
     }
 
     fn scan_blobs(&mut self, after: BlobId, limit: usize) -> Result<Vec<BlobRecord>, Error> {
@@ -165,6 +173,7 @@ pub(super) const PLANNED: &[&str] = &[
     FIND,
     IS_LINKED,
     LIST_REPOSITORIES,
+    LIST_OF_REPOSITORY,
     SCAN,
     TOTALS,
     IS_OBJECT_KNOWN,

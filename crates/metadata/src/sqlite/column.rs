@@ -4,7 +4,7 @@
 use std::str::FromStr;
 
 use holdfast_oci::Digest;
-use holdfast_registry::ports::ObjectKey;
+use holdfast_registry::ports::{ObjectKey, Tags};
 use holdfast_registry::{Attributes, Timestamp};
 use rusqlite::Row;
 use rusqlite::types::Type;
@@ -58,6 +58,17 @@ pub(super) fn unsigned(row: &Row<'_>, index: usize) -> rusqlite::Result<u64> {
 /// A moment.
 pub(super) fn timestamp(row: &Row<'_>, index: usize) -> rusqlite::Result<Timestamp> {
     row.get(index).map(Timestamp)
+}
+
+/// Tags of a resource, as JSON text.
+pub(super) fn tags(row: &Row<'_>, index: usize) -> rusqlite::Result<Tags> {
+    let text = row.get_ref(index)?.as_str()?;
+    serde_json::from_str(text).map_err(|source| misread(index, Type::Text, source))
+}
+
+/// Tags of a resource as a parameter.
+pub(super) fn tags_text(tags: &Tags) -> String {
+    serde_json::to_string(tags).expect("a map of texts serialises")
 }
 
 /// Locks.

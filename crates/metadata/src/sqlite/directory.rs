@@ -12,8 +12,10 @@ use super::session::Session;
 
 const FIND_DIRECTORY: &str = "SELECT tenant_id, created_at FROM directory WHERE id = 1";
 const LIST_SUBSCRIPTIONS: &str = "SELECT id, display_name, created_at FROM subscription ORDER BY id";
-const LIST_RESOURCE_GROUPS: &str = "SELECT subscription_id, name, location, created_at \
+const LIST_RESOURCE_GROUPS: &str = "SELECT subscription_id, name, location, created_at, tags \
     FROM resource_group WHERE subscription_id = ?1 ORDER BY name";
+const FIND_RESOURCE_GROUP: &str = "SELECT subscription_id, name, location, created_at, tags \
+    FROM resource_group WHERE subscription_id = ?1 AND name = ?2";
 const LIST_STORAGE_ACCOUNTS: &str = "SELECT id, name, location, created_at FROM storage_account ORDER BY id";
 
 impl DirectoryRead for Session<'_> {
@@ -34,6 +36,15 @@ impl DirectoryRead for Session<'_> {
         )
     }
 
+    fn find_resource_group(&mut self, subscription: Uuid, name: &str) -> Result<Option<ResourceGroup>, Error> {
+        self.find(
+            "looked up a resource group",
+            FIND_RESOURCE_GROUP,
+            params![subscription.as_bytes(), name],
+            resource_group_row,
+        )
+    }
+
     fn list_storage_accounts(&mut self) -> Result<Vec<StorageAccount>, Error> {
         self.list(
             "listed storage accounts",
@@ -47,7 +58,9 @@ impl DirectoryRead for Session<'_> {
 const INSERT_DIRECTORY: &str = "INSERT INTO directory (id, tenant_id, created_at) VALUES (1, ?1, ?2)";
 const INSERT_SUBSCRIPTION: &str = "INSERT INTO subscription (id, display_name, created_at) VALUES (?1, ?2, ?3)";
 const INSERT_RESOURCE_GROUP: &str =
-    "INSERT INTO resource_group (subscription_id, name, location, created_at) VALUES (?1, ?2, ?3, ?4)";
+    "INSERT INTO resource_group (subscription_id, name, location, created_at, tags) VALUES (?1, ?2, ?3, ?4, ?5)";
+const UPDATE_RESOURCE_GROUP: &str = "UPDATE resource_group SET tags = ?3 WHERE subscription_id = ?1 AND name = ?2";
+const REMOVE_RESOURCE_GROUP: &str = "DELETE FROM resource_group WHERE subscription_id = ?1 AND name = ?2";
 const INSERT_STORAGE_ACCOUNT: &str = "INSERT INTO storage_account (name, location, created_at) VALUES (?1, ?2, ?3)";
 
 impl DirectoryTx for Session<'_> {
@@ -72,10 +85,26 @@ impl DirectoryTx for Session<'_> {
             group.subscription_id.as_bytes(),
             group.name,
             group.location,
-            group.created_at.0
+            group.created_at.0,
+            column::tags_text(&group.tags),
         ];
         self.change("inserted a resource group", INSERT_RESOURCE_GROUP, params)
             .map(drop)
+    }
+
+    fn update_resource_group(&mut self, group: &ResourceGroup) -> Result<(), Error> {
+        let params = params![
+            group.subscription_id.as_bytes(),
+            group.name,
+            column::tags_text(&group.tags)
+        ];
+        self.change("updated a resource group", UPDATE_RESOURCE_GROUP, params)
+            .map(drop)
+    }
+
+    fn remove_resource_group(&mut self, subscription: Uuid, name: &str) -> Result<bool, Error> {
+        let params = params![subscription.as_bytes(), name];
+        Ok(self.change("removed a resource group", REMOVE_RESOURCE_GROUP, params)? > 0)
     }
 
     fn insert_storage_account(
@@ -111,6 +140,7 @@ fn resource_group_row(row: &Row<'_>) -> rusqlite::Result<ResourceGroup> {
         name: row.get(1)?,
         location: row.get(2)?,
         created_at: column::timestamp(row, 3)?,
+        tags: column::tags(row, 4)?,
     })
 }
 
@@ -125,4 +155,10 @@ fn storage_account_row(row: &Row<'_>) -> rusqlite::Result<StorageAccount> {
 
 /// Statements whose plans the tests look at.
 #[cfg(test)]
-pub(super) const PLANNED: &[&str] = &[FIND_DIRECTORY, LIST_RESOURCE_GROUPS];
+pub(super) const PLANNED: &[&str] = &[
+    FIND_DIRECTORY,
+    LIST_RESOURCE_GROUPS,
+    FIND_RESOURCE_GROUP,
+    UPDATE_RESOURCE_GROUP,
+    REMOVE_RESOURCE_GROUP,
+];

@@ -6,7 +6,10 @@ use rusqlite::{Connection, TransactionBehavior};
 pub(super) const APPLICATION_ID: i64 = 0x486f_6c64;
 
 /// Step N brings a database from version N to N + 1.
-const STEPS: &[&str] = &[include_str!("migrations/0001-first.sql")];
+const STEPS: &[&str] = &[
+    include_str!("migrations/0001-first.sql"),
+    include_str!("migrations/0002-control-plane.sql"),
+];
 
 /// The version this build makes and reads.
 pub(super) const VERSION: i64 = STEPS.len() as i64;

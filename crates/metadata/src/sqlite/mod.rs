@@ -12,6 +12,7 @@ mod log;
 mod manifest;
 mod migrations;
 pub mod open;
+mod principal;
 mod readers;
 mod registry;
 mod repository;

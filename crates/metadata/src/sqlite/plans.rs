@@ -1,10 +1,11 @@
 //! Looks at the plan of every statement: each must go straight to its rows through an index.
 
-use super::{blob, directory, garbage, manifest, open, registry, repository, tag, upload};
+use super::{blob, directory, garbage, manifest, open, principal, registry, repository, tag, upload};
 
 const NOUNS: &[(&str, &[&str])] = &[
     ("directory", directory::PLANNED),
     ("registry", registry::PLANNED),
+    ("principal", principal::PLANNED),
     ("repository", repository::PLANNED),
     ("manifest", manifest::PLANNED),
     ("tag", tag::PLANNED),

@@ -7,6 +7,7 @@ use holdfast_registry::ports::{
 use holdfast_registry::{Error, Timestamp};
 use rusqlite::types::Type;
 use rusqlite::{Row, params};
+use uuid::Uuid;
 
 use super::column;
 use super::session::Session;
@@ -15,8 +16,8 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, name, rid, subscription_id, resource_group, location, sku, storage_account_id, \
-             admin_enabled, anonymous_pull, accept_sparse_manifests, retention_days, created_at, updated_at \
-             FROM registry ",
+             admin_enabled, anonymous_pull, accept_sparse_manifests, retention_days, created_at, updated_at, tags, \
+             is_deleting FROM registry ",
             $rest
         )
     };
@@ -26,6 +27,9 @@ const FIND: &str = select!("WHERE id = ?1");
 // The column's collation is NOCASE.
 const FIND_BY_NAME: &str = select!("WHERE name = ?1");
 const LIST: &str = select!("ORDER BY id");
+const LIST_OF_GROUP: &str = select!("WHERE subscription_id = ?1 AND resource_group = ?2 ORDER BY id");
+const MEASURE: &str = "SELECT coalesce(sum(size_bytes), 0) FROM blob \
+    WHERE id IN (SELECT blob_id FROM blob_link WHERE registry_id = ?1)";
 const LIST_PASSWORDS: &str = "SELECT slot, sealed, verifier, generation, created_at \
     FROM admin_password WHERE registry_id = ?1 ORDER BY slot";
 const FIND_GENERATION: &str = "SELECT generation FROM admin_password WHERE registry_id = ?1 AND slot = ?2";
@@ -41,6 +45,20 @@ impl RegistryRead for Session<'_> {
 
     fn list_registries(&mut self) -> Result<Vec<RegistryRecord>, Error> {
         self.list("listed registries", LIST, [], registry_row)
+    }
+
+    fn list_registries_of_group(&mut self, subscription: Uuid, group: &str) -> Result<Vec<RegistryRecord>, Error> {
+        self.list(
+            "listed a group's registries",
+            LIST_OF_GROUP,
+            params![subscription.as_bytes(), group],
+            registry_row,
+        )
+    }
+
+    fn measure_registry(&mut self, registry: RegistryId) -> Result<u64, Error> {
+        let size = self.find("measured a registry", MEASURE, [registry.0], |row| column::unsigned(row, 0))?;
+        Ok(size.unwrap_or(0))
     }
 
     fn list_admin_passwords(&mut self, registry: RegistryId) -> Result<Vec<AdminPassword>, Error> {
@@ -64,9 +82,11 @@ impl RegistryRead for Session<'_> {
 
 const INSERT: &str = "INSERT INTO registry (name, rid, subscription_id, resource_group, location, sku, \
     storage_account_id, admin_enabled, anonymous_pull, accept_sparse_manifests, retention_days, \
-    created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, NULL, ?9, ?9)";
+    created_at, updated_at, tags) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, NULL, ?9, ?9, ?10)";
 const UPDATE: &str = "UPDATE registry SET sku = ?2, admin_enabled = ?3, anonymous_pull = ?4, \
-    accept_sparse_manifests = ?5, retention_days = ?6, updated_at = ?7 WHERE id = ?1";
+    accept_sparse_manifests = ?5, retention_days = ?6, updated_at = ?7, tags = ?8, is_deleting = ?9 WHERE id = ?1";
+const REMOVE_PASSWORDS: &str = "DELETE FROM admin_password WHERE registry_id = ?1";
+const REMOVE: &str = "DELETE FROM registry WHERE id = ?1";
 const PUT_PASSWORD: &str = "INSERT INTO admin_password (registry_id, slot, sealed, verifier, generation, \
     created_at) VALUES (?1, ?2, ?3, ?4, 1, ?5) \
     ON CONFLICT (registry_id, slot) DO UPDATE SET sealed = excluded.sealed, \
@@ -84,6 +104,7 @@ impl RegistryTx for Session<'_> {
             registry.storage_account.0,
             registry.admin_enabled,
             registry.created_at.0,
+            column::tags_text(&registry.tags),
         ];
         self.insert("inserted a registry", INSERT, params).map(RegistryId)
     }
@@ -97,8 +118,15 @@ impl RegistryTx for Session<'_> {
             registry.accept_sparse_manifests,
             registry.retention_days,
             registry.updated_at.0,
+            column::tags_text(&registry.tags),
+            registry.is_deleting,
         ];
         self.change("updated a registry", UPDATE, params).map(drop)
+    }
+
+    fn remove_registry(&mut self, registry: RegistryId) -> Result<(), Error> {
+        self.change("removed admin passwords", REMOVE_PASSWORDS, [registry.0])?;
+        self.change("removed a registry", REMOVE, [registry.0]).map(drop)
     }
 
     fn put_admin_password(
@@ -130,6 +158,8 @@ fn registry_row(row: &Row<'_>) -> rusqlite::Result<RegistryRecord> {
         retention_days: row.get(11)?,
         created_at: column::timestamp(row, 12)?,
         updated_at: column::timestamp(row, 13)?,
+        tags: column::tags(row, 14)?,
+        is_deleting: row.get(15)?,
     })
 }
 
@@ -153,6 +183,10 @@ fn admin_password_row(row: &Row<'_>) -> rusqlite::Result<AdminPassword> {
 pub(super) const PLANNED: &[&str] = &[
     FIND,
     FIND_BY_NAME,
+    LIST_OF_GROUP,
+    MEASURE,
+    REMOVE_PASSWORDS,
+    REMOVE,
     LIST_PASSWORDS,
     FIND_GENERATION,
     INSERT,

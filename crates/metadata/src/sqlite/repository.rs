@@ -25,6 +25,8 @@ const LOAD: &str = select!("WHERE id = ?1");
 const LIST: &str = "SELECT name FROM repository \
     WHERE registry_id = ?1 AND name > ?2 AND manifest_count > 0 AND attributes & 8 = 8 \
     ORDER BY name LIMIT ?3";
+// Hidden and empty ones too.
+const LIST_ALL: &str = select!("WHERE registry_id = ?1 ORDER BY name LIMIT ?2");
 
 impl RepositoryRead for Session<'_> {
     fn find_repository(
@@ -55,6 +57,11 @@ impl RepositoryRead for Session<'_> {
         // No name is empty, so every name comes after the empty text.
         let params = params![registry.0, after.unwrap_or_default(), column::limit(limit)];
         self.list("listed repositories", LIST, params, |row| column::word(row, 0))
+    }
+
+    fn list_every_repository(&mut self, registry: RegistryId, limit: usize) -> Result<Vec<RepositoryRecord>, Error> {
+        let params = params![registry.0, column::limit(limit)];
+        self.list("listed every repository", LIST_ALL, params, repository_row)
     }
 }
 
@@ -134,4 +141,4 @@ fn repository_row(row: &Row<'_>) -> rusqlite::Result<RepositoryRecord> {
 
 /// Statements whose plans the tests look at.
 #[cfg(test)]
-pub(super) const PLANNED: &[&str] = &[FIND, LOAD, LIST, INSERT, SET_ATTRIBUTES, REVIVE, TOUCH, REMOVE_IF_EMPTY];
+pub(super) const PLANNED: &[&str] = &[FIND, LOAD, LIST, LIST_ALL, INSERT, SET_ATTRIBUTES, REVIVE, TOUCH, REMOVE_IF_EMPTY];

@@ -20,6 +20,7 @@ macro_rules! select {
 
 const FIND: &str = select!("WHERE id = ?1");
 const LIST_STALE: &str = select!("INDEXED BY upload_by_time WHERE updated_at < ?1 ORDER BY updated_at LIMIT ?2");
+const LIST_OF_REGISTRY: &str = select!("WHERE registry_id = ?1 LIMIT ?2");
 const COUNT: &str = "SELECT count(*) FROM upload WHERE registry_id = ?1 AND actor = ?2";
 
 impl UploadRead for Session<'_> {
@@ -30,6 +31,11 @@ impl UploadRead for Session<'_> {
     fn list_stale_uploads(&mut self, before: Timestamp, limit: usize) -> Result<Vec<UploadRecord>, Error> {
         let params = params![before.0, column::limit(limit)];
         self.list("listed stale uploads", LIST_STALE, params, upload_row)
+    }
+
+    fn list_uploads_of_registry(&mut self, registry: RegistryId, limit: usize) -> Result<Vec<UploadRecord>, Error> {
+        let params = params![registry.0, column::limit(limit)];
+        self.list("listed a registry's uploads", LIST_OF_REGISTRY, params, upload_row)
     }
 
     fn count_uploads(&mut self, registry: RegistryId, actor: &str) -> Result<u64, Error> {
@@ -106,4 +112,4 @@ fn upload_row(row: &Row<'_>) -> rusqlite::Result<UploadRecord> {
 
 /// Statements whose plans the tests look at.
 #[cfg(test)]
-pub(super) const PLANNED: &[&str] = &[FIND, LIST_STALE, COUNT, INSERT, SAVE, REMOVE];
+pub(super) const PLANNED: &[&str] = &[FIND, LIST_STALE, LIST_OF_REGISTRY, COUNT, INSERT, SAVE, REMOVE];

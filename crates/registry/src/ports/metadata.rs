@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::{
     AdminPassword, BlobId, BlobRecord, Candidate, CandidateId, Directory, ManifestId, ManifestRecord, NewBlob,
-    NewManifest, NewRegistry, ObjectKey, Page, QueuedCandidate, RegistryRecord, RepositoryId, RepositoryRecord,
-    ResourceGroup, StorageAccount, StorageAccountId, Subscription, TagRecord, UploadId, UploadRecord,
+    NewManifest, NewRegistry, ObjectKey, Page, PrincipalRecord, PrincipalSecret, QueuedCandidate, RegistryRecord, RepositoryId, RepositoryRecord,
+    ResourceGroup, RoleAssignment, StorageAccount, StorageAccountId, Subscription, TagRecord, UploadId, UploadRecord,
 };
 use crate::{Attributes, Error, Timestamp};
 
@@ -107,21 +107,29 @@ struct NoResult;
 
 /// Everything that can be read.
 pub trait Read:
-    DirectoryRead + RegistryRead + RepositoryRead + ManifestRead + TagRead + BlobRead + UploadRead + GarbageRead
+    DirectoryRead
+    + PrincipalRead
+    + RegistryRead
+    + RepositoryRead
+    + ManifestRead
+    + TagRead
+    + BlobRead
+    + UploadRead
+    + GarbageRead
 {
 }
 impl<T> Read for T where
-    T: DirectoryRead + RegistryRead + RepositoryRead + ManifestRead + TagRead + BlobRead + UploadRead + GarbageRead
+    T: DirectoryRead + PrincipalRead + RegistryRead + RepositoryRead + ManifestRead + TagRead + BlobRead + UploadRead + GarbageRead
 {
 }
 
 /// Everything that can be changed.
 pub trait Tx:
-    Read + DirectoryTx + RegistryTx + RepositoryTx + ManifestTx + TagTx + BlobTx + UploadTx + GarbageTx
+    Read + DirectoryTx + PrincipalTx + RegistryTx + RepositoryTx + ManifestTx + TagTx + BlobTx + UploadTx + GarbageTx
 {
 }
 impl<T> Tx for T where
-    T: Read + DirectoryTx + RegistryTx + RepositoryTx + ManifestTx + TagTx + BlobTx + UploadTx + GarbageTx
+    T: Read + DirectoryTx + PrincipalTx + RegistryTx + RepositoryTx + ManifestTx + TagTx + BlobTx + UploadTx + GarbageTx
 {
 }
 
@@ -131,17 +139,44 @@ pub trait DirectoryRead {
     fn find_directory(&mut self) -> Result<Option<Directory>, Error>;
     fn list_subscriptions(&mut self) -> Result<Vec<Subscription>, Error>;
     fn list_resource_groups(&mut self, subscription: Uuid) -> Result<Vec<ResourceGroup>, Error>;
+    /// Without regard to case.
+    fn find_resource_group(&mut self, subscription: Uuid, name: &str) -> Result<Option<ResourceGroup>, Error>;
     fn list_storage_accounts(&mut self) -> Result<Vec<StorageAccount>, Error>;
 }
 
 /// Changes of the same.
-#[expect(missing_docs, reason = "each inserts the row it is named after")]
+#[expect(missing_docs, reason = "each inserts, updates or removes the row it is named after")]
 pub trait DirectoryTx {
     fn insert_directory(&mut self, directory: &Directory) -> Result<(), Error>;
     fn insert_subscription(&mut self, subscription: &Subscription) -> Result<(), Error>;
     fn insert_resource_group(&mut self, group: &ResourceGroup) -> Result<(), Error>;
     fn insert_storage_account(&mut self, name: &str, location: &str, now: Timestamp)
     -> Result<StorageAccountId, Error>;
+    /// Writes the tags.
+    fn update_resource_group(&mut self, group: &ResourceGroup) -> Result<(), Error>;
+    /// The caller has looked that no registry is in it; says whether it was there.
+    fn remove_resource_group(&mut self, subscription: Uuid, name: &str) -> Result<bool, Error>;
+}
+
+/// Principals of the directory, their secrets and their roles.
+pub trait PrincipalRead {
+    /// By object id.
+    fn find_principal(&mut self, id: Uuid) -> Result<Option<PrincipalRecord>, Error>;
+    /// By application id.
+    fn find_principal_by_app(&mut self, app_id: Uuid) -> Result<Option<PrincipalRecord>, Error>;
+    /// A principal's secrets, oldest first, those that have expired too.
+    fn list_principal_secrets(&mut self, principal: Uuid) -> Result<Vec<PrincipalSecret>, Error>;
+    /// A principal's roles, wherever they are.
+    fn list_role_assignments(&mut self, principal: Uuid) -> Result<Vec<RoleAssignment>, Error>;
+}
+
+/// Changes of the same.
+#[expect(missing_docs, reason = "each inserts the row it is named after")]
+pub trait PrincipalTx {
+    fn insert_principal(&mut self, principal: &PrincipalRecord) -> Result<(), Error>;
+    fn insert_principal_secret(&mut self, secret: &PrincipalSecret) -> Result<(), Error>;
+    /// A principal has a role at a scope once.
+    fn insert_role_assignment(&mut self, assignment: &RoleAssignment) -> Result<(), Error>;
 }
 
 /// Registries and their admin passwords.
@@ -152,6 +187,10 @@ pub trait RegistryRead {
     fn find_registry_by_name(&mut self, name: &str) -> Result<Option<RegistryRecord>, Error>;
     /// By id; the first one made comes first.
     fn list_registries(&mut self) -> Result<Vec<RegistryRecord>, Error>;
+    /// Those of a resource group, the first one made first.
+    fn list_registries_of_group(&mut self, subscription: Uuid, group: &str) -> Result<Vec<RegistryRecord>, Error>;
+    /// Bytes of the blobs that some repository of the registry links, each blob once.
+    fn measure_registry(&mut self, registry: RegistryId) -> Result<u64, Error>;
     /// By slot.
     fn list_admin_passwords(&mut self, registry: RegistryId) -> Result<Vec<AdminPassword>, Error>;
     /// The generation of one password, for each request that carries a token made from it.
@@ -163,8 +202,10 @@ pub trait RegistryTx {
     /// Inserts a registry; the caller has looked that the name is free.
     fn insert_registry(&mut self, registry: &NewRegistry) -> Result<RegistryId, Error>;
     /// Writes the changeable fields: sku, `admin_enabled`, `anonymous_pull`,
-    /// `accept_sparse_manifests`, `retention_days`, `updated_at`.
+    /// `accept_sparse_manifests`, `retention_days`, `updated_at`, `tags`, `is_deleting`.
     fn update_registry(&mut self, registry: &RegistryRecord) -> Result<(), Error>;
+    /// Removes the row and its passwords; the caller has looked that nothing is in it.
+    fn remove_registry(&mut self, registry: RegistryId) -> Result<(), Error>;
     /// Sets a password; its generation becomes one more than before (1 for the first).
     fn put_admin_password(
         &mut self,
@@ -193,6 +234,8 @@ pub trait RepositoryRead {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<RepositoryName>, Error>;
+    /// Some repositories of a registry, hidden and empty ones too.
+    fn list_every_repository(&mut self, registry: RegistryId, limit: usize) -> Result<Vec<RepositoryRecord>, Error>;
 }
 
 /// Changes of the same.
@@ -317,6 +360,8 @@ pub trait BlobRead {
         digest: &Digest,
         limit: usize,
     ) -> Result<Vec<RepositoryName>, Error>;
+    /// Some blobs that a repository links.
+    fn list_blobs_of_repository(&mut self, repository: RepositoryId, limit: usize) -> Result<Vec<BlobRecord>, Error>;
     /// Every blob of the store after a row, for `holdfast check`.
     fn scan_blobs(&mut self, after: BlobId, limit: usize) -> Result<Vec<BlobRecord>, Error>;
     /// How many blobs there are and how many bytes they hold.
@@ -343,6 +388,8 @@ pub trait UploadRead {
     fn find_upload(&mut self, id: UploadId) -> Result<Option<UploadRecord>, Error>;
     /// Sessions without progress since `before`, oldest first.
     fn list_stale_uploads(&mut self, before: Timestamp, limit: usize) -> Result<Vec<UploadRecord>, Error>;
+    /// Some sessions of a registry.
+    fn list_uploads_of_registry(&mut self, registry: RegistryId, limit: usize) -> Result<Vec<UploadRecord>, Error>;
     /// Sessions a caller has open in a registry.
     fn count_uploads(&mut self, registry: RegistryId, actor: &str) -> Result<u64, Error>;
 }

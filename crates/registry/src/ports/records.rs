@@ -1,7 +1,10 @@
 //! Rows as the rules see them. Plain data: it refuses to know how a row is stored.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
-use holdfast_access::RegistryId;
+use holdfast_access::{RegistryId, RoleId};
+use holdfast_arm::fold_case;
 use holdfast_oci::{Algorithm, Digest, RepositoryName, Tag};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -62,6 +65,54 @@ pub struct Subscription {
     pub created_at: Timestamp,
 }
 
+/// Tags of a resource.
+pub type Tags = BTreeMap<String, String>;
+
+/// A service principal of the directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrincipalRecord {
+    /// Object id.
+    pub id: Uuid,
+    /// Application id, its user name.
+    pub app_id: Uuid,
+    /// Name for people.
+    pub display_name: String,
+    /// Grows when all its tokens are to be void.
+    pub generation: i64,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// A secret of a principal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrincipalSecret {
+    /// Its own id.
+    pub id: Uuid,
+    /// Whose it is.
+    pub principal: Uuid,
+    /// Keyed hash to compare a given secret with.
+    pub verifier: [u8; 32],
+    /// The first moment it is no longer good.
+    pub expires_at: Timestamp,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// A role that a principal has at a scope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleAssignment {
+    /// Its own id.
+    pub id: Uuid,
+    /// Who has the role.
+    pub principal: Uuid,
+    /// The role.
+    pub role: RoleId,
+    /// Where: an id of ARM in lower case.
+    pub scope: String,
+    /// When it was given.
+    pub created_at: Timestamp,
+}
+
 /// An ARM resource group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResourceGroup {
@@ -71,6 +122,8 @@ pub struct ResourceGroup {
     pub name: String,
     /// Its location, a plain name.
     pub location: String,
+    /// Its tags.
+    pub tags: Tags,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -152,8 +205,40 @@ pub struct RegistryRecord {
     pub retention_days: Option<u32>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Its tags.
+    pub tags: Tags,
+    /// Whether its deletion began: nothing is read from it or written to it any more.
+    pub is_deleting: bool,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+impl ResourceGroup {
+    /// Its id in ARM, in lower case: where roles count.
+    #[must_use]
+    pub fn scope(&self) -> String {
+        fold_case(&format!(
+            "/subscriptions/{}/resourceGroups/{}",
+            self.subscription_id, self.name
+        ))
+    }
+}
+
+impl RegistryRecord {
+    /// Its id in ARM, as people read it.
+    #[must_use]
+    pub fn arm_id(&self) -> String {
+        format!(
+            "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.ContainerRegistry/registries/{}",
+            self.subscription_id, self.resource_group, self.name
+        )
+    }
+
+    /// Its id in ARM, in lower case: where roles count.
+    #[must_use]
+    pub fn scope(&self) -> String {
+        fold_case(&self.arm_id())
+    }
 }
 
 /// What a new registry starts with; the adapter gives it its row id.
@@ -175,6 +260,8 @@ pub struct NewRegistry {
     pub storage_account: StorageAccountId,
     /// See [`RegistryRecord::admin_enabled`].
     pub admin_enabled: bool,
+    /// See [`RegistryRecord::tags`].
+    pub tags: Tags,
     /// See [`RegistryRecord::created_at`].
     pub created_at: Timestamp,
 }

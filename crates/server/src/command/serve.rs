@@ -5,8 +5,9 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc};
 use anyhow::Context as _;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use holdfast_api_distribution::{Distribution, DistributionParts};
+use holdfast_api_management::{Management, ManagementParts};
 use holdfast_identity::{
-    Certificates, Issuer, Throttle,
+    Certificates, DirectoryIssuer, Issuer, Throttle,
     authority::{self, Names},
     tls,
 };
@@ -115,7 +116,7 @@ async fn run(settings: &Settings, house: &Arc<House>, listeners: Listeners) -> a
     let addresses = addresses(settings, house, &listeners);
     let metrics = Arc::new(Metrics::new(Arc::clone(&house.metadata)));
     let acceptor = Arc::new(Acceptor {
-        service: Arc::new(service(settings, house, &metrics)),
+        service: Arc::new(service(settings, house, &metrics, &addresses)),
         shutdown: shutdown.clone(),
         connections: connections.clone(),
         free: Arc::new(Semaphore::new(max_connections())),
@@ -178,16 +179,26 @@ fn start_maintenance(settings: &Settings, maintenance: &Maintenance) {
     }
 }
 
-fn service(settings: &Settings, house: &House, metrics: &Arc<Metrics>) -> Service {
+fn service(settings: &Settings, house: &House, metrics: &Arc<Metrics>, addresses: &Addresses) -> Service {
     let registry = Arc::clone(&house.registry);
+    let directory = Arc::new(DirectoryIssuer::new(&house.keys, house.tenant));
+    let throttle = Arc::new(Throttle::new());
     Service {
         hosts: Hosts::new(&settings.domain, &house.default_registry.name, &settings.hostnames),
         distribution: Distribution::new(DistributionParts {
             registry: Arc::clone(&registry),
             issuer: Arc::new(Issuer::new(&house.keys)),
+            directory: Arc::clone(&directory),
             sealer: Arc::clone(&house.sealer),
-            throttle: Arc::new(Throttle::new()),
+            throttle: Arc::clone(&throttle),
             body_stall: settings.body_stall,
+        }),
+        management: Management::new(ManagementParts {
+            registry: Arc::clone(&registry),
+            directory,
+            sealer: Arc::clone(&house.sealer),
+            throttle,
+            login_server_suffix: addresses.login_server(""),
         }),
         base: Base::new(registry, Arc::clone(metrics), settings.metrics_from.clone()),
         metrics: Arc::clone(metrics),

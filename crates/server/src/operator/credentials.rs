@@ -1,12 +1,13 @@
 //! The admin account's credentials: shown, or one of its passwords renewed first.
 
 use anyhow::{Context as _, bail};
+use holdfast_identity::sealed::admin_password_place;
 use holdfast_registry::ports::RegistryRecord;
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 
 use super::{Desk, News, Order};
-use crate::boot::{PASSWORD_NAMES, make_password, password_place};
+use crate::boot::{PASSWORD_NAMES, make_password};
 
 /// Shows the credentials of a registry.
 #[derive(Debug, Serialize, Deserialize)]
@@ -53,7 +54,7 @@ impl Order for ShowCredentials {
         }
         let mut passwords = Vec::new();
         for stored in desk.house.registry.list_admin_passwords(record.id).await? {
-            let place = password_place(&record.name, stored.slot);
+            let place = admin_password_place(&record.name, stored.slot);
             let secret = desk.house.sealer.open(&stored.sealed, &place)?;
             let name = PASSWORD_NAMES.get(usize::from(stored.slot).wrapping_sub(1));
             passwords.push(Password {

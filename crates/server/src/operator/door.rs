@@ -26,6 +26,7 @@ use super::{
     check::CheckAll,
     credentials::ShowCredentials,
     garbage::{CollectGarbage, ExplainDigest},
+    principal::CreatePrincipal,
     registry::UpdateRegistry,
     status::ShowStatus,
 };
@@ -137,6 +138,7 @@ async fn answer(request: Request<Incoming>, desk: Arc<Desk>) -> Response<Lines> 
         CollectGarbage::PATH => fill::<CollectGarbage>(&body, desk),
         ExplainDigest::PATH => fill::<ExplainDigest>(&body, desk),
         CheckAll::PATH => fill::<CheckAll>(&body, desk),
+        CreatePrincipal::PATH => fill::<CreatePrincipal>(&body, desk),
         UpdateRegistry::PATH => fill::<UpdateRegistry>(&body, desk),
         _ => whole(
             StatusCode::NOT_FOUND,

@@ -1,7 +1,7 @@
 //! Claims about the directory, subscriptions, resource groups and storage accounts.
 
 use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{Metadata, ResourceGroup, StorageAccount, Subscription};
+use holdfast_registry::ports::{Metadata, ResourceGroup, StorageAccount, Subscription, Tags};
 use uuid::Uuid;
 
 use super::fixture;
@@ -111,6 +111,7 @@ fn group(subscription_id: Uuid, name: &str) -> ResourceGroup {
         subscription_id,
         name: name.to_owned(),
         location: "local".to_owned(),
+        tags: Tags::new(),
         created_at: Timestamp(5),
     }
 }

@@ -6,7 +6,7 @@ use holdfast_oci::{Algorithm, Digest, RepositoryName, Tag};
 use holdfast_registry::ports::{
     BlobId, Directory, Durability, ListOrder, ManifestId, Metadata, MetadataExt, NewBlob, NewManifest, NewRegistry,
     ObjectKey, Page, Read, RegistryRecord, RepositoryId, RepositoryRecord, ResourceGroup, Sku, StorageAccountId,
-    Subscription, Tx, UploadId, UploadRecord,
+    Subscription, Tags, Tx, UploadId, UploadRecord,
 };
 use holdfast_registry::{Error, Timestamp};
 use uuid::Uuid;
@@ -102,6 +102,7 @@ pub fn new_registry(name: &str, subscription_id: Uuid, storage_account: StorageA
         sku: Sku::Premium,
         storage_account,
         admin_enabled: true,
+        tags: Tags::new(),
         created_at: Timestamp(1_000),
     }
 }
@@ -137,6 +138,7 @@ pub fn insert_scope(tx: &mut dyn Tx, name: &str) -> Result<(Uuid, StorageAccount
         subscription_id: subscription.id,
         name: "group".to_owned(),
         location: "local".to_owned(),
+        tags: Tags::new(),
         created_at: Timestamp(1),
     })?;
     let account = tx.insert_storage_account(&format!("{name}store"), "local", Timestamp(1))?;

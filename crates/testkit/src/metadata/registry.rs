@@ -29,6 +29,8 @@ pub async fn a_registry_reads_back_as_written(metadata: &dyn Metadata) {
         accept_sparse_manifests: false,
         retention_days: None,
         created_at: new.created_at,
+        tags: new.tags.clone(),
+        is_deleting: false,
         updated_at: new.created_at,
     };
     assert_eq!(found, expected);
@@ -82,6 +84,8 @@ pub async fn an_update_writes_the_changeable_fields_only(metadata: &dyn Metadata
         anonymous_pull: true,
         accept_sparse_manifests: true,
         retention_days: Some(30),
+        tags: [("team".to_owned(), "blue".to_owned())].into(),
+        is_deleting: true,
         updated_at: Timestamp(2_000),
         ..registry.clone()
     };

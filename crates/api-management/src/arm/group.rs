@@ -1,0 +1,108 @@
+//! Resource groups.
+
+use bytes::Bytes;
+use holdfast_access::{ControlGrant, ControlReach, control};
+use holdfast_arm::{Error as Arm, Location, Page, SubscriptionId};
+use holdfast_registry::{
+    Error as Domain,
+    ports::{ResourceGroup, Tags},
+};
+use http::{Response, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    body,
+    error::Error,
+    route::GroupPath,
+    serve::{Call, uuid},
+};
+
+#[derive(Deserialize)]
+struct Request {
+    location: Option<String>,
+    tags: Option<Tags>,
+}
+
+pub(crate) async fn put(
+    call: &Call<'_>,
+    grant: ControlGrant<control::ResourceGroupsWrite>,
+    path: GroupPath,
+) -> Result<Response<Bytes>, Error> {
+    let request: Request = body::parse(call.body)?;
+    let location: Location = request
+        .location
+        .ok_or_else(Arm::location_required)?
+        .parse()
+        .map_err(Arm::from)?;
+    let name = (uuid(&path.subscription), path.group.to_string());
+    let tags = request.tags.unwrap_or_default();
+    let registry = &call.app.registry;
+    let (group, is_new) = registry
+        .put_resource_group(&grant, name, location.to_string(), tags)
+        .await?;
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok(body::json(status, &shown(&group)))
+}
+
+pub(crate) async fn get(
+    call: &Call<'_>,
+    grant: ControlGrant<control::ResourceGroupsRead>,
+) -> Result<Response<Bytes>, Error> {
+    let group = call.app.registry.load_resource_group(&grant).await?;
+    Ok(body::json(StatusCode::OK, &shown(&group)))
+}
+
+/// Whether it is there, and nothing else.
+pub(crate) async fn head(
+    call: &Call<'_>,
+    grant: ControlGrant<control::ResourceGroupsRead>,
+) -> Result<Response<Bytes>, Error> {
+    match call.app.registry.load_resource_group(&grant).await {
+        Ok(_) => Ok(body::empty(StatusCode::NO_CONTENT)),
+        Err(Domain::ResourceGroupUnknown { .. }) => Ok(body::empty(StatusCode::NOT_FOUND)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Tags are the only thing about a group that can change.
+pub(crate) async fn patch(
+    call: &Call<'_>,
+    grant: ControlGrant<control::ResourceGroupsWrite>,
+) -> Result<Response<Bytes>, Error> {
+    let request: Request = body::parse(call.body)?;
+    let tags = request
+        .tags
+        .ok_or_else(|| Arm::invalid_request_content("The property 'tags' is missing"))?;
+    let group = call.app.registry.tag_resource_group(&grant, tags).await?;
+    Ok(body::json(StatusCode::OK, &shown(&group)))
+}
+
+pub(crate) async fn delete(
+    call: &Call<'_>,
+    grant: ControlGrant<control::ResourceGroupsDelete>,
+) -> Result<Response<Bytes>, Error> {
+    call.app.registry.delete_resource_group(&grant).await?;
+    Ok(body::empty(StatusCode::OK))
+}
+
+pub(crate) async fn list(
+    call: &Call<'_>,
+    reach: ControlReach<control::ResourceGroupsRead>,
+    subscription: &SubscriptionId,
+) -> Result<Response<Bytes>, Error> {
+    let groups = call.app.registry.list_resource_groups(&reach, uuid(subscription)).await?;
+    let shown: Vec<Value> = groups.iter().map(shown).collect();
+    Ok(body::json(StatusCode::OK, &Page::whole(shown)))
+}
+
+fn shown(group: &ResourceGroup) -> Value {
+    json!({
+        "id": format!("/subscriptions/{}/resourceGroups/{}", group.subscription_id, group.name),
+        "name": group.name,
+        "type": "Microsoft.Resources/resourceGroups",
+        "location": group.location,
+        "tags": group.tags,
+        "properties": { "provisioningState": "Succeeded" },
+    })
+}

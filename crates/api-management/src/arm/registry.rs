@@ -1,0 +1,190 @@
+//! Registries: the resource, its credentials and its usages.
+
+use bytes::Bytes;
+use holdfast_access::{ControlGrant, ControlReach, control};
+use holdfast_arm::{Error as Arm, Page, RegistryName, ResourceGroupName, SubscriptionId, name::INVALID_REGISTRY_NAME};
+use holdfast_identity::{password, sealed::admin_password_place};
+use holdfast_registry::{
+    SealedPassword,
+    ports::{AdminPassword, RegistryRecord, Sku},
+};
+use http::{Response, StatusCode};
+use secrecy::ExposeSecret as _;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    registry_body::{TYPE, shown},
+    registry_request::{read_patch, read_put},
+};
+use crate::{
+    Management, body,
+    error::Error,
+    route::RegistryPath,
+    serve::{Call, uuid},
+};
+
+/// The names of the two passwords, by slot.
+const PASSWORDS: [&str; 2] = ["password", "password2"];
+const GIB: u64 = 1 << 30;
+
+pub(crate) async fn put(
+    call: &Call<'_>,
+    grant: ControlGrant<control::RegistriesWrite>,
+    path: &RegistryPath,
+) -> Result<Response<Bytes>, Error> {
+    let (location, change) = read_put(call.body)?;
+    let name = path.name.to_string();
+    let passwords = [fresh(call.app, &name, 1)?, fresh(call.app, &name, 2)?];
+    let registry = &call.app.registry;
+    let (record, is_new) = registry.put_registry(&grant, name, location, change, passwords).await?;
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok(body::json(status, &shown(call.app, &record, call.version)))
+}
+
+pub(crate) async fn get(
+    call: &Call<'_>,
+    grant: ControlGrant<control::RegistriesRead>,
+) -> Result<Response<Bytes>, Error> {
+    let record = call.app.registry.load_registry_resource(&grant).await?;
+    Ok(body::json(StatusCode::OK, &shown(call.app, &record, call.version)))
+}
+
+pub(crate) async fn patch(
+    call: &Call<'_>,
+    grant: ControlGrant<control::RegistriesWrite>,
+) -> Result<Response<Bytes>, Error> {
+    let change = read_patch(call.body)?;
+    let record = call.app.registry.change_registry(&grant, change).await?;
+    Ok(body::json(StatusCode::OK, &shown(call.app, &record, call.version)))
+}
+
+pub(crate) async fn delete(
+    call: &Call<'_>,
+    grant: ControlGrant<control::RegistriesDelete>,
+) -> Result<Response<Bytes>, Error> {
+    let was_there = call.app.registry.delete_registry(&grant).await?;
+    Ok(body::empty(if was_there {
+        StatusCode::OK
+    } else {
+        StatusCode::NO_CONTENT
+    }))
+}
+
+/// Those of a subscription, or of one group in it.
+pub(crate) async fn list(
+    call: &Call<'_>,
+    reach: ControlReach<control::RegistriesRead>,
+    subscription: &SubscriptionId,
+    group: Option<&ResourceGroupName>,
+) -> Result<Response<Bytes>, Error> {
+    let registries = call.app.registry.list_registry_resources(&reach, uuid(subscription)).await?;
+    let is_there = |record: &&RegistryRecord| {
+        group.is_none_or(|group| holdfast_arm::fold_case(&record.resource_group) == group.key())
+    };
+    let shown: Vec<Value> = registries
+        .iter()
+        .filter(is_there)
+        .map(|record| shown(call.app, record, call.version))
+        .collect();
+    Ok(body::json(StatusCode::OK, &Page::whole(shown)))
+}
+
+#[derive(Deserialize)]
+struct NameRequest {
+    name: String,
+    r#type: String,
+}
+
+/// Taken and malformed names are answers here, not errors.
+pub(crate) async fn check_name(
+    call: &Call<'_>,
+    grant: ControlGrant<control::CheckNameAvailability>,
+) -> Result<Response<Bytes>, Error> {
+    let request: NameRequest = body::parse(call.body)?;
+    if !request.r#type.eq_ignore_ascii_case(TYPE) {
+        let why = format!("The type must be {TYPE}.");
+        return Err(Arm::invalid_parameter("type", &why).into());
+    }
+    let refused = |reason, message: &str| json!({ "nameAvailable": false, "reason": reason, "message": message });
+    let name = request.name;
+    let answer = if name.parse::<RegistryName>().is_err() {
+        refused("Invalid", INVALID_REGISTRY_NAME)
+    } else if call.app.registry.is_registry_name_free(&grant, &name).await? {
+        let login_server = format!("{}{}", name.to_ascii_lowercase(), call.app.login_server_suffix);
+        json!({ "nameAvailable": true, "availableLoginServerName": login_server })
+    } else {
+        refused("AlreadyExists", &format!("The registry {name} is already in use."))
+    };
+    Ok(body::json(StatusCode::OK, &answer))
+}
+
+pub(crate) async fn list_credentials(
+    call: &Call<'_>,
+    grant: ControlGrant<control::ListCredentials>,
+) -> Result<Response<Bytes>, Error> {
+    let (record, passwords) = call.app.registry.list_registry_credentials(&grant).await?;
+    credentials(call.app, &record, &passwords)
+}
+
+#[derive(Deserialize)]
+struct Regenerate {
+    name: String,
+}
+
+pub(crate) async fn regenerate_credential(
+    call: &Call<'_>,
+    grant: ControlGrant<control::RegenerateCredential>,
+    path: &RegistryPath,
+) -> Result<Response<Bytes>, Error> {
+    let request: Regenerate = body::parse(call.body)?;
+    let slot = match request.name.as_str() {
+        "password" => 1,
+        "password2" => 2,
+        _ => return Err(Arm::invalid_parameter("name", "The name must be password or password2.").into()),
+    };
+    let password = fresh(call.app, path.name.as_str(), slot)?;
+    let registry = &call.app.registry;
+    let (record, passwords) = registry.regenerate_registry_credential(&grant, slot, password).await?;
+    credentials(call.app, &record, &passwords)
+}
+
+/// A password that nobody has seen yet.
+fn fresh(app: &Management, registry: &str, slot: u8) -> Result<SealedPassword, Error> {
+    let secret = password::generate();
+    let place = admin_password_place(registry, slot);
+    Ok(SealedPassword {
+        sealed: app.sealer.seal(&secret, &place).map_err(Error::Sealed)?,
+        verifier: app.sealer.verifier(secret.expose_secret()),
+    })
+}
+
+fn credentials(
+    app: &Management,
+    record: &RegistryRecord,
+    passwords: &[AdminPassword],
+) -> Result<Response<Bytes>, Error> {
+    let mut shown = Vec::new();
+    for (stored, name) in passwords.iter().zip(PASSWORDS) {
+        let place = admin_password_place(&record.name, stored.slot);
+        let secret = app.sealer.open(&stored.sealed, &place).map_err(Error::Sealed)?;
+        shown.push(json!({ "name": name, "value": secret.expose_secret() }));
+    }
+    let answer = json!({ "username": record.name, "passwords": shown });
+    Ok(body::json(StatusCode::OK, &answer))
+}
+
+/// What the registry uses of what its tier includes; of what this server does not have, nothing is used.
+pub(crate) async fn list_usages(
+    call: &Call<'_>,
+    grant: ControlGrant<control::ListUsages>,
+) -> Result<Response<Bytes>, Error> {
+    let (record, used_bytes) = call.app.registry.measure_registry(&grant).await?;
+    let included_bytes = match record.sku {
+        Sku::Basic | Sku::Classic => 10 * GIB,
+        Sku::Standard => 100 * GIB,
+        Sku::Premium => 500 * GIB,
+    };
+    let usages = json!([{ "name": "Size", "limit": included_bytes, "currentValue": used_bytes, "unit": "Bytes" }]);
+    Ok(body::json(StatusCode::OK, &json!({ "value": usages })))
+}

@@ -1,0 +1,78 @@
+//! Tenants, subscriptions and locations.
+
+use bytes::Bytes;
+use holdfast_access::{ControlGrant, control};
+use holdfast_arm::{Error as Arm, Page, SubscriptionId};
+use holdfast_registry::ports::Subscription;
+use http::{Response, StatusCode};
+use serde_json::{Value, json};
+
+use crate::{
+    body,
+    error::Error,
+    serve::{Call, uuid},
+};
+
+/// There must be such a subscription before anything else is said of it.
+pub(crate) async fn check(call: &Call<'_>, id: &SubscriptionId) -> Result<(), Error> {
+    find(call, id).await.map(drop)
+}
+
+pub(crate) fn tenants(call: &Call<'_>) -> Result<Response<Bytes>, Error> {
+    let tenant = call.app.directory.tenant();
+    let tenant = json!({ "id": format!("/tenants/{tenant}"), "tenantId": tenant, "displayName": "Holdfast" });
+    Ok(body::json(StatusCode::OK, &Page::whole(vec![tenant])))
+}
+
+/// Those in which the caller has any role.
+pub(crate) async fn list(call: &Call<'_>) -> Result<Response<Bytes>, Error> {
+    let all = call.app.registry.list_subscriptions().await?;
+    let is_seen = |s: &&Subscription| call.who.has_role_near(&format!("/subscriptions/{}", s.id));
+    let shown: Vec<Value> = all.iter().filter(is_seen).map(|s| shown(call, s)).collect();
+    Ok(body::json(StatusCode::OK, &Page::whole(shown)))
+}
+
+pub(crate) async fn get(
+    call: &Call<'_>,
+    _grant: ControlGrant<control::SubscriptionsRead>,
+    id: &SubscriptionId,
+) -> Result<Response<Bytes>, Error> {
+    let found = find(call, id).await?;
+    Ok(body::json(StatusCode::OK, &shown(call, &found)))
+}
+
+pub(crate) async fn locations(
+    call: &Call<'_>,
+    _grant: ControlGrant<control::LocationsRead>,
+    id: &SubscriptionId,
+) -> Result<Response<Bytes>, Error> {
+    let locations = call.app.registry.list_locations().await?;
+    let shown = |name: &String| {
+        json!({
+            "id": format!("/subscriptions/{id}/locations/{name}"),
+            "name": name,
+            "displayName": name,
+            "regionalDisplayName": name,
+            "metadata": { "regionType": "Physical" },
+        })
+    };
+    let shown: Vec<Value> = locations.iter().map(shown).collect();
+    Ok(body::json(StatusCode::OK, &Page::whole(shown)))
+}
+
+async fn find(call: &Call<'_>, id: &SubscriptionId) -> Result<Subscription, Error> {
+    let all = call.app.registry.list_subscriptions().await?;
+    let found = all.into_iter().find(|subscription| subscription.id == uuid(id));
+    Ok(found.ok_or_else(|| Arm::subscription_not_found(id.as_str()))?)
+}
+
+fn shown(call: &Call<'_>, subscription: &Subscription) -> Value {
+    json!({
+        "id": format!("/subscriptions/{}", subscription.id),
+        "subscriptionId": subscription.id,
+        "tenantId": call.app.directory.tenant(),
+        "displayName": subscription.display_name,
+        "state": "Enabled",
+        "authorizationSource": "RoleBased",
+    })
+}

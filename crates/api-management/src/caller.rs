@@ -1,0 +1,44 @@
+//! Who calls ARM: the bearer of a token of this server's directory. Roles are read from the database at each request, so
+//! a change is in force at the next one.
+
+use holdfast_access::{Actor, ControlCaller};
+use holdfast_arm::Error as Arm;
+use holdfast_identity::{Credentials, token};
+use http::{HeaderMap, HeaderValue, header};
+use secrecy::ExposeSecret as _;
+
+use crate::{Management, arm::moment, error::Error};
+
+/// Tokens for this resource are for registries and not for ARM.
+const REGISTRY_AUDIENCE: &str = "https://containerregistry.azure.net";
+
+impl Management {
+    /// Identifies the caller of a request.
+    pub(crate) async fn identify(&self, headers: &HeaderMap, base_url: &str) -> Result<ControlCaller, Error> {
+        let values = headers.get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes);
+        let token = match Credentials::from_headers(values) {
+            Ok(Credentials::Bearer(token)) => token,
+            Ok(Credentials::None) => return Err(Arm::authentication_missing().into()),
+            Ok(Credentials::Basic { .. }) | Err(_) => return Err(Arm::invalid_token().into()),
+        };
+        let now = self.registry.now().unix_secs();
+        let claims = match self.directory.verify(token.expose_secret(), now) {
+            Ok(claims) => claims,
+            Err(token::Error::Expired { expired_at, now }) => {
+                return Err(Arm::expired_token(&moment(expired_at * 1_000_000), &moment(now * 1_000_000)).into());
+            }
+            Err(token::Error::Issuer) => return Err(Arm::invalid_token_tenant("another directory").into()),
+            Err(_) => return Err(Arm::invalid_token().into()),
+        };
+        if claims.aud.trim_end_matches('/') == REGISTRY_AUDIENCE {
+            return Err(Arm::invalid_token_audience(&claims.aud, base_url).into());
+        }
+        let found = self.registry.find_principal(claims.oid).await?;
+        let principal = found.filter(|principal| principal.record.generation == claims.generation);
+        let principal = principal.ok_or_else(Arm::invalid_token)?;
+        let actor = Actor::Principal {
+            id: principal.record.id.to_string(),
+        };
+        Ok(ControlCaller::new(actor, principal.assignments))
+    }
+}

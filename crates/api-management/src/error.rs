@@ -1,0 +1,205 @@
+//! What an error looks like on the control plane: one table from ARM's code to the status, one from the rules' errors to
+//! ARM's. No status code of an error stands anywhere else in this crate.
+
+use bytes::Bytes;
+use holdfast_access::ControlRefusal;
+use holdfast_arm::{Code, Error as Arm, ResourceGroupName};
+use holdfast_registry::Error as Domain;
+use http::{HeaderValue, Response, StatusCode, header};
+use serde_json::json;
+
+use crate::body;
+
+/// Why a request was not done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// In ARM's words.
+    #[error(transparent)]
+    Arm(#[from] Arm),
+    /// The caller lacks a right.
+    #[error(transparent)]
+    Refused(#[from] ControlRefusal),
+    /// In OAuth's words: the directory's token service.
+    #[error("{description}")]
+    OAuth {
+        /// OAuth's code.
+        code: &'static str,
+        /// The number in Entra ID's table of errors.
+        number: u32,
+        /// For people.
+        description: String,
+    },
+    /// Too many wrong secrets.
+    #[error("too many failed sign-ins")]
+    Throttled {
+        /// When to try again.
+        retry_after_secs: u64,
+    },
+    /// A secret that is stored does not open.
+    #[error("a stored secret cannot be read")]
+    Sealed(#[source] holdfast_identity::sealed::Error),
+    /// The operation failed.
+    #[error(transparent)]
+    Domain(#[from] Domain),
+}
+
+/// The answer. `group` is the resource group of the path, which some messages name.
+pub(crate) fn render(error: Error, group: Option<&ResourceGroupName>, request_id: &str) -> Response<Bytes> {
+    let arm = match error {
+        Error::Arm(arm) => arm,
+        Error::Refused(refusal) => refused(&refusal),
+        Error::OAuth {
+            code,
+            number,
+            description,
+        } => return oauth(code, number, &description),
+        Error::Throttled { retry_after_secs } => {
+            let mut response = shown(&Arm::too_many_requests(retry_after_secs));
+            let seconds = HeaderValue::from(retry_after_secs);
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+            return response;
+        }
+        Error::Sealed(source) => {
+            tracing::error!(error = %source, "a stored secret cannot be read");
+            Arm::internal(request_id)
+        }
+        Error::Domain(domain) => domain_error(domain, group, request_id),
+    };
+    shown(&arm)
+}
+
+fn shown(error: &Arm) -> Response<Bytes> {
+    let mut response = body::json(status(error.code()), error);
+    if status(error.code()) == StatusCode::UNAUTHORIZED {
+        let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+/// Entra ID's form, which MSAL reads.
+fn oauth(code: &str, number: u32, description: &str) -> Response<Bytes> {
+    let status = match code {
+        "invalid_client" => StatusCode::UNAUTHORIZED,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    let document = json!({
+        "error": code,
+        "error_description": format!("AADSTS{number}: {description}"),
+        "error_codes": [number],
+    });
+    body::json(status, &document)
+}
+
+/// ARM says it the same way whether the thing is there or not, unless the caller may read it.
+fn refused(refusal: &ControlRefusal) -> Arm {
+    let id = match &refusal.actor {
+        holdfast_access::Actor::Principal { id } => id.clone(),
+        other => other.to_string(),
+    };
+    Arm::authorization_failed(&id, &id, refusal.action, &refusal.scope)
+}
+
+fn domain_error(error: Domain, group: Option<&ResourceGroupName>, request_id: &str) -> Arm {
+    let group_name = group.map_or_else(String::new, ToString::to_string);
+    match error {
+        Domain::ResourceGroupUnknown { name } => match group {
+            Some(group) => Arm::resource_group_not_found(group),
+            None => Arm::new(Code::ResourceGroupNotFound, format!("Resource group '{name}' could not be found.")),
+        },
+        Domain::ResourceGroupElsewhere { wanted, found } => Arm::resource_group_elsewhere(&wanted, &found),
+        Domain::RegistryUnknown { name } => {
+            Arm::resource_not_found("Microsoft.ContainerRegistry/registries", &name, &group_name)
+        }
+        Domain::RegistryNameTaken { name } => Arm::registry_name_in_use(&name),
+        Domain::RegistryElsewhere { wanted, found } => Arm::new(
+            Code::InvalidResourceLocation,
+            format!("The resource already exists in location '{found}'; it cannot be created in location '{wanted}'."),
+        ),
+        Domain::RegistryProtected { name } => Arm::conflict(&format!(
+            "The registry {name} is the default registry of this server and cannot be deleted."
+        )),
+        Domain::AdminDisabled { name } => Arm::of_provider(
+            Code::BadRequest,
+            format!("The admin user is disabled for the registry {name}. Please enable it and try again."),
+        ),
+        Domain::LocationUnknown { location, known } => {
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            Arm::location_unavailable_for_type(&location, "Microsoft.ContainerRegistry/registries", &known)
+        }
+        Domain::SkuLacks { feature, sku } => Arm::unsupported_in_sku(feature, sku.as_str()),
+        Domain::Overloaded => Arm::server_timeout(),
+        other => {
+            tracing::error!(error = %with_causes(&other), request_id, "a request of the control plane failed");
+            Arm::internal(request_id)
+        }
+    }
+}
+
+/// An error with its causes.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    text
+}
+
+fn status(code: Code) -> StatusCode {
+    match code {
+        Code::AuthenticationFailed
+        | Code::ExpiredAuthenticationToken
+        | Code::InvalidAuthenticationToken
+        | Code::InvalidAuthenticationTokenAudience
+        | Code::InvalidAuthenticationTokenTenant => StatusCode::UNAUTHORIZED,
+        Code::AuthorizationFailed | Code::LinkedAuthorizationFailed | Code::RoleAssignmentUpdateNotPermitted => {
+            StatusCode::FORBIDDEN
+        }
+        Code::NotFound
+        | Code::InvalidResourceNamespace
+        | Code::InvalidResourceType
+        | Code::ResourceGroupNotFound
+        | Code::ResourceNotFound
+        | Code::RoleAssignmentNotFound
+        | Code::RoleDefinitionDoesNotExist
+        | Code::SubscriptionNotFound => StatusCode::NOT_FOUND,
+        Code::HttpMethodNotSupported => StatusCode::METHOD_NOT_ALLOWED,
+        Code::Conflict
+        | Code::InvalidResourceGroupLocation
+        | Code::InvalidResourceLocation
+        | Code::MissingSubscriptionRegistration
+        | Code::RegistryNameAlreadyInUse
+        | Code::ReservedResourceName
+        | Code::ResourceGroupBeingDeleted
+        | Code::RoleAssignmentExists => StatusCode::CONFLICT,
+        Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+        Code::RequestContentTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Code::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+        Code::InternalServerError => StatusCode::INTERNAL_SERVER_ERROR,
+        Code::ServerTimeout => StatusCode::SERVICE_UNAVAILABLE,
+        Code::BadRequest
+        | Code::InvalidApiVersionParameter
+        | Code::InvalidConditionSyntax
+        | Code::InvalidFilterInQueryString
+        | Code::InvalidParameter
+        | Code::InvalidParameters
+        | Code::InvalidRequestContent
+        | Code::InvalidResourceGroup
+        | Code::InvalidResourceId
+        | Code::InvalidRoleAssignmentId
+        | Code::InvalidSku
+        | Code::InvalidSubscriptionId
+        | Code::InvalidTagNameCharacters
+        | Code::LinkedInvalidPropertyId
+        | Code::LocationNotAvailableForResourceGroup
+        | Code::LocationNotAvailableForResourceType
+        | Code::LocationRequired
+        | Code::MissingApiVersionParameter
+        | Code::NoRegisteredProviderFound
+        | Code::PrincipalNotFound
+        | Code::ResourceNameInvalid => StatusCode::BAD_REQUEST,
+    }
+}

@@ -1,0 +1,15 @@
+//! The control plane's face: ARM (`/subscriptions`, `/metadata/endpoints`) and the directory's token service over HTTP, as
+//! the Azure CLI and SDKs speak to them. It says what a path means (`route`), who calls (`caller`), which operation that
+//! is (`serve`), and how an outcome looks on the wire (`error`, the noun modules). It refuses to hold rules: those are
+//! `holdfast-registry`'s.
+
+mod arm;
+mod body;
+mod caller;
+mod directory;
+mod error;
+mod route;
+mod serve;
+
+pub use route::Route;
+pub use serve::{Management, ManagementParts, Served, Site};

@@ -1,0 +1,324 @@
+//! What a path means. It is read once into a [`Route`]; nothing behind this module looks at a path again. Letters count
+//! without regard to case, as in ARM, and a slash at the end does not count.
+
+use holdfast_arm::{Error, RegistryName, ResourceGroupName, SubscriptionId};
+use http::Method;
+use percent_encoding::percent_decode_str;
+
+/// The longest path that is looked at.
+const MAX_PATH_BYTES: usize = 4096;
+
+/// A resource group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupPath {
+    /// The subscription.
+    pub subscription: SubscriptionId,
+    /// The group, as written.
+    pub group: ResourceGroupName,
+}
+
+/// A registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistryPath {
+    /// The subscription.
+    pub subscription: SubscriptionId,
+    /// The group, as written.
+    pub group: ResourceGroupName,
+    /// The registry, as written.
+    pub name: RegistryName,
+}
+
+macro_rules! routes {
+    ($($(#[$doc:meta])* $name:ident $(($($field:ty),+))? = $label:literal;)+) => {
+        /// An endpoint of the control plane with its parameters.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum Route { $($(#[$doc])* $name $(($($field),+))?,)+ }
+
+        impl Route {
+            /// The labels of all routes: for metrics, and for tests that must miss none.
+            pub const LABELS: &[&str] = &[$($label,)+];
+
+            /// Its name in logs and metrics.
+            #[must_use]
+            pub fn label(&self) -> &'static str {
+                match self { $(Self::$name { .. } => $label,)+ }
+            }
+        }
+    };
+}
+
+routes! {
+    /// `GET /metadata/endpoints`
+    Metadata = "arm.metadata";
+    /// `GET /{tenant}[/v2.0]/.well-known/openid-configuration`
+    OpenIdConfiguration(String) = "directory.openid-configuration";
+    /// `GET /{tenant}/discovery/v2.0/keys`
+    Keys(String) = "directory.keys";
+    /// `POST /{tenant}/oauth2/v2.0/token`
+    Token(String) = "directory.token";
+    /// `GET /tenants`
+    TenantsList = "arm.tenants.list";
+    /// `GET /subscriptions`
+    SubscriptionsList = "arm.subscriptions.list";
+    /// `GET /subscriptions/{s}`
+    SubscriptionGet(SubscriptionId) = "arm.subscriptions.get";
+    /// `GET …/locations`
+    LocationsList(SubscriptionId) = "arm.locations.list";
+    /// `GET …/resourceGroups`
+    GroupsList(SubscriptionId) = "arm.groups.list";
+    /// `PUT …/resourceGroups/{g}`
+    GroupPut(GroupPath) = "arm.groups.put";
+    /// `GET …/resourceGroups/{g}`
+    GroupGet(GroupPath) = "arm.groups.get";
+    /// `HEAD …/resourceGroups/{g}`
+    GroupHead(GroupPath) = "arm.groups.head";
+    /// `PATCH …/resourceGroups/{g}`
+    GroupPatch(GroupPath) = "arm.groups.patch";
+    /// `DELETE …/resourceGroups/{g}`
+    GroupDelete(GroupPath) = "arm.groups.delete";
+    /// `GET …/resources`
+    ResourcesList(SubscriptionId) = "arm.resources.list";
+    /// `GET …/providers`
+    ProvidersList(SubscriptionId) = "arm.providers.list";
+    /// `GET …/providers/{ns}`
+    ProviderGet(SubscriptionId, String) = "arm.providers.get";
+    /// `POST …/providers/{ns}/register`
+    ProviderRegister(SubscriptionId, String) = "arm.providers.register";
+    /// `POST …/checkNameAvailability`
+    CheckName(SubscriptionId) = "arm.registries.check-name";
+    /// `GET …/registries` of a subscription
+    RegistriesList(SubscriptionId) = "arm.registries.list";
+    /// `GET …/registries` of a group
+    RegistriesOfGroup(GroupPath) = "arm.registries.list-of-group";
+    /// `PUT …/registries/{r}`
+    RegistryPut(RegistryPath) = "arm.registries.put";
+    /// `GET …/registries/{r}`
+    RegistryGet(RegistryPath) = "arm.registries.get";
+    /// `PATCH …/registries/{r}`
+    RegistryPatch(RegistryPath) = "arm.registries.patch";
+    /// `DELETE …/registries/{r}`
+    RegistryDelete(RegistryPath) = "arm.registries.delete";
+    /// `POST …/listCredentials`
+    ListCredentials(RegistryPath) = "arm.registries.list-credentials";
+    /// `POST …/regenerateCredential`
+    RegenerateCredential(RegistryPath) = "arm.registries.regenerate-credential";
+    /// `GET …/listUsages`
+    ListUsages(RegistryPath) = "arm.registries.list-usages";
+}
+
+impl Route {
+    /// Whether a path is the control plane's.
+    #[must_use]
+    pub fn handles(path: &str) -> bool {
+        let path = path.to_ascii_lowercase();
+        let mut segments = path.trim_matches('/').split('/');
+        let first = segments.next().unwrap_or_default();
+        let second = segments.next().unwrap_or_default();
+        matches!(first, "metadata" | "subscriptions" | "tenants")
+            || matches!(second, ".well-known" | "v2.0" | "discovery" | "oauth2")
+    }
+
+    /// The subscription it is in.
+    #[must_use]
+    pub fn subscription(&self) -> Option<&SubscriptionId> {
+        match self {
+            Self::Metadata
+            | Self::OpenIdConfiguration(_)
+            | Self::Keys(_)
+            | Self::Token(_)
+            | Self::TenantsList
+            | Self::SubscriptionsList => None,
+            Self::SubscriptionGet(id)
+            | Self::LocationsList(id)
+            | Self::GroupsList(id)
+            | Self::ResourcesList(id)
+            | Self::ProvidersList(id)
+            | Self::ProviderGet(id, _)
+            | Self::ProviderRegister(id, _)
+            | Self::CheckName(id)
+            | Self::RegistriesList(id) => Some(id),
+            Self::GroupPut(path)
+            | Self::GroupGet(path)
+            | Self::GroupHead(path)
+            | Self::GroupPatch(path)
+            | Self::GroupDelete(path)
+            | Self::RegistriesOfGroup(path) => Some(&path.subscription),
+            Self::RegistryPut(path)
+            | Self::RegistryGet(path)
+            | Self::RegistryPatch(path)
+            | Self::RegistryDelete(path)
+            | Self::ListCredentials(path)
+            | Self::RegenerateCredential(path)
+            | Self::ListUsages(path) => Some(&path.subscription),
+        }
+    }
+
+    /// The resource group it is in.
+    #[must_use]
+    pub fn group(&self) -> Option<&ResourceGroupName> {
+        match self {
+            Self::GroupPut(path)
+            | Self::GroupGet(path)
+            | Self::GroupHead(path)
+            | Self::GroupPatch(path)
+            | Self::GroupDelete(path)
+            | Self::RegistriesOfGroup(path) => Some(&path.group),
+            Self::RegistryPut(path)
+            | Self::RegistryGet(path)
+            | Self::RegistryPatch(path)
+            | Self::RegistryDelete(path)
+            | Self::ListCredentials(path)
+            | Self::RegenerateCredential(path)
+            | Self::ListUsages(path) => Some(&path.group),
+            _ => None,
+        }
+    }
+
+    /// Reads a method and a path.
+    ///
+    /// # Errors
+    /// Nothing is served there, the method does not fit, or a name is out of its grammar.
+    pub fn parse(method: &Method, path: &str) -> Result<Self, Error> {
+        let unknown = || Error::path_not_found(&path.chars().take(256).collect::<String>());
+        if path.len() > MAX_PATH_BYTES {
+            return Err(unknown());
+        }
+        let decoded = percent_decode_str(path).decode_utf8().map_err(|_| unknown())?;
+        let trimmed = decoded.trim_start_matches('/').trim_end_matches('/');
+        let segments: Vec<&str> = trimmed.split('/').collect();
+        let lower: Vec<String> = segments.iter().map(|segment| segment.to_ascii_lowercase()).collect();
+        let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
+        match lower[..] {
+            ["metadata", "endpoints"] => only(method, &Method::GET, Self::Metadata),
+            ["tenants"] => only(method, &Method::GET, Self::TenantsList),
+            ["subscriptions"] => only(method, &Method::GET, Self::SubscriptionsList),
+            ["subscriptions", _, ..] => {
+                let subscription = segments[1].parse::<SubscriptionId>()?;
+                in_subscription(method, subscription, &segments[2..], &lower[2..]).unwrap_or_else(|| Err(unknown()))
+            }
+            [tenant, ".well-known", "openid-configuration"]
+            | [tenant, "v2.0", ".well-known", "openid-configuration"] => {
+                only(method, &Method::GET, Self::OpenIdConfiguration(tenant.to_owned()))
+            }
+            [tenant, "discovery", "v2.0", "keys"] => only(method, &Method::GET, Self::Keys(tenant.to_owned())),
+            [tenant, "oauth2", "v2.0", "token"] => only(method, &Method::POST, Self::Token(tenant.to_owned())),
+            _ => Err(unknown()),
+        }
+    }
+}
+
+/// What lies below a subscription; `None` when nothing does.
+fn in_subscription(
+    method: &Method,
+    subscription: SubscriptionId,
+    segments: &[&str],
+    lower: &[&str],
+) -> Option<Result<Route, Error>> {
+    const NAMESPACE: &str = "microsoft.containerregistry";
+    let get = |route| only(method, &Method::GET, route);
+    let post = |route| only(method, &Method::POST, route);
+    Some(match lower {
+        [] => get(Route::SubscriptionGet(subscription)),
+        ["locations"] => get(Route::LocationsList(subscription)),
+        ["resources"] => get(Route::ResourcesList(subscription)),
+        ["providers"] => get(Route::ProvidersList(subscription)),
+        ["providers", _] => get(Route::ProviderGet(subscription, segments[1].to_owned())),
+        ["providers", _, "register"] => post(Route::ProviderRegister(subscription, segments[1].to_owned())),
+        ["providers", NAMESPACE, "checknameavailability"] => post(Route::CheckName(subscription)),
+        ["providers", NAMESPACE, "registries"] => get(Route::RegistriesList(subscription)),
+        ["resourcegroups"] => get(Route::GroupsList(subscription)),
+        ["resourcegroups", _, rest @ ..] => {
+            let group = match segments[1].parse() {
+                Ok(group) => group,
+                Err(error) => return Some(Err(Error::from(error))),
+            };
+            let path = GroupPath { subscription, group };
+            return in_group(method, path, &segments[2..], rest);
+        }
+        _ => return None,
+    })
+}
+
+/// What lies in a group; `None` when nothing does.
+fn in_group(method: &Method, path: GroupPath, segments: &[&str], lower: &[&str]) -> Option<Result<Route, Error>> {
+    const NAMESPACE: &str = "microsoft.containerregistry";
+    let (name, rest) = match lower {
+        [] => {
+            return Some(match *method {
+                Method::PUT => Ok(Route::GroupPut(path)),
+                Method::GET => Ok(Route::GroupGet(path)),
+                Method::HEAD => Ok(Route::GroupHead(path)),
+                Method::PATCH => Ok(Route::GroupPatch(path)),
+                Method::DELETE => Ok(Route::GroupDelete(path)),
+                _ => Err(Error::method_not_supported(method.as_str())),
+            });
+        }
+        ["providers", NAMESPACE, "registries"] => {
+            return Some(only(method, &Method::GET, Route::RegistriesOfGroup(path)));
+        }
+        ["providers", NAMESPACE, "registries", _, rest @ ..] => (segments[3], rest),
+        _ => return None,
+    };
+    let GroupPath { subscription, group } = path;
+    let name = match name.parse() {
+        Ok(name) => name,
+        Err(error) => return Some(Err(Error::from(error))),
+    };
+    let path = RegistryPath {
+        subscription,
+        group,
+        name,
+    };
+    let post = |route| only(method, &Method::POST, route);
+    Some(match rest {
+        [] => match *method {
+            Method::PUT => Ok(Route::RegistryPut(path)),
+            Method::GET => Ok(Route::RegistryGet(path)),
+            Method::PATCH => Ok(Route::RegistryPatch(path)),
+            Method::DELETE => Ok(Route::RegistryDelete(path)),
+            _ => Err(Error::method_not_supported(method.as_str())),
+        },
+        ["listcredentials"] => post(Route::ListCredentials(path)),
+        ["regeneratecredential"] => post(Route::RegenerateCredential(path)),
+        ["listusages"] => only(method, &Method::GET, Route::ListUsages(path)),
+        _ => return None,
+    })
+}
+
+fn only(given: &Method, wanted: &Method, route: Route) -> Result<Route, Error> {
+    if given == wanted {
+        Ok(route)
+    } else {
+        Err(Error::method_not_supported(given.as_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: &str = "/subscriptions/00000000-0000-0000-0000-000000000001";
+
+    fn label(method: &Method, path: &str) -> &'static str {
+        Route::parse(method, path).map_or_else(|error| error.code().as_str(), |route| route.label())
+    }
+
+    #[test]
+    fn paths_are_read_in_any_case() {
+        for (path, expected) in [
+            ("/Subscriptions", "arm.subscriptions.list"),
+            (&format!("{S}/RESOURCEGROUPS/rg/"), "arm.groups.get"),
+            (
+                &format!("{S}/resourcegroups/rg/providers/microsoft.containerregistry/Registries/abcde"),
+                "arm.registries.get",
+            ),
+            (&format!("{S}/resourceGroups/a%2Fb"), "NotFound"),
+            (&format!("{S}/resourceGroups/a."), "InvalidResourceGroup"),
+            ("/subscriptions/none/resourceGroups", "InvalidSubscriptionId"),
+            ("/common/v2.0/.well-known/openid-configuration", "directory.openid-configuration"),
+        ] {
+            assert_eq!(label(&Method::GET, path), expected, "{path}");
+        }
+        assert_eq!(label(&Method::POST, "/subscriptions"), "HttpMethodNotSupported");
+    }
+}

@@ -1,0 +1,255 @@
+//! The whole journey of a request, on one page: where (`route`), who (`caller`), may they (`decide_control`, in each line
+//! of the table), do (`holdfast-registry`), say (the noun modules, `error`).
+
+use std::{net::IpAddr, sync::Arc};
+
+use bytes::Bytes;
+use holdfast_access::{ControlAction, ControlCaller, ControlGrant, ControlReach, decide_control, reach_of};
+use holdfast_arm::{ApiVersion, Error as Arm, ResourceId, SubscriptionId};
+use holdfast_identity::{DirectoryIssuer, Sealer, Throttle};
+use holdfast_registry::Registry;
+use http::{HeaderName, HeaderValue, Request, Response};
+use uuid::Uuid;
+
+use crate::{
+    arm::{group, metadata, provider, registry, resource, subscription},
+    body, directory,
+    error::{self, Error},
+    route::{GroupPath, RegistryPath, Route},
+};
+
+/// Of every answer of ARM.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");
+
+/// What the face needs.
+pub struct ManagementParts {
+    /// The operations.
+    pub registry: Arc<Registry>,
+    /// Issues and checks tokens of the directory.
+    pub directory: Arc<DirectoryIssuer>,
+    /// Seals and compares secrets.
+    pub sealer: Arc<Sealer>,
+    /// Slows down guessing.
+    pub throttle: Arc<Throttle>,
+    /// What follows a registry's name in its login server: `.DOMAIN` or `.DOMAIN:PORT`.
+    pub login_server_suffix: String,
+}
+
+/// The control plane over HTTP.
+pub struct Management {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) directory: Arc<DirectoryIssuer>,
+    pub(crate) sealer: Arc<Sealer>,
+    pub(crate) throttle: Arc<Throttle>,
+    pub(crate) login_server_suffix: String,
+}
+
+/// Where a request came from and went to, as the server resolved it.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// `https://HOST[:PORT]` as the client called it; validated, since answers name it.
+    pub base_url: String,
+    /// The client.
+    pub peer: IpAddr,
+    /// The id of the request in the log.
+    pub request_id: String,
+}
+
+/// What a request turned out to be, for the access log and the metrics; an extension of every response.
+#[derive(Debug, Clone)]
+pub struct Served {
+    /// One of [`Route::LABELS`], or `arm.unknown`.
+    pub route: &'static str,
+    /// Who called, or `-` when that was not found out.
+    pub actor: String,
+}
+
+/// A request to ARM after its path was understood and its caller known.
+pub(crate) struct Call<'a> {
+    pub(crate) app: &'a Management,
+    pub(crate) query: Query,
+    pub(crate) version: ApiVersion,
+    pub(crate) body: &'a [u8],
+    pub(crate) who: &'a ControlCaller,
+}
+
+/// The parameters that are looked at; the others are ignored, as in ARM.
+#[derive(Debug, Default)]
+pub(crate) struct Query {
+    pub(crate) api_version: Option<String>,
+    pub(crate) filter: Option<String>,
+}
+
+impl Query {
+    fn parse(text: &str) -> Self {
+        let mut query = Self::default();
+        for (key, value) in form_urlencoded::parse(text.as_bytes()) {
+            match key.to_ascii_lowercase().as_str() {
+                "api-version" => query.api_version = Some(value.into_owned()),
+                "$filter" => query.filter = Some(value.into_owned()),
+                _ => {}
+            }
+        }
+        query
+    }
+
+    /// Every request to ARM names a version; any will do that looks like one.
+    fn version(&self) -> Result<ApiVersion, Arm> {
+        match &self.api_version {
+            Some(text) => Ok(text.parse()?),
+            None => Err(Arm::missing_api_version()),
+        }
+    }
+}
+
+impl Call<'_> {
+    /// Proof that the caller may do `A` at an id.
+    fn may<A: ControlAction>(&self, id: &ResourceId) -> Result<ControlGrant<A>, Error> {
+        Ok(decide_control(self.who, id.key())?)
+    }
+
+    /// Proof of where the caller may do `A`.
+    fn reach<A: ControlAction>(&self) -> ControlReach<A> {
+        reach_of(self.who)
+    }
+}
+
+impl GroupPath {
+    /// Its id.
+    pub(crate) fn id(&self) -> ResourceId {
+        ResourceId::for_resource_group(&self.subscription, &self.group)
+    }
+}
+
+impl RegistryPath {
+    /// Its id.
+    pub(crate) fn id(&self) -> ResourceId {
+        ResourceId::for_registry(&self.subscription, &self.group, &self.name)
+    }
+}
+
+/// A subscription as the rules have it.
+pub(crate) fn uuid(subscription: &SubscriptionId) -> Uuid {
+    // The grammar of the name is that of a GUID.
+    Uuid::parse_str(subscription.as_str()).unwrap_or_default()
+}
+
+impl Management {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(parts: ManagementParts) -> Self {
+        let ManagementParts {
+            registry,
+            directory,
+            sealer,
+            throttle,
+            login_server_suffix,
+        } = parts;
+        Self {
+            registry,
+            directory,
+            sealer,
+            throttle,
+            login_server_suffix,
+        }
+    }
+
+    /// Whether a path of the base host is the control plane's.
+    #[must_use]
+    pub fn handles(path: &str) -> bool {
+        Route::handles(path)
+    }
+
+    /// Answers a request. Never fails: errors are responses.
+    pub async fn serve<B>(&self, request: Request<B>, site: &Site) -> Response<Bytes>
+    where
+        B: http_body::Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (head, incoming) = request.into_parts();
+        let mut served = Served {
+            route: "arm.unknown",
+            actor: "-".to_owned(),
+        };
+        let mut group = None;
+        let outcome = match (Route::parse(&head.method, head.uri.path()), body::read(incoming).await) {
+            (Ok(route), Ok(body)) => {
+                served.route = route.label();
+                group = route.group().cloned();
+                self.journey(route, &head, &body, site, &mut served).await
+            }
+            (Err(error), _) | (_, Err(error)) => Err(error.into()),
+        };
+        let mut response = outcome.unwrap_or_else(|error| error::render(error, group.as_ref(), &site.request_id));
+        if let Ok(id) = HeaderValue::from_str(&site.request_id) {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        response.extensions_mut().insert(served);
+        response
+    }
+
+    async fn journey(
+        &self,
+        route: Route,
+        head: &http::request::Parts,
+        body: &[u8],
+        site: &Site,
+        served: &mut Served,
+    ) -> Result<Response<Bytes>, Error> {
+        let query = Query::parse(head.uri.query().unwrap_or_default());
+        match route {
+            Route::Metadata => return metadata::endpoints(self, site, query.version()?),
+            Route::OpenIdConfiguration(tenant) => return directory::configuration(self, site, &tenant),
+            Route::Keys(tenant) => return directory::keys(self, &tenant),
+            Route::Token(tenant) => return directory::token(self, site, &tenant, body).await,
+            _ => {}
+        }
+        let who = self.identify(&head.headers, &site.base_url).await?;
+        served.actor = who.actor().to_string();
+        let call = Call {
+            app: self,
+            version: query.version()?,
+            query,
+            body,
+            who: &who,
+        };
+        if let Some(id) = route.subscription() {
+            subscription::check(&call, id).await?;
+        }
+        endpoint(&call, route).await
+    }
+}
+
+/// One line per endpoint: the route, the right it demands, the operation.
+async fn endpoint(call: &Call<'_>, route: Route) -> Result<Response<Bytes>, Error> {
+    let of = |s: &SubscriptionId| ResourceId::for_subscription(s);
+    match route {
+        Route::TenantsList => subscription::tenants(call),
+        Route::SubscriptionsList => subscription::list(call).await,
+        Route::SubscriptionGet(s) => subscription::get(call, call.may(&of(&s))?, &s).await,
+        Route::LocationsList(s) => subscription::locations(call, call.may(&of(&s))?, &s).await,
+        Route::GroupsList(s) => group::list(call, call.reach(), &s).await,
+        Route::GroupPut(p) => group::put(call, call.may(&p.id())?, p).await,
+        Route::GroupGet(p) => group::get(call, call.may(&p.id())?).await,
+        Route::GroupHead(p) => group::head(call, call.may(&p.id())?).await,
+        Route::GroupPatch(p) => group::patch(call, call.may(&p.id())?).await,
+        Route::GroupDelete(p) => group::delete(call, call.may(&p.id())?).await,
+        Route::ResourcesList(s) => resource::list(call, call.reach(), &s).await,
+        Route::ProvidersList(s) => provider::list(call, call.may(&of(&s))?, &s).await,
+        Route::ProviderGet(s, namespace) => provider::get(call, call.may(&of(&s))?, &s, &namespace).await,
+        Route::ProviderRegister(s, namespace) => provider::register(call, call.may(&of(&s))?, &s, &namespace).await,
+        Route::CheckName(s) => registry::check_name(call, call.may(&of(&s))?).await,
+        Route::RegistriesList(s) => registry::list(call, call.reach(), &s, None).await,
+        Route::RegistriesOfGroup(p) => registry::list(call, call.reach(), &p.subscription, Some(&p.group)).await,
+        Route::RegistryPut(p) => registry::put(call, call.may(&p.id())?, &p).await,
+        Route::RegistryGet(p) => registry::get(call, call.may(&p.id())?).await,
+        Route::RegistryPatch(p) => registry::patch(call, call.may(&p.id())?).await,
+        Route::RegistryDelete(p) => registry::delete(call, call.may(&p.id())?).await,
+        Route::ListCredentials(p) => registry::list_credentials(call, call.may(&p.id())?).await,
+        Route::RegenerateCredential(p) => registry::regenerate_credential(call, call.may(&p.id())?, &p).await,
+        Route::ListUsages(p) => registry::list_usages(call, call.may(&p.id())?).await,
+        Route::Metadata | Route::OpenIdConfiguration(_) | Route::Keys(_) | Route::Token(_) => {
+            Err(Arm::path_not_found("").into())
+        }
+    }
+}

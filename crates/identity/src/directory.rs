@@ -1,0 +1,289 @@
+//! The directory's tokens: JWTs with which a principal calls ARM, or gets a registry's token. Signed with the key of
+//! [`Issuer`](crate::Issuer), yet another kind: one never passes for the other, since their claims differ.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use aws_lc_rs::signature::ParsedPublicKey;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use x509_parser::der_parser::asn1_rs::FromDer as _;
+use x509_parser::public_key::RSAPublicKey;
+
+use crate::keys::{ServerKeys, SigningKey};
+use crate::token::{BACKDATE_SECS, Error, MAX_SKEW_SECS, MAX_TOKEN_BYTES};
+
+/// How long a token of the directory can be used.
+pub const DIRECTORY_SECS: i64 = 60 * 60;
+
+/// Issues the directory's tokens and checks them.
+pub struct DirectoryIssuer {
+    signing: Arc<SigningKey>,
+    verifying: Arc<HashMap<String, ParsedPublicKey>>,
+    tenant: Uuid,
+}
+
+/// What a token says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirectoryClaims {
+    /// The resource that it was asked for.
+    pub aud: String,
+    /// The URL of the directory, under the name that the client called.
+    pub iss: String,
+    /// When it was issued, in Unix seconds.
+    pub iat: i64,
+    /// When it begins to be good.
+    pub nbf: i64,
+    /// The first second in which it is no longer good.
+    pub exp: i64,
+    /// The application id.
+    pub appid: Uuid,
+    /// `app`: nobody signed in but the application itself.
+    pub idtyp: String,
+    /// The object id of the principal.
+    pub oid: Uuid,
+    /// The same, as OAuth has it.
+    pub sub: Uuid,
+    /// The directory.
+    pub tid: Uuid,
+    /// The token's own id.
+    pub uti: Uuid,
+    /// The version of this form.
+    pub ver: String,
+    /// Ours: counts what voids the principal's tokens.
+    pub generation: i64,
+}
+
+/// Whom a token is for.
+#[derive(Clone, Debug)]
+pub struct DirectoryGrant {
+    /// The resource that it was asked for.
+    pub audience: String,
+    /// The URL of the directory.
+    pub issuer: String,
+    /// The application id.
+    pub app_id: Uuid,
+    /// The object id.
+    pub object_id: Uuid,
+    /// See [`DirectoryClaims::generation`].
+    pub generation: i64,
+}
+
+/// A public key as JSON Web Key Sets hold it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PublicKey {
+    kty: &'static str,
+    r#use: &'static str,
+    alg: &'static str,
+    kid: String,
+    n: String,
+    e: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    alg: String,
+    typ: String,
+    kid: String,
+}
+
+impl DirectoryIssuer {
+    /// The issuer of a directory, with the server's keys.
+    #[must_use]
+    pub fn new(keys: &ServerKeys, tenant: Uuid) -> Self {
+        Self {
+            signing: keys.signing(),
+            verifying: keys.verifying(),
+            tenant,
+        }
+    }
+
+    /// The directory's id.
+    #[must_use]
+    pub fn tenant(&self) -> Uuid {
+        self.tenant
+    }
+
+    /// The key that signs.
+    #[must_use]
+    pub fn public_key(&self) -> PublicKey {
+        let der = self.signing.public_pkcs1();
+        let (_, key) = RSAPublicKey::from_der(&der).expect("our own public key is well-formed");
+        let number = |bytes: &[u8]| {
+            let start = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len());
+            URL_SAFE_NO_PAD.encode(&bytes[start..])
+        };
+        PublicKey {
+            kty: "RSA",
+            r#use: "sig",
+            alg: "RS256",
+            kid: self.signing.kid().to_owned(),
+            n: number(key.modulus),
+            e: number(key.exponent),
+        }
+    }
+
+    /// Issues a token. `now` is in Unix seconds.
+    ///
+    /// # Errors
+    /// The audience makes it longer than [`MAX_TOKEN_BYTES`].
+    pub fn issue(&self, grant: DirectoryGrant, now: i64) -> Result<String, Error> {
+        let header = Header {
+            alg: "RS256".to_owned(),
+            typ: "JWT".to_owned(),
+            kid: self.signing.kid().to_owned(),
+        };
+        let claims = DirectoryClaims {
+            aud: grant.audience,
+            iss: grant.issuer,
+            iat: now - BACKDATE_SECS,
+            nbf: now - BACKDATE_SECS,
+            exp: now + DIRECTORY_SECS,
+            appid: grant.app_id,
+            idtyp: "app".to_owned(),
+            oid: grant.object_id,
+            sub: grant.object_id,
+            tid: self.tenant,
+            uti: Uuid::new_v4(),
+            ver: "1.0".to_owned(),
+            generation: grant.generation,
+        };
+        let part = |json: Vec<u8>| URL_SAFE_NO_PAD.encode(json);
+        let header = part(serde_json::to_vec(&header).expect("a header of texts serialises"));
+        let claims = part(serde_json::to_vec(&claims).expect("claims of texts and numbers serialise"));
+        let mut token = format!("{header}.{claims}");
+        let signature = self.signing.sign(token.as_bytes());
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(Error::TooLong {
+                length_bytes: token.len(),
+            });
+        }
+        Ok(token)
+    }
+
+    /// Checks a token: signed here, of this directory, and good at `now` (Unix seconds). Whether the principal still is
+    /// what it was, and whether the audience is the right one, is for the caller to ask.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn verify(&self, token: &str, now: i64) -> Result<DirectoryClaims, Error> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(Error::TooLong {
+                length_bytes: token.len(),
+            });
+        }
+        let structure = || Error::Malformed { part: "structure" };
+        let (message, signature) = token.rsplit_once('.').ok_or_else(structure)?;
+        let (header, claims) = message.split_once('.').ok_or_else(structure)?;
+        let header: Header =
+            serde_json::from_slice(&decode(header, "header")?).map_err(|source| Error::Header { source })?;
+        if header.alg != "RS256" {
+            return Err(Error::Malformed { part: "header" });
+        }
+        let key = self.verifying.get(&header.kid).ok_or(Error::UnknownKey)?;
+        key.verify_sig(message.as_bytes(), &decode(signature, "signature")?)
+            .map_err(|_| Error::Signature)?;
+        let claims: DirectoryClaims =
+            serde_json::from_slice(&decode(claims, "claims")?).map_err(|source| Error::Claims { source })?;
+        if claims.tid != self.tenant {
+            return Err(Error::Issuer);
+        }
+        if claims.exp <= now {
+            return Err(Error::Expired {
+                expired_at: claims.exp,
+                now,
+            });
+        }
+        if claims.nbf > now.saturating_add(MAX_SKEW_SECS) {
+            return Err(Error::NotYetValid {
+                not_before: claims.nbf,
+                now,
+            });
+        }
+        Ok(claims)
+    }
+}
+
+impl fmt::Debug for DirectoryIssuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DirectoryIssuer")
+            .field("tenant", &self.tenant)
+            .finish_non_exhaustive()
+    }
+}
+
+fn decode(part: &str, name: &'static str) -> Result<Vec<u8>, Error> {
+    URL_SAFE_NO_PAD
+        .decode(part)
+        .map_err(|_| Error::Malformed { part: name })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::{AccessClaims, Credential, Issuer, Kind};
+
+    fn grant() -> DirectoryGrant {
+        DirectoryGrant {
+            audience: "https://localhost:5443/".to_owned(),
+            issuer: "https://localhost:5443/t/v2.0".to_owned(),
+            app_id: Uuid::from_u128(1),
+            object_id: Uuid::from_u128(2),
+            generation: 3,
+        }
+    }
+
+    fn keys() -> ServerKeys {
+        ServerKeys::open_or_create(tempfile::tempdir().unwrap().path()).unwrap()
+    }
+
+    #[test]
+    fn a_token_says_for_an_hour_what_it_was_issued_for() {
+        let issuer = DirectoryIssuer::new(&keys(), Uuid::from_u128(9));
+        let token = issuer.issue(grant(), 1_000_000).unwrap();
+        let claims = issuer.verify(&token, 1_000_000 + DIRECTORY_SECS - 1).unwrap();
+        assert_eq!((claims.appid, claims.oid), (Uuid::from_u128(1), Uuid::from_u128(2)));
+        assert_eq!((claims.generation, claims.tid), (3, Uuid::from_u128(9)));
+        assert!(issuer.verify(&token, 1_000_000 + DIRECTORY_SECS).is_err());
+    }
+
+    #[test]
+    fn tokens_of_other_directories_keys_and_kinds_are_refused() {
+        let keys = keys();
+        let issuer = DirectoryIssuer::new(&keys, Uuid::from_u128(9));
+        let token = issuer.issue(grant(), 1_000).unwrap();
+        assert!(DirectoryIssuer::new(&keys, Uuid::from_u128(8)).verify(&token, 1_000).is_err());
+        assert!(DirectoryIssuer::new(&self::keys(), Uuid::from_u128(9)).verify(&token, 1_000).is_err());
+        let registries = Issuer::new(&keys);
+        assert!(registries.verify(&token, Kind::Access, "https://localhost:5443/", 1_000).is_err());
+        let access = AccessClaims {
+            audience: "a".to_owned(),
+            subject: "s".to_owned(),
+            registry_rid: "r".to_owned(),
+            credential: Credential::Anonymous,
+            access: Vec::new(),
+        };
+        let access = registries.issue_access(access, 1_000).unwrap();
+        assert!(issuer.verify(&access, 1_000).is_err());
+        let tampered = format!("{}x", &token[..token.len() - 1]);
+        assert!(issuer.verify(&tampered, 1_000).is_err());
+    }
+
+    #[test]
+    fn the_published_key_checks_the_tokens() {
+        let issuer = DirectoryIssuer::new(&keys(), Uuid::from_u128(9));
+        let now = 4_000_000_000;
+        let token = issuer.issue(grant(), now).unwrap();
+        let key = issuer.public_key();
+        let decoding = jsonwebtoken::DecodingKey::from_rsa_components(&key.n, &key.e).unwrap();
+        let mut validation = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::RS256);
+        validation.set_audience(&["https://localhost:5443/"]);
+        let read = jsonwebtoken::decode::<DirectoryClaims>(&token, &decoding, &validation).unwrap();
+        assert_eq!(read.claims, issuer.verify(&token, now).unwrap());
+    }
+}

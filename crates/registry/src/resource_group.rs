@@ -1,0 +1,142 @@
+//! Resource groups: where registries are kept together. Whoever deletes one deletes what is in it.
+
+use holdfast_access::{ControlGrant, ControlReach, control};
+use uuid::Uuid;
+
+use crate::{
+    Error, Registry,
+    ports::{Durability, MetadataExt, Read, ResourceGroup, Tags},
+};
+
+impl Registry {
+    /// Makes the group that the grant is for, or replaces its tags; says whether it is new.
+    ///
+    /// # Errors
+    /// [`Error::ResourceGroupElsewhere`], [`Error::Metadata`], [`Error::Full`].
+    pub async fn put_resource_group(
+        &self,
+        grant: &ControlGrant<control::ResourceGroupsWrite>,
+        (subscription_id, name): (Uuid, String),
+        location: String,
+        tags: Tags,
+    ) -> Result<(ResourceGroup, bool), Error> {
+        let group = ResourceGroup {
+            subscription_id,
+            name,
+            location,
+            tags,
+            created_at: self.clock.now(),
+        };
+        assert_eq!(group.scope(), grant.scope(), "the grant is for this group");
+        self.metadata
+            .transact(Durability::Durable, move |tx| {
+                let Some(mut found) = tx.find_resource_group(group.subscription_id, &group.name)? else {
+                    tx.insert_resource_group(&group)?;
+                    return Ok((group, true));
+                };
+                if found.location != group.location {
+                    return Err(Error::ResourceGroupElsewhere {
+                        wanted: group.location,
+                        found: found.location,
+                    });
+                }
+                found.tags = group.tags;
+                tx.update_resource_group(&found)?;
+                Ok((found, false))
+            })
+            .await
+    }
+
+    /// Replaces the tags of the group that the grant is for.
+    ///
+    /// # Errors
+    /// [`Error::ResourceGroupUnknown`], [`Error::Metadata`], [`Error::Full`].
+    pub async fn tag_resource_group(
+        &self,
+        grant: &ControlGrant<control::ResourceGroupsWrite>,
+        tags: Tags,
+    ) -> Result<ResourceGroup, Error> {
+        let scope = grant.scope().to_owned();
+        self.metadata
+            .transact(Durability::Durable, move |tx| {
+                let mut group = load_group(tx, &scope)?;
+                group.tags = tags;
+                tx.update_resource_group(&group)?;
+                Ok(group)
+            })
+            .await
+    }
+
+    /// The group that the grant is for.
+    ///
+    /// # Errors
+    /// [`Error::ResourceGroupUnknown`], [`Error::Metadata`].
+    pub async fn load_resource_group(
+        &self,
+        grant: &ControlGrant<control::ResourceGroupsRead>,
+    ) -> Result<ResourceGroup, Error> {
+        let scope = grant.scope().to_owned();
+        self.metadata.query(move |read| load_group(read, &scope)).await
+    }
+
+    /// The groups of a subscription that the caller may see, by name.
+    ///
+    /// # Errors
+    /// [`Error::Metadata`].
+    pub async fn list_resource_groups(
+        &self,
+        reach: &ControlReach<control::ResourceGroupsRead>,
+        subscription: Uuid,
+    ) -> Result<Vec<ResourceGroup>, Error> {
+        let groups = self
+            .metadata
+            .query(move |read| read.list_resource_groups(subscription))
+            .await?;
+        Ok(groups
+            .into_iter()
+            .filter(|group| reach.covers(&group.scope()))
+            .collect())
+    }
+
+    /// Deletes the group that the grant is for with all registries in it.
+    ///
+    /// # Errors
+    /// [`Error::ResourceGroupUnknown`], [`Error::RegistryProtected`], [`Error::Metadata`], [`Error::Full`].
+    pub async fn delete_resource_group(
+        &self,
+        grant: &ControlGrant<control::ResourceGroupsDelete>,
+    ) -> Result<(), Error> {
+        loop {
+            let scope = grant.scope().to_owned();
+            let left = self
+                .metadata
+                .transact(Durability::Durable, move |tx| {
+                    let group = load_group(tx, &scope)?;
+                    let left = tx.list_registries_of_group(group.subscription_id, &group.name)?;
+                    if left.is_empty() {
+                        tx.remove_resource_group(group.subscription_id, &group.name)?;
+                    }
+                    Ok(left)
+                })
+                .await?;
+            if left.is_empty() {
+                return Ok(());
+            }
+            for registry in &left {
+                self.refuse_if_protected(registry.id).await?;
+            }
+            for registry in left {
+                self.erase_registry(registry.scope()).await?;
+            }
+        }
+    }
+}
+
+/// The group at a scope; its absence is an error.
+pub(crate) fn load_group(read: &mut (impl Read + ?Sized), scope: &str) -> Result<ResourceGroup, Error> {
+    let mut segments = scope.split('/').skip(2).step_by(2);
+    let (subscription, name) = (segments.next().unwrap_or_default(), segments.next().unwrap_or_default());
+    let unknown = || Error::ResourceGroupUnknown { name: name.to_owned() };
+    let subscription = Uuid::parse_str(subscription).map_err(|_| unknown())?;
+    read.find_resource_group(subscription, name)?.ok_or_else(unknown)
+}

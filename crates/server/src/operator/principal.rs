@@ -1,0 +1,89 @@
+//! Making service principals.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use holdfast_access::{ControlCaller, Role, decide_control};
+use holdfast_arm::ResourceId;
+use holdfast_identity::password;
+use holdfast_registry::NewPrincipal;
+use secrecy::ExposeSecret as _;
+use serde::{Deserialize, Serialize};
+
+use super::{Desk, News, Order};
+
+/// How long a secret is good: a year, as in Azure.
+const SECRET_LIFE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+/// The longest name (Entra ID).
+const MAX_NAME_CHARS: usize = 256;
+
+/// Makes a service principal with a secret and a role.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CreatePrincipal {
+    pub(crate) name: String,
+    pub(crate) role: String,
+    /// The subscription when `None`.
+    pub(crate) scope: Option<String>,
+}
+
+/// What scripts read (design, section 9); the secret is shown this once.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Created {
+    pub(crate) app_id: String,
+    pub(crate) display_name: String,
+    pub(crate) password: String,
+    pub(crate) tenant: String,
+}
+
+impl Order for CreatePrincipal {
+    const PATH: &'static str = "/principal/create";
+    type Answer = Created;
+
+    async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<Created> {
+        let length = self.name.chars().count();
+        if !(1..=MAX_NAME_CHARS).contains(&length) || self.name.chars().any(char::is_control) {
+            bail!("a principal's name has 1 to {MAX_NAME_CHARS} characters and no control characters");
+        }
+        let role = Role::find(&self.role).with_context(|| {
+            let names: Vec<&str> = Role::BUILT_IN.iter().map(|role| role.name).collect();
+            format!("there is no role {:?}; there are {}", self.role, names.join(", "))
+        })?;
+        let subscription = format!("/subscriptions/{}", desk.house.subscription);
+        let scope = self.scope.as_deref().unwrap_or(&subscription);
+        let scope = ResourceId::parse(scope).with_context(|| format!("{scope:?} is no scope"))?;
+        let own = ResourceId::parse(&subscription)?;
+        if !scope.contains(&own) && !own.contains(&scope) {
+            bail!("the scope {scope} is in no subscription of this server; its own is {own}");
+        }
+        let caller = ControlCaller::operator();
+        let secret = password::generate();
+        let registry = &desk.house.registry;
+        let new = NewPrincipal {
+            display_name: self.name,
+            verifier: desk.house.sealer.verifier(secret.expose_secret()),
+            expires_at: registry.now().plus(SECRET_LIFE),
+            role: role.id,
+        };
+        let principal = registry
+            .create_principal(
+                &decide_control(&caller, own.key())?,
+                &decide_control(&caller, scope.key())?,
+                new,
+            )
+            .await?;
+        tracing::info!(
+            principal.id = %principal.id,
+            role = role.name,
+            scope = scope.key(),
+            "a service principal was made"
+        );
+        Ok(Created {
+            app_id: principal.app_id.to_string(),
+            display_name: principal.display_name,
+            password: secret.expose_secret().to_owned(),
+            tenant: desk.house.tenant.to_string(),
+        })
+    }
+}
