@@ -47,7 +47,7 @@ impl Distribution {
                     .issuer
                     .verify(token.expose_secret(), Kind::Access, &address.login_server, now)
                     .map_err(Error::TokenInvalid)?;
-                self.from_claims(&claims, address, Kind::Access).await
+                self.by_claims(&claims, address, Kind::Access).await
             }
         }
     }
@@ -62,13 +62,15 @@ impl Distribution {
     ) -> Result<Identified, Error> {
         let now = self.registry.now().unix_secs();
         if user == NULL_GUID {
-            return self.from_refresh_or_access(password, address, now).await;
+            return self.by_refresh_or_access(password, address, now).await;
         }
         self.throttle.check(peer, user, now).map_err(Error::Throttled)?;
         let registry = self.load_registry(address).await?;
         // No registry's name has dashes, so an id is never the admin account's name.
         if let Ok(app_id) = Uuid::try_parse(user) {
-            return self.sign_in_principal(registry, app_id, password, (peer, user, now)).await;
+            return self
+                .sign_in_principal(registry, app_id, password, (peer, user, now))
+                .await;
         }
         let passwords = self.registry.list_admin_passwords(registry.id).await?;
         let is_admin = registry.admin_enabled && user.eq_ignore_ascii_case(&registry.name);
@@ -122,7 +124,11 @@ impl Distribution {
     }
 
     /// The principal that a token of the directory stands for, with its rights in the registry.
-    pub(crate) async fn from_directory(&self, token: &SecretString, address: &Address) -> Result<Identified, Error> {
+    pub(crate) async fn by_directory_token(
+        &self,
+        token: &SecretString,
+        address: &Address,
+    ) -> Result<Identified, Error> {
         let now = self.registry.now().unix_secs();
         let claims = self
             .directory
@@ -141,16 +147,16 @@ impl Distribution {
     }
 
     /// The caller a refresh token stands for.
-    pub(crate) async fn from_refresh(&self, token: &SecretString, address: &Address) -> Result<Identified, Error> {
+    pub(crate) async fn by_refresh_token(&self, token: &SecretString, address: &Address) -> Result<Identified, Error> {
         let now = self.registry.now().unix_secs();
         let claims = self
             .issuer
             .verify(token.expose_secret(), Kind::Refresh, &address.login_server, now)
             .map_err(Error::TokenInvalid)?;
-        self.from_claims(&claims, address, Kind::Refresh).await
+        self.by_claims(&claims, address, Kind::Refresh).await
     }
 
-    async fn from_refresh_or_access(
+    async fn by_refresh_or_access(
         &self,
         token: &SecretString,
         address: &Address,
@@ -162,14 +168,14 @@ impl Distribution {
         {
             Ok(claims) => Ok(Identified {
                 access_token: Some(token.clone()),
-                ..self.from_claims(&claims, address, Kind::Access).await?
+                ..self.by_claims(&claims, address, Kind::Access).await?
             }),
-            Err(_) => self.from_refresh(token, address).await,
+            Err(_) => self.by_refresh_token(token, address).await,
         }
     }
 
     /// Rights behind a token: those its credential has now, limited by what the token says.
-    async fn from_claims(&self, claims: &Claims, address: &Address, kind: Kind) -> Result<Identified, Error> {
+    async fn by_claims(&self, claims: &Claims, address: &Address, kind: Kind) -> Result<Identified, Error> {
         let credential = claims.credential().clone();
         let slot = match credential {
             Credential::Admin { slot, .. } => slot,

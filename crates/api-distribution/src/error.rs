@@ -327,9 +327,8 @@ fn shown_domain(error: &Domain) -> Shown {
         | Domain::LocationUnknown { .. }
         | Domain::SkuLacks { .. }
         | Domain::Undone
-        | Domain::Metadata { .. } | Domain::Blobs { .. } => {
-            (StatusCode::INTERNAL_SERVER_ERROR, Code::Unknown, Value::Null)
-        }
+        | Domain::Metadata { .. }
+        | Domain::Blobs { .. } => (StatusCode::INTERNAL_SERVER_ERROR, Code::Unknown, Value::Null),
     };
     Shown { status, code, detail }
 }

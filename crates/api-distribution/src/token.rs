@@ -64,7 +64,7 @@ pub(crate) async fn get(
     let who = match Credentials::from_headers(values).map_err(Error::CredentialMalformed)? {
         Credentials::None => signed_out(app, address).await?,
         Credentials::Basic { user, password } => app.sign_in(&user, &password, address, peer).await?,
-        Credentials::Bearer(token) => app.from_refresh(&token, address).await?,
+        Credentials::Bearer(token) => app.by_refresh_token(&token, address).await?,
     };
     issue(app, &who, &scopes, address, false)
 }
@@ -86,7 +86,7 @@ pub(crate) async fn post(
                 .await?
         }
         "refresh_token" => {
-            app.from_refresh(&SecretString::from(form.refresh_token), address)
+            app.by_refresh_token(&SecretString::from(form.refresh_token), address)
                 .await?
         }
         other => {
@@ -99,11 +99,7 @@ pub(crate) async fn post(
 }
 
 /// `POST /oauth2/exchange`: a token of the directory becomes a refresh token of the registry.
-pub(crate) async fn exchange(
-    app: &Distribution,
-    body: &Received,
-    address: &Address,
-) -> Result<Response<Body>, Error> {
+pub(crate) async fn exchange(app: &Distribution, body: &Received, address: &Address) -> Result<Response<Body>, Error> {
     let form = Form::parse(&body.whole(MAX_FORM_BYTES).await?);
     check_service(form.service.as_deref(), address)?;
     if form.grant_type != "access_token" {
@@ -112,7 +108,7 @@ pub(crate) async fn exchange(
         return Err(Error::TokenRequest { reason });
     }
     let who = app
-        .from_directory(&SecretString::from(form.access_token), address)
+        .by_directory_token(&SecretString::from(form.access_token), address)
         .await?;
     let exchanged = Exchanged {
         refresh_token: refresh_token(app, &who, address)?,

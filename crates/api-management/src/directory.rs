@@ -48,12 +48,7 @@ struct Form {
 }
 
 /// A token for an application that knows its secret.
-pub(crate) async fn token(
-    app: &Management,
-    site: &Site,
-    tenant: &str,
-    body: &[u8],
-) -> Result<Response<Bytes>, Error> {
+pub(crate) async fn token(app: &Management, site: &Site, tenant: &str, body: &[u8]) -> Result<Response<Bytes>, Error> {
     check_tenant(app, tenant)?;
     let form = Form::parse(body);
     if form.grant_type != "client_credentials" {

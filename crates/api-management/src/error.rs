@@ -105,7 +105,10 @@ fn domain_error(error: Domain, group: Option<&ResourceGroupName>, request_id: &s
     match error {
         Domain::ResourceGroupUnknown { name } => match group {
             Some(group) => Arm::resource_group_not_found(group),
-            None => Arm::new(Code::ResourceGroupNotFound, format!("Resource group '{name}' could not be found.")),
+            None => Arm::new(
+                Code::ResourceGroupNotFound,
+                format!("Resource group '{name}' could not be found."),
+            ),
         },
         Domain::ResourceGroupElsewhere { wanted, found } => Arm::resource_group_elsewhere(&wanted, &found),
         Domain::RegistryUnknown { name } => {

@@ -315,7 +315,10 @@ mod tests {
             (&format!("{S}/resourceGroups/a%2Fb"), "NotFound"),
             (&format!("{S}/resourceGroups/a."), "InvalidResourceGroup"),
             ("/subscriptions/none/resourceGroups", "InvalidSubscriptionId"),
-            ("/common/v2.0/.well-known/openid-configuration", "directory.openid-configuration"),
+            (
+                "/common/v2.0/.well-known/openid-configuration",
+                "directory.openid-configuration",
+            ),
         ] {
             assert_eq!(label(&Method::GET, path), expected, "{path}");
         }

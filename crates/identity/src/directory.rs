@@ -257,10 +257,22 @@ mod tests {
         let keys = keys();
         let issuer = DirectoryIssuer::new(&keys, Uuid::from_u128(9));
         let token = issuer.issue(grant(), 1_000).unwrap();
-        assert!(DirectoryIssuer::new(&keys, Uuid::from_u128(8)).verify(&token, 1_000).is_err());
-        assert!(DirectoryIssuer::new(&self::keys(), Uuid::from_u128(9)).verify(&token, 1_000).is_err());
+        assert!(
+            DirectoryIssuer::new(&keys, Uuid::from_u128(8))
+                .verify(&token, 1_000)
+                .is_err()
+        );
+        assert!(
+            DirectoryIssuer::new(&self::keys(), Uuid::from_u128(9))
+                .verify(&token, 1_000)
+                .is_err()
+        );
         let registries = Issuer::new(&keys);
-        assert!(registries.verify(&token, Kind::Access, "https://localhost:5443/", 1_000).is_err());
+        assert!(
+            registries
+                .verify(&token, Kind::Access, "https://localhost:5443/", 1_000)
+                .is_err()
+        );
         let access = AccessClaims {
             audience: "a".to_owned(),
             subject: "s".to_owned(),

@@ -199,7 +199,9 @@ impl Registry {
 
 /// The registry of a name, unless it is being deleted.
 fn find_open(read: &mut (impl Read + ?Sized), name: &str) -> Result<Option<RegistryRecord>, Error> {
-    Ok(read.find_registry_by_name(name)?.filter(|registry| !registry.is_deleting))
+    Ok(read
+        .find_registry_by_name(name)?
+        .filter(|registry| !registry.is_deleting))
 }
 
 /// The registry's row inside a transaction; its absence is an error, as is its deletion.

@@ -54,7 +54,9 @@ impl Service {
         let wire = forwarded::resolve(wire, request.headers(), &self.trusted_proxies);
         let mut record = Record::new(Arc::clone(&self.metrics), &request, wire.peer);
         let client_id = client_id(&request);
-        let handled = AssertUnwindSafe(self.dispatch(request, &wire, record.request_id())).catch_unwind().await;
+        let handled = AssertUnwindSafe(self.dispatch(request, &wire, record.request_id()))
+            .catch_unwind()
+            .await;
         let (mut response, authority) = handled.unwrap_or_else(|_| (broken(record.request_id()), None));
         if let Some(served) = response.extensions_mut().remove::<Served>() {
             record.serve(served);

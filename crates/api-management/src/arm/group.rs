@@ -91,7 +91,11 @@ pub(crate) async fn list(
     reach: ControlReach<control::ResourceGroupsRead>,
     subscription: &SubscriptionId,
 ) -> Result<Response<Bytes>, Error> {
-    let groups = call.app.registry.list_resource_groups(&reach, uuid(subscription)).await?;
+    let groups = call
+        .app
+        .registry
+        .list_resource_groups(&reach, uuid(subscription))
+        .await?;
     let shown: Vec<Value> = groups.iter().map(shown).collect();
     Ok(body::json(StatusCode::OK, &Page::whole(shown)))
 }

@@ -78,7 +78,11 @@ pub(crate) async fn list(
     subscription: &SubscriptionId,
     group: Option<&ResourceGroupName>,
 ) -> Result<Response<Bytes>, Error> {
-    let registries = call.app.registry.list_registry_resources(&reach, uuid(subscription)).await?;
+    let registries = call
+        .app
+        .registry
+        .list_registry_resources(&reach, uuid(subscription))
+        .await?;
     let is_there = |record: &&RegistryRecord| {
         group.is_none_or(|group| holdfast_arm::fold_case(&record.resource_group) == group.key())
     };

@@ -82,7 +82,11 @@ pub(crate) fn read_patch(body: &[u8]) -> Result<RegistryChange, Error> {
 fn change(request: Request) -> Result<RegistryChange, Error> {
     let sku = request.sku.map(|sku| read_sku(&sku.name)).transpose()?;
     let is_none = |kind: &str| kind.eq_ignore_ascii_case("None");
-    if !request.identity.and_then(|identity| identity.r#type).is_none_or(|kind| is_none(&kind)) {
+    if !request
+        .identity
+        .and_then(|identity| identity.r#type)
+        .is_none_or(|kind| is_none(&kind))
+    {
         return Err(unserved("identity").into());
     }
     let given = request.properties.unwrap_or_default();
@@ -114,7 +118,9 @@ fn read_retention(policy: RetentionPolicy) -> Result<Option<u32>, Arm> {
         let why = format!("The retention days must be between 0 and {MAX_RETENTION_DAYS}.");
         return Err(Arm::invalid_parameter("properties.policies.retentionPolicy.days", &why));
     }
-    let is_enabled = policy.status.is_some_and(|status| status.eq_ignore_ascii_case("enabled"));
+    let is_enabled = policy
+        .status
+        .is_some_and(|status| status.eq_ignore_ascii_case("enabled"));
     Ok(is_enabled.then_some(days))
 }
 
@@ -157,7 +163,10 @@ mod tests {
     fn settings_without_a_wall_behind_them_are_refused() {
         for (body, told) in [
             (r#"{"properties":{"publicNetworkAccess":"Disabled"}}"#, "another value"),
-            (r#"{"properties":{"networkRuleSet":{"defaultAction":"Deny"}}}"#, "another value"),
+            (
+                r#"{"properties":{"networkRuleSet":{"defaultAction":"Deny"}}}"#,
+                "another value",
+            ),
             (r#"{"properties":{"encryption":{"status":"enabled"}}}"#, "another value"),
             (r#"{"identity":{"type":"SystemAssigned"}}"#, "another value"),
             (r#"{"sku":{"name":"Gold"}}"#, "Gold"),

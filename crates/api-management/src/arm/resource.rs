@@ -24,13 +24,20 @@ pub(crate) async fn list(
     let filter = call.query.filter.as_deref().map(Filter::parse).transpose();
     let filter = filter.map_err(Arm::from)?;
     if let Some(filter) = &filter {
-        let odd = filter.fields().into_iter().find(|field| !FIELDS.contains(&field.to_lowercase().as_str()));
+        let odd = filter
+            .fields()
+            .into_iter()
+            .find(|field| !FIELDS.contains(&field.to_lowercase().as_str()));
         if let Some(field) = odd {
             let message = format!("Invalid $filter specified in the query string: '{field}' cannot be filtered by.");
             return Err(Arm::new(Code::InvalidFilterInQueryString, message).into());
         }
     }
-    let registries = call.app.registry.list_registry_resources(&reach, uuid(subscription)).await?;
+    let registries = call
+        .app
+        .registry
+        .list_registry_resources(&reach, uuid(subscription))
+        .await?;
     let passes = |registry: &&RegistryRecord| {
         let values = |field: &str| {
             vec![match field {
@@ -40,7 +47,9 @@ pub(crate) async fn list(
                 _ => registry.resource_group.clone(),
             }]
         };
-        filter.as_ref().is_none_or(|filter| filter.passes(&values, &|_, _| false))
+        filter
+            .as_ref()
+            .is_none_or(|filter| filter.passes(&values, &|_, _| false))
     };
     let shown: Vec<Value> = registries.iter().filter(passes).map(shown).collect();
     Ok(body::json(StatusCode::OK, &Page::whole(shown)))

@@ -31,9 +31,8 @@ const LIST_REPOSITORIES: &str = "SELECT repository.name FROM registry \
     CROSS JOIN blob_link ON blob_link.blob_id = blob.id AND blob_link.registry_id = ?1 \
     CROSS JOIN repository ON repository.id = blob_link.repository_id \
     WHERE registry.id = ?1 LIMIT ?3";
-const LIST_OF_REPOSITORY: &str = select!(
-    "blob_link CROSS JOIN blob ON blob.id = blob_link.blob_id WHERE blob_link.repository_id = ?1 LIMIT ?2"
-);
+const LIST_OF_REPOSITORY: &str =
+    select!("blob_link CROSS JOIN blob ON blob.id = blob_link.blob_id WHERE blob_link.repository_id = ?1 LIMIT ?2");
 const SCAN: &str = select!("blob WHERE id > ?1 ORDER BY id LIMIT ?2");
 const TOTALS: &str = "SELECT (SELECT value FROM total WHERE name = 'blobs'), \
     (SELECT value FROM total WHERE name = 'blob_bytes')";

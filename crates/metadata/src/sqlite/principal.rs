@@ -1,7 +1,7 @@
 //! Principals of the directory, their secrets and their roles.
 
-use holdfast_registry::ports::{PrincipalRead, PrincipalRecord, PrincipalSecret, PrincipalTx, RoleAssignment};
 use holdfast_registry::Error;
+use holdfast_registry::ports::{PrincipalRead, PrincipalRecord, PrincipalSecret, PrincipalTx, RoleAssignment};
 use rusqlite::{Row, params};
 use uuid::Uuid;
 

@@ -57,7 +57,9 @@ impl RegistryRead for Session<'_> {
     }
 
     fn measure_registry(&mut self, registry: RegistryId) -> Result<u64, Error> {
-        let size = self.find("measured a registry", MEASURE, [registry.0], |row| column::unsigned(row, 0))?;
+        let size = self.find("measured a registry", MEASURE, [registry.0], |row| {
+            column::unsigned(row, 0)
+        })?;
         Ok(size.unwrap_or(0))
     }
 

@@ -141,4 +141,14 @@ fn repository_row(row: &Row<'_>) -> rusqlite::Result<RepositoryRecord> {
 
 /// Statements whose plans the tests look at.
 #[cfg(test)]
-pub(super) const PLANNED: &[&str] = &[FIND, LOAD, LIST, LIST_ALL, INSERT, SET_ATTRIBUTES, REVIVE, TOUCH, REMOVE_IF_EMPTY];
+pub(super) const PLANNED: &[&str] = &[
+    FIND,
+    LOAD,
+    LIST,
+    LIST_ALL,
+    INSERT,
+    SET_ATTRIBUTES,
+    REVIVE,
+    TOUCH,
+    REMOVE_IF_EMPTY,
+];

@@ -10,8 +10,9 @@ use uuid::Uuid;
 
 use super::{
     AdminPassword, BlobId, BlobRecord, Candidate, CandidateId, Directory, ManifestId, ManifestRecord, NewBlob,
-    NewManifest, NewRegistry, ObjectKey, Page, PrincipalRecord, PrincipalSecret, QueuedCandidate, RegistryRecord, RepositoryId, RepositoryRecord,
-    ResourceGroup, RoleAssignment, StorageAccount, StorageAccountId, Subscription, TagRecord, UploadId, UploadRecord,
+    NewManifest, NewRegistry, ObjectKey, Page, PrincipalRecord, PrincipalSecret, QueuedCandidate, RegistryRecord,
+    RepositoryId, RepositoryRecord, ResourceGroup, RoleAssignment, StorageAccount, StorageAccountId, Subscription,
+    TagRecord, UploadId, UploadRecord,
 };
 use crate::{Attributes, Error, Timestamp};
 
@@ -119,7 +120,15 @@ pub trait Read:
 {
 }
 impl<T> Read for T where
-    T: DirectoryRead + PrincipalRead + RegistryRead + RepositoryRead + ManifestRead + TagRead + BlobRead + UploadRead + GarbageRead
+    T: DirectoryRead
+        + PrincipalRead
+        + RegistryRead
+        + RepositoryRead
+        + ManifestRead
+        + TagRead
+        + BlobRead
+        + UploadRead
+        + GarbageRead
 {
 }
 
@@ -129,7 +138,16 @@ pub trait Tx:
 {
 }
 impl<T> Tx for T where
-    T: Read + DirectoryTx + PrincipalTx + RegistryTx + RepositoryTx + ManifestTx + TagTx + BlobTx + UploadTx + GarbageTx
+    T: Read
+        + DirectoryTx
+        + PrincipalTx
+        + RegistryTx
+        + RepositoryTx
+        + ManifestTx
+        + TagTx
+        + BlobTx
+        + UploadTx
+        + GarbageTx
 {
 }
 

@@ -54,7 +54,10 @@ fn lines(status: &Status) -> Vec<String> {
     ));
     lines.push("# where no DNS knows the registries, each needs a line in /etc/hosts:".to_owned());
     for registry in &status.registries {
-        let host = registry.login_server.rsplit_once(':').map_or(&*registry.login_server, |(host, _)| host);
+        let host = registry
+            .login_server
+            .rsplit_once(':')
+            .map_or(&*registry.login_server, |(host, _)| host);
         lines.push(format!("# 127.0.0.1 {host}"));
     }
     lines

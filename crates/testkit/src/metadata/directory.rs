@@ -81,6 +81,34 @@ pub async fn resource_groups_are_compared_without_case(metadata: &dyn Metadata) 
     assert!(again.is_err());
 }
 
+/// Tags change, location and name do not; a removed group is gone.
+pub async fn a_group_is_found_tagged_and_removed(metadata: &dyn Metadata) {
+    let registry = fixture::registry(metadata, "home").await;
+    let subscription = registry.subscription_id;
+    let tagged = fixture::write(metadata, move |tx| {
+        tx.insert_resource_group(&group(subscription, "web"))?;
+        let tags: Tags = [("team".to_owned(), "blue".to_owned())].into();
+        tx.update_resource_group(&ResourceGroup {
+            tags,
+            ..group(subscription, "WEB")
+        })?;
+        tx.find_resource_group(subscription, "Web")
+    })
+    .await
+    .expect("the group is there");
+    assert_eq!((tagged.name.as_str(), tagged.tags.len()), ("web", 1));
+    let removed = fixture::write(metadata, move |tx| {
+        Ok((
+            tx.remove_resource_group(subscription, "web")?,
+            tx.remove_resource_group(subscription, "web")?,
+        ))
+    })
+    .await;
+    assert_eq!(removed, (true, false));
+    let full = fixture::try_write(metadata, move |tx| tx.remove_resource_group(subscription, "group")).await;
+    assert!(full.is_err(), "a registry is in it");
+}
+
 /// Accounts keep the id they were given.
 pub async fn storage_accounts_read_back_as_written(metadata: &dyn Metadata) {
     let (first, second) = fixture::write(metadata, |tx| {

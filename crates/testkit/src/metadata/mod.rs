@@ -9,6 +9,7 @@ pub mod directory;
 pub mod fixture;
 pub mod garbage;
 pub mod manifest;
+pub mod principal;
 pub mod registry;
 pub mod repository;
 pub mod tag;
@@ -26,7 +27,12 @@ macro_rules! metadata_contract {
                 a_second_directory_is_refused
                 subscriptions_and_groups_read_back_as_written
                 resource_groups_are_compared_without_case
+                a_group_is_found_tagged_and_removed
                 storage_accounts_read_back_as_written
+            }
+            principal {
+                a_principal_reads_back_as_written
+                a_role_is_assigned_once
             }
             registry {
                 a_registry_reads_back_as_written
@@ -34,6 +40,7 @@ macro_rules! metadata_contract {
                 a_second_registry_of_a_name_in_another_case_is_refused
                 registries_are_listed_in_the_order_they_were_made
                 an_update_writes_the_changeable_fields_only
+                an_empty_registry_is_removed_with_its_passwords
                 an_admin_password_starts_at_generation_one_and_grows
             }
             repository {

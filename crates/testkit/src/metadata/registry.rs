@@ -142,3 +142,30 @@ pub async fn an_admin_password_starts_at_generation_one_and_grows(metadata: &dyn
         expected
     );
 }
+
+/// The name is free afterwards; what is still in it keeps it.
+pub async fn an_empty_registry_is_removed_with_its_passwords(metadata: &dyn Metadata) {
+    let registry = fixture::registry(metadata, "contoso").await;
+    let (id, subscription) = (registry.id, registry.subscription_id);
+    let repository = fixture::repository(metadata, id, "app").await;
+    let put = move |slot: u8| {
+        fixture::write(metadata, move |tx| {
+            tx.put_admin_password(id, slot, b"sealed", &[slot; 32], Timestamp(1))
+        })
+    };
+    put(1).await;
+    let full = fixture::try_write(metadata, move |tx| tx.remove_registry(id)).await;
+    assert!(full.is_err(), "a repository is in it");
+    let left = fixture::write(metadata, move |tx| {
+        assert_eq!(tx.list_every_repository(id, 10)?.len(), 1);
+        tx.remove_repository_if_empty(repository.id)?;
+        tx.remove_registry(id)?;
+        Ok((
+            tx.find_registry_by_name("contoso")?,
+            tx.list_admin_passwords(id)?,
+            tx.list_registries_of_group(subscription, "GROUP")?,
+        ))
+    })
+    .await;
+    assert_eq!(left, (None, vec![], vec![]));
+}

@@ -1,0 +1,378 @@
+//! The control plane as its callers see it: every route for every kind of caller, and what errors look like.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use holdfast_access::{ControlCaller, RoleId, decide_control};
+use holdfast_api_management::{Management, ManagementParts, Route, Served, Site};
+use holdfast_identity::{DirectoryIssuer, Sealer, ServerKeys, Throttle, directory::DirectoryGrant};
+use holdfast_registry::NewPrincipal;
+use holdfast_testkit::registry::TestRegistry;
+use http::{Method, Request, Response};
+use http_body_util::Full;
+use serde_json::Value;
+
+const SECRET: &str = "a secret";
+
+struct Cloud {
+    registry: TestRegistry,
+    management: Management,
+    directory: Arc<DirectoryIssuer>,
+    subscription: String,
+    sealer: Arc<Sealer>,
+    _keys: tempfile::TempDir,
+}
+
+impl Cloud {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = ServerKeys::open_or_create(folder.path()).unwrap();
+        let registry = TestRegistry::start().await;
+        let subscription = registry.list_subscriptions().await.unwrap()[0].id;
+        let directory = Arc::new(DirectoryIssuer::new(&keys, subscription));
+        let sealer = Arc::new(Sealer::new(&keys));
+        let management = Management::new(ManagementParts {
+            registry: registry.shared(),
+            directory: Arc::clone(&directory),
+            sealer: Arc::clone(&sealer),
+            throttle: Arc::new(Throttle::new()),
+            login_server_suffix: ".registry.localhost:5443".to_owned(),
+        });
+        Self {
+            registry,
+            management,
+            directory,
+            subscription: format!("/subscriptions/{subscription}"),
+            sealer,
+            _keys: folder,
+        }
+    }
+
+    /// A principal with a role; gives its application id and a token.
+    async fn principal(&self, role: RoleId, scope: &str) -> (String, String) {
+        let operator = ControlCaller::operator();
+        let new = NewPrincipal {
+            display_name: "somebody".to_owned(),
+            verifier: self.sealer.verifier(SECRET),
+            expires_at: self.registry.now().plus(Duration::from_secs(7200)),
+            role,
+        };
+        let principal = self
+            .registry
+            .create_principal(
+                &decide_control(&operator, "/").unwrap(),
+                &decide_control(&operator, scope).unwrap(),
+                new,
+            )
+            .await
+            .unwrap();
+        let grant = DirectoryGrant {
+            audience: "https://localhost:5443/".to_owned(),
+            issuer: "https://localhost:5443/t/v2.0".to_owned(),
+            app_id: principal.app_id,
+            object_id: principal.id,
+            generation: principal.generation,
+        };
+        let token = self.directory.issue(grant, self.registry.now().unix_secs()).unwrap();
+        (principal.app_id.to_string(), token)
+    }
+
+    async fn send(&self, method: &str, path: &str, token: Option<&str>, body: &str) -> Response<Bytes> {
+        let path = path.replace("{S}", &self.subscription);
+        let mut request = Request::builder()
+            .method(Method::from_bytes(method.as_bytes()).unwrap())
+            .uri(path);
+        if let Some(token) = token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        let request = request.body(Full::new(Bytes::from(body.to_owned()))).unwrap();
+        let site = Site {
+            base_url: "https://localhost:5443".to_owned(),
+            peer: [127, 0, 0, 1].into(),
+            request_id: "r1".to_owned(),
+        };
+        self.management.serve(request, &site).await
+    }
+}
+
+fn json(response: &Response<Bytes>) -> Value {
+    serde_json::from_slice(response.body()).unwrap_or_default()
+}
+
+const R: &str = "{S}/resourceGroups/rg/providers/Microsoft.ContainerRegistry/registries/";
+const REGISTRY: &str = r#"{"location":"local","sku":{"name":"Basic"},"properties":{"adminUserEnabled":true}}"#;
+const V: &str = "?api-version=2025-11-01";
+
+/// Method, path, body, and what nobody, a stranger, a reader and the owner get.
+fn table() -> Vec<(&'static str, String, &'static str, [u16; 4])> {
+    let s = |path: &str| format!("{{S}}{path}{V}");
+    let r = |path: &str| format!("{R}mine1{path}{V}");
+    let check = r#"{"name":"free1","type":"Microsoft.ContainerRegistry/registries"}"#;
+    vec![
+        ("GET", format!("/metadata/endpoints{V}"), "", [200; 4]),
+        (
+            "GET",
+            "/common/v2.0/.well-known/openid-configuration".to_owned(),
+            "",
+            [200; 4],
+        ),
+        ("GET", "/common/discovery/v2.0/keys".to_owned(), "", [200; 4]),
+        ("POST", "/common/oauth2/v2.0/token".to_owned(), "", [400; 4]),
+        ("GET", format!("/tenants{V}"), "", [401, 200, 200, 200]),
+        ("GET", format!("/subscriptions{V}"), "", [401, 200, 200, 200]),
+        ("GET", s(""), "", [401, 403, 200, 200]),
+        ("GET", s("/locations"), "", [401, 403, 200, 200]),
+        (
+            "PUT",
+            s("/resourcegroups/rg"),
+            r#"{"location":"Local"}"#,
+            [401, 403, 403, 201],
+        ),
+        ("GET", s("/resourceGroups"), "", [401, 200, 200, 200]),
+        ("GET", s("/resourceGroups/RG"), "", [401, 403, 200, 200]),
+        ("HEAD", s("/resourceGroups/rg"), "", [401, 403, 204, 204]),
+        (
+            "PATCH",
+            s("/resourceGroups/rg"),
+            r#"{"tags":{"a":"b"}}"#,
+            [401, 403, 403, 200],
+        ),
+        ("GET", s("/providers"), "", [401, 403, 200, 200]),
+        (
+            "GET",
+            s("/providers/Microsoft.ContainerRegistry"),
+            "",
+            [401, 403, 200, 200],
+        ),
+        (
+            "POST",
+            s("/providers/Microsoft.ContainerRegistry/register"),
+            "",
+            [401, 403, 403, 200],
+        ),
+        (
+            "POST",
+            s("/providers/Microsoft.ContainerRegistry/checkNameAvailability"),
+            check,
+            [401, 403, 200, 200],
+        ),
+        ("PUT", r(""), REGISTRY, [401, 403, 403, 201]),
+        ("GET", r(""), "", [401, 403, 200, 200]),
+        ("PATCH", r(""), r#"{"sku":{"name":"Premium"}}"#, [401, 403, 403, 200]),
+        ("GET", s("/resources"), "", [401, 200, 200, 200]),
+        (
+            "GET",
+            s("/providers/Microsoft.ContainerRegistry/registries"),
+            "",
+            [401, 200, 200, 200],
+        ),
+        (
+            "GET",
+            s("/resourceGroups/rg/providers/Microsoft.ContainerRegistry/registries"),
+            "",
+            [401, 200, 200, 200],
+        ),
+        ("POST", r("/listCredentials"), "", [401, 403, 403, 200]),
+        (
+            "POST",
+            r("/regenerateCredential"),
+            r#"{"name":"password2"}"#,
+            [401, 403, 403, 200],
+        ),
+        ("GET", r("/listUsages"), "", [401, 403, 200, 200]),
+        ("DELETE", r(""), "", [401, 403, 403, 200]),
+        ("DELETE", s("/resourceGroups/rg"), "", [401, 403, 403, 200]),
+    ]
+}
+
+#[tokio::test]
+async fn every_route_answers_every_kind_of_caller_as_it_should() {
+    let cloud = Cloud::start().await;
+    let elsewhere = format!("{}/resourcegroups/elsewhere", cloud.subscription);
+    let (_, stranger) = cloud.principal(RoleId::OWNER, &elsewhere).await;
+    let (_, reader) = cloud.principal(RoleId::READER, &cloud.subscription).await;
+    let (_, owner) = cloud.principal(RoleId::OWNER, &cloud.subscription).await;
+    let callers = [None, Some(&stranger), Some(&reader), Some(&owner)];
+    let mut seen = BTreeSet::new();
+    for (method, path, body, expected) in table() {
+        for (caller, expected) in callers.iter().zip(expected) {
+            let response = cloud.send(method, &path, caller.map(String::as_str), body).await;
+            let served: &Served = response.extensions().get().unwrap();
+            seen.insert(served.route);
+            assert_eq!(response.status(), expected, "{method} {path}: {}", json(&response));
+            let code = json(&response)["error"]["code"].clone();
+            match expected {
+                401 => assert_eq!(code, "AuthenticationFailed", "{path}"),
+                403 => assert_eq!(code, "AuthorizationFailed", "{path}"),
+                _ => {}
+            }
+        }
+    }
+    let all: BTreeSet<&str> = Route::LABELS.iter().copied().collect();
+    assert_eq!(seen, all, "the table misses no route");
+}
+
+#[tokio::test]
+async fn errors_are_arms() {
+    let cloud = Cloud::start().await;
+    let (_, owner) = cloud.principal(RoleId::OWNER, &cloud.subscription).await;
+    let put = |path: String, body: &'static str| ("PUT", path, body);
+    let group = r#"{"location":"local"}"#;
+    for name in ["rg", "rg2"] {
+        let response = cloud
+            .send("PUT", &format!("{{S}}/resourceGroups/{name}{V}"), Some(&owner), group)
+            .await;
+        assert_eq!(response.status(), 201);
+    }
+    let made = cloud.send("PUT", &format!("{R}mine1{V}"), Some(&owner), REGISTRY).await;
+    assert_eq!(
+        (
+            made.status().as_u16(),
+            json(&made)["properties"]["loginServer"].as_str()
+        ),
+        (201, Some("mine1.registry.localhost:5443"))
+    );
+    let mine = format!("{R}mine1{V}");
+    for ((method, path, body), status, code) in [
+        (("GET", format!("{R}other1{V}"), ""), 404, "ResourceNotFound"),
+        (
+            ("GET", format!("{{S}}/resourceGroups/none{V}"), ""),
+            404,
+            "ResourceGroupNotFound",
+        ),
+        (
+            (
+                "GET",
+                format!("/subscriptions/00000000-0000-0000-0000-000000000009{V}"),
+                "",
+            ),
+            404,
+            "SubscriptionNotFound",
+        ),
+        (("GET", mine.replace(V, ""), ""), 400, "MissingApiVersionParameter"),
+        (
+            ("GET", mine.replace(V, "?api-version=soon"), ""),
+            400,
+            "InvalidApiVersionParameter",
+        ),
+        (("GET", format!("{R}a-b{V}"), ""), 400, "ResourceNameInvalid"),
+        (
+            ("GET", format!("{{S}}/resources{V}&$filter=resourceType%20eq"), ""),
+            400,
+            "InvalidFilterInQueryString",
+        ),
+        (("GET", format!("{{S}}/nothing{V}"), ""), 404, "NotFound"),
+        (("POST", mine.clone(), ""), 405, "HttpMethodNotSupported"),
+        (put(mine.clone(), "{"), 400, "InvalidRequestContent"),
+        (
+            put(mine.clone(), r#"{"sku":{"name":"Basic"}}"#),
+            400,
+            "LocationRequired",
+        ),
+        (
+            put(mine.clone(), r#"{"location":"local","sku":{"name":"Gold"}}"#),
+            400,
+            "InvalidSku",
+        ),
+        (
+            put(mine.clone(), r#"{"location":"mars","sku":{"name":"Basic"}}"#),
+            409,
+            "InvalidResourceLocation",
+        ),
+        (
+            put(format!("{R}other1{V}"), r#"{"location":"mars","sku":{"name":"Basic"}}"#),
+            400,
+            "LocationNotAvailableForResourceType",
+        ),
+        (
+            put(mine.replace("/rg/", "/rg2/"), REGISTRY),
+            409,
+            "RegistryNameAlreadyInUse",
+        ),
+        (
+            put(mine.replace("/rg/", "/rg3/"), REGISTRY),
+            404,
+            "ResourceGroupNotFound",
+        ),
+        (
+            ("PATCH", mine.clone(), r#"{"properties":{"anonymousPullEnabled":true}}"#),
+            400,
+            "BadRequest",
+        ),
+        (
+            (
+                "PATCH",
+                mine.clone(),
+                r#"{"properties":{"publicNetworkAccess":"Disabled"}}"#,
+            ),
+            400,
+            "InvalidParameter",
+        ),
+        (
+            put(format!("{{S}}/resourceGroups/rg{V}"), r#"{"location":"moon"}"#),
+            409,
+            "InvalidResourceGroupLocation",
+        ),
+    ] {
+        let response = cloud.send(method, &path, Some(&owner), body).await;
+        assert_eq!(
+            (response.status().as_u16(), json(&response)["error"]["code"].as_str()),
+            (status, Some(code)),
+            "{method} {path}"
+        );
+        assert_eq!(response.headers()["x-ms-request-id"], "r1");
+    }
+    let old = cloud
+        .send("GET", &mine.replace(V, "?api-version=2017-10-01"), Some(&owner), "")
+        .await;
+    assert!(
+        json(&old)["properties"].get("publicNetworkAccess").is_none(),
+        "{}",
+        json(&old)
+    );
+}
+
+#[tokio::test]
+async fn tokens_are_had_for_a_secret_and_end() {
+    let cloud = Cloud::start().await;
+    let (app, _) = cloud.principal(RoleId::OWNER, &cloud.subscription).await;
+    let ask = |app: &str, secret: &str| {
+        format!(
+            "grant_type=client_credentials&client_id={app}&client_secret={secret}&scope=https%3A%2F%2Flocalhost%2F%2F.default&claims=%7B%7D"
+        )
+    };
+    let path = "/common/oauth2/v2.0/token";
+    for (app, secret) in [
+        (app.as_str(), "wrong"),
+        ("00000000-0000-0000-0000-000000000001", "a+secret"),
+    ] {
+        let refused = cloud.send("POST", path, None, &ask(app, secret)).await;
+        assert_eq!(
+            (refused.status().as_u16(), json(&refused)["error"].as_str()),
+            (401, Some("invalid_client"))
+        );
+    }
+    let elsewhere = cloud
+        .send(
+            "POST",
+            "/contoso.example/oauth2/v2.0/token",
+            None,
+            &ask(&app, "a+secret"),
+        )
+        .await;
+    assert_eq!(elsewhere.status(), 400);
+    let good = cloud.send("POST", path, None, &ask(&app, "a+secret")).await;
+    let token = json(&good)["access_token"].as_str().unwrap().to_owned();
+    let list = format!("{{S}}/resourceGroups{V}");
+    assert_eq!(cloud.send("GET", &list, Some(&token), "").await.status(), 200);
+    cloud.registry.advance(Duration::from_secs(3600));
+    let late = cloud.send("GET", &list, Some(&token), "").await;
+    assert_eq!(json(&late)["error"]["code"], "ExpiredAuthenticationToken");
+    cloud.registry.advance(Duration::from_secs(3600));
+    assert_eq!(
+        cloud.send("POST", path, None, &ask(&app, "a+secret")).await.status(),
+        401,
+        "the secret ended"
+    );
+    assert_eq!(cloud.send("GET", &list, Some("nonsense"), "").await.status(), 401);
+}
