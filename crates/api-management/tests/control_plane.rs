@@ -1,5 +1,7 @@
 //! The control plane as its callers see it: every route for every kind of caller, and what errors look like.
 
+#![expect(clippy::unwrap_used, reason = "tests panic on purpose, in their helpers too")]
+
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use bytes::Bytes;
