@@ -40,6 +40,15 @@ pub struct ManifestView {
     pub references: Vec<(Digest, Option<String>, Option<String>)>,
 }
 
+/// A page of manifests.
+#[derive(Debug, Clone)]
+pub struct ManifestPage {
+    /// Those with listing switched on; may be fewer than the page's limit.
+    pub manifests: Vec<ManifestView>,
+    /// The marker of the next page, when there is one.
+    pub next: Option<Digest>,
+}
+
 /// What a conditional push expects of the reference it writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expectation {
@@ -180,18 +189,28 @@ impl Registry {
     pub async fn list_manifests(
         &self,
         grant: &Grant<action::MetadataRead>,
-        page: Page<Digest>,
-    ) -> Result<Vec<ManifestView>, Error> {
+        mut page: Page<Digest>,
+    ) -> Result<ManifestPage, Error> {
         let (registry, name) = (grant.registry(), grant.repository().clone());
+        let limit = page.limit;
+        page.limit = limit.saturating_add(1);
         self.metadata
             .query(move |read| {
                 let repository = load_visible(read, registry, &name)?;
-                let records = read.list_manifests(repository.id, &page)?;
-                records
+                let mut records = read.list_manifests(repository.id, &page)?;
+                // What is left out counts for the page, or a page of hidden ones would look like the last.
+                let has_more = records.len() > limit;
+                records.truncate(limit);
+                let last = records.last().map(|record| record.digest);
+                let manifests = records
                     .into_iter()
                     .filter(|record| record.attributes.list_enabled)
                     .map(|record| view(read, record, Vec::new()))
-                    .collect()
+                    .collect::<Result<_, _>>()?;
+                Ok(ManifestPage {
+                    manifests,
+                    next: last.filter(|_| has_more),
+                })
             })
             .await
     }

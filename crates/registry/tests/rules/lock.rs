@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use holdfast_access::action;
-use holdfast_registry::{AttributesPatch, Body, Error};
+use holdfast_registry::{AttributesPatch, Body, Error, ports::Page};
 use holdfast_testkit::registry::{Document, TestRegistry, everything, pattern, tag};
 
 use crate::claims::{assert_refused, sha256, upload_of};
@@ -226,8 +226,14 @@ async fn what_is_list_locked_is_left_out_of_listings_only() {
         .map(|tag| tag.name.to_string())
         .collect();
     assert_eq!(tags, ["other", "v2"]);
-    let manifests = world.list_manifests(&world.grant("app"), everything()).await.unwrap();
-    assert_eq!(manifests.len(), 1);
+    let page = world.list_manifests(&world.grant("app"), everything()).await.unwrap();
+    assert_eq!(page.manifests.len(), 1);
+    let small = Page {
+        limit: 1,
+        ..everything()
+    };
+    let first = world.list_manifests(&world.grant("app"), small).await.unwrap();
+    assert!(first.next.is_some(), "a page with a hidden manifest is not the last");
     let catalog: Vec<_> = world.catalog().await.iter().map(ToString::to_string).collect();
     assert_eq!(catalog, ["app"]);
     world.pull("app", "v1").await.unwrap();
