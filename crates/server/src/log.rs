@@ -2,20 +2,22 @@
 //! for a slow terminal; when that thread is far behind, lines are dropped. The access log is one line for each request.
 //! Neither ever holds a credential, a header but the user agent, a query or a body.
 
+mod lines;
+
 use std::{fmt::Write as _, panic, time::Duration};
 
 use http::{Method, StatusCode};
-use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::{Layer as _, filter::Targets, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 use crate::{output, settings::LogFormat};
+pub(crate) use lines::Writing;
 
 /// The longest user agent or path that is logged.
 const MAX_TEXT_CHARS: usize = 512;
 
-/// Starts logging. The lines are out when the guard is dropped.
-pub(crate) fn start(level: &str, format: LogFormat) -> anyhow::Result<WorkerGuard> {
-    let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
+/// Starts logging. The lines are out when what it returns is dropped.
+pub(crate) fn start(level: &str, format: LogFormat) -> anyhow::Result<Writing> {
+    let (writer, writing) = Writing::start(std::io::stderr())?;
     let is_text = match format {
         LogFormat::Auto => output::is_watched(),
         LogFormat::Text => true,
@@ -40,7 +42,7 @@ pub(crate) fn start(level: &str, format: LogFormat) -> anyhow::Result<WorkerGuar
             "a part of the program panicked"
         );
     }));
-    Ok(guard)
+    Ok(writing)
 }
 
 /// What the access log says of a request.

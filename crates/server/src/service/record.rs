@@ -38,7 +38,7 @@ pub(super) struct Record {
 }
 
 impl Record {
-    pub(super) fn new<B>(metrics: Arc<Metrics>, request: &Request<B>, peer: IpAddr) -> Self {
+    pub(super) fn new<B>(metrics: Arc<Metrics>, request: &Request<B>, peer: IpAddr, request_id: Uuid) -> Self {
         let user_agent = request.headers().get(header::USER_AGENT);
         let user_agent = user_agent.map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned());
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
@@ -48,7 +48,7 @@ impl Record {
             started_at: Instant::now(),
             user_agent: user_agent.unwrap_or_default(),
             peer,
-            request_id: Uuid::new_v4().to_string(),
+            request_id: request_id.to_string(),
             served: Served {
                 route: "other",
                 repository: None,
