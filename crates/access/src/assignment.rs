@@ -14,8 +14,8 @@ const REGISTRIES: &str = "/providers/microsoft.containerregistry/registries/";
 pub struct Assignment {
     /// The role. An unknown one allows nothing.
     pub role: RoleId,
-    /// An ARM id in lower case without a slash at the end: `/`, a subscription, a resource group, a resource. Holdfast's
-    /// own: below a registry also `/repositories/team/app`, `/repositories/team/*` and `/repositories/*`.
+    /// An ARM id in lower case without a slash at the end: `/`, a subscription, a resource group, a resource.
+    /// Holdfast's own: below a registry also `/repositories/team/app`, `/repositories/team/*` and `/repositories/*`.
     pub scope: String,
     /// What limits the role's data actions. On a role that takes no condition it makes the assignment void.
     pub condition: Option<Condition>,
@@ -110,8 +110,8 @@ pub fn rights_of(assignments: &[Assignment], registry_scope: &str, mode: RoleAss
     Rights::new(parts.into_iter().flat_map(|part| part.rules).collect(), catalog)
 }
 
-/// Whether scope `outer` is scope `inner` or lies around it; both ARM ids in lower case. Anything malformed covers nothing.
-/// A repository lies around no other, whatever the slashes in its name.
+/// Whether scope `outer` is scope `inner` or lies around it; both ARM ids in lower case. Anything malformed covers
+/// nothing. A repository lies around no other, whatever the slashes in its name.
 #[must_use]
 pub fn scope_covers(outer: &str, inner: &str) -> bool {
     if outer == "/" {

@@ -1,7 +1,7 @@
 //! Scope maps: what a token may do, as a list of `repositories/team/app/content/read` and its kin.
 //!
-//! The rules of the wildcard are ACR's: `repositories/*/…` for all, `repositories/team/*/…` for what is below a path, one
-//! `*` at the end of the repository part and nowhere else.
+//! The rules of the wildcard are ACR's: `repositories/*/…` for all, `repositories/team/*/…` for what is below a path,
+//! one `*` at the end of the repository part and nowhere else.
 
 use std::collections::BTreeSet;
 use std::fmt;
