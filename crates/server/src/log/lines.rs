@@ -171,7 +171,7 @@ mod tests {
 
     impl Write for Hung {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            drop(self.0.recv());
+            let _ = self.0.recv();
             self.1.write(bytes)
         }
 
