@@ -58,7 +58,7 @@ pub(crate) async fn get(
     let who = match Credentials::from_headers(values).map_err(Error::CredentialMalformed)? {
         Credentials::None => signed_out(app, address).await?,
         Credentials::Basic { user, password } => app.sign_in(&user, &password, address, peer).await?,
-        Credentials::Bearer(token) => app.from_refresh(&token, address).await?,
+        Credentials::Bearer(token) => app.caller_of_refresh(&token, address).await?,
     };
     issue(app, &who, &scopes, address, false)
 }
@@ -80,7 +80,7 @@ pub(crate) async fn post(
                 .await?
         }
         "refresh_token" => {
-            app.from_refresh(&SecretString::from(form.refresh_token), address)
+            app.caller_of_refresh(&SecretString::from(form.refresh_token), address)
                 .await?
         }
         other => {
