@@ -7,7 +7,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use hyper::{Request, body::Incoming, service::service_fn};
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioIo, TokioTimer},
     server::conn::auto,
 };
 use rustls::ServerConfig;
@@ -25,6 +25,7 @@ use crate::{
     settings::ListenAddress,
     shutdown::Shutdown,
     socket::Socket,
+    stream::Streams,
 };
 
 /// Most connections open at once, all listeners together; lowered when the system allows fewer files.
@@ -44,7 +45,7 @@ const MAX_HEADERS: usize = 100;
 /// Header list of an HTTP/2 request; room for the longest token.
 const HTTP2_HEADER_LIST_BYTES: u32 = 64 << 10;
 /// Requests at once on one HTTP/2 connection.
-const HTTP2_STREAMS: u32 = 128;
+const HTTP2_STREAMS: u32 = 64;
 /// Streams a peer may reset before they are handled (CVE-2023-44487).
 const HTTP2_PENDING_RESETS: usize = 32;
 /// Streams we may reset for a peer's mistakes before the connection ends.
@@ -226,7 +227,11 @@ impl Acceptor {
             let service = Arc::clone(&service);
             async move { Ok::<_, std::convert::Infallible>(service.answer(request, wire).await) }
         });
-        let protocol = protocol();
+        let streams = Streams {
+            tasks: self.connections.clone(),
+            cutting: self.shutdown.cutting.clone(),
+        };
+        let protocol = protocol(streams);
         let connection = protocol.serve_connection(TokioIo::new(stream), answer);
         let mut connection = std::pin::pin!(connection);
         let ended = tokio::select! {
@@ -242,8 +247,8 @@ impl Acceptor {
     }
 }
 
-fn protocol() -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+fn protocol(streams: Streams) -> auto::Builder<Streams> {
+    let mut builder = auto::Builder::new(streams);
     builder
         .http1()
         .timer(TokioTimer::new())

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use crate::{
     log::Access,
     metrics::{Counted, Metrics},
+    stream,
 };
 
 /// Written when it is dropped.
@@ -122,6 +123,7 @@ impl http_body::Body for Measured {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        stream::beat();
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
         match &frame {
             Some(Ok(frame)) => self.record.sent_bytes += frame.data_ref().map_or(0, |bytes| bytes.len() as u64),
