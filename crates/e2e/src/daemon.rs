@@ -90,13 +90,37 @@ impl Daemon {
             }
             thread::sleep(POLL);
         }
-        self.signal(Signal::KILL);
-        // The group is gone or going; reaping it is all that is left, and a failure to reap changes nothing.
-        self.child.wait().ok();
+        self.kill();
         None
     }
 
-    fn signal(&self, signal: Signal) {
+    /// Ends it at once, as a power switch would, and waits until it is gone.
+    pub fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        // Reaping is all that is left, and a failure to reap changes nothing.
+        self.child.wait().ok();
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Its memory in use, in KiB, as the system counts it (`VmRSS`).
+    ///
+    /// # Panics
+    /// When it has ended.
+    #[must_use]
+    pub fn resident_kib(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let count = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
+        count.unwrap_or_else(|| panic!("{path} has no VmRSS:\n{status}"))
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
         // A group that ended in between is what the signal was for.
         kill_process_group(Pid::from_child(&self.child), signal).ok();
     }

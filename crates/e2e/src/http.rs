@@ -15,6 +15,14 @@ pub struct Response {
 }
 
 impl Response {
+    pub(crate) fn new(status: u16, headers: Vec<(String, String)>) -> Self {
+        Self {
+            status,
+            headers,
+            body: Vec::new(),
+        }
+    }
+
     /// The first header of that name, in whatever case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {

@@ -3,21 +3,28 @@
 //! missing fails and says so.
 //!
 //! Nothing here speaks the registry protocol in earnest: what a claim needs of the wire it has a real client say. The
-//! one exception is [`http`], a thin cover over `curl` for what no client sends on purpose. Fixtures panic when they
-//! cannot do their work; they are used by tests only.
+//! exceptions are [`http`], a thin cover over `curl` for what no client sends on purpose, and [`connection`], for tests
+//! that must see a connection break. Fixtures panic when they cannot do their work; they are used by tests only.
 
+pub mod connection;
 pub mod containerd;
 pub mod daemon;
+pub mod data;
+mod disk;
 pub mod dockerd;
 pub mod http;
 pub mod image;
 pub mod project;
+pub mod random;
 pub mod server;
 pub mod shared;
 pub mod tool;
 
+pub use connection::Connection;
 pub use containerd::Containerd;
+pub use data::Data;
 pub use dockerd::Dockerd;
+pub use random::Random;
 pub use server::Server;
 pub use shared::Shared;
 pub use tool::{Output, Sandbox, Tool};

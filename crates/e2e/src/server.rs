@@ -1,14 +1,16 @@
 //! The `holdfast` binary at work on a data folder and ports of its own, and what its first start made: the credentials
 //! of the default registry and the local certificate authority.
 
-use std::path::Path;
+use std::fs;
+use std::io;
 use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
-use tempfile::TempDir;
 
+use crate::connection::Connection;
 use crate::daemon::Daemon;
+use crate::data::Data;
 use crate::project;
 
 /// A first start makes keys and certificates, in a debug build too.
@@ -17,9 +19,10 @@ const START: Duration = Duration::from_secs(60);
 /// A running registry.
 #[derive(Debug)]
 pub struct Server {
-    // Before the folder: fields drop in this order, and the server must end before its data goes.
+    // Before the data: fields drop in this order, and the server must end before its data goes.
     daemon: Daemon,
-    data: TempDir,
+    data: Data,
+    flags: Vec<String>,
     http: u16,
     https: u16,
     username: String,
@@ -34,48 +37,29 @@ impl Server {
     /// When it does not become ready.
     #[must_use]
     pub fn start() -> Self {
-        Self::open(
-            tempfile::Builder::new()
-                .prefix("hf-data-")
-                .tempdir()
-                .expect("a temporary folder can be made"),
-        )
+        Self::open(Data::new(), &[])
     }
 
-    /// Stops it with SIGTERM, as a service manager does, and starts it again on the same data, on new ports.
+    /// Starts one on data that may be there already, with more flags. Its ports are free ones unless flags say where
+    /// to listen.
     ///
     /// # Panics
-    /// When it does not end well, or does not become ready again.
+    /// When it does not become ready.
     #[must_use]
-    pub fn restart(self) -> Self {
-        let Self { mut daemon, data, .. } = self;
-        let status = daemon.stop();
-        assert!(
-            status.is_some_and(|status| status.success()),
-            "it ended with {status:?}:\n{}",
-            daemon.log()
-        );
-        Self::open(data)
-    }
-
-    fn open(data: TempDir) -> Self {
-        let mut command = Command::new(project::holdfast());
-        command
-            .args(["serve", "--http", "127.0.0.1:0", "--https", "127.0.0.1:0", "--data-dir"])
-            .arg(data.path());
-        let mut daemon = Daemon::start("holdfast serve", command, &data.path().join("e2e.log"));
+    pub fn open(mut data: Data, flags: &[&str]) -> Self {
+        let mut daemon = Self::launch(&mut data, flags);
         let port = |scheme: &str| {
-            let prefix = format!("listening on {scheme}://127.0.0.1:");
+            let prefix = format!("listening on {scheme}://");
             move |daemon: &Daemon| {
                 let log = daemon.log();
-                log.lines()
-                    .find_map(|line| line.trim().strip_prefix(&prefix)?.parse::<u16>().ok())
+                let complete = &log[..log.rfind('\n')?];
+                let address = complete.lines().find_map(|line| line.trim().strip_prefix(&prefix))?;
+                address.rsplit(':').next()?.parse::<u16>().ok()
             }
         };
         let http = daemon.wait_until(START, port("http"));
         let https = daemon.wait_until(START, port("https"));
-        let credentials = operate(data.path(), &["credentials", "--output", "json"]);
-        let credentials: Value = serde_json::from_str(&credentials).expect("credentials are printed as JSON");
+        let credentials = data.operate_json(&["credentials"]);
         let text = |pointer: &str| {
             let value = credentials.pointer(pointer).and_then(Value::as_str);
             value
@@ -83,17 +67,74 @@ impl Server {
                 .to_owned()
         };
         let (username, password) = (text("/username"), text("/passwords/0/value"));
-        let ca = data.path().join("e2e-ca.crt");
-        std::fs::write(&ca, operate(data.path(), &["ca"])).expect("the data folder is writable");
+        let ca = data.beside("ca.crt");
+        fs::write(&ca, data.operate(&["ca"])).expect("the test's folder is writable");
         Self {
             daemon,
             data,
+            flags: flags.iter().map(|&flag| flag.to_owned()).collect(),
             http,
             https,
             username,
             password,
             ca: ca.display().to_string(),
         }
+    }
+
+    /// Starts one and kills it after a while, whatever it is doing then.
+    #[must_use]
+    pub fn start_and_kill(mut data: Data, after: Duration) -> Data {
+        let mut daemon = Self::launch(&mut data, &[]);
+        std::thread::sleep(after);
+        daemon.kill();
+        data
+    }
+
+    fn launch(data: &mut Data, flags: &[&str]) -> Daemon {
+        let mut command = Command::new(project::holdfast());
+        command.arg("serve").args(flags).arg("--data-dir").arg(data.path());
+        for listener in ["--http", "--https"] {
+            if !flags.contains(&listener) {
+                command.args([listener, "127.0.0.1:0"]);
+            }
+        }
+        let log = data.next_log();
+        Daemon::start("holdfast serve", command, &log)
+    }
+
+    /// Stops it with SIGTERM, as a service manager does, and starts it again on the same data with the same flags.
+    ///
+    /// # Panics
+    /// When it does not end well, or does not become ready again.
+    #[must_use]
+    pub fn restart(self) -> Self {
+        let flags = self.flags.clone();
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        Self::open(self.stop(), &flags)
+    }
+
+    /// Stops it with SIGTERM.
+    ///
+    /// # Panics
+    /// When it does not end well.
+    #[must_use]
+    pub fn stop(self) -> Data {
+        let Self { mut daemon, data, .. } = self;
+        let status = daemon.stop();
+        assert!(
+            status.is_some_and(|status| status.success()),
+            "it ended with {status:?}:\n{}",
+            daemon.log()
+        );
+        data
+    }
+
+    /// Ends it as a power switch would end the process: with SIGKILL.
+    #[must_use]
+    pub fn kill(self) -> Data {
+        let Self { mut daemon, data, .. } = self;
+        daemon.kill();
+        data
     }
 
     /// Starts one whose default registry takes manifests that refer to content it does not have.
@@ -105,6 +146,17 @@ impl Server {
         let server = Self::start();
         server.operate(&["registry", "update", "--accept-sparse-manifests", "true"]);
         server
+    }
+
+    /// The running program.
+    pub fn daemon(&mut self) -> &mut Daemon {
+        &mut self.daemon
+    }
+
+    /// Its data.
+    #[must_use]
+    pub fn data(&self) -> &Data {
+        &self.data
     }
 
     /// `HOST:PORT` for plain HTTP.
@@ -155,28 +207,19 @@ impl Server {
         &self.ca
     }
 
+    /// A connection over plain HTTP, signed in as the admin account.
+    ///
+    /// # Errors
+    /// When the server is gone.
+    pub fn connect(&self) -> io::Result<Connection> {
+        Connection::open(&self.http(), Some(&self.login()))
+    }
+
     /// Runs one of the operator's commands on this server's data folder and gives what it printed.
     ///
     /// # Panics
     /// When it fails.
     pub fn operate(&self, args: &[&str]) -> String {
-        operate(self.data.path(), args)
+        self.data.operate(args)
     }
-}
-
-fn operate(data: &Path, args: &[&str]) -> String {
-    let output = Command::new(project::holdfast())
-        .args(args)
-        .arg("--data-dir")
-        .arg(data)
-        .output()
-        .unwrap_or_else(|error| panic!("holdfast does not start: {error}"));
-    let [stdout, stderr] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-    assert!(
-        output.status.success(),
-        "$ holdfast {}\n{}\n{stdout}\n{stderr}",
-        args.join(" "),
-        output.status
-    );
-    stdout
 }
