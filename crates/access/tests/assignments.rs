@@ -246,7 +246,7 @@ fn a_condition_where_none_belongs_makes_the_assignment_void() {
     ] {
         let assignment = conditional(name, HERE, &condition);
         assert_eq!(
-            letters(&rights_of(&[assignment.clone()], HERE, mode), "a"),
+            letters(&rights_of(std::slice::from_ref(&assignment), HERE, mode), "a"),
             "------",
             "{name}"
         );

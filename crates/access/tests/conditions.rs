@@ -25,8 +25,8 @@ fn holds(condition: &Condition, action: &str, repository: &str) -> bool {
 /// What the portal writes for a reader of one repository.
 fn of_the_portal(comparison: &str) -> String {
     format!(
-        "(\n (\n  !(ActionMatches{{'{CONTENT_READ}'}})\n  AND\n  !(ActionMatches{{'{METADATA_READ}'}})\n )\n OR \n (\n  \
-         {NAME} {comparison}\n )\n)"
+        "(\n (\n  !(ActionMatches{{'{CONTENT_READ}'}})\n  AND\n  !(ActionMatches{{'{METADATA_READ}'}})\n )\n OR \n \
+         (\n  {NAME} {comparison}\n )\n)"
     )
 }
 
@@ -109,7 +109,8 @@ fn sets_patterns_and_other_spellings_are_read() {
         &format!("{NAME} foranyofanyvalues:stringequalsignorecase {{'A','B'}}"),
         &format!("{NAME} StringEquals 'a' || {NAME} StringEquals 'b'"),
         &format!(
-            "@request[ MICROSOFT.ContainerRegistry/registries/repositories:NAME ]StringEquals'a' or {NAME} StringEquals 'b'"
+            "@request[ MICROSOFT.ContainerRegistry/registries/repositories:NAME ]StringEquals'a' or {NAME} \
+             StringEquals 'b'"
         ),
     ] {
         let condition = condition(text);

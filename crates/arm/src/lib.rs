@@ -12,6 +12,7 @@ pub mod name;
 pub mod page;
 pub mod resource_id;
 pub mod shape;
+pub mod tags;
 mod text;
 
 pub use api_version::ApiVersion;
@@ -24,4 +25,5 @@ pub use name::{
 };
 pub use page::Page;
 pub use resource_id::ResourceId;
+pub use tags::Tags;
 pub use text::fold_case;

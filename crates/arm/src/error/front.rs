@@ -247,6 +247,16 @@ impl Error {
         )
     }
 
+    /// The condition of a role assignment is not read here. `why` begins small and has no full stop.
+    #[must_use]
+    pub fn invalid_condition(why: &str) -> Self {
+        Self::new(
+            Code::InvalidConditionSyntax,
+            format!("The condition of the role assignment is not valid: {why}."),
+        )
+        .with_target("properties.condition")
+    }
+
     /// No such role definition.
     #[must_use]
     pub fn role_definition_not_found(role: &str) -> Self {
