@@ -128,7 +128,15 @@ impl TestRegistry {
             .await
             .expect("the registry can be read")
             .expect("the first start made the registry");
-        let open = open(folder.path(), metadata, &clock, &ids, limits, decorator.as_ref(), &record);
+        let open = open(
+            folder.path(),
+            metadata,
+            &clock,
+            &ids,
+            limits,
+            decorator.as_ref(),
+            &record,
+        );
         Self {
             open,
             clock,
