@@ -12,7 +12,7 @@ use crate::{
     limits::{MAX_CONFIG_BYTES, MAX_MISSING_NAMED, MAX_TAGS_PER_PUSH, ROWS_PER_STEP},
     ports::{
         Candidate, Durability, ManifestId, ManifestRecord, MetadataExt, NewManifest, Page, Read, RepositoryId,
-        RepositoryRecord, Tx,
+        RepositoryRecord, TagRecord, Tx,
     },
     registry::load_registry,
     repository::{ensure_writable, load_visible},
@@ -535,17 +535,7 @@ pub(crate) fn remove_manifest_rows(
     record: &ManifestRecord,
     now: Timestamp,
 ) -> Result<Vec<Tag>, Error> {
-    if !record.attributes.may_delete() {
-        return Err(Error::Locked {
-            what: format!("manifest {} of {}", record.digest, repository.name),
-        });
-    }
-    let tags = tx.list_tags_of_manifest(record.id)?;
-    if let Some(tag) = tags.iter().find(|tag| !tag.attributes.may_delete()) {
-        return Err(Error::Locked {
-            what: format!("tag {} of {}", tag.name, repository.name),
-        });
-    }
+    let tags = removable_tags(tx, repository, record)?;
     let blobs = tx.list_manifest_blobs(record.id)?;
     let children = tx.list_manifest_children(record.id)?;
     tx.remove_manifest(record.id)?;
@@ -579,6 +569,23 @@ pub(crate) fn remove_manifest_rows(
     // Mostly its blobs are still linked, and the collector removes it after the last of them.
     tx.remove_repository_if_empty(repository.id)?;
     Ok(tags.into_iter().map(|tag| tag.name).collect())
+}
+
+/// The tags that go with a manifest; an error when it or one of them is locked.
+pub(crate) fn removable_tags(
+    read: &mut (impl Read + ?Sized),
+    repository: &RepositoryRecord,
+    record: &ManifestRecord,
+) -> Result<Vec<TagRecord>, Error> {
+    let locked = |what: String| Err(Error::Locked { what });
+    if !record.attributes.may_delete() {
+        return locked(format!("manifest {} of {}", record.digest, repository.name));
+    }
+    let tags = read.list_tags_of_manifest(record.id)?;
+    match tags.iter().find(|tag| !tag.attributes.may_delete()) {
+        Some(tag) => locked(format!("tag {} of {}", tag.name, repository.name)),
+        None => Ok(tags),
+    }
 }
 
 /// What waited for a manifest that is gone must not be held against the same one pushed again.

@@ -241,6 +241,29 @@ async fn what_is_list_locked_is_left_out_of_listings_only() {
 }
 
 #[tokio::test]
+async fn a_lock_anywhere_in_a_large_repository_saves_all_of_it() {
+    let world = TestRegistry::start().await;
+    world.push_blob("app", "config").await;
+    for number in 0..450 {
+        let document = Document::image_with_config(b"config", &[""; 0]).with_note(&number.to_string());
+        let tagged = tag(&format!("t{number}")).into();
+        world
+            .put_manifest(&world.grant("app"), document.put(tagged))
+            .await
+            .unwrap();
+        world.advance(std::time::Duration::from_millis(1));
+    }
+    for locked in ["t449", "t225", "t0"] {
+        set_tag(&world, "app", locked, NO_DELETE).await;
+        let refused = world.delete_repository(&world.grant("app")).await;
+        assert_refused!(refused, Error::Locked { .. });
+        assert_eq!(world.tags("app").await.unwrap().len(), 450, "{locked}");
+        set_tag(&world, "app", locked, FREE).await;
+    }
+    world.delete_repository(&world.grant("app")).await.unwrap();
+}
+
+#[tokio::test]
 async fn locks_end_with_the_last_manifest() {
     let world = TestRegistry::start().await;
     let one = Document::image(&["one"]);
