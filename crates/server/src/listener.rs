@@ -77,16 +77,23 @@ impl Listener {
     pub(crate) async fn bind(wanted: &ListenAddress, scheme: &'static str) -> anyhow::Result<Self> {
         let cannot = || format!("cannot listen for {scheme} on {wanted}");
         let found = lookup_host((wanted.host.as_str(), wanted.port)).await;
-        let found = found.with_context(cannot)?.collect::<Vec<_>>();
-        let mut sockets = Vec::new();
-        let mut chosen = wanted.port;
+        let mut found = found.with_context(cannot)?.collect::<Vec<_>>();
+        found.dedup();
+        let (mut sockets, mut chosen, mut refused) = (Vec::new(), wanted.port, None);
         for mut address in found {
             address.set_port(chosen);
-            let socket = bind(address)
-                .map_err(|error| explain(error, scheme))
-                .with_context(cannot)?;
-            chosen = socket.local_addr().with_context(cannot)?.port();
-            sockets.push(socket);
+            match bind(address) {
+                Ok(socket) => {
+                    chosen = socket.local_addr().with_context(cannot)?.port();
+                    sockets.push(socket);
+                }
+                // A name may have an IPv6 address on a machine without IPv6; one address is enough.
+                Err(error) if is_absent(&error) => refused = Some(error),
+                Err(error) => return Err(explain(error, scheme)).with_context(cannot),
+            }
+        }
+        if let Some(error) = refused.filter(|_| sockets.is_empty()) {
+            return Err(explain(error, scheme)).with_context(cannot);
         }
         let first = sockets
             .first()
@@ -111,6 +118,12 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG.unsigned_abs())
+}
+
+/// Whether this machine does not have the address, or nothing of its kind.
+fn is_absent(error: &io::Error) -> bool {
+    let no_family = rustix::io::Errno::AFNOSUPPORT.raw_os_error();
+    error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(no_family)
 }
 
 fn explain(error: io::Error, scheme: &str) -> anyhow::Error {
