@@ -2,7 +2,7 @@
 
 use holdfast_registry::{
     Limits, Timestamp,
-    ports::{Durability, MetadataExt as _, UploadId},
+    ports::{Durability, MetadataExt as _, UploadId, UploadRecord},
 };
 use serde_json::json;
 
@@ -483,22 +483,34 @@ async fn a_session_is_known_only_to_its_repository_registry_and_caller() {
     }
     assert_eq!(house.remains().await, before);
     location(&house.get(&place).await, "team/app", 204, 4);
-    // The same session in the hands of another caller.
-    let upload = id.parse().unwrap();
+    // The same session in the hands of another caller, then in another registry.
+    let other = house.record(OTHER).await.id;
+    for stolen in [
+        |record: &mut UploadRecord, _| record.actor = "token:somebody".to_owned(),
+        |record: &mut UploadRecord, other| record.registry = other,
+    ] {
+        change(&house, &id, move |record| stolen(record, other)).await;
+        for ask in uses(&house, &place) {
+            is_unknown(ask.basic(ADMIN, crate::house::PASSWORD).send().await, &id).await;
+        }
+        assert_eq!(house.remains().await, before);
+        change(&house, &id, |record| record.actor = format!("admin:{ADMIN}")).await;
+    }
+}
+
+/// Changes the row of a session.
+async fn change(house: &House, id: &str, change: impl FnOnce(&mut UploadRecord) + Send + 'static) {
+    let id = UploadId(id.parse().unwrap());
     house
         .metadata()
         .transact(Durability::Relaxed, move |tx| {
-            let mut record = tx.find_upload(UploadId(upload))?.unwrap();
-            tx.remove_upload(record.id)?;
-            record.actor = "token:somebody".to_owned();
+            let mut record = tx.find_upload(id)?.unwrap();
+            tx.remove_upload(id)?;
+            change(&mut record);
             tx.insert_upload(&record)
         })
         .await
         .unwrap();
-    for ask in uses(&house, &place) {
-        is_unknown(ask.basic(ADMIN, crate::house::PASSWORD).send().await, &id).await;
-    }
-    assert_eq!(house.remains().await, before);
 }
 
 #[tokio::test]
@@ -632,17 +644,9 @@ async fn sessions_of_a_registry_end_after_a_day_without_progress() {
         .await
         .expect(202);
     assert_eq!(house.registry.purge_uploads().await.unwrap(), 0);
-    let id = place.rsplit('/').next().unwrap().parse().unwrap();
-    house
-        .metadata()
-        .transact(Durability::Relaxed, move |tx| {
-            let mut record = tx.find_upload(UploadId(id))?.unwrap();
-            tx.remove_upload(record.id)?;
-            record.updated_at = Timestamp(record.updated_at.0 - 86_400_000_001);
-            tx.insert_upload(&record)
-        })
-        .await
-        .unwrap();
+    let id = place.rsplit('/').next().unwrap();
+    let day_ago = |record: &mut UploadRecord| record.updated_at = Timestamp(record.updated_at.0 - 86_400_000_001);
+    change(&house, id, day_ago).await;
     assert_eq!(house.registry.purge_uploads().await.unwrap(), 1);
     let remains = house.remains().await;
     assert_eq!((remains.uploads(), remains.objects()), (0, 0));
