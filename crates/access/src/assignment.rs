@@ -14,8 +14,8 @@ const REGISTRIES: &str = "/providers/microsoft.containerregistry/registries/";
 pub struct Assignment {
     /// The role. An unknown one allows nothing.
     pub role: RoleId,
-    /// An ARM id in lower case without a slash at the end: `/`, a subscription, a resource group, a resource. Holdfast's
-    /// own: below a registry also `/repositories/team/app`, `/repositories/team/*` and `/repositories/*`.
+    /// An ARM id in lower case without a slash at the end: `/`, a subscription, a resource group, a resource.
+    /// Holdfast's own: below a registry also `/repositories/team/app`, `/repositories/team/*` and `/repositories/*`.
     pub scope: String,
     /// What limits the role's data actions. On a role that takes no condition it makes the assignment void.
     pub condition: Option<Condition>,
@@ -110,20 +110,18 @@ pub fn rights_of(assignments: &[Assignment], registry_scope: &str, mode: RoleAss
     Rights::new(parts.into_iter().flat_map(|part| part.rules).collect(), catalog)
 }
 
-/// Whether scope `outer` is scope `inner` or lies around it; both ARM ids in lower case. Anything malformed covers nothing.
-/// A repository lies around no other, whatever the slashes in its name.
+/// Whether scope `outer` is scope `inner` or lies around it; both ARM ids in lower case. Anything malformed covers
+/// nothing. A repository lies around no other, whatever the slashes in its name.
 #[must_use]
 pub fn scope_covers(outer: &str, inner: &str) -> bool {
     if outer == "/" {
         return inner.starts_with('/');
     }
-    if !(outer.starts_with("/subscriptions/") || outer.starts_with("/providers/")) {
-        return false;
-    }
     let Some((registry, pattern)) = split_repository(outer) else {
-        return inner
+        let is_inside = inner
             .strip_prefix(outer)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        return is_inside && ends_in_a_name(outer);
     };
     let Some((inner_registry, name)) = split_repository(inner) else {
         return false;
@@ -133,6 +131,21 @@ pub fn scope_covers(outer: &str, inner: &str) -> bool {
             (Some(outer), Some(inner)) => outer.intersect(&inner).as_ref() == Some(&inner),
             _ => false,
         }
+}
+
+/// Whether the scope ends where an ARM id can: a list such as `/subscriptions/s/resourcegroups`, and a provider, are no
+/// scopes, though ids begin with them.
+fn ends_in_a_name(scope: &str) -> bool {
+    let mut segments = scope.split('/').skip(1);
+    let mut last_word = "";
+    while let Some(word) = segments.next() {
+        last_word = word;
+        let has_name = segments.next().is_some_and(|name| !name.is_empty());
+        if word.is_empty() || !has_name {
+            return false;
+        }
+    }
+    !matches!(last_word, "" | "providers")
 }
 
 /// Where in a registry an assignment counts.

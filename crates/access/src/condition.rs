@@ -6,9 +6,9 @@
 //!  OR (@Request[Microsoft.ContainerRegistry/registries/repositories:name] StringStartsWithIgnoreCase 'backend/'))
 //! ```
 //!
-//! A condition is a sum of repository patterns for each data action, and nothing else: what cannot be written so (a negated
-//! comparison, another attribute, another operator) is refused when it is read, never guessed at. As in Azure, a data
-//! action that the condition does not name is not limited by it.
+//! A condition is a sum of repository patterns for each data action, and nothing else: what cannot be written so (a
+//! negated comparison, another attribute, another operator) is refused when it is read, never guessed at. As in Azure,
+//! a data action that the condition does not name is not limited by it.
 
 use std::str::FromStr;
 
@@ -74,8 +74,8 @@ pub enum Error {
     },
     /// An attribute other than the repository's name in the request.
     #[error(
-        "condition asks for the attribute {attribute:?}; only @Request[Microsoft.ContainerRegistry/registries/repositories:name] \
-         is known"
+        "condition asks for the attribute {attribute:?}; only \
+         @Request[Microsoft.ContainerRegistry/registries/repositories:name] is known"
     )]
     Attribute {
         /// The attribute as written.

@@ -1,9 +1,9 @@
 //! The decision of the control plane: may this caller do this to this resource? Its answer, a [`ControlGrant`], is what
 //! the operations on registries, groups, principals and assignments demand.
 //!
-//! The counterpart of [`decide`](crate::decide) for ARM. Here callers have role assignments and things have scopes, and a
-//! refusal says whether the caller may know that the thing is there: a face answers 403 `AuthorizationFailed` if so, else
-//! as if there were nothing. It runs before any row of the thing is read.
+//! The counterpart of [`decide`](crate::decide) for ARM. Here callers have role assignments and things have scopes,
+//! and a refusal says whether the caller may know that the thing is there: a face answers 403 `AuthorizationFailed` if
+//! so, else as if there were nothing. It runs before any row of the thing is read.
 
 mod action;
 
@@ -68,8 +68,8 @@ impl ControlCaller {
     }
 }
 
-/// Decides whether the caller may do `A` at a scope: the ARM id, in lower case, of the thing itself, or of where it is to
-/// be made. For a role assignment that is the scope which it is for.
+/// Decides whether the caller may do `A` at a scope: the ARM id, in lower case, of the thing itself, or of where it is
+/// to be made. For a role assignment that is the scope which it is for.
 ///
 /// # Errors
 /// The [`ControlRefusal`] that the error is written from.
@@ -176,8 +176,8 @@ impl<A: ControlAction> ControlGrant<A> {
 }
 
 impl<A: ControlAction> ControlReach<A> {
-    /// The scopes at and inside of which the caller may do it: ARM ids in lower case, or patterns of repositories. Some may
-    /// lie inside others.
+    /// The scopes at and inside of which the caller may do it: ARM ids in lower case, or patterns of repositories.
+    /// Some may lie inside others.
     #[must_use]
     pub fn scopes(&self) -> &[String] {
         &self.scopes

@@ -1,5 +1,9 @@
-//! Who may do what in a registry: callers, their rights, the scopes of the token protocol, and [`decide`], the only
-//! function that turns them into a [`Grant`].
+//! Who may do what: callers, their rights, and the decisions that turn them into grants.
+//!
+//! Two planes, one shape. In the data plane a [`Caller`] has [`Rights`] in repositories, limited by the scopes of a token,
+//! and [`decide`] makes a [`Grant`]. In the control plane (ARM) a [`ControlCaller`] has role [`Assignment`]s at scopes, and
+//! [`decide_control`] makes a [`ControlGrant`]. [`rights_of`] turns assignments into rights, [`ScopeMap::rights`] the list
+//! that a token has.
 //!
 //! Operations of the `registry` crate take a `Grant<Action>`, so an endpoint that forgot to ask does not compile. This
 //! crate does no I/O, reads no clock and knows no HTTP: the faces say who calls, this crate says what that allows.

@@ -27,7 +27,8 @@ impl Rights {
         Self::new(vec![(RepositoryPattern::All, Permissions::all_on_repository())], true)
     }
 
-    /// Pull and metadata of every repository, and the catalog: what ACR's anonymous pull allows (acr_anon_pull can list).
+    /// Pull and metadata of every repository, and the catalog: what ACR's anonymous pull allows (acr_anon_pull can
+    /// list).
     #[must_use]
     pub fn read_only() -> Self {
         let read = Permissions::empty()

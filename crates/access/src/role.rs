@@ -1,5 +1,5 @@
-//! Roles: named lists of actions, with the ids and names that Azure gives them. Only built-in ones; a role that somebody
-//! makes up is refused where it is assigned.
+//! Roles: named lists of actions, with the ids and names that Azure gives them. Only built-in ones; a role that
+//! somebody makes up is refused where it is assigned.
 //!
 //! A role says what, not where or to whom: that is an [`Assignment`](crate::Assignment).
 
@@ -133,7 +133,8 @@ impl Role {
     /// Every role there is, in the order in which they are listed.
     pub const BUILT_IN: &'static [Self] = built_in::BUILT_IN;
 
-    /// The role of this name, in any spelling; a GUID will do as well, as it does for `az role assignment create --role`.
+    /// The role of this name, in any spelling; a GUID will do as well, as it does for `az role assignment create
+    /// --role`.
     #[must_use]
     pub fn find(name_or_id: &str) -> Option<&'static Self> {
         match name_or_id.parse::<RoleId>() {

@@ -1,9 +1,8 @@
 //! Scope maps: what a token may do, as a list of `repositories/team/app/content/read` and its kin.
 //!
-//! The rules of the wildcard are ACR's: `repositories/*/…` for all, `repositories/team/*/…` for what is below a path, one
-//! `*` at the end of the repository part and nowhere else.
+//! The rules of the wildcard are ACR's: `repositories/*/…` for all, `repositories/team/*/…` for what is below a path,
+//! one `*` at the end of the repository part and nowhere else.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -12,10 +11,8 @@ use holdfast_oci::RepositoryName;
 use crate::rights::{PrefixError, RepositoryPrefix};
 use crate::{Permission, Permissions, RepositoryPattern, Rights};
 
-/// The most actions in one scope map (ACR, every SKU).
+/// The most actions in one scope map (ACR, every SKU), and so the most repositories too.
 pub const MAX_ACTIONS: usize = 500;
-/// The most repositories and patterns in one scope map (ACR, every SKU).
-pub const MAX_REPOSITORIES: usize = 500;
 /// Bytes of the longest action: a repository name of 255 with words around it.
 pub const MAX_ACTION_BYTES: usize = 320;
 
@@ -76,12 +73,6 @@ pub enum Error {
         /// How many.
         count: usize,
     },
-    /// More than [`MAX_REPOSITORIES`].
-    #[error("scope map names {count} repositories, more than {MAX_REPOSITORIES}")]
-    TooManyRepositories {
-        /// How many.
-        count: usize,
-    },
     /// More than [`MAX_ACTION_BYTES`].
     #[error("action of {length_bytes} bytes is longer than {MAX_ACTION_BYTES}")]
     TooLong {
@@ -136,20 +127,15 @@ impl ScopeMap {
             .iter()
             .map(|action| action.as_ref().parse())
             .collect::<Result<_, _>>()?;
-        let map = Self { actions };
-        let count = map.repository_count();
-        if count > MAX_REPOSITORIES {
-            return Err(Error::TooManyRepositories { count });
-        }
-        Ok(map)
+        Ok(Self { actions })
     }
 
-    /// The shortest map that allows what these rights allow in repositories. The catalog has no action of its own, so
-    /// rights to it get lost unless every repository's metadata can be read.
+    /// The map that allows what these rights allow, as far as actions can say it: the catalog has none of its own, nor has
+    /// a beginning of names without a slash; what cannot be said is left out.
     #[must_use]
     pub fn of(rights: &Rights) -> Self {
         let mut actions = Vec::new();
-        for (pattern, permissions) in rights.rules() {
+        for (pattern, permissions) in rights.rules().iter().filter(|(pattern, _)| can_be_said(pattern)) {
             for permission in permissions.intersect(Permissions::all_on_repository()).iter() {
                 let action = ScopeMapAction::Repository {
                     pattern: pattern.clone(),
@@ -192,14 +178,6 @@ impl ScopeMap {
         let everywhere = rules.iter().find(|(pattern, _)| *pattern == RepositoryPattern::All);
         let catalog = everywhere.is_some_and(|(_, permissions)| permissions.contains(Permission::MetadataRead));
         Rights::new(rules, catalog)
-    }
-
-    fn repository_count(&self) -> usize {
-        let repositories = self.actions.iter().filter_map(|action| match action {
-            ScopeMapAction::Repository { pattern, .. } => Some(pattern_text(pattern)),
-            ScopeMapAction::Gateway { .. } => None,
-        });
-        repositories.collect::<BTreeSet<_>>().len()
     }
 }
 
@@ -279,6 +257,13 @@ fn read_gateway(rest: &str) -> Option<ScopeMapAction> {
         connected_registry: name.to_owned(),
         verb,
     })
+}
+
+fn can_be_said(pattern: &RepositoryPattern) -> bool {
+    match pattern {
+        RepositoryPattern::All | RepositoryPattern::Exact(_) => true,
+        RepositoryPattern::Prefix(prefix) => prefix.as_str().ends_with('/'),
+    }
 }
 
 fn pattern_text(pattern: &RepositoryPattern) -> String {

@@ -47,7 +47,7 @@ impl Distribution {
                     .issuer
                     .verify(token.expose_secret(), Kind::Access, &address.login_server, now)
                     .map_err(Error::TokenInvalid)?;
-                self.by_claims(&claims, address, Kind::Access).await
+                self.caller_of_claims(&claims, address, Kind::Access).await
             }
         }
     }
@@ -62,7 +62,7 @@ impl Distribution {
     ) -> Result<Identified, Error> {
         let now = self.registry.now().unix_secs();
         if user == NULL_GUID {
-            return self.by_refresh_or_access(password, address, now).await;
+            return self.caller_of_either(password, address, now).await;
         }
         self.throttle.check(peer, user, now).map_err(Error::Throttled)?;
         let registry = self.load_registry(address).await?;
@@ -124,7 +124,7 @@ impl Distribution {
     }
 
     /// The principal that a token of the directory stands for, with its rights in the registry.
-    pub(crate) async fn by_directory_token(
+    pub(crate) async fn caller_of_directory_token(
         &self,
         token: &SecretString,
         address: &Address,
@@ -147,35 +147,30 @@ impl Distribution {
     }
 
     /// The caller a refresh token stands for.
-    pub(crate) async fn by_refresh_token(&self, token: &SecretString, address: &Address) -> Result<Identified, Error> {
+    pub(crate) async fn caller_of_refresh(&self, token: &SecretString, address: &Address) -> Result<Identified, Error> {
         let now = self.registry.now().unix_secs();
         let claims = self
             .issuer
             .verify(token.expose_secret(), Kind::Refresh, &address.login_server, now)
             .map_err(Error::TokenInvalid)?;
-        self.by_claims(&claims, address, Kind::Refresh).await
+        self.caller_of_claims(&claims, address, Kind::Refresh).await
     }
 
-    async fn by_refresh_or_access(
-        &self,
-        token: &SecretString,
-        address: &Address,
-        now: i64,
-    ) -> Result<Identified, Error> {
+    async fn caller_of_either(&self, token: &SecretString, address: &Address, now: i64) -> Result<Identified, Error> {
         match self
             .issuer
             .verify(token.expose_secret(), Kind::Access, &address.login_server, now)
         {
             Ok(claims) => Ok(Identified {
                 access_token: Some(token.clone()),
-                ..self.by_claims(&claims, address, Kind::Access).await?
+                ..self.caller_of_claims(&claims, address, Kind::Access).await?
             }),
-            Err(_) => self.by_refresh_token(token, address).await,
+            Err(_) => self.caller_of_refresh(token, address).await,
         }
     }
 
     /// Rights behind a token: those its credential has now, limited by what the token says.
-    async fn by_claims(&self, claims: &Claims, address: &Address, kind: Kind) -> Result<Identified, Error> {
+    async fn caller_of_claims(&self, claims: &Claims, address: &Address, kind: Kind) -> Result<Identified, Error> {
         let credential = claims.credential().clone();
         let slot = match credential {
             Credential::Admin { slot, .. } => slot,

@@ -10,7 +10,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{Address, Body, challenge::Challenge, conditional, page, respond, route, upload};
+use crate::{Address, Body, challenge::Challenge, conditional, page, respond, route, serve::Demanded, upload};
 
 /// Why a request was not done.
 #[derive(Debug, thiserror::Error)]
@@ -21,13 +21,12 @@ pub(crate) enum Error {
     /// The page query cannot be read.
     #[error(transparent)]
     Page(#[from] page::Error),
-    /// A header cannot be read.
-    #[error("the {name} header cannot be read")]
-    Header {
-        name: &'static str,
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
+    /// The range of a chunk cannot be read.
+    #[error("the Content-Range header cannot be read")]
+    ContentRange(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The media type of a manifest cannot be read.
+    #[error("the Content-Type header cannot be read")]
+    ContentType(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A condition cannot be read.
     #[error(transparent)]
     Conditional(#[from] conditional::Error),
@@ -96,7 +95,8 @@ impl Error {
         match self {
             Self::Route(error) => shown_route(error),
             Self::Page(error) => shown_page(error),
-            Self::Header { .. } => plain(StatusCode::BAD_REQUEST, Code::Unsupported),
+            Self::ContentRange(_) => plain(StatusCode::BAD_REQUEST, Code::BlobUploadInvalid),
+            Self::ContentType(_) => plain(StatusCode::BAD_REQUEST, Code::ManifestInvalid),
             Self::Conditional(_) => plain(StatusCode::BAD_REQUEST, Code::Unsupported),
             Self::RegistryUnknown { .. } => plain(StatusCode::NOT_FOUND, Code::NameUnknown),
             Self::Refused(_)
@@ -143,14 +143,14 @@ struct ErrorEntry {
 
 /// The response for an error. `demanded` is the scope of the route, which the challenge names also
 /// when the credential itself is bad (ACR).
-pub(crate) fn render(error: &Error, demanded: Option<String>, address: &Address) -> Response<Body> {
+pub(crate) fn render(error: &Error, demanded: Option<&Demanded>, address: &Address) -> Response<Body> {
     let Shown {
         status,
         code,
         mut detail,
     } = error.shown();
     let challenge = error.challenge().map(|challenge| Challenge {
-        scope: challenge.scope.or(demanded),
+        scope: challenge.scope.or_else(|| demanded.and_then(Demanded::scope)),
         ..challenge
     });
     if let Some(scope) = challenge.as_ref().and_then(|challenge| challenge.scope.as_deref()) {
@@ -187,6 +187,9 @@ pub(crate) fn render(error: &Error, demanded: Option<String>, address: &Address)
         }
         Error::Domain(Domain::Overloaded) => {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        Error::Domain(Domain::TooManyUploads { .. }) => {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
         }
         Error::Route(route::Error::Method { allow, .. }) => {
             headers.insert(header::ALLOW, HeaderValue::from_static(allow));

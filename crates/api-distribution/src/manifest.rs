@@ -81,12 +81,8 @@ fn content_type(headers: &HeaderMap) -> Result<Option<MediaType>, Error> {
     let Some(value) = headers.get(header::CONTENT_TYPE) else {
         return Ok(None);
     };
-    let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| Error::Header {
-        name: "Content-Type",
-        source,
-    };
-    let text = value.to_str().map_err(|error| unreadable(Box::new(error)))?;
+    let text = value.to_str().map_err(|error| Error::ContentType(Box::new(error)))?;
     text.parse()
         .map(Some)
-        .map_err(|error: holdfast_oci::media_type::Error| unreadable(Box::new(error)))
+        .map_err(|error: holdfast_oci::media_type::Error| Error::ContentType(Box::new(error)))
 }

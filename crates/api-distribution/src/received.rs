@@ -3,7 +3,10 @@
 
 use std::{
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -25,6 +28,8 @@ pub const MAX_DRAINED_BYTES: u64 = 16 << 20;
 /// A request's body. What the handler leaves is drained before the answer goes out.
 pub(crate) struct Received {
     incoming: Arc<Mutex<Incoming>>,
+    /// Nothing more can be expected: the client hung or hung up.
+    is_broken: Arc<AtomicBool>,
     length: Option<u64>,
     /// The client waits for `100 Continue` before it sends; not reading spares it the sending.
     expects_continue: bool,
@@ -37,6 +42,7 @@ impl Received {
         let expects_continue = headers.contains_key(header::EXPECT);
         Self {
             incoming: Arc::new(Mutex::new(incoming)),
+            is_broken: Arc::default(),
             length,
             expects_continue,
             stall,
@@ -85,9 +91,18 @@ impl Received {
         Err(too_large())
     }
 
-    /// Reads what is left, within limits; says whether the connection can be used again.
+    /// Reads what is left, within limits; says whether the connection can be used again. Here silence
+    /// and slowness count together: a body nobody wants may not keep us long, whoever sends it.
     pub(crate) async fn drain(self) -> bool {
+        let limit = self.stall * 2;
+        tokio::time::timeout(limit, self.read_rest()).await.unwrap_or(false)
+    }
+
+    async fn read_rest(self) -> bool {
         use futures_util::StreamExt as _;
+        if self.is_broken.load(Ordering::Relaxed) {
+            return false;
+        }
         let is_unread = !self
             .incoming
             .lock()
@@ -113,6 +128,7 @@ impl Received {
     fn chunks(&self) -> Chunks {
         Chunks {
             incoming: Arc::clone(&self.incoming),
+            is_broken: Arc::clone(&self.is_broken),
             stall: self.stall,
             silence: None,
         }
@@ -121,6 +137,7 @@ impl Received {
 
 struct Chunks {
     incoming: Arc<Mutex<Incoming>>,
+    is_broken: Arc<AtomicBool>,
     stall: Duration,
     /// Armed while nothing comes.
     silence: Option<Pin<Box<Sleep>>>,
@@ -138,6 +155,7 @@ impl Stream for Chunks {
             match polled {
                 Poll::Ready(None) => return Poll::Ready(None),
                 Poll::Ready(Some(Err(source))) => {
+                    self.is_broken.store(true, Ordering::Relaxed);
                     return Poll::Ready(Some(Err(ReceiveError::Disconnected {
                         source: Box::new(source),
                     })));
@@ -162,9 +180,12 @@ impl Chunks {
             .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + stall)));
         match std::future::Future::poll(silence.as_mut(), context) {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(()) => Poll::Ready(Some(Err(ReceiveError::Stalled {
-                seconds: stall.as_secs(),
-            }))),
+            Poll::Ready(()) => {
+                self.is_broken.store(true, Ordering::Relaxed);
+                Poll::Ready(Some(Err(ReceiveError::Stalled {
+                    seconds: stall.as_secs(),
+                })))
+            }
         }
     }
 }

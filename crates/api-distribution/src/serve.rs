@@ -124,12 +124,12 @@ impl Distribution {
             Ok(route) => {
                 served.route = route.label();
                 served.repository = route.repository().map(ToString::to_string);
-                demanded = demanded_scope(&route);
+                demanded = Some(Demanded::of(&route));
                 self.journey(route, &head, &body, address, peer, &mut served).await
             }
             Err(error) => Err(error.into()),
         };
-        let mut response = outcome.unwrap_or_else(|error| error::render(&error, demanded, address));
+        let mut response = outcome.unwrap_or_else(|error| error::render(&error, demanded.as_ref(), address));
         // Before the answer goes out, so that the client is done sending and reads it.
         if !body.drain().await {
             response
@@ -215,26 +215,48 @@ fn base(call: &Call<'_>) -> Result<Response<Body>, Error> {
     }
 }
 
-/// The scope that a route demands, named in the challenge also when the credential is bad.
-fn demanded_scope(route: &Route) -> Option<String> {
-    let name = match route.repository() {
-        Some(name) => name,
-        None if matches!(route, Route::CatalogList(_)) => return Some("registry:catalog:*".to_owned()),
-        None => return None,
-    };
-    let actions = match route {
-        Route::TagsList(..) | Route::ReferrersList(..) | Route::ManifestGet(..) | Route::BlobGet(..) => "pull",
-        Route::ManifestPut(..)
-        | Route::UploadStart(..)
-        | Route::UploadAppend(..)
-        | Route::UploadFinish(..)
-        | Route::UploadStatus(..)
-        | Route::UploadCancel(..) => "pull,push",
-        Route::ManifestDelete(..) | Route::BlobDelete(..) | Route::RepositoryDelete(_) | Route::AcrTagDelete(..) => {
-            "delete"
+/// The scope that a route demands, named in the challenge also when the credential is bad. Made for
+/// every request and spelled out only for a refusal.
+pub(crate) struct Demanded {
+    repository: Option<RepositoryName>,
+    actions: &'static str,
+}
+
+impl Demanded {
+    fn of(route: &Route) -> Self {
+        let actions = match route {
+            Route::Base | Route::TokenGet(_) | Route::TokenPost | Route::Exchange => "",
+            Route::CatalogList(_) => "*",
+            Route::TagsList(..) | Route::ReferrersList(..) | Route::ManifestGet(..) | Route::BlobGet(..) => "pull",
+            Route::ManifestPut(..)
+            | Route::UploadStart(..)
+            | Route::UploadAppend(..)
+            | Route::UploadFinish(..)
+            | Route::UploadStatus(..)
+            | Route::UploadCancel(..) => "pull,push",
+            Route::ManifestDelete(..)
+            | Route::BlobDelete(..)
+            | Route::RepositoryDelete(_)
+            | Route::AcrTagDelete(..) => "delete",
+            Route::RepositoryPatch(_) | Route::AcrTagPatch(..) | Route::AcrManifestPatch(..) => "metadata_write",
+            Route::RepositoryGet(_)
+            | Route::AcrTagsList(..)
+            | Route::AcrTagGet(..)
+            | Route::AcrManifestsList(..)
+            | Route::AcrManifestGet(..) => "metadata_read",
+        };
+        Self {
+            repository: route.repository().cloned(),
+            actions,
         }
-        Route::RepositoryPatch(_) | Route::AcrTagPatch(..) | Route::AcrManifestPatch(..) => "metadata_write",
-        _ => "metadata_read",
-    };
-    Some(format!("repository:{name}:{actions}"))
+    }
+
+    /// As the challenge says it; nothing for a route that demands none.
+    pub(crate) fn scope(&self) -> Option<String> {
+        match (&self.repository, self.actions) {
+            (_, "") => None,
+            (None, actions) => Some(format!("registry:catalog:{actions}")),
+            (Some(name), actions) => Some(format!("repository:{name}:{actions}")),
+        }
+    }
 }

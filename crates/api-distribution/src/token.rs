@@ -64,7 +64,7 @@ pub(crate) async fn get(
     let who = match Credentials::from_headers(values).map_err(Error::CredentialMalformed)? {
         Credentials::None => signed_out(app, address).await?,
         Credentials::Basic { user, password } => app.sign_in(&user, &password, address, peer).await?,
-        Credentials::Bearer(token) => app.by_refresh_token(&token, address).await?,
+        Credentials::Bearer(token) => app.caller_of_refresh(&token, address).await?,
     };
     issue(app, &who, &scopes, address, false)
 }
@@ -86,7 +86,7 @@ pub(crate) async fn post(
                 .await?
         }
         "refresh_token" => {
-            app.by_refresh_token(&SecretString::from(form.refresh_token), address)
+            app.caller_of_refresh(&SecretString::from(form.refresh_token), address)
                 .await?
         }
         other => {
@@ -108,7 +108,7 @@ pub(crate) async fn exchange(app: &Distribution, body: &Received, address: &Addr
         return Err(Error::TokenRequest { reason });
     }
     let who = app
-        .by_directory_token(&SecretString::from(form.access_token), address)
+        .caller_of_directory_token(&SecretString::from(form.access_token), address)
         .await?;
     let exchanged = Exchanged {
         refresh_token: refresh_token(app, &who, address)?,

@@ -109,14 +109,10 @@ fn content_range(headers: &HeaderMap) -> Result<Option<ContentRange>, Error> {
     let Some(value) = headers.get(header::CONTENT_RANGE) else {
         return Ok(None);
     };
-    let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| Error::Header {
-        name: "Content-Range",
-        source,
-    };
-    let text = value.to_str().map_err(|error| unreadable(Box::new(error)))?;
+    let text = value.to_str().map_err(|error| Error::ContentRange(Box::new(error)))?;
     text.parse()
         .map(Some)
-        .map_err(|error: holdfast_oci::range::Error| unreadable(Box::new(error)))
+        .map_err(|error: holdfast_oci::range::Error| Error::ContentRange(Box::new(error)))
 }
 
 fn created(repository: &RepositoryName, digest: &Digest) -> Response<Body> {

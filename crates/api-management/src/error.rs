@@ -203,6 +203,9 @@ fn status(code: Code) -> StatusCode {
         | Code::MissingApiVersionParameter
         | Code::NoRegisteredProviderFound
         | Code::PrincipalNotFound
-        | Code::ResourceNameInvalid => StatusCode::BAD_REQUEST,
+        | Code::ResourceNameInvalid
+        | Code::TagNameTooLong
+        | Code::TagValueTooLong
+        | Code::TooManyTags => StatusCode::BAD_REQUEST,
     }
 }

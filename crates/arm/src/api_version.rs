@@ -31,8 +31,8 @@ pub const REGISTRY_VERSIONS: &[&str] = &[
     "2021-06-01-preview",
     "2020-11-01-preview",
     "2019-12-01-preview",
-    "2019-05-01-preview",
     "2019-05-01",
+    "2019-05-01-preview",
     "2017-10-01",
     "2017-06-01-preview",
     "2017-03-01",
@@ -49,7 +49,7 @@ pub struct ApiVersion {
 
 /// Why a text is not an api-version.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("api-version \"{}\" is not of the form YYYY-MM-DD or YYYY-MM-DD-preview", excerpt(.input))]
+#[error("api-version {} is not of the form YYYY-MM-DD or YYYY-MM-DD-preview", excerpt(.input))]
 pub struct Error {
     /// What was given.
     pub input: String,

@@ -1,8 +1,8 @@
 //! What ARM answers when it says no: `{"error":{"code","message","target","details"}}`.
 //!
-//! Two speakers: ARM's front end (ids, api-versions, resource groups, rights) and the resource provider behind it, whose
-//! errors carry `"status":"Failed"` beside `error`. The messages of the named constructors are what Azure was recorded to
-//! say; tools match on them. No status codes here: a face has one table from [`Code`] to status.
+//! Two speakers: ARM's front end (ids, api-versions, resource groups, rights) and the resource provider behind it,
+//! whose errors carry `"status":"Failed"` beside `error`. The messages of the named constructors are what Azure was
+//! recorded to say; tools match on them. No status codes here: a face has one table from [`Code`] to status.
 
 mod code;
 mod front;

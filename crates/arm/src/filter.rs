@@ -70,13 +70,13 @@ pub enum Error {
         length_bytes: usize,
     },
     /// More than [`MAX_DEPTH`] levels.
-    #[error("$filter \"{}\" nests deeper than {MAX_DEPTH} levels", excerpt(.input))]
+    #[error("$filter {} nests deeper than {MAX_DEPTH} levels", excerpt(.input))]
     TooDeep {
         /// The filter.
         input: String,
     },
     /// Something else than what the grammar expects.
-    #[error("$filter \"{}\" breaks off at byte {offset}, where {expected} is due", excerpt(.input))]
+    #[error("$filter {} breaks off at byte {offset}, where {expected} is due", excerpt(.input))]
     Syntax {
         /// The filter.
         input: String,
@@ -122,8 +122,8 @@ impl Filter {
         }
     }
 
-    /// Whether an item passes. `values` gives the values of a field (none, one or many), `call` decides a function; both
-    /// get names in lower case. Values compare without regard to case, as ARM and Graph compare them.
+    /// Whether an item passes. `values` gives the values of a field (none, one or many), `call` decides a function;
+    /// both get names in lower case. Values compare without regard to case, as ARM and Graph compare them.
     #[must_use]
     pub fn passes(&self, values: &dyn Fn(&str) -> Vec<String>, call: &dyn Fn(&str, &[String]) -> bool) -> bool {
         let one_of = |field: &str, test: &dyn Fn(&str) -> bool| {
@@ -141,8 +141,8 @@ impl Filter {
         }
     }
 
-    /// The value that this filter demands a field to be equal to, wherever it is certain: at the top or in an `and`. Lets
-    /// a store look up by key before anything else is compared.
+    /// The value that this filter demands a field to be equal to, wherever it is certain: at the top or in an `and`.
+    /// Lets a store look up by key before anything else is compared.
     #[must_use]
     pub fn demanded(&self, wanted: &str) -> Option<&str> {
         match self {

@@ -15,7 +15,7 @@ pub struct Location(String);
 
 /// Why a text is not a location.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("location \"{}\" is not a name of 1 to {MAX_CHARS} letters and digits", excerpt(.input))]
+#[error("location {} is not a name of 1 to {MAX_CHARS} letters and digits", excerpt(.input))]
 pub struct Error {
     /// What was given.
     pub input: String,

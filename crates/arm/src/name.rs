@@ -1,4 +1,5 @@
-//! Names, each with the grammar that ARM or ACR gives it. A name keeps its spelling and compares without regard to case.
+//! Names, each with the grammar that ARM or ACR gives it. A name keeps its spelling and compares without regard to
+//! case.
 //!
 //! A name says nothing of whether it is free or reserved. A resource group's name may hold letters of any script, as in
 //! Azure; all others are ASCII.
@@ -24,7 +25,7 @@ struct Grammar {
 
 /// Why a text is not a name of its kind.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what} name \"{}\" is not valid: {rule}", excerpt(.input))]
+#[error("{what} name {} is not valid: {rule}", excerpt(.input))]
 pub struct Error {
     /// What it should have named, such as `registry`.
     pub what: &'static str,

@@ -46,19 +46,19 @@ pub struct Provider {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// It does not begin with a slash.
-    #[error("resource id \"{}\" does not begin with '/'", excerpt(.input))]
+    #[error("resource id {} does not begin with '/'", excerpt(.input))]
     NoSlash {
         /// What was given.
         input: String,
     },
     /// More than [`MAX_BYTES`].
-    #[error("resource id \"{}\" has {} bytes, more than {MAX_BYTES}", excerpt(.input), .input.len())]
+    #[error("resource id {} has {} bytes, more than {MAX_BYTES}", excerpt(.input), .input.len())]
     TooLong {
         /// What was given.
         input: String,
     },
     /// A segment is empty or holds characters that no name has.
-    #[error("resource id \"{}\" holds the segment \"{}\", which no name can be", excerpt(.input), excerpt(.segment))]
+    #[error("resource id {} holds the segment {}, which no name can be", excerpt(.input), excerpt(.segment))]
     Segment {
         /// What was given.
         input: String,
@@ -66,7 +66,7 @@ pub enum Error {
         segment: String,
     },
     /// The id ends where a name or a type is due.
-    #[error("resource id \"{}\" ends after \"{}\"", excerpt(.input), excerpt(.after))]
+    #[error("resource id {} ends after {}", excerpt(.input), excerpt(.after))]
     Incomplete {
         /// What was given.
         input: String,
@@ -74,7 +74,11 @@ pub enum Error {
         after: String,
     },
     /// A segment stands where only `subscriptions`, `resourceGroups` or `providers` can.
-    #[error("resource id \"{}\" holds \"{}\" where 'subscriptions', 'resourceGroups' or 'providers' is due", excerpt(.input), excerpt(.segment))]
+    #[error(
+        "resource id {} holds {} where 'subscriptions', 'resourceGroups' or 'providers' is due",
+        excerpt(.input),
+        excerpt(.segment)
+    )]
     Unexpected {
         /// What was given.
         input: String,
@@ -127,7 +131,8 @@ impl ResourceId {
         Self::parse(&format!("{scope}/providers/{namespace}/{kind}/{name}"))
     }
 
-    /// Reads an id. One slash at its end is ignored, as ARM does.
+    /// Reads an id. One slash at its end is ignored, as ARM does, and so is a second one at its beginning: SDKs join
+    /// `/{scope}/providers/…` and a scope that begins with a slash.
     ///
     /// Holdfast's own: in `…/registries/R/repositories/team/app` all that follows `repositories` is the name, up to
     /// `/providers/Microsoft.Authorization/` if that is there; it may end in `*`.
@@ -140,16 +145,16 @@ impl ResourceId {
                 input: input.to_owned(),
             });
         }
-        let Some(inner) = input.strip_prefix('/') else {
+        if input == "/" {
+            return Ok(Self::root());
+        }
+        let from_one_slash = if input.starts_with("//") { &input[1..] } else { input };
+        let Some(inner) = from_one_slash.strip_prefix('/') else {
             return Err(Error::NoSlash {
                 input: input.to_owned(),
             });
         };
-        let inner = inner.strip_suffix('/').unwrap_or(inner);
-        if inner.is_empty() {
-            return Ok(Self::root());
-        }
-        Reader::new(input, inner)?.read()
+        Reader::new(from_one_slash, inner.strip_suffix('/').unwrap_or(inner))?.read()
     }
 
     /// The id as it was written.
@@ -194,8 +199,8 @@ impl ResourceId {
         self.providers.last().map(|provider| provider.namespace.as_str())
     }
 
-    /// The full type as written, such as `Microsoft.ContainerRegistry/registries/webhooks`; `None` for a subscription or
-    /// resource group.
+    /// The full type as written, such as `Microsoft.ContainerRegistry/registries/webhooks`; `None` for a subscription
+    /// or resource group.
     #[must_use]
     pub fn resource_type(&self) -> Option<String> {
         self.providers.last().map(Provider::resource_type)
@@ -255,8 +260,8 @@ impl ResourceId {
         self.ancestor_ends.last().map(|end| self.cut(*end))
     }
 
-    /// What stands before the last `/providers/`: the scope that a role assignment is for, the group of a registry or of
-    /// its webhook. `None` when there is no provider.
+    /// What stands before the last `/providers/`: the scope that a role assignment is for, the group of a registry or
+    /// of its webhook. `None` when there is no provider.
     #[must_use]
     pub fn scope(&self) -> Option<Self> {
         let inner = self.providers.last()?.resources.len();
@@ -264,8 +269,8 @@ impl ResourceId {
         Some(self.cut(self.ancestor_ends[index]))
     }
 
-    /// Whether `other` is this or lies inside. A repository holds no other repository, whatever the slashes in its name;
-    /// `team/*` holds every one whose name begins with `team/`.
+    /// Whether `other` is this or lies inside. A repository holds no other repository, whatever the slashes in its
+    /// name; `team/*` holds every one whose name begins with `team/`.
     #[must_use]
     pub fn contains(&self, other: &Self) -> bool {
         if self.is_root() || self.key == other.key {

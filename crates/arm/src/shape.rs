@@ -118,8 +118,8 @@ pub fn shape_registry(body: &mut Value, version: ApiVersion) {
 }
 
 /// Whether this version has the field, given by its names from the top of the body between dots
-/// (`properties.policies.exportPolicy`). A field inside one that the version lacks is lacking too; unknown fields count as
-/// there.
+/// (`properties.policies.exportPolicy`). A field inside one that the version lacks is lacking too; unknown fields
+/// count as there.
 #[must_use]
 pub fn registry_has(path: &str, version: ApiVersion) -> bool {
     REGISTRY_FIELDS

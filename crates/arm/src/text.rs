@@ -3,8 +3,8 @@
 /// The most characters of a caller's text that an error repeats.
 const EXCERPT_CHARS: usize = 80;
 
-/// The text in lower case, as keys hold it and as names are compared: letter by letter, so that the result for a part is
-/// a part of the result for the whole, whatever stands beside it.
+/// The text in lower case, as keys hold it and as names are compared: letter by letter, so that the result for a part
+/// is a part of the result for the whole, whatever stands beside it.
 ///
 /// ```
 /// assert_eq!(holdfast_arm::fold_case("/Subscriptions/ABC"), "/subscriptions/abc");
@@ -14,13 +14,12 @@ pub fn fold_case(text: &str) -> String {
     text.chars().flat_map(char::to_lowercase).collect()
 }
 
-/// A caller's text as an error repeats it: escaped and no longer than a line.
+/// A caller's text as an error repeats it: quoted, escaped, and no longer than a line.
 pub(crate) fn excerpt(text: &str) -> String {
-    let mut shown: String = text.chars().take(EXCERPT_CHARS).flat_map(char::escape_debug).collect();
-    if text.chars().nth(EXCERPT_CHARS).is_some() {
-        shown.push('…');
+    match text.char_indices().nth(EXCERPT_CHARS) {
+        Some((end, _)) => format!("{:?}…", &text[..end]),
+        None => format!("{text:?}"),
     }
-    shown
 }
 
 /// Implements `Serialize` as the original text and `Deserialize` through `FromStr`.

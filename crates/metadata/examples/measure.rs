@@ -83,6 +83,7 @@ impl Home {
                     subscription_id: subscription.id,
                     name: "g".to_owned(),
                     location: "local".to_owned(),
+                    tags: Default::default(),
                     created_at: now,
                 })?;
                 let account = tx.insert_storage_account("store", "local", now)?;
@@ -95,6 +96,7 @@ impl Home {
                     sku: Sku::Premium,
                     storage_account: account,
                     admin_enabled: true,
+                    tags: Default::default(),
                     created_at: now,
                 })?;
                 let name = "app".parse().expect("a repository's name");

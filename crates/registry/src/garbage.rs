@@ -135,7 +135,8 @@ impl Registry {
 }
 
 impl Collected {
-    fn add(&mut self, step: &Self) {
+    /// Counts another collection, or another part of one, in.
+    pub fn add(&mut self, step: &Self) {
         self.examined += step.examined;
         self.waiting += step.waiting;
         self.kept += step.kept;

@@ -29,7 +29,7 @@ pub use error::{Error, ReceiveError};
 pub use explain::Explanation;
 pub use garbage::{CollectOptions, Collected};
 pub use limits::Limits;
-pub use manifest::{Expectation, ManifestContent, ManifestView, Pushed, PutManifest};
+pub use manifest::{Expectation, ManifestContent, ManifestPage, ManifestView, Pushed, PutManifest};
 pub use principal::{NewPrincipal, PrincipalView};
 pub use referrer::Referrers;
 pub use registry::{Listable, Registry, RegistryParts};

@@ -6,7 +6,7 @@ use holdfast_oci::{Digest, RepositoryName, Tag};
 use crate::{
     Attributes, AttributesPatch, Error, Registry, Timestamp,
     limits::MANIFESTS_PER_TRANSACTION,
-    manifest::remove_manifest_rows,
+    manifest::{removable_tags, remove_manifest_rows},
     ports::{Durability, ListOrder, MetadataExt, Page, Read, RepositoryRecord, Tx},
     registry::load_registry,
 };
@@ -98,13 +98,14 @@ impl Registry {
             .await
     }
 
-    /// Deletes every manifest and tag of a repository. Large repositories go in several
-    /// transactions; what is pushed meanwhile stays.
+    /// Deletes every manifest and tag of a repository, or none when something in it is locked. Large
+    /// repositories go in several transactions; what is pushed or locked meanwhile stays.
     ///
     /// # Errors
     /// [`Error::RepositoryUnknown`], [`Error::Locked`] when the repository, or a manifest or tag in
     /// it, is locked, [`Error::Metadata`], [`Error::Full`].
     pub async fn delete_repository(&self, grant: &Grant<action::Delete>) -> Result<DeletedRepository, Error> {
+        self.ensure_deletable(grant).await?;
         let started = self.clock.now();
         let mut deleted = DeletedRepository::default();
         loop {
@@ -122,6 +123,35 @@ impl Registry {
             deleted.tags.extend(step.tags);
             if done {
                 return Ok(deleted);
+            }
+        }
+    }
+
+    /// Looks for locks before the first transaction, so that a lock in the last one does not leave
+    /// half a repository. Each transaction looks again.
+    async fn ensure_deletable(&self, grant: &Grant<action::Delete>) -> Result<(), Error> {
+        let mut after = None;
+        loop {
+            let (registry, name) = (grant.registry(), grant.repository().clone());
+            let page = Page {
+                after,
+                limit: MANIFESTS_PER_TRANSACTION,
+                order: ListOrder::Name,
+            };
+            after = self
+                .metadata
+                .query(move |read| {
+                    let repository = load_visible(read, registry, &name)?;
+                    let manifests = read.list_manifests(repository.id, &page)?;
+                    for manifest in &manifests {
+                        removable_tags(read, &repository, manifest)?;
+                    }
+                    let next = manifests.last().filter(|_| manifests.len() == page.limit);
+                    Ok(next.map(|manifest| manifest.digest))
+                })
+                .await?;
+            if after.is_none() {
+                return Ok(());
             }
         }
     }

@@ -7,7 +7,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use hyper::{Request, body::Incoming, service::service_fn};
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioIo, TokioTimer},
     server::conn::auto,
 };
 use rustls::ServerConfig;
@@ -25,6 +25,7 @@ use crate::{
     settings::ListenAddress,
     shutdown::Shutdown,
     socket::Socket,
+    stream::Streams,
 };
 
 /// Most connections open at once, all listeners together; lowered when the system allows fewer files.
@@ -44,7 +45,7 @@ const MAX_HEADERS: usize = 100;
 /// Header list of an HTTP/2 request; room for the longest token.
 const HTTP2_HEADER_LIST_BYTES: u32 = 64 << 10;
 /// Requests at once on one HTTP/2 connection.
-const HTTP2_STREAMS: u32 = 128;
+const HTTP2_STREAMS: u32 = 64;
 /// Streams a peer may reset before they are handled (CVE-2023-44487).
 const HTTP2_PENDING_RESETS: usize = 32;
 /// Streams we may reset for a peer's mistakes before the connection ends.
@@ -76,16 +77,23 @@ impl Listener {
     pub(crate) async fn bind(wanted: &ListenAddress, scheme: &'static str) -> anyhow::Result<Self> {
         let cannot = || format!("cannot listen for {scheme} on {wanted}");
         let found = lookup_host((wanted.host.as_str(), wanted.port)).await;
-        let found = found.with_context(cannot)?.collect::<Vec<_>>();
-        let mut sockets = Vec::new();
-        let mut chosen = wanted.port;
+        let mut found = found.with_context(cannot)?.collect::<Vec<_>>();
+        found.dedup();
+        let (mut sockets, mut chosen, mut refused) = (Vec::new(), wanted.port, None);
         for mut address in found {
             address.set_port(chosen);
-            let socket = bind(address)
-                .map_err(|error| explain(error, scheme))
-                .with_context(cannot)?;
-            chosen = socket.local_addr().with_context(cannot)?.port();
-            sockets.push(socket);
+            match bind(address) {
+                Ok(socket) => {
+                    chosen = socket.local_addr().with_context(cannot)?.port();
+                    sockets.push(socket);
+                }
+                // A name may have an IPv6 address on a machine without IPv6; one address is enough.
+                Err(error) if is_absent(&error) => refused = Some(error),
+                Err(error) => return Err(explain(error, scheme)).with_context(cannot),
+            }
+        }
+        if let Some(error) = refused.filter(|_| sockets.is_empty()) {
+            return Err(explain(error, scheme)).with_context(cannot);
         }
         let first = sockets
             .first()
@@ -110,6 +118,12 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG.unsigned_abs())
+}
+
+/// Whether this machine does not have the address, or nothing of its kind.
+fn is_absent(error: &io::Error) -> bool {
+    let no_family = rustix::io::Errno::AFNOSUPPORT.raw_os_error();
+    error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(no_family)
 }
 
 fn explain(error: io::Error, scheme: &str) -> anyhow::Error {
@@ -226,7 +240,11 @@ impl Acceptor {
             let service = Arc::clone(&service);
             async move { Ok::<_, std::convert::Infallible>(service.answer(request, wire).await) }
         });
-        let protocol = protocol();
+        let streams = Streams {
+            tasks: self.connections.clone(),
+            cutting: self.shutdown.cutting.clone(),
+        };
+        let protocol = protocol(streams);
         let connection = protocol.serve_connection(TokioIo::new(stream), answer);
         let mut connection = std::pin::pin!(connection);
         let ended = tokio::select! {
@@ -242,8 +260,8 @@ impl Acceptor {
     }
 }
 
-fn protocol() -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+fn protocol(streams: Streams) -> auto::Builder<Streams> {
+    let mut builder = auto::Builder::new(streams);
     builder
         .http1()
         .timer(TokioTimer::new())

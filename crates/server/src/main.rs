@@ -15,6 +15,7 @@ mod service;
 mod settings;
 mod shutdown;
 mod socket;
+mod stream;
 mod welcome;
 
 use std::process::ExitCode;

@@ -42,12 +42,15 @@ impl Maintenance {
         self.repeat("purge uploads", PURGE_EVERY.min(idle), move || {
             let (registry, metrics) = (Arc::clone(&registry), Arc::clone(&metrics));
             async move {
-                let purged = registry.purge_uploads().await?;
-                metrics.purged(purged);
-                if purged > 0 {
+                // A step takes some of them only.
+                loop {
+                    let purged = registry.purge_uploads().await?;
+                    metrics.purged(purged);
+                    if purged == 0 {
+                        return Ok(());
+                    }
                     tracing::info!(uploads = purged, "gave up uploads that made no progress");
                 }
-                Ok(())
             }
         });
     }

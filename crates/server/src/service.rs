@@ -4,6 +4,7 @@
 mod base;
 mod forwarded;
 mod record;
+mod request_id;
 
 use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
 
@@ -21,6 +22,7 @@ use crate::{
 };
 pub(crate) use base::Base;
 use record::{Measured, Record};
+pub(crate) use request_id::RequestIds;
 
 const CORRELATION_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-correlation-request-id");
 /// ACR: comes with the echo of the client's own id.
@@ -45,6 +47,7 @@ pub(crate) struct Service {
     pub(crate) management: Management,
     pub(crate) base: Base,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) ids: RequestIds,
     pub(crate) trusted_proxies: Vec<IpNet>,
 }
 
@@ -52,7 +55,7 @@ impl Service {
     /// Answers a request. Never fails, also when a handler panics.
     pub(crate) async fn answer(self: Arc<Self>, request: Request<Incoming>, wire: Wire) -> Response<Measured> {
         let wire = forwarded::resolve(wire, request.headers(), &self.trusted_proxies);
-        let mut record = Record::new(Arc::clone(&self.metrics), &request, wire.peer);
+        let mut record = Record::new(Arc::clone(&self.metrics), &request, wire.peer, self.ids.next());
         let client_id = client_id(&request);
         let handled = AssertUnwindSafe(self.dispatch(request, &wire, record.request_id()))
             .catch_unwind()
@@ -64,13 +67,11 @@ impl Service {
         let headers = response.headers_mut();
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if let Ok(id) = HeaderValue::from_str(record.request_id()) {
-            headers.insert(CORRELATION_REQUEST_ID, id);
-        }
-        if let Some(id) = client_id {
-            headers.insert(CLIENT_REQUEST_ID, id);
-            if let Ok(id) = HeaderValue::from_str(record.request_id()) {
-                headers.insert(REQUEST_ID, id);
+            if let Some(client_id) = client_id {
+                headers.insert(CLIENT_REQUEST_ID, client_id);
+                headers.insert(REQUEST_ID, id.clone());
             }
+            headers.insert(CORRELATION_REQUEST_ID, id);
         }
         if wire.scheme == "https" && authority.is_some_and(|authority| is_public(&authority)) {
             let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");

@@ -5,6 +5,7 @@ mod house;
 use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt as _};
 
 use house::{House, ask, holdfast, text};
+use serde_json::Value;
 
 const BOTH: [&str; 4] = ["--http", "127.0.0.1:0", "--https", "127.0.0.1:0"];
 
@@ -262,4 +263,44 @@ fn every_listener_is_announced_with_its_real_port() {
     house.start(&["--http", "localhost:0", "--https", "off"]);
     assert_ne!(house.http.unwrap().port(), 0);
     assert_eq!(ask(house.http.unwrap(), "GET", "/healthz", &[], b"").status, 200);
+}
+
+#[test]
+fn every_request_is_one_line_of_the_log() {
+    let mut house = House::running();
+    let basic = house.basic();
+    let headers = [("Authorization", basic.as_str()), ("User-Agent", "ag\u{e9}nt \"1\"")];
+    house.ask("GET", "/v2/team/app/tags/list?n=1&last=secret", &headers, b"");
+    house.stop();
+    let log = house.log();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let requests: Vec<&Value> = lines.iter().filter(|line| line["target"] == "access").collect();
+    assert_eq!(requests.len(), 1, "{log}");
+    let request = requests[0];
+    assert_eq!(request["http.method"], "GET");
+    assert_eq!(request["http.path"], "/v2/team/app/tags/list");
+    assert_eq!(request["http.status"], 404);
+    assert_eq!(request["repository.name"], "team/app");
+    assert_eq!(request["actor"], "admin:holdfast");
+    assert_eq!(request["peer"], "127.0.0.1");
+    assert_eq!(request["request.id"].as_str().unwrap().len(), 36);
+    assert!(!log.contains("secret"));
+}
+
+#[test]
+fn the_log_can_be_text_and_parts_of_it_silent() {
+    let flags = ["--http", "127.0.0.1:0", "--https", "off", "--log-format", "text"];
+    let mut house = House::empty();
+    house.start(&flags);
+    house.ask("GET", "/v2/", &[], b"");
+    house.stop();
+    assert!(house.log().contains("401 GET /v2/ "), "{}", house.log());
+    house.start(&[&flags[..], &["--log-level", "info,access=off"]].concat());
+    house.ask("GET", "/v2/", &[], b"");
+    house.stop();
+    assert!(
+        !house.log().contains("/v2/") && house.log().contains("stopped"),
+        "{}",
+        house.log()
+    );
 }

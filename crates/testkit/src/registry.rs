@@ -3,13 +3,14 @@
 //! blob store that fails when told to. It refuses to know HTTP; faces have their own tests.
 
 mod content;
+mod gate;
 
 use std::{
     collections::HashMap,
     ops::Deref,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
@@ -28,7 +29,10 @@ use holdfast_registry::{
 use tempfile::TempDir;
 use uuid::Uuid;
 
-pub use self::content::{Document, pattern};
+pub use self::{
+    content::{Document, pattern},
+    gate::{Gate, Stopped},
+};
 
 /// The registry's name.
 pub const NAME: &str = "test";
@@ -386,85 +390,6 @@ pub fn read_all(content: Readable) -> Bytes {
                 .expect("the file holds the range");
             bytes.into()
         }
-    }
-}
-
-/// A metadata store that stops once, after the next read, until the test lets it go on: for races
-/// between a look and the change that follows it.
-#[derive(Clone)]
-pub struct Gate(Arc<Mutex<Option<GateEnds>>>);
-
-struct GateEnds {
-    reached: tokio::sync::oneshot::Sender<()>,
-    go_on: tokio::sync::oneshot::Receiver<()>,
-}
-
-/// The test's side of a closed [`Gate`].
-pub struct Stopped {
-    /// Resolves when a read has been done and its caller is held.
-    pub reached: tokio::sync::oneshot::Receiver<()>,
-    /// Lets the caller go on.
-    pub go_on: tokio::sync::oneshot::Sender<()>,
-}
-
-impl Gate {
-    /// An open gate, and the decorator that puts it before the metadata store.
-    #[must_use]
-    pub fn new() -> (Self, Decorator) {
-        let gate = Self(Arc::default());
-        let handle = gate.clone();
-        let decorator: Decorator = Box::new(move |inner| {
-            Arc::new(Gated {
-                inner,
-                gate: gate.clone(),
-            })
-        });
-        (handle, decorator)
-    }
-
-    /// Holds whoever reads next.
-    #[must_use]
-    pub fn close(&self) -> Stopped {
-        let (reached, is_reached) = tokio::sync::oneshot::channel();
-        let (go_on, may_go_on) = tokio::sync::oneshot::channel();
-        *self.lock() = Some(GateEnds {
-            reached,
-            go_on: may_go_on,
-        });
-        Stopped {
-            reached: is_reached,
-            go_on,
-        }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<GateEnds>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-struct Gated {
-    inner: Arc<dyn Metadata>,
-    gate: Gate,
-}
-
-#[async_trait::async_trait]
-impl Metadata for Gated {
-    async fn read(&self, work: holdfast_registry::ports::ReadWork) -> Result<(), Error> {
-        let done = self.inner.read(work).await;
-        let ends = self.gate.lock().take();
-        if let Some(ends) = ends {
-            ends.reached.send(()).expect("the test waits at the gate");
-            ends.go_on.await.expect("the test opens the gate");
-        }
-        done
-    }
-
-    async fn write(
-        &self,
-        durability: holdfast_registry::ports::Durability,
-        work: holdfast_registry::ports::WriteWork,
-    ) -> Result<(), Error> {
-        self.inner.write(durability, work).await
     }
 }
 

@@ -62,8 +62,8 @@ pub(super) const BUILT_IN: &[Role] = &[
     role(
         RoleId::new(0xf583_10d9_a9f6_439a_9e8d_f62e_7b41_a168),
         "Role Based Access Control Administrator",
-        "Manage access to Azure resources by assigning roles using Azure RBAC. This role does not allow you to manage access \
-         using other ways, such as Azure Policy.",
+        "Manage access to Azure resources by assigning roles using Azure RBAC. This role does not allow you to \
+         manage access using other ways, such as Azure Policy.",
         &[
             "Microsoft.Authorization/roleAssignments/write",
             "Microsoft.Authorization/roleAssignments/delete",
@@ -177,8 +177,9 @@ pub(super) const BUILT_IN: &[Role] = &[
     role(
         RoleId::new(0x3bc7_48fc_213d_45c1_8d91_9da5_7255_39b9),
         "Container Registry Contributor and Data Access Configuration Administrator",
-        "Creates, reads, updates and deletes registries, their settings, networking, replications, webhooks, tokens, scope \
-         maps and admin credentials. No direct access to content, and no tasks, imports, cache rules or pipelines.",
+        "Creates, reads, updates and deletes registries, their settings, networking, replications, webhooks, tokens, \
+         scope maps and admin credentials. No direct access to content, and no tasks, imports, cache rules or \
+         pipelines.",
         &[
             "Microsoft.Resources/subscriptions/resourceGroups/read",
             "Microsoft.ContainerRegistry/registries/operationStatuses/read",
@@ -224,8 +225,8 @@ pub(super) const BUILT_IN: &[Role] = &[
     role(
         RoleId::new(0x69b0_7be0_09bf_439a_b9a6_e73d_e851_bd59),
         "Container Registry Configuration Reader and Data Access Configuration Reader",
-        "Reads registries, their settings, networking, replications, webhooks, tokens, scope maps and admin credentials. No \
-         direct access to content, and no tasks, imports, cache rules or pipelines.",
+        "Reads registries, their settings, networking, replications, webhooks, tokens, scope maps and admin \
+         credentials. No direct access to content, and no tasks, imports, cache rules or pipelines.",
         &[
             "Microsoft.ContainerRegistry/registries/operationStatuses/read",
             "Microsoft.ContainerRegistry/registries/read",
@@ -249,8 +250,8 @@ pub(super) const BUILT_IN: &[Role] = &[
         role(
             RoleId::new(0x577a_9874_89fd_4f24_9dbd_b503_4d0a_d23a),
             "Container Registry Data Importer and Data Reader",
-            "Imports images through the import operation, lists repositories, views images and tags, gets manifests and pulls. \
-             No pipelines, cache rules or sync rules.",
+            "Imports images through the import operation, lists repositories, views images and tags, gets manifests \
+             and pulls. No pipelines, cache rules or sync rules.",
             &[
                 "Microsoft.ContainerRegistry/registries/importImage/action",
                 "Microsoft.ContainerRegistry/registries/read",

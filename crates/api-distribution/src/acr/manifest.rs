@@ -93,25 +93,19 @@ pub(crate) async fn list(
 ) -> Result<Response<Body>, Error> {
     let rows = Page {
         after: page.marker("digest")?,
-        limit: page.limit + 1,
+        limit: page.limit,
         order: page.order,
     };
-    let manifests = call.app.registry.list_manifests(&grant, rows).await?;
-    let has_more = manifests.len() > page.limit;
-    let manifests = &manifests[..manifests.len().min(page.limit)];
+    let listed = call.app.registry.list_manifests(&grant, rows).await?;
     let list = List {
         registry: &call.address.login_server,
         image_name: grant.repository(),
-        manifests: manifests.iter().map(Shown::from).collect(),
+        manifests: listed.manifests.iter().map(Shown::from).collect(),
     };
     let mut response = respond::json(StatusCode::OK, &list);
-    if let (true, Some(last)) = (has_more, manifests.last()) {
-        let last = last.record.digest.to_string();
-        respond::set(
-            response.headers_mut(),
-            header::LINK,
-            &page.link(call.path(), &last, &[]),
-        );
+    if let Some(last) = listed.next {
+        let link = page.link(call.path(), &last.to_string(), &[]);
+        respond::set(response.headers_mut(), header::LINK, &link);
     }
     Ok(response)
 }

@@ -50,7 +50,7 @@ codes! {
     InvalidParameter,
     /// Several values do not go together.
     InvalidParameters,
-    /// The body is not the JSON that is expected.
+    /// The body is not the JSON that is expected; also two tags whose names differ in case alone.
     InvalidRequestContent,
     /// The name of a resource group is out of the grammar.
     InvalidResourceGroup,
@@ -120,8 +120,14 @@ codes! {
     ServerTimeout,
     /// No such subscription.
     SubscriptionNotFound,
+    /// A tag's name is too long or empty.
+    TagNameTooLong,
+    /// A tag's value is too long.
+    TagValueTooLong,
     /// Too many requests, or guesses.
     TooManyRequests,
+    /// More tags than a resource can have.
+    TooManyTags,
     /// The body is not JSON by its type.
     UnsupportedMediaType,
 }

@@ -39,8 +39,8 @@ impl Error {
         Self::new(
             Code::NoRegisteredProviderFound,
             format!(
-                "No registered resource provider found for {place}API version '{version}' for type '{kind}'. The supported \
-                 api-versions are '{}'. The supported locations are '{}'.",
+                "No registered resource provider found for {place}API version '{version}' for type '{kind}'. The \
+                 supported api-versions are '{}'. The supported locations are '{}'.",
                 versions.join(", "),
                 locations.join(", ")
             ),
@@ -62,7 +62,8 @@ impl Error {
         Self::new(
             Code::InvalidResourceType,
             format!(
-                "The resource type '{kind}' could not be found in the namespace '{namespace}' for api version '{version}'."
+                "The resource type '{kind}' could not be found in the namespace '{namespace}' for api version \
+                 '{version}'."
             ),
         )
     }
@@ -175,8 +176,8 @@ impl Error {
         Self::new(
             Code::InvalidAuthenticationTokenAudience,
             format!(
-                "The access token has been obtained for wrong audience or resource '{given}'. It should exactly match with \
-                 one of the allowed audiences '{expected}'."
+                "The access token has been obtained for wrong audience or resource '{given}'. It should exactly \
+                 match with one of the allowed audiences '{expected}'."
             ),
         )
     }
@@ -197,8 +198,9 @@ impl Error {
         Self::new(
             Code::AuthorizationFailed,
             format!(
-                "The client '{client}' with object id '{object_id}' does not have authorization to perform action '{action}' \
-                 over scope '{scope}' or the scope is invalid. If access was recently granted, please refresh your credentials."
+                "The client '{client}' with object id '{object_id}' does not have authorization to perform action \
+                 '{action}' over scope '{scope}' or the scope is invalid. If access was recently granted, please \
+                 refresh your credentials."
             ),
         )
     }
@@ -214,9 +216,9 @@ impl Error {
         Self::new(
             Code::LinkedAuthorizationFailed,
             format!(
-                "The client '{client}' with object id '{object_id}' has permission to perform action '{action}' on scope \
-                 '{scope}'; however, it does not have permission to perform action(s) '{linked_action}' on the linked \
-                 scope(s) '{linked_scope}' or the linked scope(s) are invalid."
+                "The client '{client}' with object id '{object_id}' has permission to perform action '{action}' on \
+                 scope '{scope}'; however, it does not have permission to perform action(s) '{linked_action}' on the \
+                 linked scope(s) '{linked_scope}' or the linked scope(s) are invalid."
             ),
         )
     }
@@ -245,6 +247,16 @@ impl Error {
         )
     }
 
+    /// The condition of a role assignment is not read here. `why` begins small and has no full stop.
+    #[must_use]
+    pub fn invalid_condition(why: &str) -> Self {
+        Self::new(
+            Code::InvalidConditionSyntax,
+            format!("The condition of the role assignment is not valid: {why}."),
+        )
+        .with_target("properties.condition")
+    }
+
     /// No such role definition.
     #[must_use]
     pub fn role_definition_not_found(role: &str) -> Self {
@@ -260,7 +272,8 @@ impl Error {
         Self::new(
             Code::PrincipalNotFound,
             format!(
-                "Principal {principal} does not exist in the directory {tenant}. Check that you have the correct principal ID."
+                "Principal {principal} does not exist in the directory {tenant}. Check that you have the correct \
+                 principal ID."
             ),
         )
     }
@@ -292,8 +305,8 @@ impl Error {
         Self::new(
             Code::MissingSubscriptionRegistration,
             format!(
-                "The subscription is not registered to use namespace '{namespace}'. See https://aka.ms/rps-not-found for how \
-                 to register subscriptions."
+                "The subscription is not registered to use namespace '{namespace}'. See https://aka.ms/rps-not-found \
+                 for how to register subscriptions."
             ),
         )
     }
@@ -333,7 +346,8 @@ impl Error {
         Self::new(
             Code::LocationNotAvailableForResourceGroup,
             format!(
-                "The provided location '{given}' is not available for resource group. List of available regions is '{}'.",
+                "The provided location '{given}' is not available for resource group. List of available regions is \
+                 '{}'.",
                 available.join(",")
             ),
         )
@@ -345,8 +359,8 @@ impl Error {
         Self::new(
             Code::LocationNotAvailableForResourceType,
             format!(
-                "The provided location '{given}' is not available for resource type '{resource_type}'. List of available \
-                 regions for the resource type is '{}'.",
+                "The provided location '{given}' is not available for resource type '{resource_type}'. List of \
+                 available regions for the resource type is '{}'.",
                 available.join(",")
             ),
         )
@@ -367,8 +381,9 @@ impl Error {
         Self::new(
             Code::InvalidResourceLocation,
             format!(
-                "The resource '{name}' already exists in location '{existing}' in resource group '{group}'. A resource with \
-                 the same name cannot be created in location '{given}'. Please select a new resource name."
+                "The resource '{name}' already exists in location '{existing}' in resource group '{group}'. A \
+                 resource with the same name cannot be created in location '{given}'. Please select a new resource \
+                 name."
             ),
         )
     }
@@ -379,8 +394,8 @@ impl Error {
         Self::new(
             Code::ResourceNotFound,
             format!(
-                "The Resource '{resource_type}/{name}' under resource group '{group}' was not found. For more details please \
-                 go to https://aka.ms/ARMResourceNotFoundFix"
+                "The Resource '{resource_type}/{name}' under resource group '{group}' was not found. For more \
+                 details please go to https://aka.ms/ARMResourceNotFoundFix"
             ),
         )
     }

@@ -19,13 +19,14 @@ impl Error {
         Self::of_provider(
             Code::RegistryNameAlreadyInUse,
             format!(
-                "The registry name {name} is already in use. You can check if the name is already claimed using following \
-                 API: https://aka.ms/acr/check-name-availability"
+                "The registry name {name} is already in use. You can check if the name is already claimed using \
+                 following API: https://aka.ms/acr/check-name-availability"
             ),
         )
     }
 
-    /// A feature that the SKU lacks, in the words that were recorded for anonymous pull. `sku` without its inner prefix.
+    /// A feature that the SKU lacks, in the words that were recorded for anonymous pull. `sku` without its inner
+    /// prefix.
     #[must_use]
     pub fn unsupported_in_sku(feature: &str, sku: &str) -> Self {
         Self::of_provider(

@@ -1,7 +1,7 @@
 //! What a malformed word is answered with.
 
 use super::{Code, Error};
-use crate::{api_version, filter, location, name, resource_id};
+use crate::{api_version, filter, location, name, resource_id, tags};
 
 impl From<name::Error> for Error {
     fn from(error: name::Error) -> Self {
@@ -48,6 +48,19 @@ impl From<filter::Error> for Error {
 impl From<location::Error> for Error {
     fn from(error: location::Error) -> Self {
         Self::new(Code::LocationNotAvailableForResourceType, sentence(&error))
+    }
+}
+
+impl From<tags::Error> for Error {
+    fn from(error: tags::Error) -> Self {
+        let code = match &error {
+            tags::Error::TooMany { .. } => Code::TooManyTags,
+            tags::Error::Name { .. } => Code::InvalidTagNameCharacters,
+            tags::Error::NameLength { .. } => Code::TagNameTooLong,
+            tags::Error::ValueLength { .. } => Code::TagValueTooLong,
+            tags::Error::Twice { .. } => Code::InvalidRequestContent,
+        };
+        Self::new(code, sentence(&error)).with_target("tags")
     }
 }
 

@@ -53,6 +53,8 @@ impl Holdfast {
         command.arg("serve").arg("--data-dir").arg(data_dir);
         command
             .args(["--http", "127.0.0.1:0", "--https", "off"])
+            // The peers are told not to write an access log either.
+            .args(["--log-level", "info,access=off"])
             .stdout(Stdio::piped());
         let log = data_dir.with_extension("log");
         let started = Instant::now();

@@ -9,7 +9,7 @@ use holdfast_oci::{Algorithm, Digest, Hasher, range::ContentRange};
 
 use super::{
     Body,
-    session::{Session, check_received, equal},
+    session::{Session, check_not_beyond, check_received, equal},
 };
 use crate::{
     Error, Registry,
@@ -37,6 +37,7 @@ impl Registry {
                 }
             };
             session.take(&chunk, self.limits.max_blob_bytes)?;
+            check_not_beyond(range, session.offset - start)?;
             writer.write(chunk).await?;
         }
         writer.flush().await?;
@@ -123,6 +124,7 @@ impl Registry {
         while let Some(chunk) = body.chunks.next().await {
             let chunk = chunk?;
             session.take(&chunk, self.limits.max_blob_bytes)?;
+            check_not_beyond(range, session.offset - start)?;
             writer.write(chunk).await?;
         }
         check_received(range, session.offset - start)?;

@@ -128,3 +128,11 @@ pub(super) fn check_received(range: Option<&ContentRange>, received: u64) -> Res
         _ => Ok(()),
     }
 }
+
+/// Refuses a chunk as soon as it is longer than it declared, not only at its end.
+pub(super) fn check_not_beyond(range: Option<&ContentRange>, received: u64) -> Result<(), Error> {
+    match range.map(ContentRange::length_bytes) {
+        Some(declared) if received > declared => Err(Error::ChunkLength { declared, received }),
+        _ => Ok(()),
+    }
+}

@@ -257,10 +257,6 @@ fn full() -> Error {
     }
 }
 
-fn broken() -> Error {
-    Error::metadata("wrote a row", "planned fault")
-}
-
 async fn world_with(fault: &Arc<RowFault>, error: fn() -> Error) -> TestRegistry {
     let fault = Arc::clone(fault);
     let decorator = Box::new(move |inner| -> Arc<dyn Metadata> {
@@ -275,7 +271,7 @@ async fn world_with(fault: &Arc<RowFault>, error: fn() -> Error) -> TestRegistry
 
 #[tokio::test]
 async fn whatever_row_is_not_written_the_upload_can_be_repeated_and_all_is_freed_in_the_end() {
-    for error in [full as fn() -> Error, broken, || Error::Overloaded] {
+    for error in [full as fn() -> Error, || Error::Overloaded] {
         for way in WAYS {
             for nth in 1.. {
                 let fault = Arc::new(RowFault::default());

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use holdfast_access::action;
-use holdfast_registry::{AttributesPatch, Body, Error};
+use holdfast_registry::{AttributesPatch, Body, Error, ports::Page};
 use holdfast_testkit::registry::{Document, TestRegistry, everything, pattern, tag};
 
 use crate::claims::{assert_refused, sha256, upload_of};
@@ -226,12 +226,41 @@ async fn what_is_list_locked_is_left_out_of_listings_only() {
         .map(|tag| tag.name.to_string())
         .collect();
     assert_eq!(tags, ["other", "v2"]);
-    let manifests = world.list_manifests(&world.grant("app"), everything()).await.unwrap();
-    assert_eq!(manifests.len(), 1);
+    let page = world.list_manifests(&world.grant("app"), everything()).await.unwrap();
+    assert_eq!(page.manifests.len(), 1);
+    let small = Page {
+        limit: 1,
+        ..everything()
+    };
+    let first = world.list_manifests(&world.grant("app"), small).await.unwrap();
+    assert!(first.next.is_some(), "a page with a hidden manifest is not the last");
     let catalog: Vec<_> = world.catalog().await.iter().map(ToString::to_string).collect();
     assert_eq!(catalog, ["app"]);
     world.pull("app", "v1").await.unwrap();
     world.pull("zoo", "v1").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_lock_anywhere_in_a_large_repository_saves_all_of_it() {
+    let world = TestRegistry::start().await;
+    world.push_blob("app", "config").await;
+    for number in 0..450 {
+        let document = Document::image_with_config(b"config", &[""; 0]).with_note(&number.to_string());
+        let tagged = tag(&format!("t{number}")).into();
+        world
+            .put_manifest(&world.grant("app"), document.put(tagged))
+            .await
+            .unwrap();
+        world.advance(std::time::Duration::from_millis(1));
+    }
+    for locked in ["t449", "t225", "t0"] {
+        set_tag(&world, "app", locked, NO_DELETE).await;
+        let refused = world.delete_repository(&world.grant("app")).await;
+        assert_refused!(refused, Error::Locked { .. });
+        assert_eq!(world.tags("app").await.unwrap().len(), 450, "{locked}");
+        set_tag(&world, "app", locked, FREE).await;
+    }
+    world.delete_repository(&world.grant("app")).await.unwrap();
 }
 
 #[tokio::test]

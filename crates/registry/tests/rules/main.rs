@@ -1,11 +1,15 @@
 //! The rules of a registry over the real stores: claims by noun, a model that predicts everything a
 //! client can see, and many tasks at once. One binary, so that it links once.
 
+#![expect(clippy::unwrap_used, reason = "tests panic on purpose")]
+
 mod blob;
 mod claims;
+mod concurrency;
 mod explain;
 mod fault;
 mod garbage;
 mod lock;
 mod manifest;
+mod model;
 mod upload;

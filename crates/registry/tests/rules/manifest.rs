@@ -198,12 +198,8 @@ async fn a_subject_need_not_exist_and_referrers_are_listed_either_way() {
         .edited(|json| json["artifactType"] = json!("application/x-late"))
         .referring_to(&subject);
     let pull = world.grant::<action::Pull>("app");
-    let list = |kind: Option<&str>| world.list_referrers(&pull, &subject_digest(), kind.map(str::to_owned), None, 10);
-    fn subject_digest() -> &'static Digest {
-        static DIGEST: std::sync::LazyLock<Digest> =
-            std::sync::LazyLock::new(|| Document::image(&["subject"]).digest());
-        &DIGEST
-    }
+    let subject_digest = subject.digest();
+    let list = |kind: Option<&str>| world.list_referrers(&pull, &subject_digest, kind.map(str::to_owned), None, 10);
     assert!(list(None).await.unwrap().manifests.is_empty());
     world.push("app", None, &early).await;
     let pushed = world

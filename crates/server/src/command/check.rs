@@ -84,11 +84,12 @@ impl Hearing {
                 manifests,
                 bytes,
                 total_bytes,
-            } => {
+            } if total_bytes > 0 => {
                 self.bar.set_length(total_bytes);
                 self.bar.set_position(bytes);
                 self.bar.set_message(format!("{manifests} manifests checked"));
             }
+            CheckNews::Progress { .. } => {}
             CheckNews::Fault(fault) if self.is_told_at_once => self.bar.suspend(|| say(&format!("fault: {fault}"))),
             CheckNews::Remark(remark) if self.is_told_at_once => self.bar.suspend(|| say(&format!("remark: {remark}"))),
             CheckNews::Fault(fault) => self.faults.push(fault),

@@ -24,7 +24,7 @@ use crate::{
     maintenance::{Certificate, Maintenance},
     metrics::Metrics,
     operator::{Desk, addresses::Addresses, door::Door},
-    service::{Base, Service},
+    service::{Base, RequestIds, Service},
     settings::{ENTRIES, Entry, Flags, Settings},
     shutdown::{Shutdown, Signals},
     welcome,
@@ -202,6 +202,7 @@ fn service(settings: &Settings, house: &House, metrics: &Arc<Metrics>, addresses
         }),
         base: Base::new(registry, Arc::clone(metrics), settings.metrics_from.clone()),
         metrics: Arc::clone(metrics),
+        ids: RequestIds::new(),
         trusted_proxies: settings.trusted_proxies.clone(),
     }
 }

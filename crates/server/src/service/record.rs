@@ -19,6 +19,7 @@ use uuid::Uuid;
 use crate::{
     log::Access,
     metrics::{Counted, Metrics},
+    stream,
 };
 
 /// Written when it is dropped.
@@ -38,7 +39,7 @@ pub(super) struct Record {
 }
 
 impl Record {
-    pub(super) fn new<B>(metrics: Arc<Metrics>, request: &Request<B>, peer: IpAddr) -> Self {
+    pub(super) fn new<B>(metrics: Arc<Metrics>, request: &Request<B>, peer: IpAddr, request_id: Uuid) -> Self {
         let user_agent = request.headers().get(header::USER_AGENT);
         let user_agent = user_agent.map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned());
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
@@ -48,7 +49,7 @@ impl Record {
             started_at: Instant::now(),
             user_agent: user_agent.unwrap_or_default(),
             peer,
-            request_id: Uuid::new_v4().to_string(),
+            request_id: request_id.to_string(),
             served: Served {
                 route: "other",
                 repository: None,
@@ -122,6 +123,7 @@ impl http_body::Body for Measured {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        stream::beat();
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
         match &frame {
             Some(Ok(frame)) => self.record.sent_bytes += frame.data_ref().map_or(0, |bytes| bytes.len() as u64),

@@ -1,0 +1,128 @@
+//! A disk without room: 507, nothing half-visible, and the service goes on.
+
+use holdfast_blobs::fault::{Fault, Operation};
+
+use crate::{
+    house::{House, Image, sha256},
+    wire::Ask,
+};
+
+/// Ways to bring bytes, small and large, each with an operation of the store that may find no room.
+async fn pushes(house: &House, bytes: &[u8]) -> Vec<Ask> {
+    let digest = sha256(bytes);
+    let target = format!("/v2/a/blobs/uploads/?digest={digest}");
+    let [first, second] = [house.start("a").await, house.start("a").await];
+    vec![
+        house.admin("POST", &target).body(bytes),
+        house.admin("POST", &target).chunked(bytes),
+        house.admin("PUT", &format!("{first}?digest={digest}")).body(bytes),
+        house.admin("PATCH", &second).chunked(bytes),
+    ]
+}
+
+#[tokio::test]
+async fn a_push_into_a_full_store_says_so_and_leaves_nothing() {
+    let house = House::new().await;
+    let image = Image::new("image");
+    house.push_image("a", "v1", &image).await;
+    clean(&house, b"nothing").await;
+    let before = house.remains().await;
+    for length in [100, 2_000_000] {
+        let bytes = vec![7; length];
+        for operation in [
+            Operation::Put,
+            Operation::Append,
+            Operation::Write,
+            Operation::Flush,
+            Operation::Finish,
+        ] {
+            for fault in [Fault::Full, Fault::CutShort { kept_bytes: 60 }] {
+                let pushes = pushes(&house, &bytes).await;
+                house.blobs.fail_always(operation, fault);
+                let mut reached = 0;
+                for ask in &pushes {
+                    let answer = ask.send().await;
+                    if answer.status < 300 {
+                        continue;
+                    }
+                    answer.refuses(507, "UNAVAILABLE", "storage is full");
+                    reached += 1;
+                }
+                // What was there is served meanwhile.
+                house.get("/v2/a/manifests/v1").await.expect(200);
+                house
+                    .get(&format!("/v2/a/blobs/{}", sha256(&image.layer)))
+                    .await
+                    .expect(200);
+                house.blobs.heal();
+                assert!(
+                    reached > 0 || length == 100 || operation == Operation::Put,
+                    "{operation:?} is never used"
+                );
+                clean(&house, &bytes).await;
+                assert_eq!(house.remains().await, before, "{operation:?} {fault:?} {length}");
+            }
+        }
+    }
+    // And everything works again.
+    house.push_tags("b", "later", &["v1"]).await;
+}
+
+/// Takes away what pushes that did get through left.
+async fn clean(house: &House, bytes: &[u8]) {
+    let digest = sha256(bytes);
+    let target = format!("/v2/a/blobs/{digest}");
+    let answer = house.admin("DELETE", &target).send().await;
+    assert!(matches!(answer.status, 202 | 404), "{answer:?}");
+    let uploads = house.open_uploads("a").await;
+    for id in uploads {
+        let target = format!("/v2/a/blobs/uploads/{id}");
+        house.admin("DELETE", &target).send().await.expect(204);
+    }
+    let all = holdfast_registry::CollectOptions {
+        grace: std::time::Duration::ZERO,
+        dry_run: false,
+    };
+    house.registry.collect_garbage(all).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_session_whose_disk_filled_up_is_over_and_another_can_be_had() {
+    let house = House::new().await;
+    let bytes = vec![9; 300_000];
+    let place = house.start("a").await;
+    house
+        .admin("PATCH", &place)
+        .body(&bytes[..200_000])
+        .send()
+        .await
+        .expect(202);
+    house
+        .blobs
+        .fail_nth(Operation::Write, 1, Fault::CutShort { kept_bytes: 1_000 });
+    let full = house.admin("PATCH", &place).body(&bytes[200_000..]).send().await;
+    full.refuses(507, "UNAVAILABLE", "nothing was stored");
+    house.get(&place).await.refuses(404, "BLOB_UPLOAD_UNKNOWN", "");
+    let remains = house.remains().await;
+    assert_eq!((remains.uploads(), remains.objects()), (0, 0));
+    house.push_blob("a", &bytes).await;
+}
+
+#[tokio::test]
+async fn an_empty_closing_request_on_a_full_disk_is_no_success() {
+    let house = House::new().await;
+    let bytes = vec![9; 300_000];
+    let place = house.start("a").await;
+    house
+        .admin("PATCH", &place)
+        .body(bytes.clone())
+        .send()
+        .await
+        .expect(202);
+    house.blobs.fail_nth(Operation::Sync, 1, Fault::Full);
+    let closing = house.admin("PUT", &format!("{place}?digest={}", sha256(&bytes)));
+    closing.send().await.refuses(507, "UNAVAILABLE", "storage is full");
+    house.get(&format!("/v2/a/blobs/{}", sha256(&bytes))).await.expect(404);
+    assert_eq!(house.remains().await.uploads(), 0);
+    house.push_blob("a", &bytes).await;
+}

@@ -1,0 +1,466 @@
+//! Listings in pages: catalog, tags, manifests and referrers, walked by their links; counts that are none.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::{
+    house::{House, Image, OCI_INDEX, OCI_MANIFEST, descriptor, sha256},
+    wire::Answer,
+};
+
+/// Names whose order is easily got wrong: `-` and `.` come before the slash, digits and `_` after it.
+const NAMES: [&str; 9] = ["a", "a-b", "a.b", "a/b", "a0", "a_b", "aa", "ab/c", "b"];
+/// Upper case comes before `_`, lower case after it.
+const TAGS: [&str; 10] = ["0", "A", "Z", "_a", "a", "a-b", "a.b", "a0", "a_b", "ab"];
+
+/// What a page lists, by name or digest.
+fn items(answer: &Answer) -> Vec<String> {
+    let body = answer.json();
+    let lists = ["repositories", "tags", "manifests"];
+    let list = lists.iter().find_map(|field| body[field].as_array()).unwrap();
+    let name = |item: &Value| {
+        let name = item.as_str().or(item["name"].as_str()).or(item["digest"].as_str());
+        name.unwrap().to_owned()
+    };
+    list.iter().map(name).collect()
+}
+
+/// Follows the links from a target to the end; no page may be longer than `n`. One that holds only hidden rows is empty
+/// and leads on.
+async fn walk(house: &House, target: &str, n: usize) -> Vec<String> {
+    let mut next = Some(target.to_owned());
+    let mut seen = Vec::new();
+    for _ in 0..1_000 {
+        let Some(target) = next else { return seen };
+        let answer = house.get(&target).await.expect(200);
+        let page = items(&answer);
+        assert!(page.len() <= n, "{target}: {page:?}");
+        next = answer.next();
+        seen.extend(page);
+    }
+    panic!("{target} never ends")
+}
+
+/// The same list in pages of every size.
+async fn walks_alike(house: &House, target: &str, expected: &[String]) {
+    assert_eq!(walk(house, target, 1_000).await, expected, "{target}");
+    let separator = if target.contains('?') { '&' } else { '?' };
+    for n in 1..=expected.len() + 1 {
+        let paged = format!("{target}{separator}n={n}");
+        assert_eq!(walk(house, &paged, n).await, expected, "{paged}");
+    }
+}
+
+fn strings(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+#[tokio::test]
+async fn the_catalog_is_walked_once_in_the_order_of_bytes() {
+    let house = House::new().await;
+    for name in NAMES.iter().rev() {
+        house.push_tags(name, name, &["v1"]).await;
+    }
+    // Without manifests there is no repository, whatever else lies in it.
+    house.push_blob("a-empty", b"bytes").await;
+    house.start("a-started").await;
+    for target in ["/v2/_catalog", "/acr/v1/_catalog"] {
+        walks_alike(&house, target, &strings(&NAMES)).await;
+        for (last, from) in [
+            ("a", 1),
+            ("a-a", 1),
+            ("a-b", 2),
+            ("a%2Fb", 4),
+            ("%21", 0),
+            ("zz", 9),
+            ("%27%20OR%201%3D1", 0),
+        ] {
+            let rest = walk(&house, &format!("{target}?n=2&last={last}"), 2).await;
+            assert_eq!(rest, NAMES[from..], "{last}");
+        }
+    }
+    let first = house.get("/v2/_catalog?n=3").await;
+    assert_eq!(first.header("link"), Some("</v2/_catalog?last=a.b&n=3>; rel=\"next\""));
+    assert_eq!(first.text(), "{\"repositories\":[\"a\",\"a-b\",\"a.b\"]}\n");
+    let first = house.get("/acr/v1/_catalog?n=4").await;
+    assert_eq!(
+        first.header("link"),
+        Some("</acr/v1/_catalog?last=a%2Fb&n=4&orderby=>; rel=\"next\"")
+    );
+}
+
+#[tokio::test]
+async fn tags_are_walked_once_in_the_order_of_bytes() {
+    let house = House::new().await;
+    let mut tags = TAGS;
+    tags.reverse();
+    let digest = house.push_tags("a/b", "image", &tags).await;
+    house.push_tags("a/b", "other", &["elsewhere"]).await;
+    house
+        .admin("DELETE", "/acr/v1/a%2Fb/_tags/elsewhere")
+        .send()
+        .await
+        .expect(202);
+    for target in [
+        "/v2/a/b/tags/list",
+        "/v2/a%2Fb/tags/list",
+        "/acr/v1/a/b/_tags",
+        "/acr/v1/a%2Fb/_tags",
+    ] {
+        walks_alike(&house, target, &strings(&TAGS)).await;
+        for (last, from) in [("A", 2), ("B", 2), ("_", 3), ("a-", 5), ("a-b", 6), ("gone", 10)] {
+            let rest = walk(&house, &format!("{target}?last={last}"), 10).await;
+            assert_eq!(rest, TAGS[from..], "{last}");
+        }
+    }
+    let first = house.get("/v2/a%2Fb/tags/list?n=4").await;
+    assert_eq!(
+        first.header("link"),
+        Some("</v2/a%2Fb/tags/list?last=_a&n=4>; rel=\"next\"")
+    );
+    assert_eq!(first.text(), "{\"name\":\"a/b\",\"tags\":[\"0\",\"A\",\"Z\",\"_a\"]}\n");
+    let first = house.get("/acr/v1/a%2Fb/_tags?n=2&orderby=").await;
+    assert_eq!(
+        first.header("link"),
+        Some("</acr/v1/a%2Fb/_tags?last=A&n=2&orderby=>; rel=\"next\"")
+    );
+    let target = format!("/acr/v1/a%2Fb/_tags?n=2&digest={}", digest.replace(':', "%3A"));
+    let first = house.get(&target).await;
+    let link = format!(
+        "</acr/v1/a%2Fb/_tags?last=A&n=2&orderby=&digest={}>; rel=\"next\"",
+        digest.replace(':', "%3A")
+    );
+    assert_eq!(first.header("link"), Some(link.as_str()));
+}
+
+#[tokio::test]
+async fn acr_lists_in_the_order_of_time_when_asked_to() {
+    let house = House::new().await;
+    let names = ["m", "z", "a", "0", "k"];
+    let mut digests = Vec::new();
+    for name in names {
+        digests.push(house.push_tags("a", name, &[name]).await);
+    }
+    // Pushed again, a tag is the newest.
+    house.push_tags("a", "new z", &["z"]).await;
+    let by_time = strings(&["m", "a", "0", "k", "z"]);
+    let newest: Vec<String> = by_time.iter().rev().cloned().collect();
+    walks_alike(&house, "/acr/v1/a/_tags?orderby=timeasc", &by_time).await;
+    walks_alike(&house, "/acr/v1/a/_tags?orderby=timedesc", &newest).await;
+    for order in ["none", ""] {
+        walks_alike(
+            &house,
+            &format!("/acr/v1/a/_tags?orderby={order}"),
+            &strings(&["0", "a", "k", "m", "z"]),
+        )
+        .await;
+    }
+    digests.push(Image::new("new z").digest);
+    walks_alike(&house, "/acr/v1/a/_manifests?orderby=timeasc", &digests).await;
+    let newest: Vec<String> = digests.iter().rev().cloned().collect();
+    walks_alike(&house, "/acr/v1/a/_manifests?orderby=timedesc", &newest).await;
+    let first = house.get("/acr/v1/a/_tags?orderby=timedesc&n=1").await;
+    assert_eq!(
+        first.header("link"),
+        Some("</acr/v1/a/_tags?last=z&n=1&orderby=timedesc>; rel=\"next\"")
+    );
+    for order in ["time", "TIMEDESC", "name%20asc", "%00"] {
+        for list in ["_tags", "_manifests"] {
+            let answer = house.get(&format!("/acr/v1/a/{list}?orderby={order}")).await;
+            answer.refuses(400, "PAGINATION_NUMBER_INVALID", "orderby=");
+        }
+    }
+}
+
+#[tokio::test]
+async fn tags_of_one_digest_are_walked_once() {
+    let house = House::new().await;
+    let digest = house.push_tags("a", "image", &["a", "c", "e", "g"]).await;
+    house.push_tags("a", "other", &["b", "d", "f"]).await;
+    let target = format!("/acr/v1/a/_tags?digest={digest}");
+    walks_alike(&house, &target, &strings(&["a", "c", "e", "g"])).await;
+    walks_alike(
+        &house,
+        &format!("{target}&orderby=timedesc"),
+        &strings(&["g", "e", "c", "a"]),
+    )
+    .await;
+    let none = house
+        .get(&format!("/acr/v1/a/_tags?digest={}", sha256("none")))
+        .await
+        .expect(200);
+    assert_eq!(none.json()["tags"], json!([]));
+}
+
+#[tokio::test]
+async fn manifests_are_walked_once_by_digest() {
+    let house = House::new().await;
+    let mut digests = BTreeSet::new();
+    for index in 0..7 {
+        digests.insert(house.push_tags("a/b", &format!("image {index}"), &["moving"]).await);
+    }
+    let digests: Vec<String> = digests.into_iter().collect();
+    walks_alike(&house, "/acr/v1/a%2Fb/_manifests", &digests).await;
+    let first = house.get("/acr/v1/a%2Fb/_manifests?n=2&orderby=").await;
+    let link = format!(
+        "</acr/v1/a%2Fb/_manifests?last={}&n=2&orderby=>; rel=\"next\"",
+        digests[1].replace(':', "%3A")
+    );
+    assert_eq!(first.header("link"), Some(link.as_str()));
+}
+
+#[tokio::test]
+async fn what_is_hidden_is_left_out_and_breaks_no_walk() {
+    let house = House::new().await;
+    let mut digests = BTreeSet::new();
+    for name in ["a", "b", "c", "d", "e", "f"] {
+        digests.insert(house.push_tags("app", name, &[name]).await);
+        house.push_tags(name, name, &["v1"]).await;
+    }
+    let digests: Vec<String> = digests.into_iter().collect();
+    let hide = |target: String| house.admin("PATCH", &target).body("{\"listEnabled\":false}");
+    for name in ["a", "c", "d"] {
+        hide(format!("/acr/v1/app/_tags/{name}")).send().await.expect(200);
+        hide(format!("/acr/v1/{name}")).send().await.expect(200);
+    }
+    for digest in [&digests[0], &digests[2], &digests[3]] {
+        hide(format!("/acr/v1/app/_manifests/{digest}"))
+            .send()
+            .await
+            .expect(200);
+    }
+    walks_alike(&house, "/v2/_catalog", &strings(&["app", "b", "e", "f"])).await;
+    walks_alike(&house, "/v2/app/tags/list", &strings(&["b", "e", "f"])).await;
+    walks_alike(&house, "/acr/v1/app/_tags", &strings(&["b", "e", "f"])).await;
+    let shown = [&digests[1], &digests[4], &digests[5]].map(Clone::clone);
+    walks_alike(&house, "/acr/v1/app/_manifests", &shown).await;
+    // Hidden is not gone.
+    house.get("/v2/app/manifests/a").await.expect(200);
+    house.get("/acr/v1/app/_tags/a").await.expect(200);
+    house.get("/acr/v1/a").await.expect(200);
+}
+
+/// An image that refers to a subject.
+fn referrer(subject: &Value, seed: &str, kind: &str) -> Vec<u8> {
+    let more = json!({ "subject": subject, "artifactType": kind, "annotations": { "seed": seed } });
+    Image::with(b"{}".to_vec(), b"{}".to_vec(), &more).manifest
+}
+
+#[tokio::test]
+async fn referrers_are_walked_once_also_by_type() {
+    let house = House::new().await;
+    let image = Image::new("image");
+    house.push_image("a/b", "v1", &image).await;
+    house.push_blob("a/b", b"{}").await;
+    let subject = descriptor(OCI_MANIFEST, &image.manifest);
+    let kinds = ["application/x+json", "text/plain"];
+    let mut digests = [BTreeSet::new(), BTreeSet::new()];
+    for index in 0..9 {
+        let bytes = referrer(&subject, &index.to_string(), kinds[index % 2]);
+        let digest = sha256(&bytes);
+        house
+            .put_manifest("a/b", &digest, OCI_MANIFEST, &bytes)
+            .send()
+            .await
+            .expect(201);
+        digests[index % 2].insert(digest);
+    }
+    let target = format!("/v2/a/b/referrers/{}", image.digest);
+    let all: Vec<String> = digests
+        .iter()
+        .flatten()
+        .cloned()
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
+    walks_alike(&house, &target, &all).await;
+    for (kind, digests) in kinds.iter().zip(&digests) {
+        let encoded: String = form_urlencoded::byte_serialize(kind.as_bytes()).collect();
+        let expected: Vec<String> = digests.iter().cloned().collect();
+        walks_alike(&house, &format!("{target}?artifactType={encoded}"), &expected).await;
+    }
+    let target = format!(
+        "/v2/a%2Fb/referrers/{}?n=1&artifactType=application%2Fx%2Bjson",
+        image.digest.replace(':', "%3A")
+    );
+    let first = house.get(&target).await;
+    let last = digests[0].first().unwrap().replace(':', "%3A");
+    let link = format!(
+        "</v2/a%2Fb/referrers/{}?last={last}&n=1&artifactType=application%2Fx%2Bjson>; rel=\"next\"",
+        image.digest.replace(':', "%3A")
+    );
+    assert_eq!(first.header("link"), Some(link.as_str()));
+}
+
+#[tokio::test]
+async fn referrers_are_an_index_whatever_is_there() {
+    let house = House::new().await;
+    let empty = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [] });
+    let unknown = format!("/v2/nowhere/referrers/{}", sha256("nothing"));
+    let image = Image::new("image");
+    house.push_image("a", "v1", &image).await;
+    for target in [
+        unknown,
+        format!("/v2/a/referrers/{}", sha256("nothing")),
+        format!("/v2/a/referrers/{}", image.digest),
+    ] {
+        let answer = house.get(&target).await.expect(200);
+        assert_eq!(answer.header("content-type"), Some(OCI_INDEX));
+        assert_eq!(answer.json(), empty);
+        let filtered = house.get(&format!("{target}?artifactType=a%2Fb")).await.expect(200);
+        assert_eq!(filtered.header("oci-filters-applied"), Some("artifactType"));
+        assert_eq!(filtered.json(), empty);
+    }
+    house.push_blob("a", b"{}").await;
+    let subject = descriptor(OCI_MANIFEST, &image.manifest);
+    let by_config = Image::with(
+        image.config.clone(),
+        image.layer.clone(),
+        &json!({ "subject": subject, "artifactType": "" }),
+    );
+    let typed = referrer(&subject, "typed", "a/b");
+    let listing = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [], "subject": subject });
+    let listing = listing.to_string().into_bytes();
+    for (media_type, bytes) in [
+        (OCI_MANIFEST, &by_config.manifest),
+        (OCI_MANIFEST, &typed),
+        (OCI_INDEX, &listing),
+    ] {
+        house
+            .put_manifest("a", &sha256(bytes), media_type, bytes)
+            .send()
+            .await
+            .expect(201);
+    }
+    let entry = |media_type: &str, bytes: &[u8]| json!({ "mediaType": media_type, "digest": sha256(bytes), "size": bytes.len() });
+    let mut expected = [
+        entry(OCI_MANIFEST, &by_config.manifest),
+        entry(OCI_MANIFEST, &typed),
+        entry(OCI_INDEX, &listing),
+    ];
+    expected[0]["artifactType"] = "application/vnd.oci.image.config.v1+json".into();
+    expected[1]["artifactType"] = "a/b".into();
+    expected[1]["annotations"] = json!({ "seed": "typed" });
+    expected.sort_by_key(|entry| entry["digest"].as_str().unwrap().to_owned());
+    let target = format!("/v2/a/referrers/{}", image.digest);
+    let answer = house.get(&target).await.expect(200);
+    assert_eq!(answer.json()["manifests"], json!(expected));
+    assert_eq!(answer.header("oci-filters-applied"), None);
+    assert!(
+        answer.text().starts_with("{\"schemaVersion\":2,\"mediaType\":"),
+        "{}",
+        answer.text()
+    );
+    // A type is compared as it is, also when it looks like something else.
+    for kind in ["a%2Fb'%20OR%20'1'%3D'1", "A%2FB", "%25", "a%2F_", "%00"] {
+        let none = house.get(&format!("{target}?artifactType={kind}")).await.expect(200);
+        assert_eq!(none.json(), empty, "{kind}");
+    }
+    let gone = house
+        .admin("DELETE", &format!("/v2/a/manifests/{}", sha256(&typed)))
+        .send()
+        .await;
+    gone.expect(202);
+    assert_eq!(items(&house.get(&target).await).len(), 2);
+}
+
+#[tokio::test]
+async fn a_count_that_is_none_is_refused_and_a_huge_one_is_cut() {
+    let house = House::new().await;
+    let digest = house.push_tags("a", "image", &["v1", "v2"]).await;
+    let targets = [
+        "/v2/_catalog".to_owned(),
+        "/acr/v1/_catalog".to_owned(),
+        "/v2/a/tags/list".to_owned(),
+        "/acr/v1/a/_tags".to_owned(),
+        "/acr/v1/a/_manifests".to_owned(),
+        format!("/v2/a/referrers/{digest}"),
+    ];
+    for target in &targets {
+        for n in [
+            "-1",
+            "x",
+            "",
+            "1.5",
+            "+1",
+            "1e3",
+            "0x10",
+            "%201",
+            "1%00",
+            "%D9%A1",
+            "-9223372036854775808",
+            "NaN",
+        ] {
+            let answer = house.get(&format!("{target}?n={n}")).await;
+            answer.refuses(400, "PAGINATION_NUMBER_INVALID", "n=\"");
+        }
+        for n in [
+            "1000",
+            "1001",
+            "4294967296",
+            "18446744073709551616",
+            "99999999999999999999999999999999999999",
+        ] {
+            let answer = house.get(&format!("{target}?n={n}")).await.expect(200);
+            assert_eq!(answer.next(), None);
+        }
+        if !target.contains("referrers") {
+            let none = house.get(&format!("{target}?n=0")).await.expect(200);
+            assert!(items(&none).is_empty() && none.next().is_none(), "{none:?}");
+        }
+        let head = house.admin("HEAD", target).send().await.expect(200);
+        let get = house.get(target).await;
+        assert_eq!(head.header("content-length"), get.header("content-length"));
+    }
+    for target in ["/v2/a/tags/list", "/acr/v1/a/_tags", "/acr/v1/a/_manifests"] {
+        for last in ["a%20b", "%00", "..", "%C3%A9"] {
+            let answer = house.get(&format!("{target}?last={last}")).await;
+            answer.refuses(400, "PAGINATION_NUMBER_INVALID", "last=");
+        }
+    }
+    for target in [
+        "/v2/gap/tags/list",
+        "/acr/v1/gap/_tags",
+        "/acr/v1/gap/_manifests",
+        "/v2/gap/tags/list?n=0",
+    ] {
+        house.get(target).await.refuses(404, "NAME_UNKNOWN", "gap");
+    }
+}
+
+#[tokio::test]
+async fn no_page_has_more_than_a_thousand_rows() {
+    let house = House::new().await;
+    let image = Image::new("image");
+    house.push_image("a", "t0000", &image).await;
+    let tags: Vec<String> = (0..1_003).map(|index| format!("t{index:04}")).collect();
+    for some in tags.chunks(100) {
+        let query = some
+            .iter()
+            .map(|tag| format!("tag={tag}"))
+            .collect::<Vec<_>>()
+            .join("&");
+        let target = format!("{}?{query}", image.digest);
+        house
+            .put_manifest("a", &target, OCI_MANIFEST, &image.manifest)
+            .send()
+            .await
+            .expect(201);
+    }
+    for target in [
+        "/v2/a/tags/list",
+        "/v2/a/tags/list?n=999999999999999999999",
+        "/acr/v1/a/_tags?n=1001",
+    ] {
+        let page = house.get(target).await.expect(200);
+        assert_eq!(items(&page), tags[..1_000], "{target}");
+        let next = page.next().unwrap();
+        assert!(next.contains("last=t0999&n=1000"), "{next}");
+        assert_eq!(walk(&house, target, 1_000).await, tags);
+    }
+    // ACR's own default is shorter.
+    let page = house.get("/acr/v1/a/_tags").await.expect(200);
+    assert_eq!(items(&page).len(), 100);
+    assert_eq!(walk(&house, "/acr/v1/a/_tags", 100).await, tags);
+}

@@ -1,0 +1,17 @@
+//! The data plane's face over real HTTP, in one process: who may do what, how one signs in, what bad input gets, and
+//! what the protocol promises. One module per noun; `house` is the server, `wire` the client.
+#![expect(clippy::unwrap_used, reason = "tests panic on purpose")]
+
+mod attributes;
+mod blob;
+mod body;
+mod caller;
+mod full_disk;
+mod house;
+mod listing;
+mod manifest;
+mod path;
+mod protocol;
+mod token;
+mod upload;
+mod wire;

@@ -1,0 +1,537 @@
+//! Signing in: the challenge, `/oauth2/token` by GET and POST, what tokens say, and the brake on guessing.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use holdfast_access::{Scope, ScopeAction};
+use holdfast_identity::{basic::NULL_GUID, throttle::FREE_FAILURES};
+use proptest::{
+    strategy::Strategy as _,
+    test_runner::{Config, TestRunner},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    house::{ADMIN, House, LOGIN_SERVER, OTHER, OTHER_LOGIN_SERVER, OTHER_PASSWORD, PASSWORD, PASSWORD2},
+    wire::{Answer, Ask},
+};
+
+const TOKEN: &str = "/oauth2/token";
+
+fn claims(token: &str) -> Value {
+    let payload = token.split('.').nth(1).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+}
+
+fn access_token(answer: &Answer) -> String {
+    answer.json()["access_token"].as_str().unwrap().to_owned()
+}
+
+/// The scopes of an access token as clients write them, joined by spaces.
+fn scope_of(token: &str) -> String {
+    let claims = claims(token);
+    let access = claims["access"].as_array().cloned().unwrap_or_default();
+    let scopes = access.iter().map(|entry| {
+        let actions = entry["actions"].as_array().unwrap().iter();
+        let actions: Vec<&str> = actions.map(|action| action.as_str().unwrap()).collect();
+        let word = |field: &str| entry[field].as_str().unwrap().to_owned();
+        format!("{}:{}:{}", word("type"), word("name"), actions.join(","))
+    });
+    scopes.collect::<Vec<_>>().join(" ")
+}
+
+/// A GET with Basic for these scopes.
+fn get(house: &House, scopes: &[&str]) -> Ask {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("service", LOGIN_SERVER);
+    query.extend_pairs(scopes.iter().map(|scope| ("scope", *scope)));
+    house.admin("GET", &format!("{TOKEN}?{}", query.finish()))
+}
+
+fn post(house: &House, fields: &[(&str, &str)]) -> Ask {
+    house.ask("POST", TOKEN).form(fields)
+}
+
+#[tokio::test]
+async fn the_challenge_is_spelled_as_clients_split_it() {
+    let house = House::new().await;
+    for anonymous_pull in [false, true] {
+        house
+            .update(move |registry| registry.anonymous_pull = anonymous_pull)
+            .await;
+        for host in [
+            house.address.to_string(),
+            "localhost:5000".to_owned(),
+            "registry.example".to_owned(),
+            house.other_host(),
+        ] {
+            let answer = house.ask("GET", "/v2/").host(&host).send().await.expect(401);
+            assert_eq!(
+                answer.header("www-authenticate").unwrap(),
+                format!("Bearer realm=\"http://{host}/oauth2/token\",service=\"{host}\"")
+            );
+            assert_eq!(
+                answer.json(),
+                json!({ "errors": [{
+                    "code": "UNAUTHORIZED",
+                    "message": "authentication required, visit https://aka.ms/acr/authorization for more information.",
+                    "detail": null,
+                }] })
+            );
+        }
+    }
+    let signed_in = house.get("/v2/").await.expect(200);
+    assert_eq!(signed_in.text(), "{}\n");
+}
+
+#[tokio::test]
+async fn a_token_says_what_acr_says() {
+    let house = House::new().await;
+    let answer = get(&house, &["repository:team/app:push,pull"]).send().await.expect(200);
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(answer.header("content-type"), Some("application/json; charset=utf-8"));
+    let fields: Vec<String> = answer.json().as_object().unwrap().keys().cloned().collect();
+    assert_eq!(fields, ["access_token"]);
+    let claims = claims(&access_token(&answer));
+    let now = house.now();
+    assert_eq!(claims["iss"], "Azure Container Registry");
+    assert_eq!(claims["aud"], LOGIN_SERVER);
+    assert_eq!(claims["sub"], ADMIN);
+    assert_eq!(claims["grant_type"], "access_token");
+    assert_eq!(claims["version"], "1.0");
+    assert_eq!(claims["roles"], json!([]));
+    assert_eq!(claims["rid"], house.record(ADMIN).await.rid.simple().to_string());
+    assert_eq!(
+        claims["access"],
+        json!([{ "type": "repository", "name": "team/app", "actions": ["pull", "push"] }])
+    );
+    let [nbf, iat, exp] = ["nbf", "iat", "exp"].map(|name| claims[name].as_i64().unwrap());
+    assert_eq!((nbf, exp - iat), (iat, 4500));
+    assert!(
+        (now - 900 - iat).abs() <= 5,
+        "{iat} is a quarter of an hour before {now}"
+    );
+    let metadata = get(&house, &["repository:team/app:metadata_read"]).send().await;
+    assert_eq!(self::claims(&access_token(&metadata))["version"], "2.0");
+}
+
+#[tokio::test]
+async fn every_way_to_sign_in_gives_a_token_that_works() {
+    let house = House::new().await;
+    house.push_tags("team/app", "image", &["v1"]).await;
+    let scope = ("scope", "repository:team/app:pull");
+    let (grant, service) = (("grant_type", "password"), ("service", LOGIN_SERVER));
+    let refresh = house.refresh_token().await;
+    let first = ("password", PASSWORD);
+    for ask in [
+        get(&house, &[scope.1]),
+        house
+            .ask("GET", &format!("{TOKEN}?scope={}", scope.1))
+            .basic(ADMIN, PASSWORD2),
+        house
+            .ask("GET", &format!("{TOKEN}?scope={}", scope.1))
+            .basic(NULL_GUID, &refresh),
+        post(&house, &[grant, service, scope, ("username", ADMIN), first]),
+        post(
+            &house,
+            &[grant, service, scope, ("username", ADMIN), ("password", PASSWORD2)],
+        ),
+        post(&house, &[grant, scope, ("username", "HoldFast"), first]),
+        post(
+            &house,
+            &[grant, service, scope, ("username", NULL_GUID), ("password", &refresh)],
+        ),
+        post(
+            &house,
+            &[
+                ("grant_type", "refresh_token"),
+                service,
+                scope,
+                ("refresh_token", &refresh),
+            ],
+        ),
+        // As docker sends it.
+        post(
+            &house,
+            &[
+                grant,
+                service,
+                scope,
+                ("client_id", "docker"),
+                ("access_type", "offline"),
+                ("username", ADMIN),
+                first,
+            ],
+        ),
+    ] {
+        let answer = ask.clone().send().await.expect(200);
+        let token = access_token(&answer);
+        assert_eq!(scope_of(&token), "repository:team/app:pull", "{ask:?}");
+        let pull = house.ask("GET", "/v2/team/app/manifests/v1").bearer(&token);
+        pull.send().await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn only_who_asks_to_stay_gets_a_refresh_token() {
+    let house = House::new().await;
+    let fields = [("grant_type", "password"), ("username", ADMIN), ("password", PASSWORD)];
+    let without = post(&house, &fields).send().await.expect(200);
+    assert_eq!(without.json()["refresh_token"], Value::Null);
+    let fields = [&fields[..], &[("access_type", "offline")]].concat();
+    let with = post(&house, &fields).send().await.expect(200);
+    assert_eq!(with.header("cache-control"), Some("no-store"));
+    let refresh = with.json()["refresh_token"].as_str().unwrap().to_owned();
+    let claims = claims(&refresh);
+    assert_eq!(claims["grant_type"], "refresh_token");
+    assert_eq!(claims["access"], Value::Null);
+    let [iat, exp] = ["iat", "exp"].map(|name| claims[name].as_i64().unwrap());
+    assert_eq!(exp - iat, 11_700);
+    let fields = [("grant_type", "refresh_token"), ("refresh_token", refresh.as_str())];
+    post(&house, &fields).send().await.expect(200);
+    house.renew(1, "another").await;
+    let refused = post(&house, &fields).send().await.expect(401);
+    assert!(
+        refused
+            .header("www-authenticate")
+            .unwrap()
+            .ends_with(",error=\"invalid_token\"")
+    );
+}
+
+#[tokio::test]
+async fn scopes_may_be_repeated_or_joined_and_what_is_not_known_is_dropped() {
+    let house = House::new().await;
+    for (asked, given) in [
+        (
+            &["repository:a:pull", "repository:b:push"][..],
+            "repository:a:pull repository:b:push",
+        ),
+        (
+            &["repository:a:pull repository:b:push"],
+            "repository:a:pull repository:b:push",
+        ),
+        (&["repository:a:pull", "repository:a:push"], "repository:a:pull,push"),
+        (&["repository:a:push,pull,zap"], "repository:a:pull,push"),
+        (
+            &["repository:a:*"],
+            "repository:a:pull,push,delete,metadata_read,metadata_write",
+        ),
+        (&["repository:*:pull"], "repository:*:pull"),
+        (&["registry:catalog:*"], "registry:catalog:*"),
+        (
+            &[
+                "registry:deleted_catalog:*",
+                "artifact-repository:repo:pull",
+                "registry:None:*",
+            ],
+            "",
+        ),
+        (&["repository:UPPER:pull", "repository:a/../b:pull"], ""),
+        (&["repository:a:quarantine_read"], ""),
+        (&[""], ""),
+        (&[], ""),
+    ] {
+        let answer = get(&house, asked).send().await.expect(200);
+        assert_eq!(scope_of(&access_token(&answer)), given, "{asked:?}");
+    }
+}
+
+/// Whether every action of every scope was asked for.
+fn is_narrower(given: &str, asked: &[Scope]) -> bool {
+    let given = Scope::parse_list(given).unwrap();
+    given.iter().all(|scope| {
+        let on_same = asked.iter().filter(|asked| asked.resource() == scope.resource());
+        let allowed: Vec<&ScopeAction> = on_same.flat_map(Scope::actions).collect();
+        let is_asked = |action| allowed.contains(&action) || allowed.contains(&&ScopeAction::All);
+        !scope.actions().is_empty() && scope.actions().iter().all(is_asked)
+    })
+}
+
+#[test]
+fn a_token_never_says_more_than_was_asked() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let house = runtime.block_on(House::new());
+    let scope = "(repository:([ab](/[ab]){0,2}|\\*|A|a:5000/b)|registry:(catalog|None)|x:y):\
+                 (\\*|pull|push|delete|zap)?(,(pull|push|metadata_read|metadata_write|\\*)){0,3}";
+    let scopes = proptest::collection::vec(scope.prop_filter("has actions", |text| !text.ends_with(':')), 0..8);
+    let mut runner = TestRunner::new(Config {
+        failure_persistence: None,
+        ..Config::with_cases(60)
+    });
+    runner
+        .run(&scopes, |scopes| {
+            let texts: Vec<&str> = scopes.iter().map(String::as_str).collect();
+            let asked: Vec<Scope> = texts.iter().map(|text| Scope::parse(text).unwrap()).collect();
+            let answer = runtime.block_on(get(&house, &texts).send()).expect(200);
+            let given = scope_of(&access_token(&answer));
+            proptest::prop_assert!(is_narrower(&given, &asked), "{given:?} for {texts:?}");
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[tokio::test]
+async fn an_access_token_as_password_never_becomes_more_and_never_lasts_longer() {
+    let house = House::new().await;
+    house.push_tags("team/app", "image", &["v1"]).await;
+    house.push_tags("team/secret", "secret", &["v1"]).await;
+    let token = house.token("repository:team/app:pull").await;
+    // ACR takes one where it takes a password, and it opens what it opens as a token.
+    let with_password = |method: &str, target: &str| house.ask(method, target).basic(NULL_GUID, &token);
+    with_password("GET", "/v2/team/app/manifests/v1")
+        .send()
+        .await
+        .expect(200);
+    with_password("GET", "/v2/team/secret/manifests/v1")
+        .send()
+        .await
+        .expect(401);
+    with_password("DELETE", "/acr/v1/team/app").send().await.expect(401);
+    let wide = "repository:team/secret:pull repository:team/app:* repository:*:* registry:catalog:*";
+    let query = format!("{TOKEN}?scope={}", wide.replace(' ', "+"));
+    let form = [
+        ("grant_type", "password"),
+        ("username", NULL_GUID),
+        ("password", token.as_str()),
+        ("scope", wide),
+        ("access_type", "offline"),
+    ];
+    for answer in [
+        with_password("GET", &query).send().await.expect(200),
+        post(&house, &form).send().await.expect(200),
+    ] {
+        let exchanged = access_token(&answer);
+        assert_eq!(scope_of(&exchanged), "repository:team/app:pull");
+        assert_eq!(claims(&exchanged)["exp"], claims(&token)["exp"]);
+        assert_eq!(answer.json()["refresh_token"], Value::Null);
+    }
+    // Nor is it a refresh token.
+    let fields = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", token.as_str()),
+        ("scope", wide),
+    ];
+    post(&house, &fields).send().await.expect(401);
+}
+
+#[tokio::test]
+async fn nobody_gets_a_token_unless_everybody_may_pull() {
+    let house = House::new().await;
+    let target = format!("{TOKEN}?scope=repository:team/app:pull");
+    let fields = [
+        ("grant_type", "password"),
+        ("scope", "repository:team/app:*"),
+        ("access_type", "offline"),
+    ];
+    for ask in [house.ask("GET", &target), post(&house, &fields)] {
+        let refused = ask.send().await.expect(401);
+        let challenge = format!(
+            "Bearer realm=\"http://{0}/oauth2/token\",service=\"{0}\"",
+            house.address
+        );
+        assert_eq!(refused.header("www-authenticate"), Some(challenge.as_str()));
+    }
+    house.update(|registry| registry.anonymous_pull = true).await;
+    for ask in [house.ask("GET", &target), post(&house, &fields)] {
+        let answer = ask.send().await.expect(200);
+        assert_eq!(answer.json()["refresh_token"], Value::Null);
+        let claims = claims(&access_token(&answer));
+        assert_eq!(claims["sub"], "acr_anon_pull");
+        assert_eq!(scope_of(&access_token(&answer)), "repository:*:pull");
+        assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 1_200);
+    }
+    // A bad credential is an error, never nobody.
+    house.ask("GET", &target).basic(ADMIN, "wrong").send().await.expect(401);
+    let wrong = [("grant_type", "password"), ("username", ADMIN), ("password", "")];
+    post(&house, &wrong).send().await.expect(401);
+    let wrong = [("grant_type", "refresh_token"), ("refresh_token", "")];
+    post(&house, &wrong).send().await.expect(401);
+}
+
+#[tokio::test]
+async fn the_service_must_be_this_registry() {
+    let house = House::new().await;
+    let authority = house.address.to_string();
+    let with_port = format!("{LOGIN_SERVER}:5443");
+    for service in [LOGIN_SERVER, "HOLDFAST.registry.localhost", &authority, &with_port] {
+        let target = format!("{TOKEN}?service={service}");
+        house.admin("GET", &target).send().await.expect(200);
+    }
+    let grant = [("grant_type", "password"), ("username", ADMIN), ("password", PASSWORD)];
+    for service in [
+        OTHER_LOGIN_SERVER,
+        "",
+        "registry.localhost",
+        "evil.example",
+        "127.0.0.1:1",
+    ] {
+        let target = format!("{TOKEN}?service={service}");
+        let named = format!("{service:?}");
+        house
+            .admin("GET", &target)
+            .send()
+            .await
+            .refuses(400, "UNSUPPORTED", &named);
+        let fields = [&grant[..], &[("service", service)]].concat();
+        post(&house, &fields).send().await.refuses(400, "UNSUPPORTED", &named);
+    }
+}
+
+#[tokio::test]
+async fn each_registry_signs_in_its_own_admin_only() {
+    let house = House::new().await;
+    let at_other = house.ask("GET", TOKEN).host(&house.other_host());
+    at_other.clone().basic(ADMIN, PASSWORD).send().await.expect(401);
+    let answer = at_other.basic(OTHER, OTHER_PASSWORD).send().await.expect(200);
+    assert_eq!(claims(&access_token(&answer))["aud"], OTHER_LOGIN_SERVER);
+    house
+        .ask("GET", TOKEN)
+        .basic(OTHER, OTHER_PASSWORD)
+        .send()
+        .await
+        .expect(401);
+}
+
+#[tokio::test]
+async fn a_token_request_that_cannot_be_read_names_what_is_wrong() {
+    let house = House::new().await;
+    for (fields, named) in [
+        (&[][..], "grant_type \"\""),
+        (&[("grant_type", "client_credentials")], "client_credentials"),
+        (&[("grant_type", "password"), ("scope", "repository:a")], "repository:a"),
+        (
+            &[("grant_type", "password"), ("scope", "repository:\u{e9}:pull")],
+            "repository:",
+        ),
+        (
+            &[("grant_type", "password"), ("scope", "repository:a\0:pull")],
+            "repository:a",
+        ),
+    ] {
+        post(&house, fields).send().await.refuses(400, "UNSUPPORTED", named);
+    }
+    let many = vec!["repository:a:pull"; 33];
+    get(&house, &many).send().await.refuses(400, "UNSUPPORTED", "32");
+    let long = format!("repository:{}:pull", "a".repeat(1024));
+    get(&house, &[&long]).send().await.refuses(400, "UNSUPPORTED", "1024");
+    let huge = house.ask("POST", TOKEN).body(vec![b'a'; (64 << 10) + 1]);
+    huge.send().await.refuses(413, "SIZE_INVALID", "65536");
+    let huge = house.ask("POST", TOKEN).chunked(vec![b'a'; (64 << 10) + 1]);
+    huge.send().await.refuses(413, "SIZE_INVALID", "65536");
+    // Not a form at all is a form without fields.
+    let json = house.ask("POST", TOKEN).body(r#"{"grant_type":"password"}"#);
+    json.send().await.refuses(400, "UNSUPPORTED", "grant_type");
+    for method in ["PUT", "DELETE", "HEAD", "PATCH"] {
+        let answer = house.admin(method, TOKEN).send().await.expect(405);
+        assert_eq!(answer.header("allow"), Some("GET, POST"));
+    }
+    house.admin("GET", "/oauth2/other").send().await.expect(404);
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_unauthorized_not_a_bad_request() {
+    let house = House::new().await;
+    for fields in [
+        &[("grant_type", "password"), ("username", ADMIN), ("password", "wrong")][..],
+        &[("grant_type", "password"), ("username", ""), ("password", PASSWORD)],
+        &[("grant_type", "password"), ("username", "a\0b"), ("password", "c")],
+        &[
+            ("grant_type", "password"),
+            ("username", NULL_GUID),
+            ("password", PASSWORD),
+        ],
+        &[("grant_type", "refresh_token"), ("refresh_token", PASSWORD)],
+        &[("grant_type", "refresh_token")],
+    ] {
+        let refused = post(&house, fields).peer(&House::stranger()).send().await.expect(401);
+        assert_eq!(refused.code(), "UNAUTHORIZED");
+        assert_eq!(refused.json()["access_token"], Value::Null);
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_user_and_a_wrong_password_get_the_same_answer() {
+    let house = House::new().await;
+    let mut answers = Vec::new();
+    for (user, password) in [
+        (ADMIN, "wrong"),
+        ("stranger", "wrong"),
+        ("stranger", PASSWORD),
+        (OTHER, OTHER_PASSWORD),
+    ] {
+        let ask = house.ask("GET", TOKEN).basic(user, password).peer(&House::stranger());
+        let mut answer = ask.send().await.expect(401);
+        answer.headers.retain(|(name, _)| name != "date");
+        answers.push((answer.headers, answer.body));
+    }
+    house.update(|registry| registry.admin_enabled = false).await;
+    let mut closed = house.admin("GET", TOKEN).send().await.expect(401);
+    closed.headers.retain(|(name, _)| name != "date");
+    answers.push((closed.headers, closed.body));
+    assert!(answers.windows(2).all(|two| two[0] == two[1]), "{answers:?}");
+}
+
+#[tokio::test]
+async fn a_token_that_would_be_too_long_is_a_bad_request_not_a_failure() {
+    let house = House::new().await;
+    let actions = "pull,push,delete,metadata_read,metadata_write";
+    let name = |index: usize| format!("{}/{index:02}", "a".repeat(252));
+    let scopes: Vec<String> = (0..32)
+        .map(|index| format!("repository:{}:{actions}", name(index)))
+        .collect();
+    let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
+    let longest = get(&house, &scopes).send().await.expect(200);
+    let token = access_token(&longest);
+    let target = format!("/v2/{}/tags/list", name(31));
+    let used = house.ask("GET", &target).bearer(&token).send().await;
+    used.refuses(404, "NAME_UNKNOWN", "aaa");
+    // A login server with a long domain leaves less room.
+    let host = format!("othershop.{}registry.localhost", "domain.".repeat(40));
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(scopes.iter().map(|scope| ("scope", *scope)));
+    let ask = house.ask("GET", &format!("{TOKEN}?{}", query.finish())).host(&host);
+    let answer = ask.basic(OTHER, OTHER_PASSWORD).send().await;
+    answer.refuses(400, "UNSUPPORTED", "fewer");
+}
+
+#[tokio::test]
+async fn guessing_is_slowed_down_and_nobody_else_feels_it() {
+    let house = House::new().await;
+    let here = House::stranger();
+    let wrong = |user: &str| house.ask("GET", TOKEN).basic(user, "wrong").peer(&here);
+    for _ in 0..FREE_FAILURES + 3 {
+        let answer = wrong(ADMIN).send().await;
+        assert!(matches!(answer.status, 401 | 429), "{answer:?}");
+    }
+    let form = [
+        ("grant_type", "password"),
+        ("username", "HOLDFAST"),
+        ("password", "wrong"),
+    ];
+    for ask in [
+        wrong(ADMIN),
+        // Not the right password either, or the brake would tell who guessed right.
+        house.admin("GET", "/v2/").peer(&here),
+        post(&house, &form).peer(&here),
+        house.admin("PUT", "/v2/a/manifests/b").body("{}").peer(&here),
+    ] {
+        let answer = ask.send().await.expect(429);
+        assert_eq!(answer.code(), "TOOMANYREQUESTS");
+        let wait: i64 = answer.header("retry-after").unwrap().parse().unwrap();
+        assert!((1..=60).contains(&wait), "{wait}");
+    }
+    house
+        .admin("GET", "/v2/")
+        .peer(&House::stranger())
+        .send()
+        .await
+        .expect(200);
+    wrong("somebody").send().await.expect(401);
+    let token = house.token("").await;
+    house
+        .ask("GET", "/v2/")
+        .bearer(&token)
+        .peer(&here)
+        .send()
+        .await
+        .expect(200);
+}

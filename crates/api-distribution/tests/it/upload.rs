@@ -1,0 +1,653 @@
+//! Uploads: every style and its exact headers, chunks out of order, digests that do not fit, sessions of others.
+
+use holdfast_registry::{
+    Limits, Timestamp,
+    ports::{Durability, MetadataExt as _, UploadId, UploadRecord},
+};
+use serde_json::json;
+
+use crate::{
+    house::{ADMIN, House, OTHER, OTHER_PASSWORD, sha256, sha512},
+    wire::{Answer, Ask},
+};
+
+const STREAM: &str = "application/octet-stream";
+
+/// Every style a client may choose (dist-spec 1.1 §Pushing Blobs).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Style {
+    /// One POST with the digest.
+    SinglePost,
+    /// POST, then everything in the PUT.
+    PostThenPut,
+    /// POST, one PATCH without range or length, and an empty PUT: docker.
+    Streamed,
+    /// POST, PATCHes with ranges, and an empty PUT.
+    Chunked,
+    /// POST, PATCHes with ranges, the last chunk in the PUT.
+    ChunkedToTheEnd,
+}
+
+const STYLES: [Style; 5] = [
+    Style::SinglePost,
+    Style::PostThenPut,
+    Style::Streamed,
+    Style::Chunked,
+    Style::ChunkedToTheEnd,
+];
+
+/// Where the server says that the upload goes on: checks everything such an answer has.
+#[track_caller]
+fn location(answer: &Answer, repository: &str, status: u16, offset: usize) -> String {
+    assert_eq!(answer.status, status, "{answer:?}");
+    let id = answer.header("docker-upload-uuid").unwrap().to_owned();
+    let location = answer.header("location").unwrap().to_owned();
+    assert_eq!(location, format!("/v2/{repository}/blobs/uploads/{id}"));
+    assert_eq!(
+        answer.header("range"),
+        Some(format!("0-{}", offset.saturating_sub(1)).as_str())
+    );
+    match status {
+        202 => assert_eq!(answer.header("content-length"), Some("0")),
+        204 => assert_eq!(answer.header("content-length"), None),
+        _ => {}
+    }
+    location
+}
+
+fn chunk(ask: Ask, bytes: &[u8], start: usize) -> Ask {
+    ask.header("Content-Type", STREAM)
+        .header("Content-Range", &format!("{start}-{}", start + bytes.len() - 1))
+        .body(bytes)
+}
+
+/// Uploads in a style, checking all answers but the last, which is returned.
+async fn upload(house: &House, style: Style, repository: &str, bytes: &[u8], digest: &str) -> Answer {
+    if style == Style::SinglePost {
+        let target = format!("/v2/{repository}/blobs/uploads/?digest={digest}");
+        return house
+            .admin("POST", &target)
+            .header("Content-Type", STREAM)
+            .body(bytes)
+            .send()
+            .await;
+    }
+    // Without any body header, as some clients send it.
+    let started = house
+        .admin("POST", &format!("/v2/{repository}/blobs/uploads/"))
+        .send()
+        .await;
+    let mut place = location(&started, repository, 202, 0);
+    let finish = |place: &str| house.admin("PUT", &format!("{place}?digest={digest}"));
+    let middle = bytes.len() / 2;
+    let chunks: &[&[u8]] = match style {
+        Style::SinglePost | Style::PostThenPut => return finish(&place).body(bytes).send().await,
+        Style::Streamed => {
+            let streamed = house
+                .admin("PATCH", &place)
+                .header("Content-Type", STREAM)
+                .chunked(bytes);
+            place = location(&streamed.send().await, repository, 202, bytes.len());
+            return finish(&place).body("").send().await;
+        }
+        Style::Chunked => &[&bytes[..middle], &bytes[middle..]],
+        Style::ChunkedToTheEnd => &[&bytes[..middle]],
+    };
+    let mut offset = 0;
+    for bytes in chunks {
+        let patch = house.admin("PATCH", &place);
+        // A range cannot say that it is empty.
+        let patch = if bytes.is_empty() {
+            patch.body("")
+        } else {
+            chunk(patch, bytes, offset)
+        };
+        offset += bytes.len();
+        place = location(&patch.send().await, repository, 202, offset);
+        location(&house.get(&place).await, repository, 204, offset);
+    }
+    match &bytes[offset..] {
+        [] => finish(&place).send().await,
+        rest => chunk(finish(&place), rest, offset).send().await,
+    }
+}
+
+#[tokio::test]
+async fn every_style_stores_the_same_bytes() {
+    let house = House::new().await;
+    for style in STYLES {
+        for size in [0, 1, 2, 65_536, 65_537, 1_500_000] {
+            let bytes: Vec<u8> = (0..size)
+                .map(|index: usize| (index * 7 + style as usize) as u8)
+                .collect();
+            for digest in [sha256(&bytes), sha512(&bytes)] {
+                let created = upload(&house, style, "team/app", &bytes, &digest).await.expect(201);
+                let place = format!("/v2/team/app/blobs/{digest}");
+                assert_eq!(created.header("location"), Some(place.as_str()), "{style:?} {size}");
+                assert_eq!(created.header("docker-content-digest"), Some(digest.as_str()));
+                assert_eq!(created.header("content-length"), Some("0"));
+                let pulled = house.get(&place).await.expect(200);
+                assert!(pulled.body == bytes, "{style:?} {size} {digest}");
+                assert_eq!(pulled.header("docker-content-digest"), Some(digest.as_str()));
+            }
+        }
+    }
+    assert_eq!(house.remains().await.uploads(), 0);
+}
+
+#[tokio::test]
+async fn the_algorithm_may_be_announced() {
+    let house = House::new().await;
+    let bytes = b"announced".repeat(20_000);
+    let digest = sha512(&bytes);
+    let start = "/v2/a/blobs/uploads/?digest-algorithm=sha512";
+    let place = location(&house.admin("POST", start).body("").send().await, "a", 202, 0);
+    house
+        .admin("PATCH", &place)
+        .body(bytes.clone())
+        .send()
+        .await
+        .expect(202);
+    let done = house
+        .admin("PUT", &format!("{place}?digest={digest}"))
+        .send()
+        .await
+        .expect(201);
+    assert_eq!(done.header("docker-content-digest"), Some(digest.as_str()));
+    // Announced and then ended with another: what counts is what the end says.
+    let place = location(&house.admin("POST", start).body("").send().await, "a", 202, 0);
+    house
+        .admin("PATCH", &place)
+        .body(bytes.clone())
+        .send()
+        .await
+        .expect(202);
+    let target = format!("{place}?digest={}", sha256(&bytes));
+    house.admin("PUT", &target).send().await.expect(201);
+    for unknown in ["md5", "", "SHA512", "sha256:", "sha384"] {
+        let target = format!("/v2/a/blobs/uploads/?digest-algorithm={unknown}");
+        let named = format!("\"{unknown}\"");
+        house
+            .admin("POST", &target)
+            .send()
+            .await
+            .refuses(400, "DIGEST_INVALID", &named);
+    }
+}
+
+#[tokio::test]
+async fn content_that_is_not_its_digest_is_refused_and_leaves_nothing() {
+    let house = House::new().await;
+    house.push_tags("team/app", "image", &["v1"]).await;
+    let before = house.remains().await;
+    for style in STYLES {
+        for size in [1, 300, 65_537, 400_000] {
+            let bytes: Vec<u8> = (0..size).map(|index: usize| (index % 251) as u8).collect();
+            // One byte less than was sent; the conformance program does the same.
+            let promised = &bytes[..size - 1];
+            for digest in [sha256(promised), sha512(promised)] {
+                let answer = upload(&house, style, "team/new", &bytes, &digest).await;
+                answer.refuses(400, "DIGEST_INVALID", &digest);
+                let gone = house.get(&format!("/v2/team/new/blobs/{digest}")).await;
+                gone.refuses(404, "BLOB_UNKNOWN", &digest);
+                assert_eq!(house.remains().await, before, "{style:?} {size}");
+            }
+        }
+    }
+    house.get("/acr/v1/team/new").await.expect(404);
+    assert_eq!(
+        house.get("/v2/_catalog").await.json(),
+        json!({ "repositories": ["team/app"] })
+    );
+}
+
+/// Everything that looks like a digest and is none.
+fn bad_digests() -> Vec<String> {
+    let hex = sha256("x")[7..].to_owned();
+    let hex512 = sha512("x")[7..].to_owned();
+    vec![
+        String::new(),
+        "sha256".to_owned(),
+        "sha256:".to_owned(),
+        format!(":{hex}"),
+        format!("sha256:{}", &hex[1..]),
+        format!("sha256:{hex}0"),
+        format!("sha256:{hex512}"),
+        format!("sha512:{hex}"),
+        format!("sha256:{}", hex.to_uppercase()),
+        format!("SHA256:{hex}"),
+        format!("sha384:{}", &hex512[..96]),
+        "md5:d41d8cd98f00b204e9800998ecf8427e".to_owned(),
+        format!("blake3:{hex}"),
+        format!("sha256:{}g", &hex[1..]),
+        format!("sha256:{hex}:{hex}"),
+        "sha256:..".to_owned(),
+        "sha256:../../../etc/passwd".to_owned(),
+        format!("sha256+b64:{hex}"),
+    ]
+}
+
+#[tokio::test]
+async fn no_digest_out_of_grammar_is_taken_anywhere() {
+    let house = House::new().await;
+    house.push_tags("a", "image", &["v1"]).await;
+    let place = house.start("a").await;
+    let before = house.remains().await;
+    for digest in bad_digests() {
+        let shown = holdfast_oci::message::excerpt(&digest);
+        let algorithm = holdfast_oci::message::excerpt(digest.split(':').next().unwrap());
+        for (method, target) in [
+            ("PUT", format!("{place}?digest={digest}")),
+            ("POST", format!("/v2/a/blobs/uploads/?digest={digest}")),
+            ("POST", format!("/v2/a/blobs/uploads/?mount={digest}")),
+            ("POST", format!("/v2/a/blobs/uploads/?mount={digest}&from=b")),
+            ("GET", format!("/acr/v1/a/_tags?digest={digest}")),
+            ("GET", format!("/v2/a/referrers/{}?last={digest}", sha256("x"))),
+        ] {
+            // In a query, a plus sign is a space.
+            let answer = house.admin(method, &target.replace('+', "%2B")).send().await;
+            let answer = answer.refuses(400, "DIGEST_INVALID", "");
+            let message = answer.message();
+            assert!(
+                message.contains(&shown) || message.contains(&algorithm),
+                "{digest}: {message}"
+            );
+        }
+        if digest.is_empty() || digest.contains('/') {
+            continue;
+        }
+        for (method, target) in [
+            ("GET", format!("/v2/a/blobs/{digest}")),
+            ("HEAD", format!("/v2/a/blobs/{digest}")),
+            ("DELETE", format!("/v2/a/blobs/{digest}")),
+            ("GET", format!("/v2/a/referrers/{digest}")),
+            ("GET", format!("/acr/v1/a/_manifests/{digest}")),
+            ("PATCH", format!("/acr/v1/a/_manifests/{digest}")),
+        ] {
+            let answer = house.admin(method, &target).send().await.expect(400);
+            assert!(
+                method == "HEAD" || answer.code() == "DIGEST_INVALID",
+                "{method} {target}"
+            );
+        }
+        for method in ["GET", "PUT", "DELETE"] {
+            let target = format!("/v2/a/manifests/{digest}");
+            let answer = house
+                .admin(method, &target)
+                .send()
+                .await
+                .expect(400 + u16::from(digest == "sha256" && method != "PUT") * 4);
+            let is_tag = !digest.contains(':');
+            assert!(is_tag || answer.code() == "DIGEST_INVALID", "{method} {target}");
+        }
+    }
+    for spelled in ["sha256%253A", "sha256%00:", "%2e%2e"] {
+        let target = format!("{place}?digest={spelled}{}", &sha256("x")[7..]);
+        house
+            .admin("PUT", &target)
+            .send()
+            .await
+            .refuses(400, "DIGEST_INVALID", "");
+    }
+    let missing = house.admin("PUT", &place).body("bytes").send().await;
+    missing.refuses(400, "DIGEST_INVALID", "digest parameter is missing");
+    assert_eq!(house.remains().await, before);
+}
+
+#[tokio::test]
+async fn a_chunk_out_of_order_is_refused_and_the_session_goes_on() {
+    let house = House::new().await;
+    let bytes = b"0123456789".repeat(30_000);
+    let (first, second) = bytes.split_at(100_000);
+    let digest = sha256(&bytes);
+    let place = house.start("team/app").await;
+    let closing = format!("{place}?digest={digest}");
+    let refused = |answer: Answer, offset: usize, start: usize| {
+        location(&answer, "team/app", 416, offset_of(&answer));
+        assert_eq!(offset_of(&answer), offset.saturating_sub(1) + 1, "{answer:?}");
+        let answer = answer.refuses(416, "BLOB_UPLOAD_INVALID", &format!("byte {start}"));
+        assert!(
+            answer.message().contains(&format!("byte {offset}")),
+            "{}",
+            answer.text()
+        );
+    };
+    for target in [&place, &closing] {
+        let method = if target == &place { "PATCH" } else { "PUT" };
+        let ahead = chunk(house.admin(method, target), second, 100_000).send().await;
+        refused(ahead, 0, 100_000);
+        location(&house.get(target).await, "team/app", 204, 0);
+    }
+    chunk(house.admin("PATCH", &place), first, 0).send().await.expect(202);
+    let before = house.remains().await;
+    for (start, sent) in [
+        (0, first),
+        (0, second),
+        (99_999, second),
+        (100_001, second),
+        (50_000, &bytes[50_000..]),
+        (1 << 40, second),
+    ] {
+        for (method, target) in [("PATCH", &place), ("PUT", &closing)] {
+            refused(
+                chunk(house.admin(method, target), sent, start).send().await,
+                100_000,
+                start,
+            );
+            location(&house.get(target).await, "team/app", 204, 100_000);
+        }
+    }
+    assert_eq!(house.remains().await, before);
+    chunk(house.admin("PUT", &closing), second, 100_000)
+        .send()
+        .await
+        .expect(201);
+    let pulled = house.get(&format!("/v2/team/app/blobs/{digest}")).await;
+    assert!(pulled.body == bytes);
+}
+
+/// The offset that a `Range` tells, taking `0-0` for one byte.
+fn offset_of(answer: &Answer) -> usize {
+    let (_, last) = answer.header("range").unwrap().split_once('-').unwrap();
+    last.parse::<usize>().unwrap() + 1
+}
+
+#[tokio::test]
+async fn a_chunk_that_is_not_what_it_declares_counts_as_not_sent() {
+    let house = House::new().await;
+    let bytes = b"abcdefghij".repeat(20_000);
+    let place = house.start("a").await;
+    chunk(house.admin("PATCH", &place), &bytes[..1000], 0)
+        .send()
+        .await
+        .expect(202);
+    let closing = format!("{place}?digest={}", sha256(&bytes));
+    for (method, target) in [("PATCH", &place), ("PUT", &closing)] {
+        for (last, sent) in [
+            (1099, &bytes[1000..1099]),
+            (1099, &bytes[1000..1101]),
+            (1000, &bytes[1000..]),
+            (1000, b""),
+        ] {
+            let ask = || {
+                house
+                    .admin(method, target)
+                    .header("Content-Range", &format!("1000-{last}"))
+            };
+            let named = sent.len().to_string();
+            ask().body(sent).send().await.refuses(400, "SIZE_INVALID", &named);
+            ask()
+                .chunked(sent)
+                .send()
+                .await
+                .refuses(400, "SIZE_INVALID", "declared");
+            location(&house.get(&place).await, "a", 204, 1000);
+        }
+    }
+    chunk(house.admin("PUT", &closing), &bytes[1000..], 1000)
+        .send()
+        .await
+        .expect(201);
+    let pulled = house.get(&format!("/v2/a/blobs/{}", sha256(&bytes))).await;
+    assert!(pulled.body == bytes);
+}
+
+#[tokio::test]
+async fn a_range_that_cannot_be_read_is_refused_before_a_byte_is_kept() {
+    let house = House::new().await;
+    let place = house.start("a").await;
+    let closing = format!("{place}?digest={}", sha256("abc"));
+    let before = house.remains().await;
+    for range in [
+        "",
+        "abc",
+        "0",
+        "-",
+        "0-",
+        "-2",
+        "2-0",
+        "0--2",
+        "-1-1",
+        "0-2-4",
+        "+0-2",
+        "0 - 2",
+        "0-2/3",
+        "bytes 0-2",
+        "bytes=0-2",
+        "bytes 0-2/2",
+        "bytes */3",
+        "bytes 0-2/x",
+        "0-9223372036854775807",
+        "0-18446744073709551615",
+        "0-99999999999999999999999999",
+        "18446744073709551616-18446744073709551619",
+        "0x0-0x2",
+    ] {
+        for (method, target) in [("PATCH", &place), ("PUT", &closing)] {
+            let ask = house.admin(method, target).header("Content-Range", range).body("abc");
+            let named = if range.is_empty() { "Content-Range" } else { range };
+            ask.send().await.refuses(400, "BLOB_UPLOAD_INVALID", named);
+            location(&house.get(&place).await, "a", 204, 0);
+        }
+    }
+    let ask = house
+        .admin("PATCH", &place)
+        .header("Content-Range", "\u{663}-\u{664}")
+        .body("abc");
+    ask.send().await.refuses(400, "BLOB_UPLOAD_INVALID", "Content-Range");
+    assert_eq!(house.remains().await, before);
+    // HTTP's own spelling says the same as the specification's.
+    let ask = house
+        .admin("PUT", &closing)
+        .header("Content-Range", "bytes 0-2/*")
+        .body("abc");
+    ask.send().await.expect(201);
+}
+
+/// Everything one can do with a session.
+fn uses(house: &House, place: &str) -> Vec<Ask> {
+    let closing = format!("{place}?digest={}", sha256("more"));
+    vec![
+        house.ask("GET", place),
+        house.ask("HEAD", place),
+        house.ask("PATCH", place).body("more"),
+        chunk(house.ask("PATCH", place), b"more", 4),
+        house.ask("PUT", &closing).body("more"),
+        house.ask("PUT", &closing),
+        house.ask("DELETE", place),
+    ]
+}
+
+async fn is_unknown(answer: Answer, named: &str) {
+    let answer = answer.expect(404);
+    if !answer.body.is_empty() {
+        answer.refuses(404, "BLOB_UPLOAD_UNKNOWN", named);
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_known_only_to_its_repository_registry_and_caller() {
+    let house = House::new().await;
+    let place = house.start("team/app").await;
+    house.admin("PATCH", &place).body("four").send().await.expect(202);
+    let id = place.rsplit('/').next().unwrap().to_owned();
+    let before = house.remains().await;
+    for repository in ["team/other", "team", "team/app/blobs", "app", "team/app/uploads"] {
+        for ask in uses(&house, &format!("/v2/{repository}/blobs/uploads/{id}")) {
+            is_unknown(ask.basic(ADMIN, crate::house::PASSWORD).send().await, &id).await;
+        }
+    }
+    for ask in uses(&house, &place) {
+        let ask = ask.host(&house.other_host()).basic(OTHER, OTHER_PASSWORD);
+        is_unknown(ask.send().await, &id).await;
+    }
+    assert_eq!(house.remains().await, before);
+    location(&house.get(&place).await, "team/app", 204, 4);
+    // The same session in the hands of another caller, then in another registry.
+    let other = house.record(OTHER).await.id;
+    for stolen in [
+        |record: &mut UploadRecord, _| record.actor = "token:somebody".to_owned(),
+        |record: &mut UploadRecord, other| record.registry = other,
+    ] {
+        change(&house, &id, move |record| stolen(record, other)).await;
+        for ask in uses(&house, &place) {
+            is_unknown(ask.basic(ADMIN, crate::house::PASSWORD).send().await, &id).await;
+        }
+        assert_eq!(house.remains().await, before);
+        change(&house, &id, |record| record.actor = format!("admin:{ADMIN}")).await;
+    }
+}
+
+/// Changes the row of a session.
+async fn change(house: &House, id: &str, change: impl FnOnce(&mut UploadRecord) + Send + 'static) {
+    let id = UploadId(id.parse().unwrap());
+    house
+        .metadata()
+        .transact(Durability::Relaxed, move |tx| {
+            let mut record = tx.find_upload(id)?.unwrap();
+            tx.remove_upload(id)?;
+            change(&mut record);
+            tx.insert_upload(&record)
+        })
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_session_that_is_over_or_never_was_is_unknown() {
+    let house = House::new().await;
+    let finished = house.start("a").await;
+    let closing = format!("{finished}?digest={}", sha256("done"));
+    house.admin("PUT", &closing).body("done").send().await.expect(201);
+    let cancelled = house.start("a").await;
+    house
+        .admin("PATCH", &cancelled)
+        .body("x".repeat(100_000))
+        .send()
+        .await
+        .expect(202);
+    let gone = house.admin("DELETE", &cancelled).send().await.expect(204);
+    assert_eq!((gone.header("content-length"), gone.body.len()), (None, 0));
+    let failed = house.start("a").await;
+    let wrong = format!("{failed}?digest={}", sha256("other"));
+    house.admin("PUT", &wrong).body("done").send().await.expect(400);
+    let never = "/v2/a/blobs/uploads/6ba7b810-9dad-41d1-80b4-00c04fd430c8".to_owned();
+    for place in [finished, cancelled, failed, never] {
+        for ask in uses(&house, &place) {
+            let id = place.rsplit('/').next().unwrap();
+            is_unknown(ask.basic(ADMIN, crate::house::PASSWORD).send().await, id).await;
+        }
+    }
+    for id in [
+        "x",
+        "..",
+        "0",
+        "6ba7b810",
+        "6ba7b810-9dad-41d1-80b4-00c04fd430c8x",
+        "%3A%3A",
+        "_state",
+        "~",
+    ] {
+        for ask in uses(&house, &format!("/v2/a/blobs/uploads/{id}")) {
+            let answer = ask.basic(ADMIN, crate::house::PASSWORD).send().await;
+            is_unknown(answer, "").await;
+        }
+    }
+    let remains = house.remains().await;
+    assert_eq!((remains.uploads(), remains.objects()), (0, 1));
+}
+
+#[tokio::test]
+async fn equal_blobs_share_one_object() {
+    let house = House::new().await;
+    let bytes = b"shared".repeat(20_000);
+    for repository in ["a", "b", "a"] {
+        for style in STYLES {
+            upload(&house, style, repository, &bytes, &sha256(&bytes))
+                .await
+                .expect(201);
+        }
+    }
+    let remains = house.remains().await;
+    assert_eq!((remains.uploads(), remains.objects()), (0, 1));
+    let target = format!("/v2/c/blobs/{}", sha256(&bytes));
+    house.get(&target).await.refuses(404, "BLOB_UNKNOWN", "c");
+}
+
+#[tokio::test]
+async fn only_so_many_uploads_may_be_open() {
+    let house = House::with_limits(Limits {
+        max_uploads_per_caller: 3,
+        ..Limits::default()
+    })
+    .await;
+    let mut places = Vec::new();
+    for repository in ["a", "b", "c"] {
+        places.push(house.start(repository).await);
+    }
+    let before = house.remains().await;
+    for target in [
+        "/v2/d/blobs/uploads/".to_owned(),
+        format!("/v2/d/blobs/uploads/?digest={}", sha256("d")),
+        format!("/v2/d/blobs/uploads/?mount={}", sha256("d")),
+    ] {
+        let refused = house.admin("POST", &target).body("d").send().await;
+        refused.refuses(429, "TOOMANYREQUESTS", "3 uploads");
+    }
+    assert_eq!(house.remains().await, before);
+    let other = house.ask("POST", "/v2/d/blobs/uploads/").host(&house.other_host());
+    other.basic(OTHER, OTHER_PASSWORD).send().await.expect(202);
+    house.admin("DELETE", &places[0]).send().await.expect(204);
+    house.start("d").await;
+}
+
+#[tokio::test]
+async fn a_blob_over_the_limit_is_refused_and_leaves_nothing() {
+    let house = House::with_limits(Limits {
+        max_blob_bytes: 100_000,
+        ..Limits::default()
+    })
+    .await;
+    let before = house.remains().await;
+    let bytes = vec![7; 100_001];
+    let digest = sha256(&bytes);
+    for style in STYLES
+        .into_iter()
+        .filter(|style| !matches!(style, Style::Chunked | Style::Streamed))
+    {
+        let answer = upload(&house, style, "a", &bytes, &digest).await;
+        answer.refuses(413, "SIZE_INVALID", "100000");
+        assert_eq!(house.remains().await, before, "{style:?}");
+    }
+    for ask in [
+        |ask: Ask, bytes: &[u8]| ask.chunked(bytes),
+        |ask: Ask, bytes: &[u8]| chunk(ask, bytes, 0),
+    ] {
+        let place = house.start("a").await;
+        let answer = ask(house.admin("PATCH", &place), &bytes).send().await;
+        answer.refuses(413, "SIZE_INVALID", "100000");
+        assert_eq!(house.remains().await, before);
+    }
+    upload(&house, Style::Chunked, "a", &bytes[1..], &sha256(&bytes[1..]))
+        .await
+        .expect(201);
+}
+
+#[tokio::test]
+async fn sessions_of_a_registry_end_after_a_day_without_progress() {
+    let house = House::new().await;
+    let place = house.start("a").await;
+    house
+        .admin("PATCH", &place)
+        .body("x".repeat(70_000))
+        .send()
+        .await
+        .expect(202);
+    assert_eq!(house.registry.purge_uploads().await.unwrap(), 0);
+    let id = place.rsplit('/').next().unwrap();
+    let day_ago = |record: &mut UploadRecord| record.updated_at = Timestamp(record.updated_at.0 - 86_400_000_001);
+    change(&house, id, day_ago).await;
+    assert_eq!(house.registry.purge_uploads().await.unwrap(), 1);
+    let remains = house.remains().await;
+    assert_eq!((remains.uploads(), remains.objects()), (0, 0));
+}

@@ -1,0 +1,126 @@
+//! Removing a manifest, or its last tag: which lock forbids it, and what may be garbage afterwards.
+
+use holdfast_access::RegistryId;
+use holdfast_oci::{Digest, Tag};
+
+use crate::{
+    Error, Timestamp,
+    limits::ROWS_PER_STEP,
+    ports::{Candidate, ManifestId, ManifestRecord, Read, RepositoryId, RepositoryRecord, TagRecord, Tx},
+    registry::load_registry,
+};
+
+/// A manifest that is locked for writing keeps its tags where they are (ACR: to protect all tags of
+/// an image, the manifest is locked).
+pub(crate) fn ensure_tags_movable(
+    read: &mut (impl Read + ?Sized),
+    repository: &RepositoryRecord,
+    digest: &Digest,
+) -> Result<(), Error> {
+    match read.find_manifest(repository.id, digest)? {
+        Some(record) if !record.attributes.write_enabled => Err(Error::Locked {
+            what: format!("manifest {digest} of {}", repository.name),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Queues a manifest that has no tag left, if the registry collects those (ACR: retention acts only
+/// on manifests that lose their tag while the policy is on).
+pub(crate) fn queue_if_untagged(
+    tx: &mut dyn Tx,
+    registry: RegistryId,
+    repository: RepositoryId,
+    manifest: ManifestId,
+    digest: &Digest,
+    now: Timestamp,
+) -> Result<(), Error> {
+    if load_registry(tx, registry)?.retention_days.is_none() || !tx.list_tags_of_manifest(manifest)?.is_empty() {
+        return Ok(());
+    }
+    tx.queue_candidate(
+        &Candidate::UntaggedManifest {
+            repository,
+            digest: *digest,
+        },
+        now,
+    )
+}
+
+/// Removes a manifest and its tags, and queues what may have become garbage by it.
+pub(crate) fn remove_manifest_rows(
+    tx: &mut dyn Tx,
+    repository: &RepositoryRecord,
+    record: &ManifestRecord,
+    now: Timestamp,
+) -> Result<Vec<Tag>, Error> {
+    let tags = removable_tags(tx, repository, record)?;
+    let blobs = tx.list_manifest_blobs(record.id)?;
+    let children = tx.list_manifest_children(record.id)?;
+    tx.remove_manifest(record.id)?;
+    forget_waits(tx, repository.id, &record.digest)?;
+    for digest in blobs {
+        tx.queue_candidate(
+            &Candidate::BlobLink {
+                repository: repository.id,
+                digest,
+            },
+            now,
+        )?;
+    }
+    for digest in children {
+        if tx.find_manifest(repository.id, &digest)?.is_some() {
+            queue_orphan(tx, repository.id, digest, now)?;
+        }
+    }
+    let mut after = None;
+    loop {
+        let referrers = tx.list_referrers(repository.id, &record.digest, None, after.as_ref(), ROWS_PER_STEP)?;
+        for referrer in &referrers {
+            queue_orphan(tx, repository.id, referrer.digest, now)?;
+        }
+        match referrers.last() {
+            Some(last) if referrers.len() == ROWS_PER_STEP => after = Some(last.digest),
+            _ => break,
+        }
+    }
+    tx.touch_repository(repository.id, now)?;
+    // Mostly its blobs are still linked, and the collector removes it after the last of them.
+    tx.remove_repository_if_empty(repository.id)?;
+    Ok(tags.into_iter().map(|tag| tag.name).collect())
+}
+
+/// The tags that go with a manifest; an error when it or one of them is locked.
+pub(crate) fn removable_tags(
+    read: &mut (impl Read + ?Sized),
+    repository: &RepositoryRecord,
+    record: &ManifestRecord,
+) -> Result<Vec<TagRecord>, Error> {
+    let locked = |what: String| Err(Error::Locked { what });
+    if !record.attributes.may_delete() {
+        return locked(format!("manifest {} of {}", record.digest, repository.name));
+    }
+    let tags = read.list_tags_of_manifest(record.id)?;
+    match tags.iter().find(|tag| !tag.attributes.may_delete()) {
+        Some(tag) => locked(format!("tag {} of {}", tag.name, repository.name)),
+        None => Ok(tags),
+    }
+}
+
+/// What waited for a manifest that is gone must not be held against the same one pushed again.
+fn forget_waits(tx: &mut dyn Tx, repository: RepositoryId, digest: &Digest) -> Result<(), Error> {
+    let digest = *digest;
+    for candidate in [
+        Candidate::UntaggedManifest { repository, digest },
+        Candidate::OrphanedManifest { repository, digest },
+    ] {
+        if let Some(queued) = tx.find_candidate(&candidate)? {
+            tx.remove_candidate(queued.id)?;
+        }
+    }
+    Ok(())
+}
+
+fn queue_orphan(tx: &mut dyn Tx, repository: RepositoryId, digest: Digest, now: Timestamp) -> Result<(), Error> {
+    tx.queue_candidate(&Candidate::OrphanedManifest { repository, digest }, now)
+}

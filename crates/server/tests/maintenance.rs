@@ -1,0 +1,53 @@
+//! What the server does by itself.
+
+mod house;
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use house::House;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn wait_until(mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline);
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn garbage_goes_by_itself_and_what_is_needed_stays() {
+    let mut house = House::empty();
+    let plain = ["--http", "127.0.0.1:0", "--https", "off"];
+    house.start(&[&plain[..], &["--gc-interval", "500ms", "--gc-grace", "3s"]].concat());
+    let basic = house.basic();
+    house.push_image(&basic, "app", "v1", b"wanted layer");
+    house.push_blob(&basic, "app", b"unwanted layer");
+    assert_eq!(house.objects().len(), 3);
+    wait_until(|| house.objects().len() == 2);
+    let metrics = house.ask("GET", "/metrics", &[], b"").body;
+    assert!(metrics.contains("holdfast_garbage_freed_bytes_total 14"), "{metrics}");
+    assert!(house.told(&["check"]).contains("everything is as it should be"));
+}
+
+#[test]
+fn an_upload_without_progress_is_given_up() {
+    let mut house = House::empty();
+    house.start(&["--http", "127.0.0.1:0", "--https", "off", "--upload-idle", "1s"]);
+    let basic = house.basic();
+    let headers = [("Authorization", basic.as_str())];
+    let begun = house.ask("POST", "/v2/app/blobs/uploads/", &headers, b"");
+    assert_eq!(begun.status, 202, "{begun:?}");
+    let location = begun.header("location").unwrap();
+    let path = location.find("/v2/").map_or(location, |start| &location[start..]);
+    assert_eq!(house.ask("PATCH", path, &headers, b"half of it").status, 202);
+    assert_eq!(house.objects().len(), 1);
+    wait_until(|| house.objects().is_empty());
+    let metrics = house.ask("GET", "/metrics", &[], b"").body;
+    assert!(metrics.contains("holdfast_uploads_purged_total 1"), "{metrics}");
+    assert!(house.told(&["check"]).contains("everything is as it should be"));
+}
