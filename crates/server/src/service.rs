@@ -11,7 +11,7 @@ use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
 use futures_util::FutureExt as _;
 use holdfast_api_distribution::{Body, Distribution, Served};
 use holdfast_api_management::{Management, Site};
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use ipnet::IpNet;
 use serde_json::json;
@@ -57,6 +57,7 @@ impl Service {
         let wire = forwarded::resolve(wire, request.headers(), &self.trusted_proxies);
         let mut record = Record::new(Arc::clone(&self.metrics), &request, wire.peer, self.ids.next());
         let client_id = client_id(&request);
+        let is_head = request.method() == Method::HEAD;
         let handled = AssertUnwindSafe(self.dispatch(request, &wire, record.request_id()))
             .catch_unwind()
             .await;
@@ -77,7 +78,12 @@ impl Service {
             let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
             headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
         }
-        record.answer(response)
+        // HTTP/1 leaves the body of an answer to HEAD out by itself, HTTP/2 would send it.
+        record.answer(if is_head {
+            response.map(|_| Body::empty())
+        } else {
+            response
+        })
     }
 
     async fn dispatch(

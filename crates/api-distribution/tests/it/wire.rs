@@ -299,7 +299,7 @@ impl Ask {
         let is_head = self.method == "HEAD";
         let answer = wire.hear(is_head).await.expect("the server answers");
         answer.check(is_head, &self.target);
-        let is_token = self.target.starts_with("/oauth2/token");
+        let is_token = self.target.starts_with("/oauth2/");
         let version = answer.header("docker-distribution-api-version");
         assert!(is_token || version == Some("registry/2.0"), "{}", self.target);
         answer
