@@ -1,6 +1,7 @@
 //! A containerd of the tests' own, without the Kubernetes interface: `ctr` speaks to it.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -59,6 +60,12 @@ impl Containerd {
     pub fn ctr<'s>(&self, sandbox: &'s Sandbox) -> Tool<'s> {
         sandbox
             .tool("ctr")
-            .args(["--address".as_ref(), self.folder.path().join("sock").as_os_str()])
+            .args(["--address".as_ref(), self.address().as_os_str()])
+    }
+
+    /// Its socket: what `CONTAINERD_ADDRESS` must say.
+    #[must_use]
+    pub fn address(&self) -> PathBuf {
+        self.folder.path().join("sock")
     }
 }

@@ -1,7 +1,7 @@
 //! A Docker engine of the tests' own: its own data, socket and containerd, no bridge and no firewall rules, so that it
 //! disturbs no engine of the machine. Registries on loopback count as insecure for Docker, so it needs no setting up.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ impl Dockerd {
             .env("PATH", project::search_path());
         let mut daemon = Daemon::start("dockerd", command, &at("log"));
         let sandbox = Sandbox::new();
-        let host = host(folder.path().join("sock"));
+        let host = host(&folder.path().join("sock"));
         daemon.wait_until(START, |_| {
             client(&sandbox, &host)
                 .args(["version"])
@@ -68,11 +68,17 @@ impl Dockerd {
 
     /// Debian's Docker client, pointed at this engine, with the classic builder and the commands for manifest lists.
     pub fn docker<'s>(&self, sandbox: &'s Sandbox) -> Tool<'s> {
-        client(sandbox, &host(self.folder.path().join("sock")))
+        client(sandbox, &self.host())
+    }
+
+    /// What `DOCKER_HOST` must say for this engine.
+    #[must_use]
+    pub fn host(&self) -> String {
+        host(&self.folder.path().join("sock"))
     }
 }
 
-fn host(socket: PathBuf) -> String {
+fn host(socket: &Path) -> String {
     format!("unix://{}", socket.display())
 }
 
