@@ -28,6 +28,7 @@ impl Workplace {
         let folder = std::fs::create_dir_all(parent)
             .and_then(|()| tempfile::Builder::new().prefix("holdfast-bench-").tempdir_in(parent))
             .with_context(|| format!("cannot make a work folder in {}", parent.display()))?;
+        spread_folders(folder.path());
         let root = folder.path().canonicalize()?;
         Ok(Self {
             root,
@@ -71,6 +72,19 @@ impl Drop for Workplace {
     fn drop(&mut self) {
         self.clear();
     }
+}
+
+/// Asks ext4 to keep what different servers store apart on the disk. Otherwise the inodes one of them deletes lie among
+/// those the other makes, which an ext4 without a journal must step over one by one for half a minute.
+fn spread_folders(root: &Path) {
+    let spread = || {
+        let root = File::open(root)?;
+        let flags = rustix::fs::ioctl_getflags(&root)?;
+        rustix::fs::ioctl_setflags(&root, flags | rustix::fs::IFlags::TOPDIR)?;
+        std::io::Result::Ok(())
+    };
+    // Other file systems know no such wish, and can do without.
+    let _ = spread();
 }
 
 /// A running server; dropping it stops it.
