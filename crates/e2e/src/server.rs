@@ -153,6 +153,12 @@ impl Server {
         &mut self.daemon
     }
 
+    /// Its memory in use, in KiB.
+    #[must_use]
+    pub fn resident_kib(&self) -> u64 {
+        self.daemon.resident_kib()
+    }
+
     /// Its data.
     #[must_use]
     pub fn data(&self) -> &Data {

@@ -1,0 +1,164 @@
+//! Clients that are slow, hang, or come in crowds: they cost little, get what they may, and leave nothing.
+
+use std::io;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use holdfast_e2e::connection::Length;
+use holdfast_e2e::{Connection, Data, Server, image};
+use rusqlite::OpenFlags;
+
+/// A server that waits a second for what a client has promised.
+fn impatient() -> Server {
+    Server::open(Data::new(), &["--body-stall", "1s"])
+}
+
+/// Rows of uploads under way.
+fn uploads(data: &Data) -> i64 {
+    let database = data.path().join("metadata.db");
+    let rows = rusqlite::Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("it opens");
+    let count = rows.query_row("SELECT count(*) FROM upload", [], |row| row.get(0));
+    count.expect("the schema is known")
+}
+
+/// Sends half of a body and waits for what comes of it.
+fn hang(server: &Server, method: &str, path: &str, body: &[u8]) -> (Option<u16>, Duration) {
+    let mut connection = server.connect().expect("the server listens");
+    let headers = [("Content-Type", image::MANIFEST)];
+    connection
+        .begin(method, path, &headers, Length::Of(body.len()))
+        .expect("it is read");
+    connection.send(&body[..body.len() / 2]).expect("it is read");
+    let started = Instant::now();
+    // Either an answer or a closed connection ends it.
+    let status = connection.answer().ok().map(|answer| answer.status);
+    (status, started.elapsed())
+}
+
+#[test]
+fn a_client_that_hangs_is_cut_off_and_leaves_nothing() {
+    let server = impatient();
+    let content = vec![7; 300 << 10];
+    let digest = image::digest(&content);
+    let before = server.data().objects().len();
+    for (method, path) in [
+        ("POST", format!("/v2/slow/app/blobs/uploads/?digest={digest}")),
+        ("PUT", "/v2/slow/app/manifests/latest".to_owned()),
+    ] {
+        let (status, waited) = hang(&server, method, &path, &content);
+        assert_eq!(status, Some(408), "{method} {path}");
+        let expected = Duration::from_millis(900)..Duration::from_secs(20);
+        assert!(expected.contains(&waited), "{method} {path}: {waited:?}");
+    }
+    assert_eq!(uploads(server.data()), 0);
+    assert_eq!(server.data().objects().len(), before);
+    let mut connection = server.connect().expect("the server listens");
+    for path in [
+        format!("/v2/slow/app/blobs/{digest}"),
+        "/v2/slow/app/manifests/latest".to_owned(),
+    ] {
+        assert_eq!(
+            connection.ask("GET", &path, &[], b"").expect("it answers").status,
+            404,
+            "{path}"
+        );
+    }
+    let catalog = connection
+        .ask("GET", "/v2/_catalog", &[], b"")
+        .expect("it answers")
+        .json();
+    assert_eq!(catalog["repositories"], serde_json::json!([]));
+}
+
+#[test]
+fn a_chunk_that_stops_halfway_is_kept_and_the_upload_goes_on() {
+    let server = impatient();
+    let mut connection = server.connect().expect("the server listens");
+    let answer = connection
+        .ask("POST", "/v2/slow/app/blobs/uploads/", &[], b"")
+        .expect("it answers");
+    let location = answer.header("location").expect("an upload has a location").to_owned();
+    let content: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
+    let (status, _) = hang(&server, "PATCH", &location, &content);
+    assert_eq!(status, Some(408));
+    let answer = connection.ask("GET", &location, &[], b"").expect("it answers");
+    let range = answer
+        .header("range")
+        .and_then(|range| range.strip_prefix("0-")?.parse::<usize>().ok());
+    let kept = range.expect("the upload is there") + 1;
+    assert!(kept <= content.len() / 2, "{kept}");
+    let digest = image::digest(&content);
+    let path = format!("{location}?digest={digest}");
+    let rest = &content[kept..];
+    let range = format!("{kept}-{}", content.len() - 1);
+    let answer = connection
+        .ask("PUT", &path, &[("Content-Range", &range)], rest)
+        .expect("it answers");
+    assert_eq!(answer.status, 201);
+    let answer = connection
+        .ask("GET", &format!("/v2/slow/app/blobs/{digest}"), &[], b"")
+        .expect("it answers");
+    assert!(answer.body == content, "other bytes came back");
+}
+
+#[test]
+fn a_client_that_is_slow_but_steady_is_not_cut_off() {
+    let server = impatient();
+    let content = b"one after the other";
+    let path = format!("/v2/slow/app/blobs/uploads/?digest={}", image::digest(content));
+    let mut connection = server.connect().expect("the server listens");
+    connection
+        .begin("POST", &path, &[], Length::Of(content.len()))
+        .expect("it is read");
+    for byte in content.chunks(4) {
+        connection.send(byte).expect("it is read");
+        thread::sleep(Duration::from_millis(500));
+    }
+    assert_eq!(connection.answer().expect("it answers").status, 201);
+}
+
+/// Memory that the design allows with that many uploads.
+const MOST_KIB: u64 = 200 << 10;
+const CROWD: usize = 64;
+
+/// Begins an upload of a gigabyte and sends the first bytes as fast as they are taken.
+fn begin_large(server: &Server, number: usize) -> io::Result<Connection> {
+    let mut connection = server.connect()?;
+    let answer = connection.ask("POST", &format!("/v2/crowd/app{number}/blobs/uploads/"), &[], b"")?;
+    let location = answer.header("location").unwrap_or_default().to_owned();
+    connection.begin("PATCH", &location, &[], Length::Of(1 << 30))?;
+    let piece = vec![7; 1 << 20];
+    for _ in 0..4 {
+        connection.send(&piece)?;
+    }
+    Ok(connection)
+}
+
+#[test]
+fn a_crowd_of_uploads_takes_little_memory() {
+    let mut server = Server::start();
+    let most = thread::scope(|scope| {
+        let (server, mut most) = (&server, 0);
+        let crowd: Vec<_> = (0..CROWD)
+            .map(|number| scope.spawn(move || begin_large(server, number)))
+            .collect();
+        let mut open: Vec<Connection> = Vec::new();
+        for upload in crowd {
+            most = most.max(server.resident_kib());
+            open.push(upload.join().expect("a client ends well").expect("the server listens"));
+        }
+        // Now all are under way at once, and trickle.
+        for _ in 0..20 {
+            for connection in &mut open {
+                connection.send(&[7; 16 << 10]).expect("it is read");
+            }
+            most = most.max(server.resident_kib());
+        }
+        let mut other = server.connect().expect("the server listens");
+        assert_eq!(other.ask("GET", "/v2/", &[], b"").expect("it answers").status, 200);
+        most
+    });
+    eprintln!("{CROWD} uploads at once took {} MiB", most >> 10);
+    assert!(most < MOST_KIB, "{} MiB", most >> 10);
+    assert!(server.daemon().is_running());
+}
