@@ -338,7 +338,7 @@ fn rewrite(data: &Data, broken: &Broken, change: impl Fn(&mut Vec<u8>)) {
     fs::write(&path, bytes).expect("it can be written");
 }
 
-const DAMAGES: [Damage; 10] = [
+const DAMAGES: [Damage; 11] = [
     Damage {
         done: "a bit of a blob was flipped",
         by: |data, broken| rewrite(data, broken, |bytes| bytes[0] ^= 1),
@@ -387,6 +387,14 @@ const DAMAGES: [Damage; 10] = [
         by: |data, broken| {
             let statement = "UPDATE manifest_content SET bytes = CAST(CAST(bytes AS TEXT) || ' ' AS BLOB) \
                              WHERE manifest_id IN (SELECT id FROM manifest WHERE DIGEST)";
+            execute(data, statement, &broken.manifest);
+        },
+        says: "is damaged",
+    },
+    Damage {
+        done: "a manifest's bytes were removed",
+        by: |data, broken| {
+            let statement = "DELETE FROM manifest_content WHERE manifest_id IN (SELECT id FROM manifest WHERE DIGEST)";
             execute(data, statement, &broken.manifest);
         },
         says: "is damaged",

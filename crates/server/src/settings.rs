@@ -9,6 +9,7 @@ use std::{ffi::OsString, fmt, path::PathBuf, time::Duration};
 
 use holdfast_registry::Limits;
 use ipnet::IpNet;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 pub(crate) use parse::{ListenAddress, duration};
 pub(crate) use sources::{Flags, Given, Origin, Sources};
@@ -254,10 +255,15 @@ fn log_format(text: &str) -> Result<LogFormat, String> {
 }
 
 fn log_level(text: &str) -> Result<String, String> {
-    match text.parse::<tracing_subscriber::filter::Targets>() {
-        Ok(_) => Ok(text.to_owned()),
-        Err(_) => Err("it is not a level such as info, or levels of parts such as info,access=off".to_owned()),
-    }
+    // `Targets` takes a word that is no level for a part of the program, and then nothing is logged.
+    let ends_in_level = |part: &str| {
+        let level = part.rsplit_once('=').map_or(part, |(_, level)| level);
+        !level.trim().is_empty() && level.trim().parse::<LevelFilter>().is_ok()
+    };
+    let is_level = text.split(',').all(ends_in_level) && text.parse::<Targets>().is_ok();
+    is_level
+        .then(|| text.to_owned())
+        .ok_or_else(|| "it is not a level such as info, or levels of parts such as info,access=off".to_owned())
 }
 
 #[cfg(test)]
@@ -346,6 +352,16 @@ mod tests {
             found.iter().any(|origin| origin.starts_with("shutdown-grace in ")),
             "{found:?}"
         );
+    }
+
+    #[test]
+    fn a_log_level_is_a_level_or_levels_of_parts() {
+        for good in ["info", "warn,access=off", "holdfast_metadata=trace"] {
+            assert!(read(&["--log-level", good], &[], "").is_ok(), "{good}");
+        }
+        for bad in ["verbose", "?!", "", "access=loud", "info,"] {
+            assert_eq!(origins(&["--log-level", bad], &[], ""), ["--log-level"], "{bad}");
+        }
     }
 
     #[test]

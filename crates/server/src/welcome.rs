@@ -15,9 +15,9 @@ pub(crate) fn first(settings: &Settings, addresses: &Addresses, username: &str) 
 Sign in, push and pull:
 
   {credentials} --password | docker login {login_server} --username {username} --password-stdin
-  docker tag IMAGE {login_server}/IMAGE
-  docker push {login_server}/IMAGE
-  docker pull {login_server}/IMAGE
+  docker tag my-image {login_server}/my-image
+  docker push {login_server}/my-image
+  docker pull {login_server}/my-image
 ",
         settings.data_dir.display()
     ));

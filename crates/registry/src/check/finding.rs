@@ -8,7 +8,9 @@ use crate::ports::ObjectKey;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Finding {
     /// A manifest's bytes are not those of its digest.
-    #[error("manifest {digest} in {repository} is damaged: its bytes have digest {actual}; push it again")]
+    #[error(
+        "manifest {digest} in {repository} is damaged: its bytes have digest {actual}; delete it and push it again"
+    )]
     ManifestDamaged {
         /// Where.
         repository: RepositoryName,
@@ -65,7 +67,10 @@ pub enum Finding {
         actual_tags: u64,
     },
     /// A blob's object is gone.
-    #[error("blob {digest} is lost: there is no object {object}; push it again")]
+    #[error(
+        "blob {digest} is lost: there is no object {object}; `holdfast gc --why` names the manifests \
+         that need it: delete them, run `holdfast gc --grace 0s`, and push them again"
+    )]
     BlobLost {
         /// The blob.
         digest: Digest,
@@ -73,7 +78,10 @@ pub enum Finding {
         object: ObjectKey,
     },
     /// A blob's bytes are not those of its digest.
-    #[error("blob {digest} is damaged: object {object} has digest {actual}; push it again")]
+    #[error(
+        "blob {digest} is damaged: object {object} has digest {actual}; `holdfast gc --why` names the manifests \
+         that need it: delete them, run `holdfast gc --grace 0s`, and push them again"
+    )]
     BlobDamaged {
         /// The blob.
         digest: Digest,
@@ -83,7 +91,10 @@ pub enum Finding {
         actual: Digest,
     },
     /// A blob's object is longer than the blob.
-    #[error("blob {digest} has {size_bytes} bytes, but object {object} has more; push it again")]
+    #[error(
+        "blob {digest} has {size_bytes} bytes, but object {object} has more; `holdfast gc --why` names the manifests \
+         that need it: delete them, run `holdfast gc --grace 0s`, and push them again"
+    )]
     BlobTooLong {
         /// The blob.
         digest: Digest,
