@@ -5,9 +5,8 @@ use std::{
     collections::VecDeque,
     fs::File,
     future::Future,
-    io,
+    io::{self, Read as _, Seek as _, SeekFrom},
     ops::Range,
-    os::unix::fs::FileExt,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -108,11 +107,17 @@ impl Body {
     }
 }
 
-fn read(file: &File, range: Range<u64>) -> io::Result<Bytes> {
+/// Reads into fresh memory without clearing it first. A body has its file to itself and reads one
+/// step at a time, so the file's own position can be moved.
+fn read(mut file: &File, range: Range<u64>) -> io::Result<Bytes> {
     let length = usize::try_from(range.end - range.start).map_err(io::Error::other)?;
-    let mut bytes = vec![0; length];
-    file.read_exact_at(&mut bytes, range.start)?;
-    Ok(bytes.into())
+    let mut bytes = Vec::with_capacity(length);
+    file.seek(SeekFrom::Start(range.start))?;
+    if file.take(length as u64).read_to_end(&mut bytes)? == length {
+        Ok(bytes.into())
+    } else {
+        Err(io::ErrorKind::UnexpectedEof.into())
+    }
 }
 
 impl http_body::Body for Body {
