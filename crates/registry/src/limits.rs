@@ -48,3 +48,6 @@ pub(crate) const CANDIDATES_PER_TRANSACTION: usize = 100;
 pub(crate) const MANIFESTS_PER_TRANSACTION: usize = 200;
 /// Referrers or uploads handled in one step of a longer job.
 pub(crate) const ROWS_PER_STEP: usize = 500;
+/// A chunk of this size or more is durable before it is answered; a smaller one when the upload is
+/// finished.
+pub(crate) const SYNCED_CHUNK_BYTES: u64 = 8 << 20;

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Error, Registry,
-    limits::SMALL_BLOB_BYTES,
+    limits::{SMALL_BLOB_BYTES, SYNCED_CHUNK_BYTES},
     ports::{ObjectKey, Readable, StoreError, UploadRecord},
 };
 
@@ -40,7 +40,12 @@ impl Registry {
             check_not_beyond(range, session.offset - start)?;
             writer.write(chunk).await?;
         }
-        writer.flush().await?;
+        if session.offset - start >= SYNCED_CHUNK_BYTES {
+            // So that the closing request has nothing left to flush, whatever the blob's size.
+            writer.finish().await?;
+        } else {
+            writer.flush().await?;
+        }
         ended?;
         check_received(range, session.offset - start)
     }
