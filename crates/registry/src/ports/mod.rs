@@ -1,21 +1,33 @@
 //! What the rules need from the world: metadata, bytes, time and ids. Traits and plain records
-//! only; they refuse to know SQL, files or HTTP.
+//! only, a file per noun; they refuse to know SQL, files or HTTP.
 
+mod blob;
 mod blobs;
 mod clock;
+mod directory;
+mod garbage;
+mod manifest;
 mod metadata;
-mod records;
+mod page;
+mod principal;
+mod registry;
+mod repository;
+mod row;
+mod tag;
+mod upload;
 
+pub use blob::{BlobId, BlobRead, BlobRecord, BlobTx, NewBlob};
 pub use blobs::{BlobWriter, Blobs, ObjectInfo, ObjectKey, Readable, StoreError};
 pub use clock::{Clock, Ids, RandomIds, SystemClock};
-pub use metadata::{
-    BlobRead, BlobTx, DirectoryRead, DirectoryTx, Durability, GarbageRead, GarbageTx, ManifestRead, ManifestTx,
-    Metadata, MetadataExt, PrincipalRead, PrincipalTx, Read, ReadWork, RegistryRead, RegistryTx, RepositoryRead,
-    RepositoryTx, TagRead, TagTx, Tx, UploadRead, UploadTx, WriteWork,
+pub use directory::{
+    Directory, DirectoryRead, DirectoryTx, ResourceGroup, StorageAccount, StorageAccountId, Subscription, Tags,
 };
-pub use records::{
-    AdminPassword, BlobId, BlobRecord, Candidate, CandidateId, Directory, ListOrder, ManifestId, ManifestRecord,
-    NewBlob, NewManifest, NewRegistry, Page, PrincipalRecord, PrincipalSecret, QueuedCandidate, RegistryRecord,
-    RepositoryId, RepositoryRecord, ResourceGroup, RoleAssignment, Sku, StorageAccount, StorageAccountId, Subscription,
-    TagRecord, Tags, UploadId, UploadRecord,
-};
+pub use garbage::{Candidate, CandidateId, GarbageRead, GarbageTx, QueuedCandidate};
+pub use manifest::{ManifestId, ManifestRead, ManifestRecord, ManifestTx, NewManifest};
+pub use metadata::{Durability, Metadata, MetadataExt, Read, ReadWork, Tx, WriteWork};
+pub use page::{ListOrder, Page};
+pub use principal::{PrincipalRead, PrincipalRecord, PrincipalSecret, PrincipalTx, RoleAssignment};
+pub use registry::{AdminPassword, NewRegistry, RegistryRead, RegistryRecord, RegistryTx, Sku};
+pub use repository::{RepositoryId, RepositoryRead, RepositoryRecord, RepositoryTx};
+pub use tag::{TagRead, TagRecord, TagTx};
+pub use upload::{UploadId, UploadRead, UploadRecord, UploadTx};

@@ -1,0 +1,4 @@
+//! The unmodified Azure CLI against the real binary, a file per group of its commands.
+
+mod registry;
+mod shell;

@@ -1,0 +1,81 @@
+//! Blobs and their links into repositories.
+//! Plain data, and the two halves of the port: reading, and changing in a transaction.
+
+use holdfast_access::RegistryId;
+use holdfast_oci::{Digest, RepositoryName};
+
+use super::row::row_id;
+use super::{ObjectKey, RepositoryId, StorageAccountId};
+use crate::{Error, Timestamp};
+
+row_id!(
+    /// A blob's row.
+    BlobId
+);
+
+/// A blob: which object holds which digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlobRecord {
+    /// Row id.
+    pub id: BlobId,
+    /// The storage account its object lies in.
+    pub storage_account: StorageAccountId,
+    /// Digest of its bytes.
+    pub digest: Digest,
+    /// Its length.
+    pub size_bytes: u64,
+    /// The object that holds it.
+    pub object_key: ObjectKey,
+}
+
+/// What a new blob's row holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewBlob {
+    /// See [`BlobRecord::storage_account`].
+    pub storage_account: StorageAccountId,
+    /// See [`BlobRecord::digest`].
+    pub digest: Digest,
+    /// See [`BlobRecord::size_bytes`].
+    pub size_bytes: u64,
+    /// See [`BlobRecord::object_key`].
+    pub object_key: ObjectKey,
+    /// When its upload was finished.
+    pub created_at: Timestamp,
+}
+
+/// Blobs and their links into repositories.
+pub trait BlobRead {
+    /// The blob, if the repository may read it.
+    fn find_linked_blob(&mut self, repository: RepositoryId, digest: &Digest) -> Result<Option<BlobRecord>, Error>;
+    /// The blob in a storage account, linked anywhere or nowhere.
+    fn find_blob(&mut self, storage_account: StorageAccountId, digest: &Digest) -> Result<Option<BlobRecord>, Error>;
+    /// Whether any repository links the blob.
+    fn is_blob_linked(&mut self, id: BlobId) -> Result<bool, Error>;
+    /// Repositories of a registry that link the blob, at most `limit`.
+    fn list_repositories_with_blob(
+        &mut self,
+        registry: RegistryId,
+        digest: &Digest,
+        limit: usize,
+    ) -> Result<Vec<RepositoryName>, Error>;
+    /// Some blobs that a repository links.
+    fn list_blobs_of_repository(&mut self, repository: RepositoryId, limit: usize) -> Result<Vec<BlobRecord>, Error>;
+    /// Every blob of the store after a row, for `holdfast check`.
+    fn scan_blobs(&mut self, after: BlobId, limit: usize) -> Result<Vec<BlobRecord>, Error>;
+    /// How many blobs there are and how many bytes they hold.
+    fn count_blobs(&mut self) -> Result<(u64, u64), Error>;
+    /// Whether a blob, an upload or a queued object names this key.
+    fn is_object_known(&mut self, storage_account: StorageAccountId, object_key: &ObjectKey) -> Result<bool, Error>;
+}
+
+/// Changes of the same.
+pub trait BlobTx {
+    /// Inserts a blob; the caller has looked that the digest is new in the storage account.
+    fn insert_blob(&mut self, blob: &NewBlob) -> Result<BlobId, Error>;
+    /// Links the blob into the repository; says whether the link is new.
+    fn link_blob(&mut self, repository: RepositoryId, blob: BlobId, now: Timestamp) -> Result<bool, Error>;
+    /// Removes the link; says whether it was there.
+    fn unlink_blob(&mut self, repository: RepositoryId, blob: BlobId) -> Result<bool, Error>;
+    /// Removes the row; the caller has looked that nothing links it.
+    fn remove_blob(&mut self, id: BlobId) -> Result<(), Error>;
+}

@@ -1,0 +1,82 @@
+//! The queue of what may be garbage.
+//! Plain data, and the two halves of the port: reading, and changing in a transaction.
+
+use holdfast_oci::Digest;
+
+use super::row::row_id;
+use super::{ObjectKey, RepositoryId, StorageAccountId};
+use crate::{Error, Timestamp};
+
+row_id!(
+    /// A row of the garbage queue.
+    CandidateId
+);
+
+/// Something that may be garbage, to be looked at again after the grace period.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Candidate {
+    /// A blob's link into a repository that no manifest there may need any more.
+    BlobLink {
+        /// The repository.
+        repository: RepositoryId,
+        /// The blob.
+        digest: Digest,
+    },
+    /// A manifest that lost its last tag while the registry's retention policy was on.
+    UntaggedManifest {
+        /// The repository.
+        repository: RepositoryId,
+        /// The manifest.
+        digest: Digest,
+    },
+    /// A manifest that lost its parent index or its subject.
+    OrphanedManifest {
+        /// The repository.
+        repository: RepositoryId,
+        /// The manifest.
+        digest: Digest,
+    },
+    /// An object no row points to any more; needs no second look.
+    Object {
+        /// The storage account it lies in.
+        storage_account: StorageAccountId,
+        /// The object.
+        object_key: ObjectKey,
+        /// Its length, for the report of what a run frees; 0 when not known.
+        size_bytes: u64,
+    },
+}
+
+/// A candidate in the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueuedCandidate {
+    /// Row id.
+    pub id: CandidateId,
+    /// What it is about.
+    pub candidate: Candidate,
+    /// When it was queued; the grace period counts from here.
+    pub queued_at: Timestamp,
+}
+
+/// The queue of what may be garbage.
+pub trait GarbageRead {
+    /// Candidates queued at or before `queued_before`, oldest first, after a row.
+    fn list_candidates(
+        &mut self,
+        queued_before: Timestamp,
+        after: CandidateId,
+        limit: usize,
+    ) -> Result<Vec<QueuedCandidate>, Error>;
+    /// Whether, and since when, this very thing is queued.
+    fn find_candidate(&mut self, candidate: &Candidate) -> Result<Option<QueuedCandidate>, Error>;
+    /// Candidates in the queue.
+    fn count_candidates(&mut self) -> Result<u64, Error>;
+}
+
+/// Changes of the same.
+pub trait GarbageTx {
+    /// Queues a candidate; one that is queued already gets the new time.
+    fn queue_candidate(&mut self, candidate: &Candidate, now: Timestamp) -> Result<(), Error>;
+    /// Takes a candidate out of the queue.
+    fn remove_candidate(&mut self, id: CandidateId) -> Result<(), Error>;
+}

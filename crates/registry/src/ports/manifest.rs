@@ -1,0 +1,122 @@
+//! Manifests.
+//! Plain data, and the two halves of the port: reading, and changing in a transaction.
+
+use bytes::Bytes;
+use holdfast_oci::Digest;
+
+use super::row::row_id;
+use super::{Page, RepositoryId};
+use crate::{Attributes, Error, Timestamp};
+
+row_id!(
+    /// A manifest's row.
+    ManifestId
+);
+
+/// A manifest without its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManifestRecord {
+    /// Row id.
+    pub id: ManifestId,
+    /// Digest of the exact bytes.
+    pub digest: Digest,
+    /// Media type it was pushed with.
+    pub media_type: String,
+    /// Length of the bytes.
+    pub size_bytes: u64,
+    /// Subject it refers to.
+    pub subject: Option<Digest>,
+    /// Artifact type as a referrers listing shows it.
+    pub artifact_type: Option<String>,
+    /// Media type of its config.
+    pub config_media_type: Option<String>,
+    /// Its annotations as JSON text, when it has any.
+    pub annotations: Option<String>,
+    /// `architecture` of the image's config.
+    pub architecture: Option<String>,
+    /// `os` of the image's config.
+    pub os: Option<String>,
+    /// Sum of config and layers in bytes (ACR: `imageSize`).
+    pub image_size_bytes: u64,
+    /// Its locks.
+    pub attributes: Attributes,
+    /// When it was first pushed.
+    pub created_at: Timestamp,
+    /// When it was last pushed or changed.
+    pub updated_at: Timestamp,
+}
+
+/// What a new manifest's row holds.
+#[derive(Debug, Clone)]
+pub struct NewManifest {
+    /// See [`ManifestRecord::digest`].
+    pub digest: Digest,
+    /// See [`ManifestRecord::media_type`].
+    pub media_type: String,
+    /// The exact bytes.
+    pub bytes: Bytes,
+    /// See [`ManifestRecord::subject`].
+    pub subject: Option<Digest>,
+    /// See [`ManifestRecord::artifact_type`].
+    pub artifact_type: Option<String>,
+    /// See [`ManifestRecord::config_media_type`].
+    pub config_media_type: Option<String>,
+    /// See [`ManifestRecord::annotations`].
+    pub annotations: Option<String>,
+    /// See [`ManifestRecord::architecture`].
+    pub architecture: Option<String>,
+    /// See [`ManifestRecord::os`].
+    pub os: Option<String>,
+    /// See [`ManifestRecord::image_size_bytes`].
+    pub image_size_bytes: u64,
+    /// Blobs it needs, each once.
+    pub blobs: Vec<Digest>,
+    /// Manifests it lists, each once (an index's children).
+    pub children: Vec<Digest>,
+    /// See [`ManifestRecord::created_at`].
+    pub created_at: Timestamp,
+}
+
+/// Manifests.
+pub trait ManifestRead {
+    /// The row of a digest in a repository.
+    fn find_manifest(&mut self, repository: RepositoryId, digest: &Digest) -> Result<Option<ManifestRecord>, Error>;
+    /// The exact bytes.
+    fn load_manifest_bytes(&mut self, id: ManifestId) -> Result<Bytes, Error>;
+    /// A page of manifests; `ListOrder::Name` is by digest.
+    fn list_manifests(&mut self, repository: RepositoryId, page: &Page<Digest>) -> Result<Vec<ManifestRecord>, Error>;
+    /// Blobs a manifest needs.
+    fn list_manifest_blobs(&mut self, id: ManifestId) -> Result<Vec<Digest>, Error>;
+    /// Manifests an index lists.
+    fn list_manifest_children(&mut self, id: ManifestId) -> Result<Vec<Digest>, Error>;
+    /// Some manifest of the repository that needs the blob.
+    fn find_manifest_needing_blob(&mut self, repository: RepositoryId, blob: &Digest) -> Result<Option<Digest>, Error>;
+    /// Some index of the repository that lists the manifest.
+    fn find_parent_of(&mut self, repository: RepositoryId, child: &Digest) -> Result<Option<Digest>, Error>;
+    /// Manifests whose subject is `subject`, by digest, at most `limit` after `after`.
+    fn list_referrers(
+        &mut self,
+        repository: RepositoryId,
+        subject: &Digest,
+        artifact_type: Option<&str>,
+        after: Option<&Digest>,
+        limit: usize,
+    ) -> Result<Vec<ManifestRecord>, Error>;
+    /// Every manifest of the store after a row, for `holdfast check`.
+    fn scan_manifests(&mut self, after: ManifestId, limit: usize)
+    -> Result<Vec<(RepositoryId, ManifestRecord)>, Error>;
+}
+
+/// Changes of the same.
+pub trait ManifestTx {
+    /// Inserts a manifest with its blobs and children and counts it in its repository; the caller
+    /// has looked that the digest is new there.
+    fn insert_manifest(&mut self, repository: RepositoryId, manifest: &NewManifest) -> Result<ManifestId, Error>;
+    /// Sets `updated_at`.
+    fn touch_manifest(&mut self, id: ManifestId, now: Timestamp) -> Result<(), Error>;
+    /// Sets the locks and `updated_at`.
+    fn set_manifest_attributes(&mut self, id: ManifestId, attributes: Attributes, now: Timestamp) -> Result<(), Error>;
+    /// Removes the row, its blob and child rows and the tags on it, and counts all of them out of
+    /// the repository.
+    fn remove_manifest(&mut self, id: ManifestId) -> Result<(), Error>;
+}

@@ -1,0 +1,177 @@
+//! Registries as resources, and their admin passwords.
+//! Plain data, and the two halves of the port: reading, and changing in a transaction.
+
+use holdfast_access::RegistryId;
+use holdfast_arm::fold_case;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{StorageAccountId, Tags};
+use crate::{Error, Timestamp};
+
+/// The tiers of ACR.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Sku {
+    /// On the user's own storage account.
+    Classic,
+    /// Managed, small limits.
+    Basic,
+    /// Managed, middle limits.
+    Standard,
+    /// Managed, everything.
+    Premium,
+}
+
+impl Sku {
+    /// The name ACR uses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Classic => "Classic",
+            Self::Basic => "Basic",
+            Self::Standard => "Standard",
+            Self::Premium => "Premium",
+        }
+    }
+
+    /// The tier of that exact name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Classic, Self::Basic, Self::Standard, Self::Premium]
+            .into_iter()
+            .find(|sku| sku.as_str() == name)
+    }
+}
+
+/// A registry: the ARM resource, its storage and its switches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistryRecord {
+    /// Row id.
+    pub id: RegistryId,
+    /// Globally unique name, as written when it was made; compared without regard to case.
+    pub name: String,
+    /// Random id that tokens carry (ACR's `rid`), so that a registry made anew under an old name
+    /// does not honour old tokens.
+    pub rid: Uuid,
+    /// The subscription it is in.
+    pub subscription_id: Uuid,
+    /// The resource group it is in.
+    pub resource_group: String,
+    /// Its location, a plain name.
+    pub location: String,
+    /// Its tier.
+    pub sku: Sku,
+    /// Where its bytes lie.
+    pub storage_account: StorageAccountId,
+    /// Whether the admin account may sign in.
+    pub admin_enabled: bool,
+    /// Whether anybody may pull and list without signing in.
+    pub anonymous_pull: bool,
+    /// Whether a manifest may name blobs and children that are not in the repository.
+    pub accept_sparse_manifests: bool,
+    /// Days after which an untagged manifest is collected; `None` keeps it (ACR: retention policy).
+    pub retention_days: Option<u32>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Its tags.
+    pub tags: Tags,
+    /// Whether its deletion began: nothing is read from it or written to it any more.
+    pub is_deleting: bool,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+impl RegistryRecord {
+    /// Its id in ARM, as people read it.
+    #[must_use]
+    pub fn arm_id(&self) -> String {
+        format!(
+            "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.ContainerRegistry/registries/{}",
+            self.subscription_id, self.resource_group, self.name
+        )
+    }
+
+    /// Its id in ARM, in lower case: where roles count.
+    #[must_use]
+    pub fn scope(&self) -> String {
+        fold_case(&self.arm_id())
+    }
+}
+
+/// What a new registry starts with; the adapter gives it its row id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRegistry {
+    /// See [`RegistryRecord::name`].
+    pub name: String,
+    /// See [`RegistryRecord::rid`].
+    pub rid: Uuid,
+    /// See [`RegistryRecord::subscription_id`].
+    pub subscription_id: Uuid,
+    /// See [`RegistryRecord::resource_group`].
+    pub resource_group: String,
+    /// See [`RegistryRecord::location`].
+    pub location: String,
+    /// See [`RegistryRecord::sku`].
+    pub sku: Sku,
+    /// See [`RegistryRecord::storage_account`].
+    pub storage_account: StorageAccountId,
+    /// See [`RegistryRecord::admin_enabled`].
+    pub admin_enabled: bool,
+    /// See [`RegistryRecord::tags`].
+    pub tags: Tags,
+    /// See [`RegistryRecord::created_at`].
+    pub created_at: Timestamp,
+}
+
+/// One of the two passwords of the admin account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdminPassword {
+    /// 1 is `password`, 2 is `password2`.
+    pub slot: u8,
+    /// The password, encrypted with the server's key: ACR can list it again.
+    pub sealed: Vec<u8>,
+    /// Keyed hash to compare a given password with.
+    pub verifier: [u8; 32],
+    /// Grows by one at each renewal; tokens carry it, so that renewing revokes at once.
+    pub generation: i64,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// Registries and their admin passwords.
+#[expect(missing_docs, reason = "find gives Option, list gives a page, names say the rest")]
+pub trait RegistryRead {
+    fn find_registry(&mut self, id: RegistryId) -> Result<Option<RegistryRecord>, Error>;
+    /// Without regard to case.
+    fn find_registry_by_name(&mut self, name: &str) -> Result<Option<RegistryRecord>, Error>;
+    /// By id; the first one made comes first.
+    fn list_registries(&mut self) -> Result<Vec<RegistryRecord>, Error>;
+    /// Those of a resource group, the first one made first.
+    fn list_registries_of_group(&mut self, subscription: Uuid, group: &str) -> Result<Vec<RegistryRecord>, Error>;
+    /// Bytes of the blobs that some repository of the registry links, each blob once.
+    fn measure_registry(&mut self, registry: RegistryId) -> Result<u64, Error>;
+    /// By slot.
+    fn list_admin_passwords(&mut self, registry: RegistryId) -> Result<Vec<AdminPassword>, Error>;
+    /// The generation of one password, for each request that carries a token made from it.
+    fn find_admin_generation(&mut self, registry: RegistryId, slot: u8) -> Result<Option<i64>, Error>;
+}
+
+/// Changes of the same.
+pub trait RegistryTx {
+    /// Inserts a registry; the caller has looked that the name is free.
+    fn insert_registry(&mut self, registry: &NewRegistry) -> Result<RegistryId, Error>;
+    /// Writes the changeable fields: sku, `admin_enabled`, `anonymous_pull`,
+    /// `accept_sparse_manifests`, `retention_days`, `updated_at`, `tags`, `is_deleting`.
+    fn update_registry(&mut self, registry: &RegistryRecord) -> Result<(), Error>;
+    /// Removes the row and its passwords; the caller has looked that nothing is in it.
+    fn remove_registry(&mut self, registry: RegistryId) -> Result<(), Error>;
+    /// Sets a password; its generation becomes one more than before (1 for the first).
+    fn put_admin_password(
+        &mut self,
+        registry: RegistryId,
+        slot: u8,
+        sealed: &[u8],
+        verifier: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<(), Error>;
+}

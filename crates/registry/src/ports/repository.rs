@@ -1,0 +1,77 @@
+//! Repositories.
+//! Plain data, and the two halves of the port: reading, and changing in a transaction.
+
+use holdfast_access::RegistryId;
+use holdfast_oci::RepositoryName;
+
+use super::row::row_id;
+use crate::{Attributes, Error, Timestamp};
+
+row_id!(
+    /// A repository's row.
+    RepositoryId
+);
+
+/// A repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepositoryRecord {
+    /// Row id.
+    pub id: RepositoryId,
+    /// Its name inside the registry.
+    pub name: RepositoryName,
+    /// Its locks.
+    pub attributes: Attributes,
+    /// Manifests in it; a repository without any is not visible to anybody.
+    pub manifest_count: u64,
+    /// Tags in it.
+    pub tag_count: u64,
+    /// When its first manifest came.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// Repositories.
+pub trait RepositoryRead {
+    /// The row, whether it has manifests or not.
+    fn find_repository(
+        &mut self,
+        registry: RegistryId,
+        name: &RepositoryName,
+    ) -> Result<Option<RepositoryRecord>, Error>;
+    /// The row by id.
+    fn load_repository(&mut self, id: RepositoryId) -> Result<Option<(RegistryId, RepositoryRecord)>, Error>;
+    /// Names of repositories that have manifests and are listed (`list_enabled`), ascending bytewise.
+    fn list_repositories(
+        &mut self,
+        registry: RegistryId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<RepositoryName>, Error>;
+    /// Some repositories of a registry, hidden and empty ones too.
+    fn list_every_repository(&mut self, registry: RegistryId, limit: usize) -> Result<Vec<RepositoryRecord>, Error>;
+}
+
+/// Changes of the same.
+pub trait RepositoryTx {
+    /// Finds the row or makes it (no locks, no manifests).
+    fn ensure_repository(
+        &mut self,
+        registry: RegistryId,
+        name: &RepositoryName,
+        now: Timestamp,
+    ) -> Result<RepositoryRecord, Error>;
+    /// Sets the locks and `updated_at`.
+    fn set_repository_attributes(
+        &mut self,
+        id: RepositoryId,
+        attributes: Attributes,
+        now: Timestamp,
+    ) -> Result<(), Error>;
+    /// Starts the repository's life anew when its first manifest comes: no locks, `created_at` now.
+    fn revive_repository(&mut self, id: RepositoryId, now: Timestamp) -> Result<(), Error>;
+    /// Sets `updated_at`.
+    fn touch_repository(&mut self, id: RepositoryId, now: Timestamp) -> Result<(), Error>;
+    /// Removes the row if it has no manifests, blob links or uploads any more; says whether it did.
+    fn remove_repository_if_empty(&mut self, id: RepositoryId) -> Result<bool, Error>;
+}

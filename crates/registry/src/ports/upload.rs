@@ -1,0 +1,69 @@
+//! Upload sessions.
+//! Plain data, and the two halves of the port: reading, and changing in a transaction.
+
+use holdfast_access::RegistryId;
+use holdfast_oci::{Algorithm, RepositoryName};
+use uuid::Uuid;
+
+use super::{ObjectKey, StorageAccountId};
+use crate::{Error, Timestamp};
+
+/// An upload session's id: random, part of its URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct UploadId(pub Uuid);
+
+/// An upload session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadRecord {
+    /// Its id, part of its URL.
+    pub id: UploadId,
+    /// The registry it is in.
+    pub registry: RegistryId,
+    /// The repository it was started for; no other may use it.
+    pub repository: RepositoryName,
+    /// Who started it ([`holdfast_access::Actor::key`]); nobody else may use it.
+    pub actor: String,
+    /// Where the object lies.
+    pub storage_account: StorageAccountId,
+    /// The object the bytes go to.
+    pub object_key: ObjectKey,
+    /// The algorithm of the running hash.
+    pub algorithm: Algorithm,
+    /// Bytes received so far.
+    pub offset: u64,
+    /// Saved state of the hash after `offset` bytes; empty at 0.
+    pub hash_state: Vec<u8>,
+    /// When it was started.
+    pub started_at: Timestamp,
+    /// When it last made progress.
+    pub updated_at: Timestamp,
+}
+
+/// Upload sessions.
+pub trait UploadRead {
+    /// The session's row.
+    fn find_upload(&mut self, id: UploadId) -> Result<Option<UploadRecord>, Error>;
+    /// Sessions without progress since `before`, oldest first.
+    fn list_stale_uploads(&mut self, before: Timestamp, limit: usize) -> Result<Vec<UploadRecord>, Error>;
+    /// Some sessions of a registry.
+    fn list_uploads_of_registry(&mut self, registry: RegistryId, limit: usize) -> Result<Vec<UploadRecord>, Error>;
+    /// Sessions a caller has open in a registry.
+    fn count_uploads(&mut self, registry: RegistryId, actor: &str) -> Result<u64, Error>;
+}
+
+/// Changes of the same.
+pub trait UploadTx {
+    /// Inserts a session.
+    fn insert_upload(&mut self, upload: &UploadRecord) -> Result<(), Error>;
+    /// Saves progress if the session still stands at `expected_offset`; says whether it did.
+    fn save_upload(
+        &mut self,
+        id: UploadId,
+        expected_offset: u64,
+        offset: u64,
+        hash_state: &[u8],
+        now: Timestamp,
+    ) -> Result<bool, Error>;
+    /// Removes the session; says whether it was there.
+    fn remove_upload(&mut self, id: UploadId) -> Result<bool, Error>;
+}
