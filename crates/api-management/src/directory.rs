@@ -35,7 +35,7 @@ pub(crate) fn configuration(app: &Management, site: &Site, tenant: &str) -> Resu
 /// The keys that tokens are signed with.
 pub(crate) fn keys(app: &Management, tenant: &str) -> Result<Response<Bytes>, Error> {
     check_tenant(app, tenant)?;
-    let document = json!({ "keys": [app.directory.public_key()] });
+    let document = json!({ "keys": app.directory.public_keys(app.registry.now().unix_secs()) });
     Ok(body::json(StatusCode::OK, &document))
 }
 

@@ -1,11 +1,9 @@
 //! The directory's tokens: JWTs with which a principal calls ARM, or gets a registry's token. Signed with the key of
 //! [`Issuer`](crate::Issuer), yet another kind: one never passes for the other, since their claims differ.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use aws_lc_rs::signature::ParsedPublicKey;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -13,7 +11,7 @@ use uuid::Uuid;
 use x509_parser::der_parser::asn1_rs::FromDer as _;
 use x509_parser::public_key::RSAPublicKey;
 
-use crate::keys::{ServerKeys, SigningKey};
+use crate::keys::{Ring, ServerKeys};
 use crate::token::{BACKDATE_SECS, Error, MAX_SKEW_SECS, MAX_TOKEN_BYTES};
 
 /// How long a token of the directory can be used.
@@ -21,8 +19,7 @@ pub const DIRECTORY_SECS: i64 = 60 * 60;
 
 /// Issues the directory's tokens and checks them.
 pub struct DirectoryIssuer {
-    signing: Arc<SigningKey>,
-    verifying: Arc<HashMap<String, ParsedPublicKey>>,
+    ring: Arc<Ring>,
     tenant: Uuid,
 }
 
@@ -95,8 +92,7 @@ impl DirectoryIssuer {
     #[must_use]
     pub fn new(keys: &ServerKeys, tenant: Uuid) -> Self {
         Self {
-            signing: keys.signing(),
-            verifying: keys.verifying(),
+            ring: keys.ring(),
             tenant,
         }
     }
@@ -107,23 +103,15 @@ impl DirectoryIssuer {
         self.tenant
     }
 
-    /// The key that signs.
+    /// The keys that tokens are checked with at `now` (Unix seconds), the one that signs first.
     #[must_use]
-    pub fn public_key(&self) -> PublicKey {
-        let der = self.signing.public_pkcs1();
-        let (_, key) = RSAPublicKey::from_der(&der).expect("our own public key is well-formed");
-        let number = |bytes: &[u8]| {
-            let start = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len());
-            URL_SAFE_NO_PAD.encode(&bytes[start..])
-        };
-        PublicKey {
-            kty: "RSA",
-            r#use: "sig",
-            alg: "RS256",
-            kid: self.signing.kid().to_owned(),
-            n: number(key.modulus),
-            e: number(key.exponent),
-        }
+    pub fn public_keys(&self, now: i64) -> Vec<PublicKey> {
+        let keys = self.ring.current();
+        let published = keys.published(now);
+        published
+            .into_iter()
+            .map(|(kid, der)| PublicKey::new(kid, der))
+            .collect()
     }
 
     /// Issues a token. `now` is in Unix seconds.
@@ -131,10 +119,11 @@ impl DirectoryIssuer {
     /// # Errors
     /// The audience makes it longer than [`MAX_TOKEN_BYTES`].
     pub fn issue(&self, grant: DirectoryGrant, now: i64) -> Result<String, Error> {
+        let keys = self.ring.current();
         let header = Header {
             alg: "RS256".to_owned(),
             typ: "JWT".to_owned(),
-            kid: self.signing.kid().to_owned(),
+            kid: keys.signing().kid().to_owned(),
         };
         let claims = DirectoryClaims {
             aud: grant.audience,
@@ -155,7 +144,7 @@ impl DirectoryIssuer {
         let header = part(serde_json::to_vec(&header).expect("a header of texts serialises"));
         let claims = part(serde_json::to_vec(&claims).expect("claims of texts and numbers serialise"));
         let mut token = format!("{header}.{claims}");
-        let signature = self.signing.sign(token.as_bytes());
+        let signature = keys.signing().sign(token.as_bytes());
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut token);
         if token.len() > MAX_TOKEN_BYTES {
@@ -185,7 +174,8 @@ impl DirectoryIssuer {
         if header.alg != "RS256" {
             return Err(Error::Malformed { part: "header" });
         }
-        let key = self.verifying.get(&header.kid).ok_or(Error::UnknownKey)?;
+        let keys = self.ring.current();
+        let key = keys.find(&header.kid, now).ok_or(Error::UnknownKey)?;
         key.verify_sig(message.as_bytes(), &decode(signature, "signature")?)
             .map_err(|_| Error::Signature)?;
         let claims: DirectoryClaims =
@@ -206,6 +196,24 @@ impl DirectoryIssuer {
             });
         }
         Ok(claims)
+    }
+}
+
+impl PublicKey {
+    fn new(kid: &str, pkcs1: &[u8]) -> Self {
+        let (_, key) = RSAPublicKey::from_der(pkcs1).expect("a key that was read is well-formed");
+        let number = |bytes: &[u8]| {
+            let start = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len());
+            URL_SAFE_NO_PAD.encode(&bytes[start..])
+        };
+        Self {
+            kty: "RSA",
+            r#use: "sig",
+            alg: "RS256",
+            kid: kid.to_owned(),
+            n: number(key.modulus),
+            e: number(key.exponent),
+        }
     }
 }
 
@@ -291,7 +299,7 @@ mod tests {
         let issuer = DirectoryIssuer::new(&keys(), Uuid::from_u128(9));
         let now = 4_000_000_000;
         let token = issuer.issue(grant(), now).unwrap();
-        let key = issuer.public_key();
+        let key = issuer.public_keys(now).remove(0);
         let decoding = jsonwebtoken::DecodingKey::from_rsa_components(&key.n, &key.e).unwrap();
         let mut validation = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::RS256);
         validation.set_audience(&["https://localhost:5443/"]);

@@ -1,12 +1,15 @@
 //! The server's own keys: one RSA pair that signs tokens, older public keys that still verify them, and the master key
 //! that other keys are derived from. Made on first start in a folder of the data directory; every node of one service
 //! needs the same folder's content.
+//!
+//! A rotation makes a new pair and keeps the public half of the old one until the last token that it signed has expired.
 
-use std::collections::HashMap;
+mod ring;
+
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rsa::KeySize;
@@ -19,16 +22,22 @@ use rustls_pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer};
 use zeroize::Zeroizing;
 
 use crate::private_file::{self, Readable};
+use crate::token::{MAX_SKEW_SECS, REFRESH_SECS};
+use ring::VerifyKey;
+pub(crate) use ring::{KeySet, Ring};
 
 /// The pair that signs tokens: PKCS #8, PEM, mode 0600.
 const SIGNING_KEY_FILE: &str = "signing-key.pem";
 /// 32 random bytes as one line of base64, mode 0600.
 const MASTER_KEY_FILE: &str = "master.key";
-/// Public keys that verify tokens and sign none: `verify-*.pem`. To replace the signing key, keep its public half under
-/// such a name until the last token that it signed has expired (three hours).
+/// Public keys that verify tokens and sign none: `verify-*.pem`.
 const VERIFY_PREFIX: &str = "verify-";
-/// The most `verify-*.pem` files that are read; more means that nobody cleans up.
+/// Those that a rotation left: the name goes on with the second (Unix time) from which the key verifies nothing more.
+const UNTIL_PREFIX: &str = "verify-until-";
+/// The most `verify-*.pem` files that are read; more means that nobody cleans up, or that somebody rotates in a loop.
 const MAX_VERIFY_KEYS: usize = 8;
+/// How long a key that signs no more is kept: the longest life of a token, and what clocks of nodes may differ.
+pub const RETIRED_SECS: i64 = REFRESH_SECS + MAX_SKEW_SECS;
 /// The length of the master key.
 pub(crate) const MASTER_KEY_BYTES: usize = 32;
 /// RSA moduli that are accepted from files: 2048 to 8192 bits.
@@ -36,8 +45,10 @@ const MODULUS_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
 
 /// The server's own keys.
 pub struct ServerKeys {
-    signing: Arc<SigningKey>,
-    verifying: Arc<HashMap<String, ParsedPublicKey>>,
+    dir: PathBuf,
+    ring: Arc<Ring>,
+    /// Held while keys are made or removed.
+    changing: Mutex<()>,
     master: Zeroizing<[u8; MASTER_KEY_BYTES]>,
 }
 
@@ -45,6 +56,17 @@ pub struct ServerKeys {
 pub(crate) struct SigningKey {
     kid: String,
     pair: RsaKeyPair,
+}
+
+/// A key as an operator sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyState {
+    /// Its name in the `kid` of tokens.
+    pub kid: String,
+    /// Whether it signs new tokens.
+    pub is_signing: bool,
+    /// The second (Unix time) from which it verifies nothing more; `None` when no end is set.
+    pub verifies_until: Option<i64>,
 }
 
 impl ServerKeys {
@@ -57,28 +79,67 @@ impl ServerKeys {
     pub fn open_or_create(dir: &Path) -> Result<Self, Error> {
         private_file::create_folder(dir)?;
         let signing = SigningKey::open_or_create(&dir.join(SIGNING_KEY_FILE))?;
-        let mut verifying = read_verify_keys(dir)?;
-        verifying.insert(signing.kid.clone(), signing.public()?);
+        let set = KeySet::new(signing, read_verify_keys(dir)?)?;
         let master = master_key(&dir.join(MASTER_KEY_FILE))?;
         Ok(Self {
-            signing: Arc::new(signing),
-            verifying: Arc::new(verifying),
+            dir: dir.to_owned(),
+            ring: Arc::new(Ring::new(set)),
+            changing: Mutex::new(()),
             master,
         })
     }
 
     /// The name of the key that signs: the fingerprint of its public half.
     #[must_use]
-    pub fn kid(&self) -> &str {
-        &self.signing.kid
+    pub fn kid(&self) -> String {
+        self.ring.current().signing().kid.clone()
     }
 
-    pub(crate) fn signing(&self) -> Arc<SigningKey> {
-        Arc::clone(&self.signing)
+    /// All keys, the one that signs first. `now` is in Unix seconds.
+    #[must_use]
+    pub fn list(&self, now: i64) -> Vec<KeyState> {
+        self.ring.current().list(now)
     }
 
-    pub(crate) fn verifying(&self) -> Arc<HashMap<String, ParsedPublicKey>> {
-        Arc::clone(&self.verifying)
+    /// Makes a new signing key. Everything made from these keys signs with it from now on; the old one verifies for
+    /// [`RETIRED_SECS`] more, and older ones whose time is over are removed. Blocks for as long as it takes to find two
+    /// primes. `now` is in Unix seconds.
+    ///
+    /// # Errors
+    /// Too many old keys are still needed, or the file system says no; then nothing has changed.
+    pub fn rotate(&self, now: i64) -> Result<(), Error> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        remove_verify_keys(&self.dir, |until| until.is_some_and(|until| until <= now))?;
+        if read_verify_keys(&self.dir)?.len() >= MAX_VERIFY_KEYS {
+            return Err(Error::TooManyVerifyKeys { dir: self.dir.clone() });
+        }
+        let path = self.dir.join(SIGNING_KEY_FILE);
+        let (new, pem_text) = SigningKey::generate()?;
+        // The old public half first: a crash between the two leaves it there twice, which does no harm.
+        let until = now.saturating_add(RETIRED_SECS);
+        let old = self.ring.current().signing().spki()?;
+        let retired = self.dir.join(format!("{UNTIL_PREFIX}{until}.pem"));
+        private_file::write(&retired, pem("PUBLIC KEY", &old).as_bytes(), Readable::ByOwner)?;
+        private_file::write(&path, pem_text.as_bytes(), Readable::ByOwner)?;
+        self.ring.replace(KeySet::new(new, read_verify_keys(&self.dir)?)?);
+        Ok(())
+    }
+
+    /// Forgets every key but the one that signs: tokens of older keys are void at once. For keys that somebody may have
+    /// read.
+    ///
+    /// # Errors
+    /// The file system says no.
+    pub fn forget_retired(&self) -> Result<(), Error> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        remove_verify_keys(&self.dir, |_| true)?;
+        let signing = SigningKey::open_or_create(&self.dir.join(SIGNING_KEY_FILE))?;
+        self.ring.replace(KeySet::new(signing, Vec::new())?);
+        Ok(())
+    }
+
+    pub(crate) fn ring(&self) -> Arc<Ring> {
+        Arc::clone(&self.ring)
     }
 
     pub(crate) fn master(&self) -> &[u8; MASTER_KEY_BYTES] {
@@ -105,39 +166,49 @@ impl SigningKey {
             }
             return Self::new(pair);
         }
+        let (key, pem_text) = Self::generate()?;
+        private_file::write(path, pem_text.as_bytes(), Readable::ByOwner)?;
+        Ok(key)
+    }
+
+    /// A new pair, and the same as PEM.
+    fn generate() -> Result<(Self, Zeroizing<String>), Error> {
         let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| Error::Crypto {
             action: "make an RSA key",
         })?;
         let der: Pkcs8V1Der<'_> = pair.as_der().map_err(|_| Error::Crypto {
             action: "encode the RSA key",
         })?;
-        private_file::write(path, pem("PRIVATE KEY", der.as_ref()).as_bytes(), Readable::ByOwner)?;
-        Self::new(pair)
+        let pem_text = pem("PRIVATE KEY", der.as_ref());
+        Ok((Self::new(pair)?, pem_text))
     }
 
     fn new(pair: RsaKeyPair) -> Result<Self, Error> {
-        let public: PublicKeyX509Der<'_> = pair.public_key().as_der().map_err(|_| Error::Crypto {
-            action: "encode the public key",
-        })?;
-        Ok(Self {
-            kid: fingerprint(public.as_ref()),
-            pair,
-        })
+        let kid = fingerprint(&spki(&pair)?);
+        Ok(Self { kid, pair })
     }
 
-    fn public(&self) -> Result<ParsedPublicKey, Error> {
-        ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, self.pair.public_key().as_ref()).map_err(|_| Error::Crypto {
+    /// The public half as a SubjectPublicKeyInfo.
+    fn spki(&self) -> Result<Vec<u8>, Error> {
+        spki(&self.pair)
+    }
+
+    /// The public half as what verifies.
+    fn public(&self) -> Result<VerifyKey, Error> {
+        let pkcs1 = self.pair.public_key().as_ref().to_vec();
+        let key = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &pkcs1).map_err(|_| Error::Crypto {
             action: "read back the public key",
+        })?;
+        Ok(VerifyKey {
+            kid: self.kid.clone(),
+            key,
+            pkcs1,
+            verifies_until: None,
         })
     }
 
     pub(crate) fn kid(&self) -> &str {
         &self.kid
-    }
-
-    /// The public half, for others to check our tokens with.
-    pub(crate) fn public_pkcs1(&self) -> Vec<u8> {
-        self.pair.public_key().as_ref().to_vec()
     }
 
     /// An RS256 signature.
@@ -148,6 +219,13 @@ impl SigningKey {
             .expect("a checked RSA key of 2048 bits or more signs a SHA-256 digest");
         signature
     }
+}
+
+fn spki(pair: &RsaKeyPair) -> Result<Vec<u8>, Error> {
+    let public: PublicKeyX509Der<'_> = pair.public_key().as_der().map_err(|_| Error::Crypto {
+        action: "encode the public key",
+    })?;
+    Ok(public.as_ref().to_vec())
 }
 
 /// The name of a public key in the `kid` of a token, as ACR's are: libtrust's fingerprint, which is the first 240 bits of
@@ -170,40 +248,59 @@ fn fingerprint(spki: &[u8]) -> String {
     letters
 }
 
-fn read_verify_keys(dir: &Path) -> Result<HashMap<String, ParsedPublicKey>, Error> {
+/// The `verify-*.pem` files of a folder, and for each the end of its time, when its name tells one.
+fn list_verify_files(dir: &Path) -> Result<Vec<(PathBuf, Option<i64>)>, Error> {
     let failed = |source| private_file::Error::Io {
         action: "list the folder",
         path: dir.to_owned(),
         source,
     };
-    let mut keys = HashMap::new();
+    let mut files = Vec::new();
     for entry in fs::read_dir(dir).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
-        let is_verify_key = name
-            .to_str()
-            .is_some_and(|n| n.starts_with(VERIFY_PREFIX) && n.ends_with(".pem"));
-        if !is_verify_key {
+        let Some(name) = name.to_str().filter(|name| name.starts_with(VERIFY_PREFIX)) else {
             continue;
-        }
-        let path = dir.join(name);
+        };
+        let Some(stem) = name.strip_suffix(".pem") else {
+            continue;
+        };
+        let until = stem.strip_prefix(UNTIL_PREFIX).and_then(|text| text.parse().ok());
+        files.push((dir.join(name), until));
+    }
+    Ok(files)
+}
+
+fn read_verify_keys(dir: &Path) -> Result<Vec<VerifyKey>, Error> {
+    let mut keys = Vec::new();
+    for (path, verifies_until) in list_verify_files(dir)? {
         let Some(pem) = private_file::read_public(&path)? else {
             continue;
         };
-        let key = SubjectPublicKeyInfoDer::from_pem_slice(&pem).ok().and_then(|der| {
-            Some((
-                fingerprint(&der),
-                ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &*der).ok()?,
-            ))
-        });
-        let Some((kid, key)) = key else {
+        let key = SubjectPublicKeyInfoDer::from_pem_slice(&pem)
+            .ok()
+            .and_then(|der| VerifyKey::of_spki(&der, verifies_until));
+        let Some(key) = key else {
             return Err(Error::BrokenVerifyKey { path });
         };
-        keys.insert(kid, key);
+        keys.push(key);
         if keys.len() > MAX_VERIFY_KEYS {
             return Err(Error::TooManyVerifyKeys { dir: dir.to_owned() });
         }
     }
     Ok(keys)
+}
+
+fn remove_verify_keys(dir: &Path, goes: impl Fn(Option<i64>) -> bool) -> Result<(), Error> {
+    for (path, until) in list_verify_files(dir)? {
+        if goes(until) {
+            fs::remove_file(&path).map_err(|source| private_file::Error::Io {
+                action: "remove",
+                path,
+                source,
+            })?;
+        }
+    }
+    Ok(())
 }
 
 fn master_key(path: &Path) -> Result<Zeroizing<[u8; MASTER_KEY_BYTES]>, Error> {
@@ -291,107 +388,4 @@ pub enum Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
-    use super::*;
-
-    #[test]
-    fn keys_are_made_once_and_read_back() {
-        let dir = tempfile::tempdir().unwrap();
-        let folder = dir.path().join("keys");
-        let first = ServerKeys::open_or_create(&folder).unwrap();
-        let again = ServerKeys::open_or_create(&folder).unwrap();
-        assert_eq!(first.kid(), again.kid());
-        assert_eq!(first.master(), again.master());
-        for file in [SIGNING_KEY_FILE, MASTER_KEY_FILE] {
-            assert_eq!(
-                fs::metadata(folder.join(file)).unwrap().permissions().mode() & 0o777,
-                0o600,
-                "{file}"
-            );
-        }
-        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "no draft is left");
-        let other = ServerKeys::open_or_create(&dir.path().join("other")).unwrap();
-        assert_ne!(first.kid(), other.kid());
-        assert_ne!(first.master(), other.master());
-    }
-
-    #[test]
-    fn a_key_name_looks_like_acrs() {
-        let keys = ServerKeys::open_or_create(tempfile::tempdir().unwrap().path()).unwrap();
-        let groups: Vec<&str> = keys.kid().split(':').collect();
-        assert_eq!(groups.len(), 12, "{}", keys.kid());
-        let is_base32 =
-            |g: &&str| g.len() == 4 && g.bytes().all(|b| b.is_ascii_uppercase() || (b'2'..=b'7').contains(&b));
-        assert!(groups.iter().all(is_base32), "{}", keys.kid());
-        // The test vectors of RFC 4648 §10, through the SHA-256 of nothing: 30 bytes that start e3b0c44298.
-        assert!(fingerprint(b"").starts_with("4OYM:IQUY:7QOB"), "{}", fingerprint(b""));
-    }
-
-    #[test]
-    fn keys_that_others_can_read_are_refused() {
-        for file in [SIGNING_KEY_FILE, MASTER_KEY_FILE] {
-            let dir = tempfile::tempdir().unwrap();
-            ServerKeys::open_or_create(dir.path()).unwrap();
-            fs::set_permissions(dir.path().join(file), fs::Permissions::from_mode(0o640)).unwrap();
-            let error = ServerKeys::open_or_create(dir.path()).unwrap_err();
-            assert!(
-                matches!(error, Error::File(private_file::Error::ReadableByOthers { .. })),
-                "{error}"
-            );
-            assert!(error.to_string().contains(file), "{error}");
-        }
-    }
-
-    #[test]
-    fn broken_keys_are_refused_and_not_replaced() {
-        for file in [SIGNING_KEY_FILE, MASTER_KEY_FILE] {
-            for content in [
-                "",
-                "nonsense",
-                "AAAA\n",
-                "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
-            ] {
-                let dir = tempfile::tempdir().unwrap();
-                let path = dir.path().join(file);
-                private_file::write(&path, content.as_bytes(), Readable::ByOwner).unwrap();
-                let error = ServerKeys::open_or_create(dir.path()).unwrap_err();
-                assert!(error.to_string().contains(file), "{error}");
-                assert_eq!(fs::read_to_string(&path).unwrap(), content);
-            }
-        }
-    }
-
-    #[test]
-    fn a_retired_public_key_still_verifies() {
-        let dir = tempfile::tempdir().unwrap();
-        let old = ServerKeys::open_or_create(dir.path()).unwrap();
-        let spki: PublicKeyX509Der<'_> = old.signing.pair.public_key().as_der().unwrap();
-        fs::write(
-            dir.path().join("verify-2026-01.pem"),
-            pem("PUBLIC KEY", spki.as_ref()).as_bytes(),
-        )
-        .unwrap();
-        fs::remove_file(dir.path().join(SIGNING_KEY_FILE)).unwrap();
-        let new = ServerKeys::open_or_create(dir.path()).unwrap();
-        assert_ne!(new.kid(), old.kid());
-        let signature = old.signing().sign(b"message");
-        new.verifying()[old.kid()].verify_sig(b"message", &signature).unwrap();
-        assert!(new.verifying()[new.kid()].verify_sig(b"message", &signature).is_err());
-        fs::write(dir.path().join("verify-x.pem"), "nonsense").unwrap();
-        assert!(matches!(
-            ServerKeys::open_or_create(dir.path()),
-            Err(Error::BrokenVerifyKey { .. })
-        ));
-    }
-
-    #[test]
-    fn debug_shows_no_key() {
-        let keys = ServerKeys::open_or_create(tempfile::tempdir().unwrap().path()).unwrap();
-        assert_eq!(
-            format!("{keys:?}"),
-            format!("ServerKeys {{ kid: {:?}, .. }}", keys.kid())
-        );
-    }
-}
+mod tests;

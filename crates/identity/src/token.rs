@@ -5,18 +5,16 @@
 //! caller of [`Issuer::verify`] loads that credential's rights anew for each request, so a renewed password or a removed
 //! role counts at once. Not a general JWT library: one algorithm, own keys, a closed header.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
-use aws_lc_rs::signature::ParsedPublicKey;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use holdfast_access::{Permissions, Scope};
 use moka::sync::Cache;
 
-use crate::keys::{ServerKeys, SigningKey};
+use crate::keys::{Ring, ServerKeys};
 
 mod wire;
 
@@ -44,10 +42,10 @@ const MAX_REMEMBERED: u64 = 10_000;
 
 /// Issues tokens and checks them.
 pub struct Issuer {
-    signing: Arc<SigningKey>,
-    verifying: Arc<HashMap<String, ParsedPublicKey>>,
-    /// Tokens whose signature is good, by hash: that never changes. Times and audience are checked on every call.
-    checked: Cache<[u8; 32], Arc<Claims>>,
+    ring: Arc<Ring>,
+    /// Tokens whose signature is good, by hash, with the key's name: that never changes. Whether the key still counts,
+    /// times and audience are checked on every call.
+    checked: Cache<[u8; 32], (Arc<str>, Arc<Claims>)>,
 }
 
 /// What an access token is to say.
@@ -140,8 +138,7 @@ impl Issuer {
     #[must_use]
     pub fn new(keys: &ServerKeys) -> Self {
         Self {
-            signing: keys.signing(),
-            verifying: keys.verifying(),
+            ring: keys.ring(),
             checked: Cache::new(MAX_REMEMBERED),
         }
     }
@@ -199,9 +196,10 @@ impl Issuer {
     }
 
     fn issue(&self, payload: Payload) -> Result<String, Error> {
-        let header = URL_SAFE_NO_PAD.encode(wire::header_json(self.signing.kid()));
+        let keys = self.ring.current();
+        let header = URL_SAFE_NO_PAD.encode(wire::header_json(keys.signing().kid()));
         let mut token = format!("{header}.{}", URL_SAFE_NO_PAD.encode(payload.to_plain_json()));
-        let signature = self.signing.sign(token.as_bytes());
+        let signature = keys.signing().sign(token.as_bytes());
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut token);
         if token.len() > MAX_TOKEN_BYTES {
@@ -227,10 +225,14 @@ impl Issuer {
         let hash = digest::digest(&digest::SHA256, token.as_bytes());
         let hash: [u8; 32] = hash.as_ref().try_into().expect("SHA-256 has 32 bytes");
         let claims = match self.checked.get(&hash) {
-            Some(claims) => claims,
+            Some((kid, claims)) => {
+                self.ring.current().find(&kid, now).ok_or(Error::UnknownKey)?;
+                claims
+            }
             None => {
-                let claims = Arc::new(self.check_signature(token)?);
-                self.checked.insert(hash, Arc::clone(&claims));
+                let (kid, claims) = self.check_signature(token, now)?;
+                let claims = Arc::new(claims);
+                self.checked.insert(hash, (kid, Arc::clone(&claims)));
                 claims
             }
         };
@@ -238,27 +240,28 @@ impl Issuer {
         Ok(claims)
     }
 
-    /// What is true of a token for ever.
-    fn check_signature(&self, token: &str) -> Result<Claims, Error> {
+    /// What is true of a token for as long as its key, which is named too, counts.
+    fn check_signature(&self, token: &str, now: i64) -> Result<(Arc<str>, Claims), Error> {
         let (message, signature) = token.rsplit_once('.').ok_or(Error::Malformed { part: "structure" })?;
         let (header, payload) = message.split_once('.').ok_or(Error::Malformed { part: "structure" })?;
         let header = decode(header, "header")?;
         let header: Header = serde_json::from_slice(&header).map_err(|source| Error::Header { source })?;
-        let key = self.verifying.get(&header.kid).ok_or(Error::UnknownKey)?;
+        let keys = self.ring.current();
+        let key = keys.find(&header.kid, now).ok_or(Error::UnknownKey)?;
         let signature = decode(signature, "signature")?;
         key.verify_sig(message.as_bytes(), &signature)
             .map_err(|_| Error::Signature)?;
         // Only now is it worth reading: these are bytes that this server wrote.
         let payload = decode(payload, "claims")?;
         let payload = serde_json::from_slice(&payload).map_err(|source| Error::Claims { source })?;
-        Ok(Claims { payload })
+        Ok((header.kid.into(), Claims { payload }))
     }
 }
 
 impl fmt::Debug for Issuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Issuer")
-            .field("kid", &self.signing.kid())
+            .field("kid", &self.ring.current().signing().kid())
             .finish_non_exhaustive()
     }
 }

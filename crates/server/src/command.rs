@@ -5,6 +5,7 @@ mod ca;
 mod check;
 mod credentials;
 mod gc;
+mod keys;
 mod principal;
 mod registry;
 mod serve;
@@ -49,6 +50,9 @@ enum Command {
     /// Make service principals: who signs in to the Azure CLI, and with an id and a secret to registries
     #[command(subcommand)]
     Principal(principal::Principal),
+    /// Show or rotate the keys that sign tokens
+    #[command(subcommand)]
+    Keys(keys::Keys),
     /// Change a registry
     #[command(subcommand)]
     Registry(registry::Registry),
@@ -66,6 +70,7 @@ impl CommandLine {
             Command::Ca(ca) => ca.run(),
             Command::AzureCli(azure_cli) => azure_cli.run(),
             Command::Principal(principal) => principal.run(),
+            Command::Keys(keys) => keys.run(),
             Command::Registry(registry) => registry.run(),
         }
     }

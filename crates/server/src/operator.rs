@@ -6,6 +6,7 @@ pub(crate) mod check;
 pub(crate) mod credentials;
 pub(crate) mod door;
 pub(crate) mod garbage;
+pub(crate) mod keys;
 pub(crate) mod principal;
 pub(crate) mod registry;
 pub(crate) mod status;

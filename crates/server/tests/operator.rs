@@ -176,3 +176,32 @@ fn a_long_path_to_the_data_folder_does_no_harm() {
     let output = command.arg(&deep).output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
 }
+
+#[test]
+fn keys_rotate_under_a_running_server_and_old_tokens_end_with_their_key() {
+    let house = House::running();
+    let published = |house: &House| {
+        let answer = house.ask("GET", "/common/discovery/v2.0/keys", &[], b"");
+        let keys: Value = serde_json::from_str(&answer.body).unwrap();
+        let kids = keys["keys"].as_array().unwrap().iter();
+        kids.map(|key| key["kid"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let basic = house.basic();
+    let issue = || {
+        let answer = house.ask("GET", "/oauth2/token", &[("Authorization", &basic)], b"");
+        let tokens: Value = serde_json::from_str(&answer.body).unwrap();
+        format!("Bearer {}", tokens["access_token"].as_str().unwrap())
+    };
+    let opens = |token: &str| house.ask("GET", "/v2/", &[("Authorization", token)], b"").status;
+    let (first, old) = (published(&house), issue());
+    let rotated = house.json(&["keys", "rotate"]);
+    assert_eq!(rotated[1]["kid"], first[0].as_str());
+    assert_eq!(published(&house), [rotated[0]["kid"].as_str().unwrap(), &first[0]]);
+    let new = issue();
+    assert_eq!((opens(&old), opens(&new)), (200, 200));
+    let alone = house.json(&["keys", "rotate", "--forget-old"]);
+    assert_eq!(alone.as_array().unwrap().len(), 1);
+    assert_eq!((opens(&old), opens(&new), opens(&issue())), (401, 401, 200));
+    assert_eq!(house.json(&["keys", "list"]), alone);
+}

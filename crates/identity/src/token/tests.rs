@@ -65,7 +65,7 @@ fn verify(token: &str) -> Result<Arc<Claims>, Error> {
 fn signed(keys: &ServerKeys, header: &Value, claims: &Value) -> String {
     let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let message = format!("{}.{}", encode(header), encode(claims));
-    let signature = keys.signing().sign(message.as_bytes());
+    let signature = keys.ring().current().signing().sign(message.as_bytes());
     format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
@@ -201,13 +201,13 @@ fn every_credential_survives_the_journey() {
 
 #[test]
 fn another_library_agrees_that_the_token_is_good() {
-    let key = keys().signing().public_pkcs1();
+    let key = keys().ring().current().published(0)[0].1.to_vec();
     let key = jsonwebtoken::DecodingKey::from_rsa_der(&key);
     let mut validation = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::RS256);
     validation.validate_exp = false;
     validation.set_audience(&[HERE]);
     let read = jsonwebtoken::decode::<Value>(access_token(), &key, &validation).unwrap();
-    assert_eq!(read.header.kid.as_deref(), Some(keys().kid()));
+    assert_eq!(read.header.kid.as_deref(), Some(keys().kid().as_str()));
     assert_eq!(read.claims["sub"], "myreg");
 }
 
@@ -275,7 +275,7 @@ fn the_public_key_is_no_password_for_hs256() {
     for alg in ["HS256", "RS256"] {
         let header = json!({"alg": alg, "typ": "JWT", "kid": keys().kid()});
         let message = format!("{}.{}", encode(&header), encode(&good_claims()));
-        let mac = hmac::Key::new(hmac::HMAC_SHA256, &keys().signing().public_pkcs1());
+        let mac = hmac::Key::new(hmac::HMAC_SHA256, &keys().ring().current().published(0)[0].1.to_vec());
         let tag = hmac::sign(&mac, message.as_bytes());
         let token = format!("{message}.{}", URL_SAFE_NO_PAD.encode(tag));
         assert!(
@@ -399,7 +399,7 @@ fn a_claim_said_twice_is_refused() {
     claims.insert_str(1, &format!("\"exp\":{},", NOW + 30));
     let header = URL_SAFE_NO_PAD.encode(good_header().to_string());
     let message = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims));
-    let signature = keys().signing().sign(message.as_bytes());
+    let signature = keys().ring().current().signing().sign(message.as_bytes());
     let token = format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature));
     assert!(matches!(verify(&token), Err(Error::Claims { .. })));
 }
@@ -515,4 +515,31 @@ proptest! {
         prop_assert!(!URL_SAFE_NO_PAD.encode(&json).contains(['-', '_']));
         prop_assert_eq!(serde_json::from_str::<Payload>(&json).unwrap().sub, subject);
     }
+}
+
+#[test]
+fn tokens_outlive_a_rotation_and_not_the_removal_of_their_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = ServerKeys::open_or_create(folder.path()).unwrap();
+    let issuer = Issuer::new(&keys);
+    let claims = || AccessClaims {
+        audience: "a".to_owned(),
+        subject: "s".to_owned(),
+        registry_rid: "r".to_owned(),
+        credential: Credential::Anonymous,
+        access: Vec::new(),
+    };
+    let verify = |token: &str, now| issuer.verify(token, Kind::Access, "a", now);
+    let old = issuer.issue_access(claims(), 1_000).unwrap();
+    verify(&old, 1_000).unwrap();
+    keys.rotate(1_000).unwrap();
+    let new = issuer.issue_access(claims(), 1_000).unwrap();
+    verify(&old, 1_001).unwrap();
+    verify(&new, 1_001).unwrap();
+    keys.forget_retired().unwrap();
+    assert!(
+        matches!(verify(&old, 1_002), Err(Error::UnknownKey)),
+        "also when it was checked before"
+    );
+    verify(&new, 1_002).unwrap();
 }

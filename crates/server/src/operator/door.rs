@@ -26,6 +26,7 @@ use super::{
     check::CheckAll,
     credentials::ShowCredentials,
     garbage::{CollectGarbage, ExplainDigest},
+    keys::{ListKeys, RotateKeys},
     principal::CreatePrincipal,
     registry::UpdateRegistry,
     status::ShowStatus,
@@ -139,6 +140,8 @@ async fn answer(request: Request<Incoming>, desk: Arc<Desk>) -> Response<Lines> 
         ExplainDigest::PATH => fill::<ExplainDigest>(&body, desk),
         CheckAll::PATH => fill::<CheckAll>(&body, desk),
         CreatePrincipal::PATH => fill::<CreatePrincipal>(&body, desk),
+        ListKeys::PATH => fill::<ListKeys>(&body, desk),
+        RotateKeys::PATH => fill::<RotateKeys>(&body, desk),
         UpdateRegistry::PATH => fill::<UpdateRegistry>(&body, desk),
         _ => whole(
             StatusCode::NOT_FOUND,

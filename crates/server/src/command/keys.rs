@@ -1,0 +1,57 @@
+//! `holdfast keys`.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use super::Place;
+use crate::{
+    operator::keys::{Key, ListKeys, RotateKeys},
+    output::{Output, say, say_json},
+};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Keys {
+    /// Show the keys that sign and verify tokens
+    List(List),
+    /// Make a new signing key; the old one verifies until the last of its tokens has expired
+    Rotate(Rotate),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct List {
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Rotate {
+    /// Make all tokens void that older keys signed: for a key that somebody else may have read
+    #[arg(long)]
+    forget_old: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Keys {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let (keys, output) = match self {
+            Self::List(List { place }) => (place.ask(ListKeys)?, place.output),
+            Self::Rotate(Rotate { forget_old, place }) => (place.ask(RotateKeys { forget_old })?, place.output),
+        };
+        match output {
+            Output::Json => say_json(&keys)?,
+            Output::Text => keys.iter().for_each(|key| say(&line(key))),
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn line(key: &Key) -> String {
+    let moment = |seconds| chrono::DateTime::from_timestamp(seconds, 0).map(|at| at.format("%Y-%m-%d %H:%M:%SZ"));
+    match (key.is_signing, key.verifies_until.and_then(moment)) {
+        (true, _) => format!("{}  signs", key.kid),
+        (false, Some(until)) => format!("{}  verifies until {until}", key.kid),
+        (false, None) => format!("{}  verifies until its file is removed", key.kid),
+    }
+}
