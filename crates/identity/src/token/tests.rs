@@ -275,7 +275,7 @@ fn the_public_key_is_no_password_for_hs256() {
     for alg in ["HS256", "RS256"] {
         let header = json!({"alg": alg, "typ": "JWT", "kid": keys().kid()});
         let message = format!("{}.{}", encode(&header), encode(&good_claims()));
-        let mac = hmac::Key::new(hmac::HMAC_SHA256, &keys().ring().current().published(0)[0].1.to_vec());
+        let mac = hmac::Key::new(hmac::HMAC_SHA256, keys().ring().current().published(0)[0].1);
         let tag = hmac::sign(&mac, message.as_bytes());
         let token = format!("{message}.{}", URL_SAFE_NO_PAD.encode(tag));
         assert!(
