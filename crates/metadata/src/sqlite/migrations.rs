@@ -9,6 +9,7 @@ pub(super) const APPLICATION_ID: i64 = 0x486f_6c64;
 const STEPS: &[&str] = &[
     include_str!("migrations/0001-first.sql"),
     include_str!("migrations/0002-control-plane.sql"),
+    include_str!("migrations/0003-token.sql"),
 ];
 
 /// The version this build makes and reads.

@@ -16,9 +16,11 @@ mod principal;
 mod readers;
 mod registry;
 mod repository;
+mod scope_map;
 mod session;
 mod store;
 mod tag;
+mod token;
 mod upload;
 mod writer;
 

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 
 use super::{
     BlobRead, BlobTx, DirectoryRead, DirectoryTx, GarbageRead, GarbageTx, ManifestRead, ManifestTx, PrincipalRead,
-    PrincipalTx, RegistryRead, RegistryTx, RepositoryRead, RepositoryTx, TagRead, TagTx, UploadRead, UploadTx,
+    PrincipalTx, RegistryRead, RegistryTx, RepositoryRead, RepositoryTx, ScopeMapRead, ScopeMapTx, TagRead, TagTx,
+    TokenRead, TokenTx, UploadRead, UploadTx,
 };
 use crate::Error;
 
@@ -105,6 +106,8 @@ pub trait Read:
     DirectoryRead
     + PrincipalRead
     + RegistryRead
+    + ScopeMapRead
+    + TokenRead
     + RepositoryRead
     + ManifestRead
     + TagRead
@@ -117,6 +120,8 @@ impl<T> Read for T where
     T: DirectoryRead
         + PrincipalRead
         + RegistryRead
+        + ScopeMapRead
+        + TokenRead
         + RepositoryRead
         + ManifestRead
         + TagRead
@@ -128,7 +133,18 @@ impl<T> Read for T where
 
 /// Everything that can be changed.
 pub trait Tx:
-    Read + DirectoryTx + PrincipalTx + RegistryTx + RepositoryTx + ManifestTx + TagTx + BlobTx + UploadTx + GarbageTx
+    Read
+    + DirectoryTx
+    + PrincipalTx
+    + RegistryTx
+    + ScopeMapTx
+    + TokenTx
+    + RepositoryTx
+    + ManifestTx
+    + TagTx
+    + BlobTx
+    + UploadTx
+    + GarbageTx
 {
 }
 impl<T> Tx for T where
@@ -136,6 +152,8 @@ impl<T> Tx for T where
         + DirectoryTx
         + PrincipalTx
         + RegistryTx
+        + ScopeMapTx
+        + TokenTx
         + RepositoryTx
         + ManifestTx
         + TagTx

@@ -13,7 +13,9 @@ mod principal;
 mod registry;
 mod repository;
 mod row;
+mod scope_map;
 mod tag;
+mod token;
 mod upload;
 
 pub use blob::{BlobId, BlobRead, BlobRecord, BlobTx, NewBlob};
@@ -29,5 +31,7 @@ pub use page::{ListOrder, Page};
 pub use principal::{PrincipalRead, PrincipalRecord, PrincipalSecret, PrincipalTx, RoleAssignment};
 pub use registry::{AdminPassword, NewRegistry, RegistryRead, RegistryRecord, RegistryTx, Sku};
 pub use repository::{RepositoryId, RepositoryRead, RepositoryRecord, RepositoryTx};
+pub use scope_map::{ScopeMapRead, ScopeMapRecord, ScopeMapTx};
 pub use tag::{TagRead, TagRecord, TagTx};
+pub use token::{NewToken, TokenId, TokenPassword, TokenRead, TokenRecord, TokenTx};
 pub use upload::{UploadId, UploadRead, UploadRecord, UploadTx};

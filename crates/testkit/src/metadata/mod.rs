@@ -12,7 +12,9 @@ pub mod manifest;
 pub mod principal;
 pub mod registry;
 pub mod repository;
+pub mod scope_map;
 pub mod tag;
+pub mod token;
 pub mod transaction;
 pub mod upload;
 
@@ -42,6 +44,21 @@ macro_rules! metadata_contract {
                 an_update_writes_the_changeable_fields_only
                 an_empty_registry_is_removed_with_its_passwords
                 an_admin_password_starts_at_generation_one_and_grows
+            }
+            scope_map {
+                a_scope_map_reads_back_as_written
+                a_second_scope_map_of_a_name_is_refused
+                a_scope_map_is_changed_and_removed_alone
+                scope_maps_page_by_name_in_any_case
+            }
+            token {
+                a_token_reads_back_as_written
+                a_second_token_of_a_name_is_refused
+                a_token_is_changed_alone
+                tokens_page_by_name_in_any_case
+                a_token_is_found_by_its_scope_map
+                passwords_read_back_by_slot
+                a_generation_never_comes_back
             }
             repository {
                 a_repository_is_made_once

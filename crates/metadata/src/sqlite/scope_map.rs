@@ -1,0 +1,93 @@
+//! Scope maps that users made.
+
+use holdfast_access::{RegistryId, ScopeMap};
+use holdfast_registry::Error;
+use holdfast_registry::ports::{ScopeMapRead, ScopeMapRecord, ScopeMapTx};
+use rusqlite::types::Type;
+use rusqlite::{Row, params};
+
+use super::column;
+use super::session::Session;
+
+// The column's collation is NOCASE.
+const FIND: &str = "SELECT registry_id, name, description, actions, created_at FROM scope_map \
+    WHERE registry_id = ?1 AND name = ?2";
+const LIST: &str = "SELECT registry_id, name, description, actions, created_at FROM scope_map \
+    WHERE registry_id = ?1 AND name > ?2 ORDER BY name LIMIT ?3";
+const COUNT: &str = "SELECT count(*) FROM scope_map WHERE registry_id = ?1";
+
+impl ScopeMapRead for Session<'_> {
+    fn find_scope_map(&mut self, registry: RegistryId, name: &str) -> Result<Option<ScopeMapRecord>, Error> {
+        self.find("looked up a scope map", FIND, params![registry.0, name], scope_map_row)
+    }
+
+    fn list_scope_maps(
+        &mut self,
+        registry: RegistryId,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<ScopeMapRecord>, Error> {
+        let params = params![registry.0, after, column::limit(limit)];
+        self.list("listed scope maps", LIST, params, scope_map_row)
+    }
+
+    fn count_scope_maps(&mut self, registry: RegistryId) -> Result<u64, Error> {
+        let count = self.find("counted scope maps", COUNT, [registry.0], |row| {
+            column::unsigned(row, 0)
+        })?;
+        Ok(count.unwrap_or(0))
+    }
+}
+
+const INSERT: &str = "INSERT INTO scope_map (registry_id, name, description, actions, created_at) \
+    VALUES (?1, ?2, ?3, ?4, ?5)";
+const UPDATE: &str = "UPDATE scope_map SET description = ?3, actions = ?4 WHERE registry_id = ?1 AND name = ?2";
+const REMOVE: &str = "DELETE FROM scope_map WHERE registry_id = ?1 AND name = ?2";
+
+impl ScopeMapTx for Session<'_> {
+    fn insert_scope_map(&mut self, map: &ScopeMapRecord) -> Result<(), Error> {
+        let params = params![
+            map.registry.0,
+            map.name,
+            map.description,
+            actions_text(&map.actions),
+            map.created_at.0,
+        ];
+        self.change("inserted a scope map", INSERT, params).map(drop)
+    }
+
+    fn update_scope_map(&mut self, map: &ScopeMapRecord) -> Result<(), Error> {
+        let params = params![map.registry.0, map.name, map.description, actions_text(&map.actions)];
+        self.change("updated a scope map", UPDATE, params).map(drop)
+    }
+
+    fn remove_scope_map(&mut self, registry: RegistryId, name: &str) -> Result<bool, Error> {
+        let removed = self.change("removed a scope map", REMOVE, params![registry.0, name])?;
+        Ok(removed > 0)
+    }
+}
+
+fn actions_text(actions: &ScopeMap) -> String {
+    serde_json::to_string(&actions.texts()).expect("a list of texts serialises")
+}
+
+fn actions(row: &Row<'_>, index: usize) -> rusqlite::Result<ScopeMap> {
+    let text = row.get_ref(index)?.as_str()?;
+    let actions: Vec<String> =
+        serde_json::from_str(text).map_err(|source| column::misread(index, Type::Text, source))?;
+    ScopeMap::parse(&actions).map_err(|source| column::misread(index, Type::Text, source))
+}
+
+fn scope_map_row(row: &Row<'_>) -> rusqlite::Result<ScopeMapRecord> {
+    Ok(ScopeMapRecord {
+        registry: RegistryId(row.get(0)?),
+        name: row.get(1)?,
+        description: row.get(2)?,
+        actions: actions(row, 3)?,
+        created_at: column::timestamp(row, 4)?,
+    })
+}
+
+/// Statements whose plans the tests look at.
+#[cfg(test)]
+pub(super) const PLANNED: &[&str] = &[FIND, LIST, COUNT, INSERT, UPDATE, REMOVE];

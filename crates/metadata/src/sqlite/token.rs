@@ -1,0 +1,148 @@
+//! Tokens and their passwords.
+
+use holdfast_access::RegistryId;
+use holdfast_registry::ports::{NewToken, TokenId, TokenPassword, TokenRead, TokenRecord, TokenTx};
+use holdfast_registry::{Error, Timestamp};
+use rusqlite::{Row, params};
+
+use super::column;
+use super::session::Session;
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, registry_id, name, scope_map, is_enabled, created_at FROM token ",
+            $rest
+        )
+    };
+}
+
+// The columns' collation is NOCASE.
+const FIND: &str = select!("WHERE registry_id = ?1 AND name = ?2");
+const LIST: &str = select!("WHERE registry_id = ?1 AND name > ?2 ORDER BY name LIMIT ?3");
+const FIND_WITH_SCOPE_MAP: &str = select!("WHERE registry_id = ?1 AND scope_map = ?2 LIMIT 1");
+const COUNT: &str = "SELECT count(*) FROM token WHERE registry_id = ?1";
+const LIST_PASSWORDS: &str = "SELECT slot, verifier, generation, expires_at, created_at FROM token_password \
+    WHERE token_id = ?1 ORDER BY slot";
+
+impl TokenRead for Session<'_> {
+    fn find_token(&mut self, registry: RegistryId, name: &str) -> Result<Option<TokenRecord>, Error> {
+        self.find("looked up a token", FIND, params![registry.0, name], token_row)
+    }
+
+    fn list_tokens(&mut self, registry: RegistryId, after: &str, limit: usize) -> Result<Vec<TokenRecord>, Error> {
+        let params = params![registry.0, after, column::limit(limit)];
+        self.list("listed tokens", LIST, params, token_row)
+    }
+
+    fn count_tokens(&mut self, registry: RegistryId) -> Result<u64, Error> {
+        let count = self.find("counted tokens", COUNT, [registry.0], |row| column::unsigned(row, 0))?;
+        Ok(count.unwrap_or(0))
+    }
+
+    fn find_token_with_scope_map(
+        &mut self,
+        registry: RegistryId,
+        scope_map: &str,
+    ) -> Result<Option<TokenRecord>, Error> {
+        let params = params![registry.0, scope_map];
+        self.find(
+            "looked up a token by its scope map",
+            FIND_WITH_SCOPE_MAP,
+            params,
+            token_row,
+        )
+    }
+
+    fn list_token_passwords(&mut self, token: TokenId) -> Result<Vec<TokenPassword>, Error> {
+        self.list("listed a token's passwords", LIST_PASSWORDS, [token.0], password_row)
+    }
+}
+
+const INSERT: &str =
+    "INSERT INTO token (registry_id, name, scope_map, is_enabled, created_at) VALUES (?1, ?2, ?3, ?4, ?5)";
+const UPDATE: &str = "UPDATE token SET scope_map = ?2, is_enabled = ?3 WHERE id = ?1";
+const REMOVE: &str = "DELETE FROM token WHERE id = ?1";
+const REMOVE_PASSWORDS: &str = "DELETE FROM token_password WHERE token_id = ?1";
+const REMOVE_PASSWORD: &str = "DELETE FROM token_password WHERE token_id = ?1 AND slot = ?2";
+const INSERT_PASSWORD: &str = "INSERT INTO token_password (token_id, slot, verifier, expires_at, created_at) \
+    VALUES (?1, ?2, ?3, ?4, ?5)";
+
+impl TokenTx for Session<'_> {
+    fn insert_token(&mut self, token: &NewToken) -> Result<TokenId, Error> {
+        let params = params![
+            token.registry.0,
+            token.name,
+            token.scope_map,
+            token.is_enabled,
+            token.created_at.0,
+        ];
+        self.insert("inserted a token", INSERT, params).map(TokenId)
+    }
+
+    fn update_token(&mut self, token: &TokenRecord) -> Result<(), Error> {
+        let params = params![token.id.0, token.scope_map, token.is_enabled];
+        self.change("updated a token", UPDATE, params).map(drop)
+    }
+
+    fn remove_token(&mut self, token: TokenId) -> Result<bool, Error> {
+        self.change("removed a token's passwords", REMOVE_PASSWORDS, [token.0])?;
+        Ok(self.change("removed a token", REMOVE, [token.0])? > 0)
+    }
+
+    fn put_token_password(
+        &mut self,
+        token: TokenId,
+        slot: u8,
+        verifier: &[u8; 32],
+        expires_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        // Not an update: the new row gets a generation of its own.
+        self.remove_token_password(token, slot)?;
+        let params = params![token.0, slot, verifier, expires_at.map(|at| at.0), now.0];
+        self.change("set a token's password", INSERT_PASSWORD, params).map(drop)
+    }
+
+    fn remove_token_password(&mut self, token: TokenId, slot: u8) -> Result<bool, Error> {
+        let removed = self.change("removed a token's password", REMOVE_PASSWORD, params![token.0, slot])?;
+        Ok(removed > 0)
+    }
+}
+
+fn token_row(row: &Row<'_>) -> rusqlite::Result<TokenRecord> {
+    Ok(TokenRecord {
+        id: TokenId(row.get(0)?),
+        registry: RegistryId(row.get(1)?),
+        name: row.get(2)?,
+        scope_map: row.get(3)?,
+        is_enabled: row.get(4)?,
+        created_at: column::timestamp(row, 5)?,
+    })
+}
+
+fn password_row(row: &Row<'_>) -> rusqlite::Result<TokenPassword> {
+    Ok(TokenPassword {
+        slot: row.get(0)?,
+        verifier: row.get(1)?,
+        generation: row.get(2)?,
+        expires_at: row.get::<_, Option<i64>>(3)?.map(Timestamp),
+        created_at: column::timestamp(row, 4)?,
+    })
+}
+
+/// Statements whose plans the tests look at.
+#[cfg(test)]
+pub(super) const PLANNED: &[&str] = &[
+    FIND,
+    LIST,
+    FIND_WITH_SCOPE_MAP,
+    COUNT,
+    LIST_PASSWORDS,
+    INSERT,
+    UPDATE,
+    REMOVE,
+    REMOVE_PASSWORDS,
+    REMOVE_PASSWORD,
+    INSERT_PASSWORD,
+];

@@ -1,0 +1,46 @@
+//! Scope maps that users made. The system's own are no rows: `holdfast_access::SystemScopeMap` has them.
+//! Plain data, and the two halves of the port: reading, and changing in a transaction.
+
+use holdfast_access::{RegistryId, ScopeMap};
+
+use crate::{Error, Timestamp};
+
+/// A scope map of a registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScopeMapRecord {
+    /// The registry it is in.
+    pub registry: RegistryId,
+    /// Its name, as written when it was made; compared without regard to case.
+    pub name: String,
+    /// What it is for, in somebody's words.
+    pub description: Option<String>,
+    /// What a token with it may do.
+    pub actions: ScopeMap,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// Scope maps.
+pub trait ScopeMapRead {
+    /// Without regard to case.
+    fn find_scope_map(&mut self, registry: RegistryId, name: &str) -> Result<Option<ScopeMapRecord>, Error>;
+    /// By name, in any case, those after `after` (an empty text is before all names), at most `limit`.
+    fn list_scope_maps(
+        &mut self,
+        registry: RegistryId,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<ScopeMapRecord>, Error>;
+    /// Those of a registry.
+    fn count_scope_maps(&mut self, registry: RegistryId) -> Result<u64, Error>;
+}
+
+/// Changes of the same.
+pub trait ScopeMapTx {
+    /// Inserts a scope map; the caller has looked that the name is free.
+    fn insert_scope_map(&mut self, map: &ScopeMapRecord) -> Result<(), Error>;
+    /// Writes the changeable fields: `description` and `actions`.
+    fn update_scope_map(&mut self, map: &ScopeMapRecord) -> Result<(), Error>;
+    /// The caller has looked that no token has it; says whether it was there.
+    fn remove_scope_map(&mut self, registry: RegistryId, name: &str) -> Result<bool, Error>;
+}
