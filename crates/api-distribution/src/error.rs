@@ -329,6 +329,8 @@ fn shown_domain(error: &Domain) -> Shown {
         | Domain::AdminDisabled { .. }
         | Domain::LocationUnknown { .. }
         | Domain::SkuLacks { .. }
+        | Domain::QuotaExceeded { .. }
+        | Domain::Token(_)
         | Domain::Undone
         | Domain::Metadata { .. }
         | Domain::Blobs { .. } => (StatusCode::INTERNAL_SERVER_ERROR, Code::Unknown, Value::Null),

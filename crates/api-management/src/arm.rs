@@ -7,10 +7,17 @@ pub(crate) mod registry;
 mod registry_body;
 mod registry_request;
 pub(crate) mod resource;
+pub(crate) mod scope_map;
 pub(crate) mod subscription;
+pub(crate) mod token;
 
 use chrono::{DateTime, SecondsFormat};
 use holdfast_registry::Timestamp;
+
+use crate::serve::Call;
+
+/// Items on a page of a list that can be long.
+pub(crate) const PAGE_ROWS: usize = 100;
 
 /// A moment in microseconds since 1970, as ARM writes it.
 pub(crate) fn moment(micros: i64) -> String {
@@ -20,4 +27,19 @@ pub(crate) fn moment(micros: i64) -> String {
 
 fn when(at: Timestamp) -> String {
     moment(at.0)
+}
+
+/// A moment as the resources inside of a registry have it: seven digits and an offset.
+fn zoned(at: Timestamp) -> String {
+    let moment = DateTime::from_timestamp_micros(at.0).unwrap_or_default();
+    format!("{}0+00:00", moment.format("%Y-%m-%dT%H:%M:%S%.6f"))
+}
+
+/// Where the list at `path` goes on after the item of a name.
+fn next_page(call: &Call<'_>, path: &str, after: &str) -> String {
+    let query = form_urlencoded::Serializer::new(String::new())
+        .append_pair("api-version", &call.version.to_string())
+        .append_pair("$skiptoken", after)
+        .finish();
+    format!("{}{path}?{query}", call.site.base_url)
 }

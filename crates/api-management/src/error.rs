@@ -1,6 +1,8 @@
 //! What an error looks like on the control plane: one table from ARM's code to the status, one from the rules' errors to
 //! ARM's. No status code of an error stands anywhere else in this crate.
 
+mod token;
+
 use bytes::Bytes;
 use holdfast_access::ControlRefusal;
 use holdfast_arm::{Code, Error as Arm, ResourceGroupName};
@@ -131,6 +133,8 @@ fn domain_error(error: Domain, group: Option<&ResourceGroupName>, request_id: &s
             Arm::location_unavailable_for_type(&location, "Microsoft.ContainerRegistry/registries", &known)
         }
         Domain::SkuLacks { feature, sku } => Arm::unsupported_in_sku(feature, sku.as_str()),
+        Domain::QuotaExceeded { feature, quota, sku } => Arm::quota_exceeded(feature, quota, sku.as_str()),
+        Domain::Token(error) => token::token_error(error),
         Domain::Overloaded => Arm::server_timeout(),
         other => {
             tracing::error!(error = %with_causes(&other), request_id, "a request of the control plane failed");

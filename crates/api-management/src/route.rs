@@ -1,9 +1,15 @@
 //! What a path means. It is read once into a [`Route`]; nothing behind this module looks at a path again. Letters count
 //! without regard to case, as in ARM, and a slash at the end does not count.
 
+mod scope_map;
+mod token;
+
 use holdfast_arm::{Error, RegistryName, ResourceGroupName, SubscriptionId};
 use http::Method;
 use percent_encoding::percent_decode_str;
+
+pub(crate) use scope_map::ScopeMapPath;
+pub(crate) use token::TokenPath;
 
 /// The longest path that is looked at.
 const MAX_PATH_BYTES: usize = 4096;
@@ -104,6 +110,28 @@ routes! {
     RegenerateCredential(RegistryPath) = "arm.registries.regenerate-credential";
     /// `GET …/listUsages`
     ListUsages(RegistryPath) = "arm.registries.list-usages";
+    /// `GET …/scopeMaps`
+    ScopeMapsList(RegistryPath) = "arm.scope-maps.list";
+    /// `PUT …/scopeMaps/{m}`
+    ScopeMapPut(ScopeMapPath) = "arm.scope-maps.put";
+    /// `GET …/scopeMaps/{m}`
+    ScopeMapGet(ScopeMapPath) = "arm.scope-maps.get";
+    /// `PATCH …/scopeMaps/{m}`
+    ScopeMapPatch(ScopeMapPath) = "arm.scope-maps.patch";
+    /// `DELETE …/scopeMaps/{m}`
+    ScopeMapDelete(ScopeMapPath) = "arm.scope-maps.delete";
+    /// `GET …/tokens`
+    TokensList(RegistryPath) = "arm.tokens.list";
+    /// `PUT …/tokens/{t}`
+    TokenPut(TokenPath) = "arm.tokens.put";
+    /// `GET …/tokens/{t}`
+    TokenGet(TokenPath) = "arm.tokens.get";
+    /// `PATCH …/tokens/{t}`
+    TokenPatch(TokenPath) = "arm.tokens.patch";
+    /// `DELETE …/tokens/{t}`
+    TokenDelete(TokenPath) = "arm.tokens.delete";
+    /// `POST …/generateCredentials`
+    GenerateCredentials(RegistryPath) = "arm.tokens.generate-credentials";
 }
 
 impl Route {
@@ -149,7 +177,17 @@ impl Route {
             | Self::RegistryDelete(path)
             | Self::ListCredentials(path)
             | Self::RegenerateCredential(path)
-            | Self::ListUsages(path) => Some(&path.subscription),
+            | Self::ListUsages(path)
+            | Self::ScopeMapsList(path)
+            | Self::TokensList(path)
+            | Self::GenerateCredentials(path) => Some(&path.subscription),
+            Self::ScopeMapPut(path)
+            | Self::ScopeMapGet(path)
+            | Self::ScopeMapPatch(path)
+            | Self::ScopeMapDelete(path) => Some(&path.registry.subscription),
+            Self::TokenPut(path) | Self::TokenGet(path) | Self::TokenPatch(path) | Self::TokenDelete(path) => {
+                Some(&path.registry.subscription)
+            }
         }
     }
 
@@ -169,7 +207,17 @@ impl Route {
             | Self::RegistryDelete(path)
             | Self::ListCredentials(path)
             | Self::RegenerateCredential(path)
-            | Self::ListUsages(path) => Some(&path.group),
+            | Self::ListUsages(path)
+            | Self::ScopeMapsList(path)
+            | Self::TokensList(path)
+            | Self::GenerateCredentials(path) => Some(&path.group),
+            Self::ScopeMapPut(path)
+            | Self::ScopeMapGet(path)
+            | Self::ScopeMapPatch(path)
+            | Self::ScopeMapDelete(path) => Some(&path.registry.group),
+            Self::TokenPut(path) | Self::TokenGet(path) | Self::TokenPatch(path) | Self::TokenDelete(path) => {
+                Some(&path.registry.group)
+            }
             _ => None,
         }
     }
@@ -281,6 +329,9 @@ fn in_group(method: &Method, path: GroupPath, segments: &[&str], lower: &[&str])
         ["listcredentials"] => post(Route::ListCredentials(path)),
         ["regeneratecredential"] => post(Route::RegenerateCredential(path)),
         ["listusages"] => only(method, &Method::GET, Route::ListUsages(path)),
+        ["generatecredentials"] => post(Route::GenerateCredentials(path)),
+        ["scopemaps", ..] => return scope_map::read(method, path, &segments[5..]),
+        ["tokens", ..] => return token::read(method, path, &segments[5..]),
         _ => return None,
     })
 }

@@ -12,7 +12,7 @@ use http::{HeaderName, HeaderValue, Request, Response};
 use uuid::Uuid;
 
 use crate::{
-    arm::{group, metadata, provider, registry, resource, subscription},
+    arm::{group, metadata, provider, registry, resource, scope_map, subscription, token},
     body, directory,
     error::{self, Error},
     route::{GroupPath, RegistryPath, Route},
@@ -67,6 +67,7 @@ pub struct Served {
 /// A request to ARM after its path was understood and its caller known.
 pub(crate) struct Call<'a> {
     pub(crate) app: &'a Management,
+    pub(crate) site: &'a Site,
     pub(crate) query: Query,
     pub(crate) version: ApiVersion,
     pub(crate) body: &'a [u8],
@@ -78,6 +79,8 @@ pub(crate) struct Call<'a> {
 pub(crate) struct Query {
     pub(crate) api_version: Option<String>,
     pub(crate) filter: Option<String>,
+    /// Where a list goes on.
+    pub(crate) skip_token: Option<String>,
 }
 
 impl Query {
@@ -87,6 +90,7 @@ impl Query {
             match key.to_ascii_lowercase().as_str() {
                 "api-version" => query.api_version = Some(value.into_owned()),
                 "$filter" => query.filter = Some(value.into_owned()),
+                "$skiptoken" => query.skip_token = Some(value.into_owned()),
                 _ => {}
             }
         }
@@ -208,6 +212,7 @@ impl Management {
         served.actor = who.actor().to_string();
         let call = Call {
             app: self,
+            site,
             version: query.version()?,
             query,
             body,
@@ -248,6 +253,17 @@ async fn endpoint(call: &Call<'_>, route: Route) -> Result<Response<Bytes>, Erro
         Route::ListCredentials(p) => registry::list_credentials(call, call.may(&p.id())?).await,
         Route::RegenerateCredential(p) => registry::regenerate_credential(call, call.may(&p.id())?, &p).await,
         Route::ListUsages(p) => registry::list_usages(call, call.may(&p.id())?).await,
+        Route::ScopeMapsList(p) => scope_map::list(call, call.may(&p.id())?).await,
+        Route::ScopeMapPut(p) => scope_map::put(call, call.may(&p.id())?, &p).await,
+        Route::ScopeMapGet(p) => scope_map::get(call, call.may(&p.id())?).await,
+        Route::ScopeMapPatch(p) => scope_map::patch(call, call.may(&p.id())?).await,
+        Route::ScopeMapDelete(p) => scope_map::delete(call, call.may(&p.id())?).await,
+        Route::TokensList(p) => token::list(call, call.may(&p.id())?).await,
+        Route::TokenPut(p) => token::put(call, call.may(&p.id())?, &p).await,
+        Route::TokenGet(p) => token::get(call, call.may(&p.id())?).await,
+        Route::TokenPatch(p) => token::patch(call, call.may(&p.id())?).await,
+        Route::TokenDelete(p) => token::delete(call, call.may(&p.id())?).await,
+        Route::GenerateCredentials(p) => token::generate(call, call.may(&p.id())?).await,
         Route::Metadata | Route::OpenIdConfiguration(_) | Route::Keys(_) | Route::Token(_) => {
             Err(Arm::path_not_found("").into())
         }

@@ -104,6 +104,9 @@ fn json(response: &Response<Bytes>) -> Value {
 const R: &str = "{S}/resourceGroups/rg/providers/Microsoft.ContainerRegistry/registries/";
 const REGISTRY: &str = r#"{"location":"local","sku":{"name":"Basic"},"properties":{"adminUserEnabled":true}}"#;
 const V: &str = "?api-version=2025-11-01";
+const SCOPE_MAP: &str = r#"{"properties":{"actions":["repositories/app/content/read"]}}"#;
+/// Of a scope map that is not there: only a test that knows the subscription can name one that is.
+const TOKEN: &str = r#"{"properties":{"scopeMapId":"/subscriptions/s/resourceGroups/g"}}"#;
 
 /// Method, path, body, and what nobody, a stranger, a reader and the owner get.
 fn table() -> Vec<(&'static str, String, &'static str, [u16; 4])> {
@@ -182,6 +185,22 @@ fn table() -> Vec<(&'static str, String, &'static str, [u16; 4])> {
             [401, 403, 403, 200],
         ),
         ("GET", r("/listUsages"), "", [401, 403, 200, 200]),
+        ("PUT", r("/scopeMaps/pullers"), SCOPE_MAP, [401, 403, 403, 201]),
+        ("GET", r("/scopemaps/Pullers"), "", [401, 403, 200, 200]),
+        ("PATCH", r("/scopeMaps/pullers"), "{}", [401, 403, 403, 200]),
+        ("GET", r("/scopeMaps"), "", [401, 403, 200, 200]),
+        ("PUT", r("/tokens/build"), TOKEN, [401, 403, 403, 400]),
+        ("GET", r("/tokens/build"), "", [401, 403, 404, 404]),
+        ("PATCH", r("/tokens/build"), "{}", [401, 403, 403, 404]),
+        ("GET", r("/tokens"), "", [401, 403, 200, 200]),
+        (
+            "POST",
+            r("/generateCredentials"),
+            r#"{"tokenId":"/subscriptions/s/resourceGroups/g"}"#,
+            [401, 403, 403, 400],
+        ),
+        ("DELETE", r("/tokens/build"), "", [401, 403, 403, 204]),
+        ("DELETE", r("/scopeMaps/pullers"), "", [401, 403, 403, 200]),
         ("DELETE", r(""), "", [401, 403, 403, 200]),
         ("DELETE", s("/resourceGroups/rg"), "", [401, 403, 403, 200]),
     ]

@@ -1,7 +1,11 @@
 //! The one domain error. Faces turn it into a status and a body in one table; it refuses to know
 //! either.
 
+mod token;
+
 use holdfast_oci::{Digest, RepositoryName, Tag};
+
+pub use token::TokenError;
 
 use crate::ports::{Sku, StoreError, UploadId};
 
@@ -91,6 +95,19 @@ pub enum Error {
         /// The tier.
         sku: Sku,
     },
+    /// More of a thing than the tier has.
+    #[error("the {} tier has {quota} of {feature} at most; delete one first", .sku.as_str())]
+    QuotaExceeded {
+        /// Of what.
+        feature: &'static str,
+        /// The most.
+        quota: u64,
+        /// The tier.
+        sku: Sku,
+    },
+    /// Of tokens and scope maps.
+    #[error(transparent)]
+    Token(#[from] TokenError),
     /// No such repository, or one without manifests.
     #[error("repository {name} is not known to this registry")]
     RepositoryUnknown {

@@ -198,7 +198,7 @@ impl Registry {
 }
 
 /// The registry of a name, unless it is being deleted.
-fn find_open(read: &mut (impl Read + ?Sized), name: &str) -> Result<Option<RegistryRecord>, Error> {
+pub(crate) fn find_open(read: &mut (impl Read + ?Sized), name: &str) -> Result<Option<RegistryRecord>, Error> {
     Ok(read
         .find_registry_by_name(name)?
         .filter(|registry| !registry.is_deleting))

@@ -303,8 +303,24 @@ fn erase_some(tx: &mut dyn Tx, registry: &RegistryRecord, now: crate::Timestamp)
         erase_some_of_repository(tx, &repository, now)?;
         return Ok(false);
     }
+    if erase_some_tokens(tx, registry.id)? {
+        return Ok(false);
+    }
     tx.remove_registry(registry.id)?;
     Ok(true)
+}
+
+/// Tokens before their scope maps; says whether there were any.
+fn erase_some_tokens(tx: &mut dyn Tx, registry: RegistryId) -> Result<bool, Error> {
+    let tokens = tx.list_tokens(registry, "", ROWS_PER_STEP)?;
+    for token in &tokens {
+        tx.remove_token(token.id)?;
+    }
+    let maps = tx.list_scope_maps(registry, "", ROWS_PER_STEP)?;
+    for map in &maps {
+        tx.remove_scope_map(registry, &map.name)?;
+    }
+    Ok(!tokens.is_empty() || !maps.is_empty())
 }
 
 /// Locks do not hold against the deletion of the whole registry.
@@ -352,7 +368,7 @@ fn find_at(read: &mut (impl Read + ?Sized), scope: &str) -> Result<Option<Regist
 }
 
 /// The registry at a scope; its absence is an error.
-fn load_at(read: &mut (impl Read + ?Sized), scope: &str) -> Result<RegistryRecord, Error> {
+pub(crate) fn load_at(read: &mut (impl Read + ?Sized), scope: &str) -> Result<RegistryRecord, Error> {
     let found = find_at(read, scope)?.filter(|registry| !registry.is_deleting);
     found.ok_or_else(|| Error::RegistryUnknown {
         name: scope.rsplit('/').next().unwrap_or_default().to_owned(),

@@ -1,0 +1,43 @@
+//! Paths of scope maps.
+
+use holdfast_arm::{Error, ResourceId, ScopeMapName};
+use http::Method;
+
+use super::{RegistryPath, Route, only};
+
+/// A scope map of a registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScopeMapPath {
+    /// The registry.
+    pub registry: RegistryPath,
+    /// The scope map, as written.
+    pub name: ScopeMapName,
+}
+
+impl ScopeMapPath {
+    /// Its id.
+    pub(crate) fn id(&self) -> ResourceId {
+        let child = self.registry.id().child("scopeMaps", self.name.as_str());
+        child.expect("a registry's id and a name of the grammar make an id")
+    }
+}
+
+/// What lies below `…/scopeMaps`; `None` when nothing does.
+pub(super) fn read(method: &Method, registry: RegistryPath, segments: &[&str]) -> Option<Result<Route, Error>> {
+    let name = match segments {
+        [] => return Some(only(method, &Method::GET, Route::ScopeMapsList(registry))),
+        [name] => match name.parse() {
+            Ok(name) => name,
+            Err(error) => return Some(Err(Error::from(error))),
+        },
+        _ => return None,
+    };
+    let path = ScopeMapPath { registry, name };
+    Some(match *method {
+        Method::PUT => Ok(Route::ScopeMapPut(path)),
+        Method::GET => Ok(Route::ScopeMapGet(path)),
+        Method::PATCH => Ok(Route::ScopeMapPatch(path)),
+        Method::DELETE => Ok(Route::ScopeMapDelete(path)),
+        _ => Err(Error::method_not_supported(method.as_str())),
+    })
+}
