@@ -7,6 +7,7 @@ mod table;
 
 use std::{ffi::OsString, fmt, path::PathBuf, time::Duration};
 
+use holdfast_client::{Allowed, Destinations, Outgoing, SetupError};
 use holdfast_registry::Limits;
 use ipnet::IpNet;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -39,6 +40,10 @@ pub(crate) struct Settings {
     pub(crate) upload_idle: Duration,
     pub(crate) max_blob_bytes: u64,
     pub(crate) body_stall: Duration,
+    /// What may be asked beyond the open internet.
+    pub(crate) allow_outgoing: Vec<Allowed>,
+    /// Whom to trust there beside this machine's CAs.
+    pub(crate) outgoing_ca: Option<PathBuf>,
     pub(crate) shutdown_grace: Duration,
 }
 
@@ -110,6 +115,18 @@ impl Settings {
             ..Limits::default()
         }
     }
+
+    /// The way out for requests to others.
+    ///
+    /// # Errors
+    /// The file of CAs cannot be used.
+    pub(crate) fn outgoing(&self) -> Result<Outgoing, SetupError> {
+        Outgoing::new(holdfast_client::Options {
+            destinations: Destinations::new(self.allow_outgoing.clone()),
+            extra_roots: self.outgoing_ca.clone(),
+            ..holdfast_client::Options::default()
+        })
+    }
 }
 
 /// Reads setting after setting and gathers the mistakes.
@@ -137,6 +154,10 @@ impl Reader {
         let upload_idle = self.one("upload-idle", parse::limit);
         let max_blob_bytes = self.one("max-blob-size", parse::size);
         let body_stall = self.one("body-stall", parse::limit);
+        let allow_outgoing = self.many("allow-outgoing", |text| {
+            text.parse().map_err(|error| format!("{error}"))
+        });
+        let outgoing_ca = self.file("outgoing-ca");
         let shutdown_grace = self.one("shutdown-grace", parse::duration);
         self.check_listeners(http.as_ref(), https.as_ref(), allow_plain_http);
         Some(Settings {
@@ -156,6 +177,8 @@ impl Reader {
             upload_idle: upload_idle?,
             max_blob_bytes: max_blob_bytes?,
             body_stall: body_stall?,
+            allow_outgoing,
+            outgoing_ca,
             shutdown_grace: shutdown_grace?,
         })
     }
@@ -188,10 +211,7 @@ impl Reader {
     }
 
     fn tls(&mut self) -> Option<TlsFiles> {
-        let [cert, key] = ["tls-cert", "tls-key"].map(|key| {
-            let given = self.given(key);
-            (!given.values.is_empty()).then(|| self.one(key, parse::path)).flatten()
-        });
+        let [cert, key] = ["tls-cert", "tls-key"].map(|key| self.file(key));
         match (cert, key) {
             (Some(cert), Some(key)) => Some(TlsFiles { cert, key }),
             (None, None) => None,
@@ -204,6 +224,12 @@ impl Reader {
                 None
             }
         }
+    }
+
+    /// A file that need not be named.
+    fn file(&mut self, key: &'static str) -> Option<PathBuf> {
+        let given = self.given(key);
+        (!given.values.is_empty()).then(|| self.one(key, parse::path)).flatten()
     }
 
     fn given(&self, key: &'static str) -> Given {
@@ -334,6 +360,7 @@ mod tests {
             &[
                 ("HOLDFAST_GC_GRACE", "5 parsecs"),
                 ("HOLDFAST_TRUSTED_PROXY", "10.0.0.0/8,proxy"),
+                ("HOLDFAST_ALLOW_OUTGOING", "10.0.0.0/8,https://a.example"),
             ],
             "shutdown-grace = \"soon\"\ncolour = \"blue\"\n[http2]\n",
         );
@@ -343,8 +370,9 @@ mod tests {
             "--config",
             "--http",
             "HOLDFAST_TRUSTED_PROXY",
+            "HOLDFAST_ALLOW_OUTGOING",
         ];
-        assert_eq!(found.len(), 7, "{found:?}");
+        assert_eq!(found.len(), 8, "{found:?}");
         for name in [&expected[1..], &["HOLDFAST_GC_GRACE", "--max-blob-size"]].concat() {
             assert!(found.iter().any(|origin| origin == name), "{name} in {found:?}");
         }

@@ -85,6 +85,8 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     let held = folder.hold()?;
     let http = bind(settings.http.as_ref(), "http").await?;
     let https = bind(settings.https.as_ref(), "https").await?;
+    let outgoing = settings.outgoing().context("cannot set up outgoing requests")?;
+    tracing::debug!(?outgoing, "requests to others go one guarded way");
     let house = Arc::new(House::open(folder, held, settings.limits()).await?);
     house.probe().await?;
     let https = match https {

@@ -153,6 +153,19 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "60s",
         "How long a request's body may bring nothing before it is cut off",
     ),
+    many(
+        "allow-outgoing",
+        "HOST|CIDR",
+        "",
+        "An inside host or network that images may be imported from and issuers asked at; http://HOST:PORT allows plain \
+         HTTP; may repeat",
+    ),
+    one(
+        "outgoing-ca",
+        "FILE",
+        "",
+        "CAs trusted for outgoing requests beside those of this machine, PEM",
+    ),
     one(
         "shutdown-grace",
         "TIME",

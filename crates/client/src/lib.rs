@@ -1,0 +1,18 @@
+//! Requests that the server sends to others. [`Outgoing`] is the one way out of the house: it decides what may be
+//! reached, and connects to exactly the address it looked at. Nobody else opens a connection.
+
+mod allow;
+mod connect;
+mod destination;
+mod error;
+mod outgoing;
+mod redirect;
+mod response;
+mod trust;
+
+pub use allow::{Allowed, ParseAllowedError};
+pub use connect::{Resolve, Resolving, SystemResolver};
+pub use destination::{Destinations, is_inside};
+pub use error::{Error, SetupError};
+pub use outgoing::{Limits, Options, Outgoing, Request};
+pub use response::Response;
