@@ -27,13 +27,26 @@ impl Dockerd {
     /// When it does not become ready.
     #[must_use]
     pub fn start() -> Self {
+        Self::launch(None)
+    }
+
+    /// The same, for which names mean what the file `hosts` says, in the format of `/etc/hosts`; needs root.
+    ///
+    /// # Panics
+    /// When it does not become ready.
+    #[must_use]
+    pub fn start_with_hosts(hosts: &str) -> Self {
+        Self::launch(Some(hosts))
+    }
+
+    fn launch(hosts: Option<&str>) -> Self {
         // The name is short because a socket's path may have no more than 107 bytes.
         let folder = tempfile::Builder::new()
             .prefix("hf-dk-")
             .tempdir()
             .expect("a temporary folder can be made");
         let at = |name: &str| folder.path().join(name);
-        let mut command = Command::new(project::program("dockerd"));
+        let mut command = engine(hosts);
         command
             .args([
                 "--bridge=none",
@@ -76,6 +89,18 @@ impl Dockerd {
     pub fn host(&self) -> String {
         host(&self.folder.path().join("sock"))
     }
+}
+
+/// In a mount namespace of its own where it has its own names: nobody else's `/etc/hosts` changes.
+fn engine(hosts: Option<&str>) -> Command {
+    let dockerd = project::program("dockerd");
+    let Some(hosts) = hosts else {
+        return Command::new(dockerd);
+    };
+    let mut command = Command::new(project::program("unshare"));
+    let script = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
+    command.args(["--mount", "sh", "-c", script, hosts]).arg(dockerd);
+    command
 }
 
 fn host(socket: &Path) -> String {

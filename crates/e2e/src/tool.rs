@@ -291,6 +291,12 @@ impl Output {
         self.status.success()
     }
 
+    /// Its exit status; `None` when a signal ended it.
+    #[must_use]
+    pub fn code(&self) -> Option<i32> {
+        self.status.code()
+    }
+
     /// Expects `words` somewhere in what it printed, in whatever case.
     ///
     /// # Panics

@@ -1,5 +1,9 @@
 //! The unmodified Azure CLI against the real binary, a file per group of its commands.
 
 mod commands;
+mod health;
+mod manifest;
+mod quickstart;
 mod registry;
+mod repository;
 mod shell;

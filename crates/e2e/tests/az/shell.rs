@@ -1,11 +1,13 @@
 //! A shell with the Azure CLI in it, set up for a server of its own as `holdfast azure-cli` says. It refuses to share:
 //! each test has its own server, configuration and names.
 
-use holdfast_e2e::{Output, Sandbox, Server, Tool, project};
+use holdfast_e2e::{Data, Dockerd, Output, Sandbox, Server, Tool, image, project};
 use serde_json::Value;
 
 /// The registry that the first start makes.
 const DEFAULT_REGISTRY: &str = "holdfast";
+/// An address of this machine on which nobody else has port 443.
+const STANDARD_PORT: &str = "127.44.3.1:443";
 
 /// A service principal, as `holdfast principal create` prints it.
 pub(crate) struct Principal {
@@ -17,6 +19,8 @@ pub(crate) struct Principal {
 /// A shell in which the registries' names lead to this machine (in a mount namespace of its own: nobody else's
 /// `/etc/hosts` changes), and in which `az` was told what `holdfast azure-cli` prints.
 pub(crate) struct Shell {
+    // Before the server and the folders: fields drop in this order.
+    engine: Option<Dockerd>,
     pub(crate) server: Server,
     pub(crate) sandbox: Sandbox,
     hosts: String,
@@ -27,25 +31,42 @@ impl Shell {
     /// A new server and a shell, signed in as the owner of everything. `registries` are the names of the registries that
     /// the test makes: they resolve.
     pub(crate) fn start(registries: &[&str]) -> Self {
-        let shell = Self::signed_out(registries);
-        let owner = shell.principal("owner", "Owner", &[]);
-        shell.run(&owner.login());
+        Self::signed_out(registries).owned()
+    }
+
+    /// The same with a Docker engine, which knows the registries' names too.
+    pub(crate) fn with_docker(registries: &[&str]) -> Self {
+        let mut shell = Self::start(registries);
+        shell.engine = Some(Dockerd::start_with_hosts(&shell.hosts));
+        shell
+    }
+
+    /// The same, on a server whose names need no port.
+    pub(crate) fn on_the_standard_port(registries: &[&str]) -> Self {
+        let server = Server::open(Data::new(), &["--https", STANDARD_PORT]);
+        let mut shell = Self::at(server, STANDARD_PORT.trim_end_matches(":443"), registries).owned();
+        shell.engine = Some(Dockerd::start_with_hosts(&shell.hosts));
         shell
     }
 
     /// The same, signed in as nobody.
     pub(crate) fn signed_out(registries: &[&str]) -> Self {
+        Self::at(Server::start(), "127.0.0.1", registries)
+    }
+
+    fn at(server: Server, address: &str, registries: &[&str]) -> Self {
         let az = project::root().join(".tools/az/bin/az");
         assert!(az.exists(), "the Azure CLI is missing; run tools/install");
-        let (server, sandbox) = (Server::start(), Sandbox::new());
+        let sandbox = Sandbox::new();
         let names: Vec<String> = registries
             .iter()
             .chain([&DEFAULT_REGISTRY])
             .map(|name| format!("{name}.registry.localhost"))
             .collect();
-        let hosts = sandbox.write("hosts", format!("127.0.0.1 localhost {}\n", names.join(" ")));
+        let hosts = sandbox.write("hosts", format!("{address} localhost {}\n", names.join(" ")));
         let lines = server.operate(&["azure-cli"]);
         let mut shell = Self {
+            engine: None,
             server,
             sandbox,
             hosts,
@@ -54,6 +75,12 @@ impl Shell {
         shell.run(&lines);
         shell.setup = environment(&lines);
         shell
+    }
+
+    fn owned(self) -> Self {
+        let owner = self.principal("owner", "Owner", &[]);
+        self.run(&owner.login());
+        self
     }
 
     /// A new service principal with a role, made by the operator; `more` are further flags, such as `--scope`.
@@ -78,11 +105,40 @@ impl Shell {
             az.display(),
             self.setup
         );
-        self.sandbox
-            .tool("unshare")
-            .args(["--mount", "bash", "-c", &script])
+        let tool = self.sandbox.tool("unshare").args(["--mount", "bash", "-c", &script]);
+        let tool = tool
             .env("AZURE_CORE_COLLECT_TELEMETRY", "false")
-            .env("AZURE_CORE_ONLY_SHOW_ERRORS", "true")
+            .env("AZURE_CORE_ONLY_SHOW_ERRORS", "true");
+        match &self.engine {
+            None => tool,
+            Some(engine) => tool.env("DOCKER_HOST", engine.host()).env("DOCKER_BUILDKIT", "0"),
+        }
+    }
+
+    /// What tells a fresh configuration folder of `az` about this server.
+    pub(crate) fn cloud(&self) -> String {
+        let lines = self.server.operate(&["azure-cli"]);
+        let once = lines.lines().filter(|line| line.starts_with("az cloud "));
+        once.collect::<Vec<_>>().join("\n")
+    }
+
+    /// Signs `az acr login` and the engines' clients out again.
+    pub(crate) fn forget_docker_logins(&self) {
+        self.run("rm -f \"$DOCKER_CONFIG/config.json\"");
+    }
+
+    /// Pushes an image that prints `greeting`, without Docker, and gives its digest. `image` is `REPOSITORY:TAG` in the
+    /// registry, whose admin account need not be on.
+    pub(crate) fn push(&self, registry: &str, image: &str, greeting: &str) -> String {
+        let name = format!("{image} {greeting}").replace(['/', ':', ' '], "-");
+        let (layout, digest) = image::layout(&self.sandbox, &name, "pushed", &[("amd64", greeting)]);
+        self.run(&format!(
+            "eval \"$(az acr login -n {registry} --expose-token --query \
+             \"join('', ['host=', loginServer, ' token=', accessToken])\" -o tsv)\"\n\
+             skopeo copy --dest-tls-verify=false --dest-creds 00000000-0000-0000-0000-000000000000:$token \
+             oci:{layout}:pushed docker://$host/{image}"
+        ));
+        digest
     }
 
     /// What the script prints; it must succeed.
