@@ -331,6 +331,7 @@ fn shown_domain(error: &Domain) -> Shown {
         | Domain::SkuLacks { .. }
         | Domain::QuotaExceeded { .. }
         | Domain::Token(_)
+        | Domain::Application(_)
         | Domain::Undone
         | Domain::Metadata { .. }
         | Domain::Blobs { .. } => (StatusCode::INTERNAL_SERVER_ERROR, Code::Unknown, Value::Null),

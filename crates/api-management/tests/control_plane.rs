@@ -8,7 +8,7 @@ use bytes::Bytes;
 use holdfast_access::{ControlCaller, RoleId, decide_control};
 use holdfast_api_management::{Management, ManagementParts, Route, Served, Site};
 use holdfast_identity::{DirectoryIssuer, Sealer, ServerKeys, Throttle, directory::DirectoryGrant};
-use holdfast_registry::NewPrincipal;
+use holdfast_registry::{NewPrincipal, NewSecret};
 use holdfast_testkit::registry::TestRegistry;
 use http::{Method, Request, Response};
 use http_body_util::Full;
@@ -55,8 +55,13 @@ impl Cloud {
         let operator = ControlCaller::operator();
         let new = NewPrincipal {
             display_name: "somebody".to_owned(),
-            verifier: self.sealer.verifier(SECRET),
-            expires_at: self.registry.now().plus(Duration::from_secs(7200)),
+            secret: NewSecret {
+                display_name: None,
+                hint: "a s".to_owned(),
+                verifier: self.sealer.verifier(SECRET),
+                starts_at: self.registry.now(),
+                expires_at: self.registry.now().plus(Duration::from_secs(7200)),
+            },
             role,
         };
         let principal = self

@@ -108,6 +108,9 @@ pub enum Error {
     /// Of tokens and scope maps.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// About an application of the directory.
+    #[error(transparent)]
+    Application(#[from] crate::application::Error),
     /// No such repository, or one without manifests.
     #[error("repository {name} is not known to this registry")]
     RepositoryUnknown {

@@ -2,6 +2,7 @@
 //! [`Registry`]. It refuses to know HTTP, SQL, files and object stores; `ports` says what it needs
 //! of them. Faces call the operations with a `Grant`, which only `holdfast_access::decide` makes.
 
+pub mod application;
 mod attributes;
 mod blob;
 mod check;
@@ -24,6 +25,10 @@ mod timestamp;
 mod token;
 mod upload;
 
+pub use application::{
+    ApplicationChange, ApplicationKey, ApplicationView, CertificateChange, FederatedChange, FederatedSubject,
+    GoodCredentials, NewCertificate, NewSecret,
+};
 pub use attributes::{Attributes, AttributesPatch};
 pub use check::{CheckEvent, CheckOptions, CheckProgress, Checked, Finding};
 pub use directory::{FirstStart, Overview, SealedPassword};

@@ -68,3 +68,9 @@ pub(crate) fn tokens_of(sku: Sku) -> u64 {
 pub(crate) fn scope_maps_of(sku: Sku) -> u64 {
     tokens_of(sku)
 }
+/// Secrets that an application may have at once, those that have expired too: each is compared at a sign-in.
+pub(crate) const MAX_SECRETS_PER_APPLICATION: usize = 50;
+/// Certificates that an application may have at once.
+pub(crate) const MAX_CERTIFICATES_PER_APPLICATION: usize = 50;
+/// Federated credentials that an application may have at once (Entra ID: 20).
+pub(crate) const MAX_FEDERATED_PER_APPLICATION: usize = 20;

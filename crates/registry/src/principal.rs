@@ -1,12 +1,13 @@
-//! Principals: who the directory knows, by which secrets it recognises them, and which roles they have. It refuses to
-//! make or to compare secrets: they come in as verifiers.
+//! Service principals: the accounts of applications in the directory, and which roles they have. It refuses to make or
+//! to compare secrets: they come in as verifiers.
 
 use holdfast_access::{Assignment, ControlGrant, RoleId, control};
 use uuid::Uuid;
 
 use crate::{
-    Error, Registry, Timestamp,
-    ports::{Durability, MetadataExt, PrincipalRecord, PrincipalSecret, RoleAssignment},
+    ApplicationKey, ApplicationView, Error, GoodCredentials, NewSecret, Registry, Timestamp,
+    application::{self, good_credentials, load, load_in_reach, view},
+    ports::{ApplicationMarker, ApplicationRecord, Durability, MetadataExt, PrincipalRecord, RoleAssignment},
 };
 
 /// What a new service principal starts with.
@@ -14,10 +15,8 @@ use crate::{
 pub struct NewPrincipal {
     /// Name for people.
     pub display_name: String,
-    /// The verifier of its first secret.
-    pub verifier: [u8; 32],
-    /// When that secret ends.
-    pub expires_at: Timestamp,
+    /// Its first secret.
+    pub secret: NewSecret,
     /// Its first role, at the scope of the grant to assign it.
     pub role: RoleId,
 }
@@ -32,7 +31,7 @@ pub struct PrincipalView {
 }
 
 impl Registry {
-    /// Makes a service principal with one secret and one role.
+    /// Makes an application with a service principal, one secret and one role.
     ///
     /// # Errors
     /// [`Error::Metadata`], [`Error::Full`].
@@ -43,20 +42,14 @@ impl Registry {
         new: NewPrincipal,
     ) -> Result<PrincipalRecord, Error> {
         let now = self.clock.now();
-        let principal = PrincipalRecord {
+        let application = ApplicationRecord {
             id: self.ids.uuid(),
             app_id: self.ids.uuid(),
             display_name: new.display_name,
-            generation: 1,
             created_at: now,
         };
-        let secret = PrincipalSecret {
-            id: self.ids.uuid(),
-            principal: principal.id,
-            verifier: new.verifier,
-            expires_at: new.expires_at,
-            created_at: now,
-        };
+        let principal = account(self.ids.uuid(), &application, true, now);
+        let secret = new.secret.row(self.ids.uuid(), application.id, now);
         let assignment = RoleAssignment {
             id: self.ids.uuid(),
             principal: principal.id,
@@ -66,48 +59,138 @@ impl Registry {
         };
         self.metadata
             .transact(Durability::Durable, move |tx| {
+                tx.insert_application(&application)?;
                 tx.insert_principal(&principal)?;
-                tx.insert_principal_secret(&secret)?;
+                tx.insert_application_secret(&secret)?;
                 tx.insert_role_assignment(&assignment)?;
                 Ok(principal)
             })
             .await
     }
 
-    /// The principal of an application id, its roles, and the verifiers of the secrets that are good now.
+    /// Gives an application a service principal.
     ///
     /// # Errors
-    /// [`Error::Metadata`].
-    pub async fn find_principal_by_app(&self, app_id: Uuid) -> Result<Option<(PrincipalView, Vec<[u8; 32]>)>, Error> {
-        let now = self.clock.now();
+    /// [`application::Error::Unknown`], [`application::Error::PrincipalExists`], [`Error::Metadata`], [`Error::Full`].
+    pub async fn create_service_principal(
+        &self,
+        _grant: &ControlGrant<control::PrincipalsWrite>,
+        app_id: Uuid,
+        is_enabled: bool,
+    ) -> Result<ApplicationView, Error> {
+        let (id, now) = (self.ids.uuid(), self.clock.now());
         self.metadata
-            .query(move |read| {
-                let Some(record) = read.find_principal_by_app(app_id)? else {
-                    return Ok(None);
-                };
-                let secrets = read.list_principal_secrets(record.id)?;
-                let good = secrets.iter().filter(|secret| secret.expires_at > now);
-                let verifiers = good.map(|secret| secret.verifier).collect();
-                let assignments = assignments(read.list_role_assignments(record.id)?);
-                Ok(Some((PrincipalView { record, assignments }, verifiers)))
+            .transact(Durability::Durable, move |tx| {
+                let application = load(tx, ApplicationKey::App(app_id))?;
+                if tx.find_principal_by_app(app_id)?.is_some() {
+                    return Err(application::Error::PrincipalExists { app_id }.into());
+                }
+                tx.insert_principal(&account(id, &application, is_enabled, now))?;
+                view(tx, application)
             })
             .await
     }
 
-    /// The principal of an object id with its roles: what a request with a token needs to know.
+    /// A page of the applications with a service principal whose names begin so, without regard to case: by name.
+    ///
+    /// # Errors
+    /// [`Error::Metadata`].
+    pub async fn list_service_principals(
+        &self,
+        _grant: &ControlGrant<control::PrincipalsRead>,
+        prefix: String,
+        after: Option<ApplicationMarker>,
+        limit: usize,
+    ) -> Result<Vec<ApplicationView>, Error> {
+        self.metadata
+            .query(move |read| {
+                let page = read.list_service_principals(&prefix, after.as_ref(), limit)?;
+                page.into_iter()
+                    .map(|(application, _)| view(read, application))
+                    .collect()
+            })
+            .await
+    }
+
+    /// Deletes a service principal with its roles and the application's credentials, which nobody could use any more.
+    /// The application stays.
+    ///
+    /// # Errors
+    /// [`application::Error::Unknown`], [`application::Error::OutOfReach`], [`Error::Metadata`], [`Error::Full`].
+    pub async fn delete_service_principal(
+        &self,
+        grant: &ControlGrant<control::PrincipalsDelete>,
+        key: ApplicationKey,
+    ) -> Result<(), Error> {
+        let reach = grant.scope().to_owned();
+        self.metadata
+            .transact(Durability::Durable, move |tx| {
+                let application = load_in_reach(tx, key, &reach)?;
+                let Some(principal) = tx.find_principal_by_app(application.app_id)? else {
+                    return Err(application::Error::Unknown { id: application.app_id }.into());
+                };
+                tx.remove_application_credentials(application.id)?;
+                tx.remove_principal(principal.id)?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// The principal of an application id that may sign in, its roles, and what it can prove itself by now.
+    ///
+    /// # Errors
+    /// [`Error::Metadata`].
+    pub async fn find_client(&self, app_id: Uuid) -> Result<Option<(PrincipalView, GoodCredentials)>, Error> {
+        let now = self.clock.now();
+        self.metadata
+            .query(move |read| {
+                let found = read.find_principal_by_app(app_id)?;
+                let Some(record) = found.filter(|principal| principal.is_enabled) else {
+                    return Ok(None);
+                };
+                let credentials = good_credentials(read, app_id, now)?;
+                let assignments = assignments(read.list_role_assignments(record.id)?);
+                Ok(Some((PrincipalView { record, assignments }, credentials)))
+            })
+            .await
+    }
+
+    /// The same with the verifiers of the secrets alone.
+    ///
+    /// # Errors
+    /// [`Error::Metadata`].
+    pub async fn find_principal_by_app(&self, app_id: Uuid) -> Result<Option<(PrincipalView, Vec<[u8; 32]>)>, Error> {
+        let found = self.find_client(app_id).await?;
+        Ok(found.map(|(principal, credentials)| (principal, credentials.verifiers)))
+    }
+
+    /// The principal of an object id that may sign in, with its roles: what a request with a token needs to know.
     ///
     /// # Errors
     /// [`Error::Metadata`].
     pub async fn find_principal(&self, id: Uuid) -> Result<Option<PrincipalView>, Error> {
         self.metadata
             .query(move |read| {
-                let Some(record) = read.find_principal(id)? else {
+                let found = read.find_principal(id)?;
+                let Some(record) = found.filter(|principal| principal.is_enabled) else {
                     return Ok(None);
                 };
                 let assignments = assignments(read.list_role_assignments(id)?);
                 Ok(Some(PrincipalView { record, assignments }))
             })
             .await
+    }
+}
+
+/// The account of an application.
+fn account(id: Uuid, application: &ApplicationRecord, is_enabled: bool, now: Timestamp) -> PrincipalRecord {
+    PrincipalRecord {
+        id,
+        app_id: application.app_id,
+        display_name: application.display_name.clone(),
+        is_enabled,
+        generation: 1,
+        created_at: now,
     }
 }
 

@@ -71,6 +71,17 @@ pub(super) fn tags_text(tags: &Tags) -> String {
     serde_json::to_string(tags).expect("a map of texts serialises")
 }
 
+/// A list of texts, as JSON text.
+pub(super) fn texts(row: &Row<'_>, index: usize) -> rusqlite::Result<Vec<String>> {
+    let text = row.get_ref(index)?.as_str()?;
+    serde_json::from_str(text).map_err(|source| misread(index, Type::Text, source))
+}
+
+/// A list of texts as a parameter.
+pub(super) fn texts_text(texts: &[String]) -> String {
+    serde_json::to_string(texts).expect("a list of texts serialises")
+}
+
 /// Locks.
 pub(super) fn attributes(row: &Row<'_>, index: usize) -> rusqlite::Result<Attributes> {
     row.get(index).map(Attributes::from_bits)

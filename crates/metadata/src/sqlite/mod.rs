@@ -3,6 +3,7 @@
 //!
 //! A file per noun holds that noun's statements, each beside the function that runs it.
 
+mod application;
 mod blob;
 mod column;
 mod directory;

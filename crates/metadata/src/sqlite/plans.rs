@@ -1,10 +1,14 @@
 //! Looks at the plan of every statement: each must go straight to its rows through an index.
 
-use super::{blob, directory, garbage, manifest, open, principal, registry, repository, scope_map, tag, token, upload};
+use super::{
+    application, blob, directory, garbage, manifest, open, principal, registry, repository, scope_map, tag, token,
+    upload,
+};
 
 const NOUNS: &[(&str, &[&str])] = &[
     ("directory", directory::PLANNED),
     ("registry", registry::PLANNED),
+    ("application", application::PLANNED),
     ("principal", principal::PLANNED),
     ("scope map", scope_map::PLANNED),
     ("token", token::PLANNED),

@@ -1,17 +1,16 @@
-//! Principals of the directory, their secrets and their roles.
+//! Principals of the directory and their roles.
 
 use holdfast_registry::Error;
-use holdfast_registry::ports::{PrincipalRead, PrincipalRecord, PrincipalSecret, PrincipalTx, RoleAssignment};
+use holdfast_registry::ports::{PrincipalRead, PrincipalRecord, PrincipalTx, RoleAssignment};
 use rusqlite::{Row, params};
 use uuid::Uuid;
 
 use super::column;
 use super::session::Session;
 
-const FIND: &str = "SELECT id, app_id, display_name, generation, created_at FROM principal WHERE id = ?1";
-const FIND_BY_APP: &str = "SELECT id, app_id, display_name, generation, created_at FROM principal WHERE app_id = ?1";
-const LIST_SECRETS: &str = "SELECT id, principal_id, verifier, expires_at, created_at FROM principal_secret \
-    WHERE principal_id = ?1 ORDER BY created_at, id";
+const FIND: &str = "SELECT id, app_id, display_name, is_enabled, generation, created_at FROM principal WHERE id = ?1";
+const FIND_BY_APP: &str =
+    "SELECT id, app_id, display_name, is_enabled, generation, created_at FROM principal WHERE app_id = ?1";
 const LIST_ASSIGNMENTS: &str = "SELECT id, principal_id, role, scope, created_at FROM role_assignment \
     WHERE principal_id = ?1 ORDER BY role, scope";
 
@@ -29,15 +28,6 @@ impl PrincipalRead for Session<'_> {
         )
     }
 
-    fn list_principal_secrets(&mut self, principal: Uuid) -> Result<Vec<PrincipalSecret>, Error> {
-        self.list(
-            "listed a principal's secrets",
-            LIST_SECRETS,
-            [principal.as_bytes()],
-            secret_row,
-        )
-    }
-
     fn list_role_assignments(&mut self, principal: Uuid) -> Result<Vec<RoleAssignment>, Error> {
         self.list(
             "listed role assignments",
@@ -48,10 +38,11 @@ impl PrincipalRead for Session<'_> {
     }
 }
 
-const INSERT: &str =
-    "INSERT INTO principal (id, app_id, display_name, generation, created_at) VALUES (?1, ?2, ?3, ?4, ?5)";
-const INSERT_SECRET: &str = "INSERT INTO principal_secret (id, principal_id, verifier, expires_at, created_at) \
-    VALUES (?1, ?2, ?3, ?4, ?5)";
+const INSERT: &str = "INSERT INTO principal (id, app_id, display_name, is_enabled, generation, created_at) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const UPDATE: &str = "UPDATE principal SET display_name = ?2, is_enabled = ?3, generation = ?4 WHERE id = ?1";
+const REMOVE: &str = "DELETE FROM principal WHERE id = ?1";
+const REMOVE_ASSIGNMENTS: &str = "DELETE FROM role_assignment WHERE principal_id = ?1";
 const INSERT_ASSIGNMENT: &str =
     "INSERT INTO role_assignment (id, principal_id, role, scope, created_at) VALUES (?1, ?2, ?3, ?4, ?5)";
 
@@ -61,21 +52,26 @@ impl PrincipalTx for Session<'_> {
             principal.id.as_bytes(),
             principal.app_id.as_bytes(),
             principal.display_name,
+            principal.is_enabled,
             principal.generation,
             principal.created_at.0,
         ];
         self.change("inserted a principal", INSERT, params).map(drop)
     }
 
-    fn insert_principal_secret(&mut self, secret: &PrincipalSecret) -> Result<(), Error> {
+    fn update_principal(&mut self, principal: &PrincipalRecord) -> Result<(), Error> {
         let params = params![
-            secret.id.as_bytes(),
-            secret.principal.as_bytes(),
-            secret.verifier,
-            secret.expires_at.0,
-            secret.created_at.0,
+            principal.id.as_bytes(),
+            principal.display_name,
+            principal.is_enabled,
+            principal.generation,
         ];
-        self.change("inserted a secret", INSERT_SECRET, params).map(drop)
+        self.change("updated a principal", UPDATE, params).map(drop)
+    }
+
+    fn remove_principal(&mut self, id: Uuid) -> Result<bool, Error> {
+        self.change("removed a principal's roles", REMOVE_ASSIGNMENTS, [id.as_bytes()])?;
+        Ok(self.change("removed a principal", REMOVE, [id.as_bytes()])? > 0)
     }
 
     fn insert_role_assignment(&mut self, assignment: &RoleAssignment) -> Result<(), Error> {
@@ -91,23 +87,15 @@ impl PrincipalTx for Session<'_> {
     }
 }
 
-fn principal_row(row: &Row<'_>) -> rusqlite::Result<PrincipalRecord> {
+/// A principal whose columns stand first.
+pub(super) fn principal_row(row: &Row<'_>) -> rusqlite::Result<PrincipalRecord> {
     Ok(PrincipalRecord {
         id: column::uuid(row, 0)?,
         app_id: column::uuid(row, 1)?,
         display_name: row.get(2)?,
-        generation: row.get(3)?,
-        created_at: column::timestamp(row, 4)?,
-    })
-}
-
-fn secret_row(row: &Row<'_>) -> rusqlite::Result<PrincipalSecret> {
-    Ok(PrincipalSecret {
-        id: column::uuid(row, 0)?,
-        principal: column::uuid(row, 1)?,
-        verifier: row.get(2)?,
-        expires_at: column::timestamp(row, 3)?,
-        created_at: column::timestamp(row, 4)?,
+        is_enabled: row.get(3)?,
+        generation: row.get(4)?,
+        created_at: column::timestamp(row, 5)?,
     })
 }
 
@@ -123,4 +111,12 @@ fn assignment_row(row: &Row<'_>) -> rusqlite::Result<RoleAssignment> {
 
 /// Statements whose plans the tests look at.
 #[cfg(test)]
-pub(super) const PLANNED: &[&str] = &[FIND, FIND_BY_APP, LIST_SECRETS, LIST_ASSIGNMENTS, INSERT];
+pub(super) const PLANNED: &[&str] = &[
+    FIND,
+    FIND_BY_APP,
+    LIST_ASSIGNMENTS,
+    INSERT,
+    UPDATE,
+    REMOVE,
+    REMOVE_ASSIGNMENTS,
+];

@@ -5,9 +5,9 @@
 use async_trait::async_trait;
 
 use super::{
-    BlobRead, BlobTx, DirectoryRead, DirectoryTx, GarbageRead, GarbageTx, ManifestRead, ManifestTx, PrincipalRead,
-    PrincipalTx, RegistryRead, RegistryTx, RepositoryRead, RepositoryTx, ScopeMapRead, ScopeMapTx, TagRead, TagTx,
-    TokenRead, TokenTx, UploadRead, UploadTx,
+    ApplicationRead, ApplicationTx, BlobRead, BlobTx, DirectoryRead, DirectoryTx, GarbageRead, GarbageTx, ManifestRead,
+    ManifestTx, PrincipalRead, PrincipalTx, RegistryRead, RegistryTx, RepositoryRead, RepositoryTx, ScopeMapRead,
+    ScopeMapTx, TagRead, TagTx, TokenRead, TokenTx, UploadRead, UploadTx,
 };
 use crate::Error;
 
@@ -104,6 +104,7 @@ struct NoResult;
 /// Everything that can be read.
 pub trait Read:
     DirectoryRead
+    + ApplicationRead
     + PrincipalRead
     + RegistryRead
     + ScopeMapRead
@@ -118,6 +119,7 @@ pub trait Read:
 }
 impl<T> Read for T where
     T: DirectoryRead
+        + ApplicationRead
         + PrincipalRead
         + RegistryRead
         + ScopeMapRead
@@ -135,6 +137,7 @@ impl<T> Read for T where
 pub trait Tx:
     Read
     + DirectoryTx
+    + ApplicationTx
     + PrincipalTx
     + RegistryTx
     + ScopeMapTx
@@ -150,6 +153,7 @@ pub trait Tx:
 impl<T> Tx for T where
     T: Read
         + DirectoryTx
+        + ApplicationTx
         + PrincipalTx
         + RegistryTx
         + ScopeMapTx

@@ -1,6 +1,7 @@
 //! What the rules need from the world: metadata, bytes, time and ids. Traits and plain records
 //! only, a file per noun; they refuse to know SQL, files or HTTP.
 
+mod application;
 mod blob;
 mod blobs;
 mod clock;
@@ -18,6 +19,10 @@ mod tag;
 mod token;
 mod upload;
 
+pub use application::{
+    ApplicationCertificate, ApplicationMarker, ApplicationRead, ApplicationRecord, ApplicationSecret, ApplicationTx,
+    FederatedCredential,
+};
 pub use blob::{BlobId, BlobRead, BlobRecord, BlobTx, NewBlob};
 pub use blobs::{BlobWriter, Blobs, ObjectInfo, ObjectKey, Readable, StoreError};
 pub use clock::{Clock, Ids, RandomIds, SystemClock};
@@ -28,7 +33,7 @@ pub use garbage::{Candidate, CandidateId, GarbageRead, GarbageTx, QueuedCandidat
 pub use manifest::{ManifestId, ManifestRead, ManifestRecord, ManifestTx, NewManifest};
 pub use metadata::{Durability, Metadata, MetadataExt, Read, ReadWork, Tx, WriteWork};
 pub use page::{ListOrder, Page};
-pub use principal::{PrincipalRead, PrincipalRecord, PrincipalSecret, PrincipalTx, RoleAssignment};
+pub use principal::{PrincipalRead, PrincipalRecord, PrincipalTx, RoleAssignment};
 pub use registry::{AdminPassword, NewRegistry, RegistryRead, RegistryRecord, RegistryTx, Sku};
 pub use repository::{RepositoryId, RepositoryRead, RepositoryRecord, RepositoryTx};
 pub use scope_map::{ScopeMapRead, ScopeMapRecord, ScopeMapTx};

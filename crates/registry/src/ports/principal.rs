@@ -1,4 +1,4 @@
-//! Principals of the directory, their secrets and their roles.
+//! Principals of the directory and their roles.
 //! Plain data, and the two halves of the port: reading, and changing in a transaction.
 
 use holdfast_access::RoleId;
@@ -15,23 +15,10 @@ pub struct PrincipalRecord {
     pub app_id: Uuid,
     /// Name for people.
     pub display_name: String,
-    /// Grows when all its tokens are to be void.
+    /// Whether it may sign in, and its tokens are taken.
+    pub is_enabled: bool,
+    /// Grows when all its tokens are to be void: when a credential is removed, or the principal disabled.
     pub generation: i64,
-    /// When it was made.
-    pub created_at: Timestamp,
-}
-
-/// A secret of a principal.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PrincipalSecret {
-    /// Its own id.
-    pub id: Uuid,
-    /// Whose it is.
-    pub principal: Uuid,
-    /// Keyed hash to compare a given secret with.
-    pub verifier: [u8; 32],
-    /// The first moment it is no longer good.
-    pub expires_at: Timestamp,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -51,23 +38,24 @@ pub struct RoleAssignment {
     pub created_at: Timestamp,
 }
 
-/// Principals of the directory, their secrets and their roles.
+/// Principals of the directory and their roles.
 pub trait PrincipalRead {
     /// By object id.
     fn find_principal(&mut self, id: Uuid) -> Result<Option<PrincipalRecord>, Error>;
     /// By application id.
     fn find_principal_by_app(&mut self, app_id: Uuid) -> Result<Option<PrincipalRecord>, Error>;
-    /// A principal's secrets, oldest first, those that have expired too.
-    fn list_principal_secrets(&mut self, principal: Uuid) -> Result<Vec<PrincipalSecret>, Error>;
     /// A principal's roles, wherever they are.
     fn list_role_assignments(&mut self, principal: Uuid) -> Result<Vec<RoleAssignment>, Error>;
 }
 
 /// Changes of the same.
-#[expect(missing_docs, reason = "each inserts the row it is named after")]
+#[expect(missing_docs, reason = "each inserts, updates or removes the row it is named after")]
 pub trait PrincipalTx {
     fn insert_principal(&mut self, principal: &PrincipalRecord) -> Result<(), Error>;
-    fn insert_principal_secret(&mut self, secret: &PrincipalSecret) -> Result<(), Error>;
+    /// Writes name, whether it is enabled, and generation.
+    fn update_principal(&mut self, principal: &PrincipalRecord) -> Result<(), Error>;
+    /// Removes it with its roles; says whether it was there.
+    fn remove_principal(&mut self, id: Uuid) -> Result<bool, Error>;
     /// A principal has a role at a scope once.
     fn insert_role_assignment(&mut self, assignment: &RoleAssignment) -> Result<(), Error>;
 }

@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use holdfast_access::{ControlCaller, Role, decide_control};
 use holdfast_arm::ResourceId;
 use holdfast_identity::password;
-use holdfast_registry::NewPrincipal;
+use holdfast_registry::{NewPrincipal, NewSecret};
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 
@@ -62,8 +62,13 @@ impl Order for CreatePrincipal {
         let registry = &desk.house.registry;
         let new = NewPrincipal {
             display_name: self.name,
-            verifier: desk.house.sealer.verifier(secret.expose_secret()),
-            expires_at: registry.now().plus(SECRET_LIFE),
+            secret: NewSecret {
+                display_name: None,
+                hint: password::hint(&secret),
+                verifier: desk.house.sealer.verifier(secret.expose_secret()),
+                starts_at: registry.now(),
+                expires_at: registry.now().plus(SECRET_LIFE),
+            },
             role: role.id,
         };
         let principal = registry

@@ -4,6 +4,7 @@
 //! An adapter's test calls [`metadata_contract!`](crate::metadata_contract) with a way to make an
 //! empty store; each claim becomes a test of its own, against a store of its own.
 
+pub mod application;
 pub mod blob;
 pub mod directory;
 pub mod fixture;
@@ -32,9 +33,17 @@ macro_rules! metadata_contract {
                 a_group_is_found_tagged_and_removed
                 storage_accounts_read_back_as_written
             }
+            application {
+                an_application_reads_back_as_written
+                applications_page_by_folded_name
+                applications_and_federated_credentials_change
+                credentials_are_removed_with_their_application
+                what_identifies_is_unique
+            }
             principal {
                 a_principal_reads_back_as_written
                 a_role_is_assigned_once
+                a_principal_changes_and_goes_with_its_roles
             }
             registry {
                 a_registry_reads_back_as_written
