@@ -44,6 +44,13 @@ impl Rights {
         Self { rules, catalog }
     }
 
+    /// What either of two allows.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        let rules = [self.rules.as_slice(), &other.rules].concat();
+        Self::new(rules, self.catalog || other.catalog)
+    }
+
     /// All that is allowed in this repository; it need not exist yet.
     #[must_use]
     pub fn permissions_on(&self, repository: &RepositoryName) -> Permissions {

@@ -1,6 +1,8 @@
 //! Who calls. Anonymous is a caller; a bad credential is an error, never anonymous. Rights are read
 //! from the database at each request, so a renewed password or a closed account counts at once.
 
+mod token;
+
 use std::net::IpAddr;
 
 use holdfast_access::{Actor, Caller, RegistryId, Rights, RoleAssignmentMode, rights_of};
@@ -64,22 +66,31 @@ impl Distribution {
         if user == NULL_GUID {
             return self.caller_of_either(password, address, now).await;
         }
-        self.throttle.check(peer, user, now).map_err(Error::Throttled)?;
-        let registry = self.load_registry(address).await?;
-        // No registry's name has dashes, so an id is never the admin account's name.
-        if let Ok(app_id) = Uuid::try_parse(user) {
+        // No registry's name has dashes, and no token has the form of an id.
+        if let Some(app_id) = application_id(user) {
+            self.throttle.check(peer, user, now).map_err(Error::Throttled)?;
+            let registry = self.load_registry(address).await?;
             return self
                 .sign_in_principal(registry, app_id, password, (peer, user, now))
                 .await;
         }
+        let account = token::account(address, user);
+        self.throttle.check(peer, &account, now).map_err(Error::Throttled)?;
+        let registry = self.load_registry(address).await?;
+        // The registry's own name is the admin account's, also while that is off.
+        if !user.eq_ignore_ascii_case(&registry.name) {
+            return self
+                .sign_in_token(&registry, password, address, (peer, user, now))
+                .await;
+        }
         let passwords = self.registry.list_admin_passwords(registry.id).await?;
-        let is_admin = registry.admin_enabled && user.eq_ignore_ascii_case(&registry.name);
-        // The same work for a name that does not exist, so that time tells nothing.
+        // The same work while the account is off, so that time tells nothing.
         let verifiers: Vec<[u8; 32]> = passwords.iter().map(|password| password.verifier).collect();
         let matched = self.sealer.matches_any(password.expose_secret(), &verifiers);
-        match matched.and_then(|index| passwords.get(index)).filter(|_| is_admin) {
+        let matched = matched.and_then(|index| passwords.get(index));
+        match matched.filter(|_| registry.admin_enabled) {
             Some(found) => {
-                self.throttle.succeeded(peer, user);
+                self.throttle.succeeded(peer, &account);
                 let credential = Credential::Admin {
                     slot: found.slot,
                     generation: found.generation,
@@ -93,7 +104,7 @@ impl Distribution {
                 })
             }
             None => {
-                self.throttle.failed(peer, user, now);
+                self.throttle.failed(peer, &account, now);
                 Err(Error::CredentialWrong)
             }
         }
@@ -172,30 +183,13 @@ impl Distribution {
     /// Rights behind a token: those its credential has now, limited by what the token says.
     async fn caller_of_claims(&self, claims: &Claims, address: &Address, kind: Kind) -> Result<Identified, Error> {
         let credential = claims.credential().clone();
-        let slot = match credential {
-            Credential::Admin { slot, .. } => slot,
-            _ => 0,
+        let (registry, actor, rights) = match &credential {
+            Credential::Token { name, slot, generation } => self.load_token(name, *slot, *generation, address).await?,
+            other => self.load_standing(other, address).await?,
         };
-        let (registry, current) = self
-            .registry
-            .find_registry_and_generation(&address.registry, slot)
-            .await?
-            .ok_or_else(|| unknown(address))?;
         if claims.registry_rid() != registry.rid.simple().to_string() {
             return Err(Error::TokenRevoked);
         }
-        let (actor, rights) = match credential {
-            Credential::Admin { generation, .. } if registry.admin_enabled && current == Some(generation) => {
-                (admin(&registry), Rights::everything())
-            }
-            Credential::Principal { ref id, generation } => {
-                let id = Uuid::try_parse(id).map_err(|_| Error::TokenRevoked)?;
-                let principal = self.load_principal(id, generation).await?;
-                (actor(&principal), rights(&registry, &principal))
-            }
-            Credential::Anonymous if registry.anonymous_pull => (Actor::Anonymous, Rights::read_only()),
-            _ => return Err(Error::TokenRevoked),
-        };
         let caller = match kind {
             Kind::Access => Caller::with_token(actor, rights, claims.access().to_vec()),
             Kind::Refresh => Caller::with_basic(actor, rights),
@@ -206,6 +200,36 @@ impl Distribution {
             credential,
             access_token: None,
         })
+    }
+
+    /// Who stands behind a credential that is no token's, and what they may do now.
+    async fn load_standing(
+        &self,
+        credential: &Credential,
+        address: &Address,
+    ) -> Result<(RegistryRecord, Actor, Rights), Error> {
+        let slot = match credential {
+            Credential::Admin { slot, .. } => *slot,
+            _ => 0,
+        };
+        let found = self
+            .registry
+            .find_registry_and_generation(&address.registry, slot)
+            .await?;
+        let (registry, current) = found.ok_or_else(|| unknown(address))?;
+        let (actor, rights) = match credential {
+            Credential::Admin { generation, .. } if registry.admin_enabled && current == Some(*generation) => {
+                (admin(&registry), Rights::everything())
+            }
+            Credential::Principal { id, generation } => {
+                let id = Uuid::try_parse(id).map_err(|_| Error::TokenRevoked)?;
+                let principal = self.load_principal(id, *generation).await?;
+                (actor(&principal), rights(&registry, &principal))
+            }
+            Credential::Anonymous if registry.anonymous_pull => (Actor::Anonymous, Rights::read_only()),
+            _ => return Err(Error::TokenRevoked),
+        };
+        Ok((registry, actor, rights))
     }
 
     /// The registry an address names.
@@ -261,7 +285,23 @@ fn actor(principal: &PrincipalView) -> Actor {
 
 /// What its roles allow in the registry now.
 fn rights(registry: &RegistryRecord, principal: &PrincipalView) -> Rights {
-    rights_of(&principal.assignments, &registry.scope(), RoleAssignmentMode::Legacy)
+    let rights = rights_of(&principal.assignments, &registry.scope(), RoleAssignmentMode::Legacy);
+    with_anonymous(registry, rights)
+}
+
+/// What everybody may do, somebody may do as well (ACR: anonymous pull goes before the limits of scope maps and roles).
+fn with_anonymous(registry: &RegistryRecord, rights: Rights) -> Rights {
+    if registry.anonymous_pull {
+        rights.union(&Rights::read_only())
+    } else {
+        rights
+    }
+}
+
+/// The id of an application, in the one form in which it is a user name.
+fn application_id(user: &str) -> Option<Uuid> {
+    const HYPHENATED_CHARS: usize = 36;
+    Uuid::try_parse(user).ok().filter(|_| user.len() == HYPHENATED_CHARS)
 }
 
 fn admin(registry: &RegistryRecord) -> Actor {

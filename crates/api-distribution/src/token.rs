@@ -241,6 +241,7 @@ fn subject(caller: &Caller, is_anonymous: bool, registry: &str) -> String {
         _ if is_anonymous => ANONYMOUS_SUBJECT.to_owned(),
         holdfast_access::Actor::Admin { .. } => registry.to_owned(),
         holdfast_access::Actor::Principal { id } => id.clone(),
+        holdfast_access::Actor::Token { name } => name.clone(),
         actor => actor.key(),
     }
 }

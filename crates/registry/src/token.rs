@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     Error, Registry, Timestamp, TokenError,
     limits::tokens_of,
-    ports::{Durability, MetadataExt, NewToken, Read, RegistryRecord, TokenPassword, TokenRecord, Tx},
+    ports::{Durability, MetadataExt, NewToken, Read, RegistryRecord, TokenId, TokenPassword, TokenRecord, Tx},
     registry::find_open,
     registry_resource::load_at,
     scope_map::{find_scope_map, last_name, registry_scope},
@@ -212,16 +212,26 @@ impl Registry {
             .await
     }
 
-    /// The token of a user name, and what it may do now.
+    /// The token of a user name and its passwords that are good now: none when it is disabled.
     ///
     /// # Errors
-    /// [`Error::RegistryUnknown`], [`Error::Metadata`].
-    pub async fn find_token_account(&self, registry: RegistryId, user: &str) -> Result<Option<TokenAccount>, Error> {
+    /// [`Error::Metadata`].
+    pub async fn find_token_passwords(
+        &self,
+        registry: RegistryId,
+        user: &str,
+    ) -> Result<Option<(String, Vec<TokenPassword>)>, Error> {
         let (user, now) = (user.to_owned(), self.clock.now());
         self.metadata
             .query(move |read| {
-                let registry = crate::registry::load_registry(read, registry)?;
-                account(read, &registry, &user, now)
+                let found = read.find_token(registry, &user)?;
+                // Looked up for a name that does not exist too, so that time tells nothing.
+                let id = found.as_ref().map_or(TokenId(0), |token| token.id);
+                let passwords = read.list_token_passwords(id)?;
+                Ok(found.map(|token| {
+                    let passwords = good(&token, passwords, now);
+                    (token.name, passwords)
+                }))
             })
             .await
     }
@@ -257,8 +267,7 @@ fn account(
     let Some(token) = read.find_token(registry.id, user)? else {
         return Ok(None);
     };
-    let mut passwords = read.list_token_passwords(token.id)?;
-    passwords.retain(|password| token.is_enabled && password.expires_at.is_none_or(|at| at > now));
+    let passwords = good(&token, read.list_token_passwords(token.id)?, now);
     // A map cannot be deleted while a token has it; were it gone, nothing would be allowed.
     let map = find_scope_map(read, registry, &token.scope_map)?;
     Ok(Some(TokenAccount {
@@ -266,6 +275,11 @@ fn account(
         passwords,
         rights: map.map_or_else(Rights::none, |(_, actions)| actions.rights()),
     }))
+}
+
+fn good(token: &TokenRecord, mut passwords: Vec<TokenPassword>, now: Timestamp) -> Vec<TokenPassword> {
+    passwords.retain(|password| token.is_enabled && password.expires_at.is_none_or(|at| at > now));
+    passwords
 }
 
 /// Makes the change and gives the token as it is then.
@@ -321,9 +335,10 @@ fn is_inside(registry: &RegistryRecord, id: &ResourceId, resource_type: &str) ->
 
 /// Names that sign-in takes for somebody else's: such a token could never be used.
 fn refuse_reserved(registry: &RegistryRecord, name: &str) -> Result<(), Error> {
+    const HYPHENATED_CHARS: usize = 36;
     let whose = if name.eq_ignore_ascii_case(&registry.name) {
         "the registry's admin account"
-    } else if Uuid::try_parse(name).is_ok() {
+    } else if name.len() == HYPHENATED_CHARS && Uuid::try_parse(name).is_ok() {
         "an application"
     } else {
         return Ok(());

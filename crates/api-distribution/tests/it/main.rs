@@ -10,6 +10,7 @@ mod full_disk;
 mod house;
 mod listing;
 mod manifest;
+mod named_token;
 mod path;
 mod protocol;
 mod token;
