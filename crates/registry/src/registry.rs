@@ -7,6 +7,7 @@ use bytes::Bytes;
 use holdfast_access::{RegistryId, RepositoryAction, action};
 use holdfast_oci::Digest;
 use moka::sync::Cache;
+use tokio::sync::Notify;
 
 use crate::{
     Error, Limits, Timestamp,
@@ -43,6 +44,8 @@ pub struct Registry {
     /// Small blobs by digest: immutable too. Whether a caller may read one is asked each time.
     pub(crate) blob_cache: Cache<Digest, Bytes>,
     pub(crate) leases: Leases,
+    /// Told when a job was asked for.
+    pub(crate) jobs: Notify,
     /// When this process opened the store.
     opened_at: Timestamp,
 }
@@ -67,6 +70,7 @@ impl Registry {
             manifest_cache: bytes_cache(MANIFEST_CACHE_BYTES),
             blob_cache: bytes_cache(BLOB_CACHE_BYTES),
             leases: Leases::default(),
+            jobs: Notify::new(),
             opened_at,
         }
     }

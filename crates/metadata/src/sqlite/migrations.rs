@@ -11,6 +11,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0002-control-plane.sql"),
     include_str!("migrations/0003-token.sql"),
     include_str!("migrations/0004-application.sql"),
+    include_str!("migrations/0005-job.sql"),
 ];
 
 /// The version this build makes and reads.

@@ -9,6 +9,7 @@ mod column;
 mod directory;
 mod error;
 mod garbage;
+mod job;
 mod log;
 mod manifest;
 mod migrations;

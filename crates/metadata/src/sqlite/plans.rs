@@ -1,7 +1,7 @@
 //! Looks at the plan of every statement: each must go straight to its rows through an index.
 
 use super::{
-    application, blob, directory, garbage, manifest, open, principal, registry, repository, scope_map, tag, token,
+    application, blob, directory, garbage, job, manifest, open, principal, registry, repository, scope_map, tag, token,
     upload,
 };
 
@@ -18,6 +18,7 @@ const NOUNS: &[(&str, &[&str])] = &[
     ("blob", blob::PLANNED),
     ("upload", upload::PLANNED),
     ("garbage", garbage::PLANNED),
+    ("job", job::PLANNED),
 ];
 
 /// The lines of `EXPLAIN QUERY PLAN`.

@@ -5,9 +5,9 @@
 use async_trait::async_trait;
 
 use super::{
-    ApplicationRead, ApplicationTx, BlobRead, BlobTx, DirectoryRead, DirectoryTx, GarbageRead, GarbageTx, ManifestRead,
-    ManifestTx, PrincipalRead, PrincipalTx, RegistryRead, RegistryTx, RepositoryRead, RepositoryTx, ScopeMapRead,
-    ScopeMapTx, TagRead, TagTx, TokenRead, TokenTx, UploadRead, UploadTx,
+    ApplicationRead, ApplicationTx, BlobRead, BlobTx, DirectoryRead, DirectoryTx, GarbageRead, GarbageTx, JobRead,
+    JobTx, ManifestRead, ManifestTx, PrincipalRead, PrincipalTx, RegistryRead, RegistryTx, RepositoryRead,
+    RepositoryTx, ScopeMapRead, ScopeMapTx, TagRead, TagTx, TokenRead, TokenTx, UploadRead, UploadTx,
 };
 use crate::Error;
 
@@ -115,6 +115,7 @@ pub trait Read:
     + BlobRead
     + UploadRead
     + GarbageRead
+    + JobRead
 {
 }
 impl<T> Read for T where
@@ -130,6 +131,7 @@ impl<T> Read for T where
         + BlobRead
         + UploadRead
         + GarbageRead
+        + JobRead
 {
 }
 
@@ -148,6 +150,7 @@ pub trait Tx:
     + BlobTx
     + UploadTx
     + GarbageTx
+    + JobTx
 {
 }
 impl<T> Tx for T where
@@ -164,5 +167,6 @@ impl<T> Tx for T where
         + BlobTx
         + UploadTx
         + GarbageTx
+        + JobTx
 {
 }

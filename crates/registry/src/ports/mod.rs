@@ -7,6 +7,7 @@ mod blobs;
 mod clock;
 mod directory;
 mod garbage;
+mod job;
 mod manifest;
 mod metadata;
 mod page;
@@ -30,6 +31,7 @@ pub use directory::{
     Directory, DirectoryRead, DirectoryTx, ResourceGroup, StorageAccount, StorageAccountId, Subscription, Tags,
 };
 pub use garbage::{Candidate, CandidateId, GarbageRead, GarbageTx, QueuedCandidate};
+pub use job::{JobId, JobKind, JobLease, JobRead, JobRecord, JobState, JobTx, UnknownJobKind};
 pub use manifest::{ManifestId, ManifestRead, ManifestRecord, ManifestTx, NewManifest};
 pub use metadata::{Durability, Metadata, MetadataExt, Read, ReadWork, Tx, WriteWork};
 pub use page::{ListOrder, Page};

@@ -9,6 +9,7 @@ pub mod blob;
 pub mod directory;
 pub mod fixture;
 pub mod garbage;
+pub mod job;
 pub mod manifest;
 pub mod principal;
 pub mod registry;
@@ -131,6 +132,12 @@ macro_rules! metadata_contract {
                 candidates_page_after_a_row_that_is_gone
                 queueing_again_renews_the_time
                 candidates_are_counted
+            }
+            job {
+                a_job_reads_back_as_written
+                a_job_is_due_when_its_time_came_and_nobody_holds_it
+                open_jobs_are_found_by_what_they_are_about
+                ended_jobs_are_listed_and_removed
             }
             transaction {
                 a_failed_write_leaves_nothing

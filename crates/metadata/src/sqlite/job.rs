@@ -1,0 +1,157 @@
+//! Jobs.
+
+use holdfast_registry::ports::{JobId, JobKind, JobLease, JobRead, JobRecord, JobState, JobTx};
+use holdfast_registry::{Error, Timestamp};
+use rusqlite::types::Type;
+use rusqlite::{Row, params};
+use uuid::Uuid;
+
+use super::column;
+use super::session::Session;
+
+/// Values of the column `state`.
+const OPEN: i64 = 0;
+const SUCCEEDED: i64 = 1;
+const FAILED: i64 = 2;
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, kind, scope, payload, sealed, state, progress, attempts, run_after, lease_owner, \
+             lease_until, last_error, created_at, updated_at FROM job ",
+            $rest
+        )
+    };
+}
+
+const FIND: &str = select!("WHERE id = ?1");
+const LIST_DUE: &str = "SELECT id FROM job WHERE due_at IS NOT NULL AND due_at <= ?1 ORDER BY due_at, id LIMIT ?2";
+const LIST_OPEN: &str =
+    select!("WHERE due_at IS NOT NULL AND kind = ?1 AND scope = ?2 ORDER BY created_at, id LIMIT ?3");
+const LIST_ENDED: &str = "SELECT id FROM job WHERE due_at IS NULL AND updated_at < ?1 ORDER BY updated_at, id LIMIT ?2";
+
+impl JobRead for Session<'_> {
+    fn find_job(&mut self, id: JobId) -> Result<Option<JobRecord>, Error> {
+        self.find("looked up a job", FIND, [id.0.as_bytes()], job_row)
+    }
+
+    fn list_due_jobs(&mut self, now: Timestamp, limit: usize) -> Result<Vec<JobId>, Error> {
+        let params = params![now.0, column::limit(limit)];
+        self.list("listed due jobs", LIST_DUE, params, |row| {
+            column::uuid(row, 0).map(JobId)
+        })
+    }
+
+    fn list_open_jobs(&mut self, kind: JobKind, scope: &str, limit: usize) -> Result<Vec<JobRecord>, Error> {
+        let params = params![kind.as_str(), scope, column::limit(limit)];
+        self.list("listed open jobs", LIST_OPEN, params, job_row)
+    }
+
+    fn list_ended_jobs(&mut self, before: Timestamp, limit: usize) -> Result<Vec<JobId>, Error> {
+        let params = params![before.0, column::limit(limit)];
+        self.list("listed ended jobs", LIST_ENDED, params, |row| {
+            column::uuid(row, 0).map(JobId)
+        })
+    }
+}
+
+const INSERT: &str = "INSERT INTO job (id, kind, scope, payload, sealed, state, progress, attempts, run_after, \
+    lease_owner, lease_until, last_error, created_at, updated_at, due_at) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+const UPDATE: &str = "UPDATE job SET sealed = ?2, state = ?3, progress = ?4, attempts = ?5, run_after = ?6, \
+    lease_owner = ?7, lease_until = ?8, last_error = ?9, updated_at = ?10, due_at = ?11 WHERE id = ?1";
+const REMOVE: &str = "DELETE FROM job WHERE id = ?1";
+
+impl JobTx for Session<'_> {
+    fn insert_job(&mut self, job: &JobRecord) -> Result<(), Error> {
+        let params = params![
+            job.id.0.as_bytes(),
+            job.kind.as_str(),
+            job.scope,
+            job.payload,
+            job.sealed,
+            state_number(job.state),
+            job.progress,
+            job.attempts,
+            job.run_after.0,
+            job.lease.map(|lease| lease.owner.into_bytes()),
+            job.lease.map(|lease| lease.until.0),
+            job.last_error,
+            job.created_at.0,
+            job.updated_at.0,
+            due_at(job),
+        ];
+        self.change("inserted a job", INSERT, params).map(drop)
+    }
+
+    fn update_job(&mut self, job: &JobRecord) -> Result<(), Error> {
+        let params = params![
+            job.id.0.as_bytes(),
+            job.sealed,
+            state_number(job.state),
+            job.progress,
+            job.attempts,
+            job.run_after.0,
+            job.lease.map(|lease| lease.owner.into_bytes()),
+            job.lease.map(|lease| lease.until.0),
+            job.last_error,
+            job.updated_at.0,
+            due_at(job),
+        ];
+        self.change("updated a job", UPDATE, params).map(drop)
+    }
+
+    fn remove_job(&mut self, id: JobId) -> Result<bool, Error> {
+        Ok(self.change("removed a job", REMOVE, [id.0.as_bytes()])? > 0)
+    }
+}
+
+fn state_number(state: JobState) -> i64 {
+    match state {
+        JobState::Open => OPEN,
+        JobState::Succeeded => SUCCEEDED,
+        JobState::Failed => FAILED,
+    }
+}
+
+fn due_at(job: &JobRecord) -> Option<i64> {
+    let held_until = job.lease.map_or(i64::MIN, |lease| lease.until.0);
+    (job.state == JobState::Open).then_some(job.run_after.0.max(held_until))
+}
+
+fn job_row(row: &Row<'_>) -> rusqlite::Result<JobRecord> {
+    let owner: Option<[u8; 16]> = row.get(9)?;
+    let until: Option<i64> = row.get(10)?;
+    let lease = owner.zip(until).map(|(owner, until)| JobLease {
+        owner: Uuid::from_bytes(owner),
+        until: Timestamp(until),
+    });
+    let state = match row.get::<_, i64>(5)? {
+        OPEN => JobState::Open,
+        SUCCEEDED => JobState::Succeeded,
+        FAILED => JobState::Failed,
+        other => {
+            let problem = format!("{other} is no state of a job");
+            return Err(column::misread(5, Type::Integer, problem));
+        }
+    };
+    Ok(JobRecord {
+        id: JobId(column::uuid(row, 0)?),
+        kind: column::word(row, 1)?,
+        scope: row.get(2)?,
+        payload: row.get(3)?,
+        sealed: row.get(4)?,
+        state,
+        progress: row.get(6)?,
+        attempts: row.get(7)?,
+        run_after: column::timestamp(row, 8)?,
+        lease,
+        last_error: row.get(11)?,
+        created_at: column::timestamp(row, 12)?,
+        updated_at: column::timestamp(row, 13)?,
+    })
+}
+
+/// Statements whose plans the tests look at.
+#[cfg(test)]
+pub(super) const PLANNED: &[&str] = &[FIND, LIST_DUE, LIST_OPEN, LIST_ENDED, INSERT, UPDATE, REMOVE];

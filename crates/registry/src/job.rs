@@ -1,0 +1,152 @@
+//! Jobs: taken under a lease, kept by renewing it, ended or put back. Whoever lost the lease changes nothing any more. It
+//! refuses to know what a job does; its body is idempotent and lives where the job's kind is known.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::{
+    Error, Registry, Timestamp,
+    limits::ROWS_PER_STEP,
+    ports::{Durability, JobId, JobLease, JobRecord, JobState, MetadataExt, Tx},
+};
+
+/// What came of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attempt {
+    /// It is done.
+    Succeeded,
+    /// It cannot be done; the error is JSON for whoever asks.
+    Failed {
+        /// See [`JobRecord::last_error`].
+        error: String,
+    },
+    /// It is worth another attempt.
+    Retry {
+        /// See [`JobRecord::last_error`].
+        error: String,
+        /// How long to wait.
+        after: Duration,
+    },
+    /// It was interrupted, which does not count; whoever comes next goes on.
+    Interrupted,
+}
+
+impl Registry {
+    /// Waits until a job was asked for in this process. Jobs of other nodes, and those that fall due, are for a timer.
+    pub async fn job_asked_for(&self) {
+        self.jobs.notified().await;
+    }
+
+    /// Takes the job that is due longest, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::Metadata`], [`Error::Overloaded`].
+    pub async fn take_job(&self, owner: Uuid, lease: Duration) -> Result<Option<JobRecord>, Error> {
+        let now = self.clock.now();
+        // Mostly there is none, and a look disturbs no writer.
+        let due = self.metadata.query(move |read| read.list_due_jobs(now, 1)).await?;
+        if due.is_empty() {
+            return Ok(None);
+        }
+        let until = now.plus(lease);
+        self.metadata
+            .transact(Durability::Relaxed, move |tx| {
+                let Some(id) = tx.list_due_jobs(now, 1)?.into_iter().next() else {
+                    return Ok(None);
+                };
+                let Some(mut job) = tx.find_job(id)? else {
+                    return Ok(None);
+                };
+                job.lease = Some(JobLease { owner, until });
+                job.attempts = job.attempts.saturating_add(1);
+                job.updated_at = now;
+                tx.update_job(&job)?;
+                Ok(Some(job))
+            })
+            .await
+    }
+
+    /// Renews the lease and writes how far the job came; says whether it is still the owner's.
+    ///
+    /// # Errors
+    /// [`Error::Metadata`], [`Error::Overloaded`].
+    pub async fn keep_job(
+        &self,
+        id: JobId,
+        owner: Uuid,
+        lease: Duration,
+        progress: Option<String>,
+    ) -> Result<bool, Error> {
+        let now = self.clock.now();
+        self.metadata
+            .transact(Durability::Relaxed, move |tx| {
+                let Some(mut job) = owned(tx, id, owner)? else {
+                    return Ok(false);
+                };
+                let until = now.plus(lease);
+                job.lease = Some(JobLease { owner, until });
+                job.progress = progress.unwrap_or(job.progress);
+                job.updated_at = now;
+                tx.update_job(&job)?;
+                Ok(true)
+            })
+            .await
+    }
+
+    /// Writes what came of an attempt and lets the job go; says whether it was still the owner's.
+    ///
+    /// # Errors
+    /// [`Error::Metadata`], [`Error::Overloaded`], [`Error::Full`].
+    pub async fn end_attempt(&self, id: JobId, owner: Uuid, attempt: Attempt) -> Result<bool, Error> {
+        let now = self.clock.now();
+        self.metadata
+            .transact(Durability::Durable, move |tx| {
+                let Some(job) = owned(tx, id, owner)? else {
+                    return Ok(false);
+                };
+                tx.update_job(&after(job, attempt, now))?;
+                Ok(true)
+            })
+            .await
+    }
+
+    /// Forgets jobs that ended before a moment; says how many.
+    ///
+    /// # Errors
+    /// [`Error::Metadata`], [`Error::Overloaded`].
+    pub async fn forget_ended_jobs(&self, before: Timestamp) -> Result<usize, Error> {
+        self.metadata
+            .transact(Durability::Relaxed, move |tx| {
+                let ended = tx.list_ended_jobs(before, ROWS_PER_STEP)?;
+                for id in &ended {
+                    tx.remove_job(*id)?;
+                }
+                Ok(ended.len())
+            })
+            .await
+    }
+}
+
+fn owned(tx: &mut dyn Tx, id: JobId, owner: Uuid) -> Result<Option<JobRecord>, Error> {
+    let found = tx.find_job(id)?.filter(|job| job.state == JobState::Open);
+    Ok(found.filter(|job| job.lease.is_some_and(|lease| lease.owner == owner)))
+}
+
+fn after(mut job: JobRecord, attempt: Attempt, now: Timestamp) -> JobRecord {
+    job.lease = None;
+    job.updated_at = now;
+    match attempt {
+        Attempt::Succeeded => (job.state, job.last_error) = (JobState::Succeeded, None),
+        Attempt::Failed { error } => (job.state, job.last_error) = (JobState::Failed, Some(error)),
+        Attempt::Retry { error, after } => {
+            job.run_after = now.plus(after);
+            job.last_error = Some(error);
+        }
+        Attempt::Interrupted => job.attempts = job.attempts.saturating_sub(1),
+    }
+    if job.state != JobState::Open {
+        job.sealed = None;
+    }
+    job
+}

@@ -1,0 +1,105 @@
+//! Claims about jobs.
+
+use holdfast_registry::Timestamp;
+use holdfast_registry::ports::{JobId, JobKind, JobLease, JobRecord, JobState, Metadata};
+use uuid::Uuid;
+
+use super::fixture;
+
+fn job(scope: &str, run_after: i64) -> JobRecord {
+    let id = JobId(Uuid::new_v4());
+    let now = Timestamp(run_after);
+    JobRecord::new(id, JobKind::ImportImage, scope.to_owned(), "{}".to_owned(), now)
+}
+
+async fn insert(metadata: &dyn Metadata, job: &JobRecord) {
+    let job = job.clone();
+    fixture::write(metadata, move |tx| tx.insert_job(&job)).await;
+}
+
+async fn update(metadata: &dyn Metadata, job: &JobRecord) {
+    let job = job.clone();
+    fixture::write(metadata, move |tx| tx.update_job(&job)).await;
+}
+
+async fn find(metadata: &dyn Metadata, id: JobId) -> Option<JobRecord> {
+    fixture::read(metadata, move |read| read.find_job(id)).await
+}
+
+async fn due(metadata: &dyn Metadata, now: i64) -> Vec<JobId> {
+    fixture::read(metadata, move |read| read.list_due_jobs(Timestamp(now), 10)).await
+}
+
+/// Every field comes back, at first and after each change.
+pub async fn a_job_reads_back_as_written(metadata: &dyn Metadata) {
+    let mut written = job("/subscriptions/s", 30);
+    written.sealed = Some(vec![0, 255]);
+    assert_eq!(find(metadata, written.id).await, None);
+    insert(metadata, &written).await;
+    assert_eq!(find(metadata, written.id).await, Some(written.clone()));
+    written.lease = Some(JobLease {
+        owner: Uuid::new_v4(),
+        until: Timestamp(90),
+    });
+    (written.attempts, written.run_after, written.updated_at) = (3, Timestamp(40), Timestamp(50));
+    (written.progress, written.last_error) = ("{\"blobs\":1}".to_owned(), Some("{}".to_owned()));
+    update(metadata, &written).await;
+    assert_eq!(find(metadata, written.id).await, Some(written.clone()));
+    (written.state, written.sealed, written.lease) = (JobState::Failed, None, None);
+    update(metadata, &written).await;
+    assert_eq!(find(metadata, written.id).await, Some(written));
+}
+
+/// Neither early, nor while somebody is at it, nor after its end.
+pub async fn a_job_is_due_when_its_time_came_and_nobody_holds_it(metadata: &dyn Metadata) {
+    let (mut first, second) = (job("a", 20), job("a", 30));
+    insert(metadata, &second).await;
+    insert(metadata, &first).await;
+    assert!(due(metadata, 19).await.is_empty());
+    assert_eq!(due(metadata, 20).await, [first.id]);
+    assert_eq!(due(metadata, 30).await, [first.id, second.id]);
+    first.lease = Some(JobLease {
+        owner: Uuid::new_v4(),
+        until: Timestamp(50),
+    });
+    update(metadata, &first).await;
+    assert_eq!(due(metadata, 49).await, [second.id]);
+    assert_eq!(due(metadata, 50).await, [second.id, first.id]);
+    first.state = JobState::Succeeded;
+    update(metadata, &first).await;
+    assert_eq!(due(metadata, 90).await, [second.id]);
+}
+
+/// By kind and scope, in the order they were asked for.
+pub async fn open_jobs_are_found_by_what_they_are_about(metadata: &dyn Metadata) {
+    let (late, early, elsewhere, mut ended) = (job("a", 40), job("a", 20), job("b", 10), job("a", 5));
+    let mut other = job("a", 1);
+    other.kind = JobKind::EraseRegistry;
+    ended.state = JobState::Succeeded;
+    for job in [&late, &early, &elsewhere, &ended, &other] {
+        insert(metadata, job).await;
+    }
+    let open = |limit| {
+        fixture::read(metadata, move |read| {
+            read.list_open_jobs(JobKind::ImportImage, "a", limit)
+        })
+    };
+    assert_eq!(open(10).await, [early.clone(), late]);
+    assert_eq!(open(1).await, [early]);
+}
+
+/// Those that are open stay.
+pub async fn ended_jobs_are_listed_and_removed(metadata: &dyn Metadata) {
+    let (open, mut ended, mut young) = (job("a", 10), job("a", 10), job("a", 60));
+    (ended.state, young.state) = (JobState::Failed, JobState::Succeeded);
+    for job in [&open, &ended, &young] {
+        insert(metadata, job).await;
+    }
+    let id = ended.id;
+    let list = || fixture::read(metadata, |read| read.list_ended_jobs(Timestamp(60), 10));
+    assert_eq!(list().await, [id]);
+    assert!(fixture::write(metadata, move |tx| tx.remove_job(id)).await);
+    assert!(!fixture::write(metadata, move |tx| tx.remove_job(id)).await);
+    assert!(list().await.is_empty());
+    assert_eq!(find(metadata, open.id).await, Some(open));
+}
