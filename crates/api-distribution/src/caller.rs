@@ -5,7 +5,7 @@ mod token;
 
 use std::net::IpAddr;
 
-use holdfast_access::{Actor, Caller, RegistryId, Rights, RoleAssignmentMode, rights_of};
+use holdfast_access::{Actor, Caller, RegistryId, Rights, rights_of};
 use holdfast_identity::{
     Credential, Credentials,
     basic::NULL_GUID,
@@ -285,7 +285,7 @@ fn actor(principal: &PrincipalView) -> Actor {
 
 /// What its roles allow in the registry now.
 fn rights(registry: &RegistryRecord, principal: &PrincipalView) -> Rights {
-    let rights = rights_of(&principal.assignments, &registry.scope(), RoleAssignmentMode::Legacy);
+    let rights = rights_of(&principal.assignments, &registry.scope(), registry.role_assignment_mode);
     with_anonymous(registry, rights)
 }
 

@@ -332,6 +332,9 @@ fn shown_domain(error: &Domain) -> Shown {
         | Domain::QuotaExceeded { .. }
         | Domain::Token(_)
         | Domain::Application(_)
+        | Domain::SkuTooSmall { .. }
+        | Domain::SettingsContradict { .. }
+        | Domain::ConditionFailed { .. }
         | Domain::Undone
         | Domain::Metadata { .. }
         | Domain::Blobs { .. } => (StatusCode::INTERNAL_SERVER_ERROR, Code::Unknown, Value::Null),

@@ -3,6 +3,7 @@
 pub(crate) mod group;
 pub(crate) mod metadata;
 pub(crate) mod provider;
+mod reading;
 pub(crate) mod registry;
 mod registry_body;
 mod registry_request;

@@ -135,6 +135,17 @@ fn domain_error(error: Domain, group: Option<&ResourceGroupName>, request_id: &s
         Domain::SkuLacks { feature, sku } => Arm::unsupported_in_sku(feature, sku.as_str()),
         Domain::QuotaExceeded { feature, quota, sku } => Arm::quota_exceeded(feature, quota, sku.as_str()),
         Domain::Token(error) => token::token_error(error),
+        Domain::SkuTooSmall { sku, in_use } => Arm::of_provider(
+            Code::BadRequest,
+            format!(
+                "The SKU cannot be changed to {}, which does not have what the registry uses: {}. Switch it off or \
+                 remove it first.",
+                sku.as_str(),
+                in_use.join(", ")
+            ),
+        ),
+        Domain::SettingsContradict { reason } => Arm::of_provider(Code::InvalidParameters, reason),
+        Domain::ConditionFailed { condition } => Arm::precondition_failed(&condition),
         Domain::Overloaded => Arm::server_timeout(),
         other => {
             tracing::error!(error = %with_causes(&other), request_id, "a request of the control plane failed");

@@ -6,6 +6,7 @@
 mod arm;
 mod body;
 mod caller;
+mod conditional;
 mod directory;
 mod error;
 mod route;

@@ -7,13 +7,13 @@ use bytes::Bytes;
 use holdfast_access::{ControlAction, ControlCaller, ControlGrant, ControlReach, decide_control, reach_of};
 use holdfast_arm::{ApiVersion, Error as Arm, ResourceId, SubscriptionId};
 use holdfast_identity::{DirectoryIssuer, Sealer, Throttle};
-use holdfast_registry::Registry;
+use holdfast_registry::{Precondition, Registry};
 use http::{HeaderName, HeaderValue, Request, Response};
 use uuid::Uuid;
 
 use crate::{
     arm::{group, metadata, provider, registry, resource, scope_map, subscription, token},
-    body, directory,
+    body, conditional, directory,
     error::{self, Error},
     route::{GroupPath, RegistryPath, Route},
 };
@@ -72,6 +72,8 @@ pub(crate) struct Call<'a> {
     pub(crate) version: ApiVersion,
     pub(crate) body: &'a [u8],
     pub(crate) who: &'a ControlCaller,
+    /// What must hold before a change is done.
+    pub(crate) precondition: Precondition,
 }
 
 /// The parameters that are looked at; the others are ignored, as in ARM.
@@ -217,6 +219,7 @@ impl Management {
             query,
             body,
             who: &who,
+            precondition: conditional::read(&head.headers)?,
         };
         if let Some(id) = route.subscription() {
             subscription::check(&call, id).await?;

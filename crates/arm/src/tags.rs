@@ -94,6 +94,12 @@ impl Tags {
     }
 }
 
+impl From<Tags> for BTreeMap<String, String> {
+    fn from(tags: Tags) -> Self {
+        tags.0
+    }
+}
+
 fn check(name: &str, value: &str) -> Result<(), Error> {
     let name_is = |error: fn(String) -> Error| Err(error(name.to_owned()));
     if name.is_empty() || name.chars().count() > MAX_NAME_CHARS {

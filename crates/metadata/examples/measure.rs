@@ -85,6 +85,7 @@ impl Home {
                     location: "local".to_owned(),
                     tags: Default::default(),
                     created_at: now,
+                    revision: 1,
                 })?;
                 let account = tx.insert_storage_account("store", "local", now)?;
                 let registry = tx.insert_registry(&NewRegistry {
@@ -98,6 +99,7 @@ impl Home {
                     admin_enabled: true,
                     tags: Default::default(),
                     created_at: now,
+                    created_by: None,
                 })?;
                 let name = "app".parse().expect("a repository's name");
                 let repository = tx.ensure_repository(registry, &name, now)?.id;

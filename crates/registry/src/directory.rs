@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     Error, Registry, Timestamp,
     ports::{
-        Directory, Durability, Ids, Metadata, MetadataExt, NewRegistry, RegistryRecord, ResourceGroup, Sku,
+        Author, Directory, Durability, Ids, Metadata, MetadataExt, NewRegistry, RegistryRecord, ResourceGroup, Sku,
         StorageAccount, Subscription, Tags, Tx,
     },
 };
@@ -71,6 +71,7 @@ impl FirstStart {
             location: self.location.clone(),
             tags: Tags::new(),
             created_at: now,
+            revision: 1,
         })?;
         let storage_account = tx.insert_storage_account(&self.storage_account, &self.location, now)?;
         let id = tx.insert_registry(&NewRegistry {
@@ -84,6 +85,7 @@ impl FirstStart {
             admin_enabled: true,
             tags: Tags::new(),
             created_at: now,
+            created_by: Some(Author::operator()),
         })?;
         for (slot, password) in (1..).zip(&self.passwords) {
             tx.put_admin_password(id, slot, &password.sealed, &password.verifier, now)?;

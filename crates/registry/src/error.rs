@@ -95,6 +95,14 @@ pub enum Error {
         /// The tier.
         sku: Sku,
     },
+    /// A smaller tier is asked for while the registry uses what that one lacks.
+    #[error("the {} tier does not have {}; switch that off or remove it first", .sku.as_str(), .in_use.join(", "))]
+    SkuTooSmall {
+        /// The tier.
+        sku: Sku,
+        /// What is in use.
+        in_use: Vec<String>,
+    },
     /// More of a thing than the tier has.
     #[error("the {} tier has {quota} of {feature} at most; delete one first", .sku.as_str())]
     QuotaExceeded {
@@ -111,6 +119,18 @@ pub enum Error {
     /// About an application of the directory.
     #[error(transparent)]
     Application(#[from] crate::application::Error),
+    /// Settings that do not go together.
+    #[error("the settings contradict each other: {reason}")]
+    SettingsContradict {
+        /// Which, as a sentence.
+        reason: &'static str,
+    },
+    /// `If-Match` or `If-None-Match` does not hold for a resource.
+    #[error("the resource is not in the state that {condition} names; read it again")]
+    ConditionFailed {
+        /// What was asked for.
+        condition: String,
+    },
     /// No such repository, or one without manifests.
     #[error("repository {name} is not known to this registry")]
     RepositoryUnknown {

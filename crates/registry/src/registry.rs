@@ -13,7 +13,8 @@ use crate::{
     Error, Limits, Timestamp,
     limits::{BLOB_CACHE_BYTES, MANIFEST_CACHE_BYTES},
     ports::{
-        AdminPassword, Blobs, Clock, Durability, Ids, Metadata, MetadataExt, Read, RegistryRecord, StorageAccountId,
+        AdminPassword, Author, Blobs, Clock, Durability, Ids, Metadata, MetadataExt, Read, RegistryRecord,
+        StorageAccountId,
     },
     upload::Leases,
 };
@@ -177,7 +178,7 @@ impl Registry {
             .await
     }
 
-    /// Changes the switches of a registry in one step and returns it as it is then.
+    /// Changes the switches of a registry for its operator in one step and returns it as it is then.
     ///
     /// # Errors
     /// [`Error::RegistryUnknown`], [`Error::Metadata`].
@@ -194,6 +195,8 @@ impl Registry {
                     .ok_or(Error::RegistryUnknown { name })?;
                 change(&mut registry);
                 registry.updated_at = now;
+                registry.updated_by = Some(Author::operator());
+                registry.revision += 1;
                 tx.update_registry(&registry)?;
                 Ok(registry)
             })

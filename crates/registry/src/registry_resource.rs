@@ -1,74 +1,48 @@
 //! The registry as a resource of ARM: made, changed and deleted under grants of the control plane. It refuses to make
 //! passwords: they come in sealed.
 
-use holdfast_access::{ControlGrant, ControlReach, RegistryId, control};
+mod change;
+
+use holdfast_access::{Actor, ControlGrant, ControlReach, RegistryId, control};
 use uuid::Uuid;
 
 use crate::{
-    Error, Registry, SealedPassword,
+    Error, Precondition, Registry, SealedPassword, Timestamp,
     limits::{MANIFESTS_PER_TRANSACTION, ROWS_PER_STEP},
     ports::{
         AdminPassword, Candidate, Durability, ListOrder, MetadataExt, NewRegistry, Page, Read, RegistryRecord,
         RepositoryRecord, Sku, StorageAccount, Tags, Tx,
     },
+    precondition::entity_tag,
     resource_group::load_group,
 };
-
-/// What a request changes; `None` leaves it.
-#[derive(Debug, Clone, Default)]
-pub struct RegistryChange {
-    /// The tier.
-    pub sku: Option<Sku>,
-    /// All tags.
-    pub tags: Option<Tags>,
-    /// Whether the admin account may sign in.
-    pub admin_enabled: Option<bool>,
-    /// Whether anybody may pull without signing in.
-    pub anonymous_pull: Option<bool>,
-    /// Days after which untagged manifests go; inner `None` keeps them.
-    pub retention_days: Option<Option<u32>>,
-}
-
-impl RegistryChange {
-    fn apply(self, registry: &mut RegistryRecord) -> Result<(), Error> {
-        registry.sku = self.sku.unwrap_or(registry.sku);
-        registry.admin_enabled = self.admin_enabled.unwrap_or(registry.admin_enabled);
-        registry.anonymous_pull = self.anonymous_pull.unwrap_or(registry.anonymous_pull);
-        registry.retention_days = self.retention_days.unwrap_or(registry.retention_days);
-        if let Some(tags) = self.tags {
-            registry.tags = tags;
-        }
-        let lacks = |feature| Error::SkuLacks {
-            feature,
-            sku: registry.sku,
-        };
-        match registry.sku {
-            Sku::Basic if registry.anonymous_pull => Err(lacks("Anonymous pull")),
-            Sku::Basic | Sku::Standard if registry.retention_days.is_some() => Err(lacks("Retention policy")),
-            _ => Ok(()),
-        }
-    }
-}
+pub use change::RegistryChange;
+use change::author_of;
 
 impl Registry {
     /// Makes the registry that the grant is for, or changes it; says whether it is new. A new one has the two passwords.
     ///
     /// # Errors
     /// [`Error::ResourceGroupUnknown`], [`Error::RegistryNameTaken`], [`Error::RegistryElsewhere`],
-    /// [`Error::LocationUnknown`], [`Error::SkuLacks`], [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::LocationUnknown`], [`Error::ConditionFailed`], what [`Self::change_registry`] says of settings.
     pub async fn put_registry(
         &self,
         grant: &ControlGrant<control::RegistriesWrite>,
-        name: String,
-        location: String,
+        (name, location): (String, String),
         change: RegistryChange,
         passwords: [SealedPassword; 2],
+        precondition: Precondition,
     ) -> Result<(RegistryRecord, bool), Error> {
         let (scope, now, rid) = (grant.scope().to_owned(), self.clock.now(), self.ids.uuid());
+        let actor = grant.actor().clone();
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let group = load_group(tx, &scope)?;
-                let (mut registry, is_new) = match tx.find_registry_by_name(&name)? {
+                let found = tx.find_registry_by_name(&name)?;
+                let own = found.as_ref().filter(|found| found.scope() == scope);
+                precondition.check(own.map(RegistryRecord::entity_tag).as_deref())?;
+                let author = author_of(tx, &actor)?;
+                let (mut registry, is_new) = match found {
                     Some(found) if found.scope() != scope || found.is_deleting => {
                         return Err(Error::RegistryNameTaken { name });
                     }
@@ -92,6 +66,7 @@ impl Registry {
                             admin_enabled: change.admin_enabled.unwrap_or(false),
                             tags: Tags::new(),
                             created_at: now,
+                            created_by: Some(author),
                         })?;
                         for (slot, password) in (1..).zip(&passwords) {
                             tx.put_admin_password(id, slot, &password.sealed, &password.verifier, now)?;
@@ -99,9 +74,8 @@ impl Registry {
                         (crate::registry::load_registry(tx, id)?, true)
                     }
                 };
-                change.apply(&mut registry)?;
-                registry.updated_at = now;
-                tx.update_registry(&registry)?;
+                change.apply(&mut registry, now)?;
+                save(tx, &mut registry, &actor, now)?;
                 Ok((registry, is_new))
             })
             .await
@@ -110,19 +84,21 @@ impl Registry {
     /// Changes the registry that the grant is for; fields that the change leaves keep their values.
     ///
     /// # Errors
-    /// [`Error::RegistryUnknown`], [`Error::SkuLacks`], [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::RegistryUnknown`], [`Error::ConditionFailed`], [`Error::SkuLacks`], [`Error::SkuTooSmall`],
+    /// [`Error::QuotaExceeded`], [`Error::SettingsContradict`], [`Error::Metadata`], [`Error::Full`].
     pub async fn change_registry(
         &self,
         grant: &ControlGrant<control::RegistriesWrite>,
         change: RegistryChange,
+        precondition: Precondition,
     ) -> Result<RegistryRecord, Error> {
-        let (scope, now) = (grant.scope().to_owned(), self.clock.now());
+        let (scope, now, actor) = (grant.scope().to_owned(), self.clock.now(), grant.actor().clone());
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let mut registry = load_at(tx, &scope)?;
-                change.apply(&mut registry)?;
-                registry.updated_at = now;
-                tx.update_registry(&registry)?;
+                precondition.check(Some(&registry.entity_tag()))?;
+                change.apply(&mut registry, now)?;
+                save(tx, &mut registry, &actor, now)?;
                 Ok(registry)
             })
             .await
@@ -238,16 +214,37 @@ impl Registry {
     /// name is free at the end.
     ///
     /// # Errors
-    /// [`Error::RegistryProtected`], [`Error::Metadata`], [`Error::Full`].
-    pub async fn delete_registry(&self, grant: &ControlGrant<control::RegistriesDelete>) -> Result<bool, Error> {
-        let scope = grant.scope().to_owned();
-        let found = self.metadata.query(move |read| find_at(read, &scope)).await?;
-        let Some(registry) = found else {
-            return Ok(false);
-        };
-        self.refuse_if_protected(registry.id).await?;
-        self.erase_registry(registry.scope()).await?;
-        Ok(true)
+    /// [`Error::RegistryProtected`], [`Error::ConditionFailed`], [`Error::Metadata`], [`Error::Full`].
+    pub async fn delete_registry(
+        &self,
+        grant: &ControlGrant<control::RegistriesDelete>,
+        precondition: Precondition,
+    ) -> Result<bool, Error> {
+        let (scope, now) = (grant.scope().to_owned(), self.clock.now());
+        let looked_for = scope.clone();
+        let found = self.metadata.query(move |read| find_at(read, &looked_for)).await?;
+        if let Some(registry) = &found {
+            self.refuse_if_protected(registry.id).await?;
+        }
+        let marked = scope.clone();
+        let was_there = self
+            .metadata
+            .transact(Durability::Durable, move |tx| {
+                let found = find_at(tx, &marked)?;
+                precondition.check(found.as_ref().map(RegistryRecord::entity_tag).as_deref())?;
+                let Some(mut registry) = found else {
+                    return Ok(false);
+                };
+                registry.is_deleting = true;
+                registry.updated_at = now;
+                tx.update_registry(&registry)?;
+                Ok(true)
+            })
+            .await?;
+        if was_there {
+            self.erase_registry(scope).await?;
+        }
+        Ok(was_there)
     }
 
     /// The first registry made is the one that the base host stands for: it stays.
@@ -284,8 +281,24 @@ impl Registry {
     }
 }
 
+/// Writes a changed registry as its next revision.
+fn save(tx: &mut dyn Tx, registry: &mut RegistryRecord, actor: &Actor, now: Timestamp) -> Result<(), Error> {
+    registry.updated_at = now;
+    registry.updated_by = Some(author_of(tx, actor)?);
+    registry.revision += 1;
+    tx.update_registry(registry)
+}
+
+impl RegistryRecord {
+    /// What tells this state of the registry from all others, as HTTP writes it.
+    #[must_use]
+    pub fn entity_tag(&self) -> String {
+        entity_tag(self.created_at, self.revision)
+    }
+}
+
 /// One step of a deletion; says whether it was the last.
-fn erase_some(tx: &mut dyn Tx, registry: &RegistryRecord, now: crate::Timestamp) -> Result<bool, Error> {
+fn erase_some(tx: &mut dyn Tx, registry: &RegistryRecord, now: Timestamp) -> Result<bool, Error> {
     let uploads = tx.list_uploads_of_registry(registry.id, ROWS_PER_STEP)?;
     for upload in &uploads {
         tx.remove_upload(upload.id)?;
@@ -324,11 +337,7 @@ fn erase_some_tokens(tx: &mut dyn Tx, registry: RegistryId) -> Result<bool, Erro
 }
 
 /// Locks do not hold against the deletion of the whole registry.
-fn erase_some_of_repository(
-    tx: &mut dyn Tx,
-    repository: &RepositoryRecord,
-    now: crate::Timestamp,
-) -> Result<(), Error> {
+fn erase_some_of_repository(tx: &mut dyn Tx, repository: &RepositoryRecord, now: Timestamp) -> Result<(), Error> {
     let page = Page {
         after: None,
         limit: MANIFESTS_PER_TRANSACTION,

@@ -4,21 +4,23 @@ use holdfast_access::{ControlGrant, ControlReach, control};
 use uuid::Uuid;
 
 use crate::{
-    Error, Registry,
+    Error, Precondition, Registry,
     ports::{Durability, MetadataExt, Read, ResourceGroup, Tags},
+    precondition::entity_tag,
 };
 
 impl Registry {
     /// Makes the group that the grant is for, or replaces its tags; says whether it is new.
     ///
     /// # Errors
-    /// [`Error::ResourceGroupElsewhere`], [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::ResourceGroupElsewhere`], [`Error::ConditionFailed`], [`Error::Metadata`], [`Error::Full`].
     pub async fn put_resource_group(
         &self,
         grant: &ControlGrant<control::ResourceGroupsWrite>,
         (subscription_id, name): (Uuid, String),
         location: String,
         tags: Tags,
+        precondition: Precondition,
     ) -> Result<(ResourceGroup, bool), Error> {
         let group = ResourceGroup {
             subscription_id,
@@ -26,11 +28,14 @@ impl Registry {
             location,
             tags,
             created_at: self.clock.now(),
+            revision: 1,
         };
         assert_eq!(group.scope(), grant.scope(), "the grant is for this group");
         self.metadata
             .transact(Durability::Durable, move |tx| {
-                let Some(mut found) = tx.find_resource_group(group.subscription_id, &group.name)? else {
+                let found = tx.find_resource_group(group.subscription_id, &group.name)?;
+                precondition.check(found.as_ref().map(ResourceGroup::entity_tag).as_deref())?;
+                let Some(mut found) = found else {
                     tx.insert_resource_group(&group)?;
                     return Ok((group, true));
                 };
@@ -41,6 +46,7 @@ impl Registry {
                     });
                 }
                 found.tags = group.tags;
+                found.revision += 1;
                 tx.update_resource_group(&found)?;
                 Ok((found, false))
             })
@@ -50,17 +56,20 @@ impl Registry {
     /// Replaces the tags of the group that the grant is for.
     ///
     /// # Errors
-    /// [`Error::ResourceGroupUnknown`], [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::ResourceGroupUnknown`], [`Error::ConditionFailed`], [`Error::Metadata`], [`Error::Full`].
     pub async fn tag_resource_group(
         &self,
         grant: &ControlGrant<control::ResourceGroupsWrite>,
         tags: Tags,
+        precondition: Precondition,
     ) -> Result<ResourceGroup, Error> {
         let scope = grant.scope().to_owned();
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let mut group = load_group(tx, &scope)?;
+                precondition.check(Some(&group.entity_tag()))?;
                 group.tags = tags;
+                group.revision += 1;
                 tx.update_resource_group(&group)?;
                 Ok(group)
             })
@@ -101,11 +110,16 @@ impl Registry {
     /// Deletes the group that the grant is for with all registries in it.
     ///
     /// # Errors
-    /// [`Error::ResourceGroupUnknown`], [`Error::RegistryProtected`], [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::ResourceGroupUnknown`], [`Error::ConditionFailed`], [`Error::RegistryProtected`], [`Error::Metadata`],
+    /// [`Error::Full`].
     pub async fn delete_resource_group(
         &self,
         grant: &ControlGrant<control::ResourceGroupsDelete>,
+        precondition: Precondition,
     ) -> Result<(), Error> {
+        let scope = grant.scope().to_owned();
+        let found = self.metadata.query(move |read| load_group(read, &scope)).await?;
+        precondition.check(Some(&found.entity_tag()))?;
         loop {
             let scope = grant.scope().to_owned();
             let left = self
@@ -129,6 +143,14 @@ impl Registry {
                 self.erase_registry(registry.scope()).await?;
             }
         }
+    }
+}
+
+impl ResourceGroup {
+    /// What tells this state of the group from all others, as HTTP writes it.
+    #[must_use]
+    pub fn entity_tag(&self) -> String {
+        entity_tag(self.created_at, self.revision)
     }
 }
 

@@ -443,6 +443,7 @@ async fn make_registries(metadata: &dyn Metadata, sealer: &Sealer) {
                 admin_enabled: true,
                 tags: first.tags,
                 created_at: now,
+                created_by: None,
             })?;
             tx.put_admin_password(id, 1, &sealed, &verifier, now)
         })

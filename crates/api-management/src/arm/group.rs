@@ -3,46 +3,38 @@
 use bytes::Bytes;
 use holdfast_access::{ControlGrant, ControlReach, control};
 use holdfast_arm::{Error as Arm, Location, Page, SubscriptionId};
-use holdfast_registry::{
-    Error as Domain,
-    ports::{ResourceGroup, Tags},
-};
+use holdfast_registry::{Error as Domain, ports::ResourceGroup};
 use http::{Response, StatusCode};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::{reading::Object, registry_request::read_tags};
 use crate::{
-    body,
+    body, conditional,
     error::Error,
     route::GroupPath,
     serve::{Call, uuid},
 };
-
-#[derive(Deserialize)]
-struct Request {
-    location: Option<String>,
-    tags: Option<Tags>,
-}
 
 pub(crate) async fn put(
     call: &Call<'_>,
     grant: ControlGrant<control::ResourceGroupsWrite>,
     path: GroupPath,
 ) -> Result<Response<Bytes>, Error> {
-    let request: Request = body::parse(call.body)?;
+    let request: Value = body::parse(call.body)?;
+    let request = Object::of_body(&request)?;
     let location: Location = request
-        .location
+        .text("location")?
         .ok_or_else(Arm::location_required)?
         .parse()
         .map_err(Arm::from)?;
     let name = (uuid(&path.subscription), path.group.to_string());
-    let tags = request.tags.unwrap_or_default();
+    let tags = read_tags(&request)?.unwrap_or_default();
     let registry = &call.app.registry;
     let (group, is_new) = registry
-        .put_resource_group(&grant, name, location.to_string(), tags)
+        .put_resource_group(&grant, name, location.to_string(), tags, call.precondition.clone())
         .await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(body::json(status, &shown(&group)))
+    Ok(answer(status, &group))
 }
 
 pub(crate) async fn get(
@@ -50,7 +42,7 @@ pub(crate) async fn get(
     grant: ControlGrant<control::ResourceGroupsRead>,
 ) -> Result<Response<Bytes>, Error> {
     let group = call.app.registry.load_resource_group(&grant).await?;
-    Ok(body::json(StatusCode::OK, &shown(&group)))
+    Ok(answer(StatusCode::OK, &group))
 }
 
 /// Whether it is there, and nothing else.
@@ -70,19 +62,20 @@ pub(crate) async fn patch(
     call: &Call<'_>,
     grant: ControlGrant<control::ResourceGroupsWrite>,
 ) -> Result<Response<Bytes>, Error> {
-    let request: Request = body::parse(call.body)?;
-    let tags = request
-        .tags
+    let request: Value = body::parse(call.body)?;
+    let tags = read_tags(&Object::of_body(&request)?)?
         .ok_or_else(|| Arm::invalid_request_content("The property 'tags' is missing"))?;
-    let group = call.app.registry.tag_resource_group(&grant, tags).await?;
-    Ok(body::json(StatusCode::OK, &shown(&group)))
+    let precondition = call.precondition.clone();
+    let group = call.app.registry.tag_resource_group(&grant, tags, precondition).await?;
+    Ok(answer(StatusCode::OK, &group))
 }
 
 pub(crate) async fn delete(
     call: &Call<'_>,
     grant: ControlGrant<control::ResourceGroupsDelete>,
 ) -> Result<Response<Bytes>, Error> {
-    call.app.registry.delete_resource_group(&grant).await?;
+    let precondition = call.precondition.clone();
+    call.app.registry.delete_resource_group(&grant, precondition).await?;
     Ok(body::empty(StatusCode::OK))
 }
 
@@ -98,6 +91,10 @@ pub(crate) async fn list(
         .await?;
     let shown: Vec<Value> = groups.iter().map(shown).collect();
     Ok(body::json(StatusCode::OK, &Page::whole(shown)))
+}
+
+fn answer(status: StatusCode, group: &ResourceGroup) -> Response<Bytes> {
+    conditional::tagged(body::json(status, &shown(group)), &group.entity_tag())
 }
 
 fn shown(group: &ResourceGroup) -> Value {

@@ -18,7 +18,7 @@ use super::{
     registry_request::{read_patch, read_put},
 };
 use crate::{
-    Management, body,
+    Management, body, conditional,
     error::Error,
     route::RegistryPath,
     serve::{Call, uuid},
@@ -37,9 +37,11 @@ pub(crate) async fn put(
     let name = path.name.to_string();
     let passwords = [fresh(call.app, &name, 1)?, fresh(call.app, &name, 2)?];
     let registry = &call.app.registry;
-    let (record, is_new) = registry.put_registry(&grant, name, location, change, passwords).await?;
+    let (record, is_new) = registry
+        .put_registry(&grant, (name, location), change, passwords, call.precondition.clone())
+        .await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(body::json(status, &shown(call.app, &record, call.version)))
+    Ok(answer(call, status, &record))
 }
 
 pub(crate) async fn get(
@@ -47,7 +49,7 @@ pub(crate) async fn get(
     grant: ControlGrant<control::RegistriesRead>,
 ) -> Result<Response<Bytes>, Error> {
     let record = call.app.registry.load_registry_resource(&grant).await?;
-    Ok(body::json(StatusCode::OK, &shown(call.app, &record, call.version)))
+    Ok(answer(call, StatusCode::OK, &record))
 }
 
 pub(crate) async fn patch(
@@ -55,20 +57,27 @@ pub(crate) async fn patch(
     grant: ControlGrant<control::RegistriesWrite>,
 ) -> Result<Response<Bytes>, Error> {
     let change = read_patch(call.body)?;
-    let record = call.app.registry.change_registry(&grant, change).await?;
-    Ok(body::json(StatusCode::OK, &shown(call.app, &record, call.version)))
+    let precondition = call.precondition.clone();
+    let record = call.app.registry.change_registry(&grant, change, precondition).await?;
+    Ok(answer(call, StatusCode::OK, &record))
 }
 
 pub(crate) async fn delete(
     call: &Call<'_>,
     grant: ControlGrant<control::RegistriesDelete>,
 ) -> Result<Response<Bytes>, Error> {
-    let was_there = call.app.registry.delete_registry(&grant).await?;
+    let precondition = call.precondition.clone();
+    let was_there = call.app.registry.delete_registry(&grant, precondition).await?;
     Ok(body::empty(if was_there {
         StatusCode::OK
     } else {
         StatusCode::NO_CONTENT
     }))
+}
+
+fn answer(call: &Call<'_>, status: StatusCode, record: &RegistryRecord) -> Response<Bytes> {
+    let shown = shown(call.app, record, call.version);
+    conditional::tagged(body::json(status, &shown), &record.entity_tag())
 }
 
 /// Those of a subscription, or of one group in it.

@@ -7,7 +7,7 @@ use holdfast_registry::ports::RegistryRecord;
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::{registry_body::TYPE, when};
+use super::registry_body::{TYPE, system_data};
 use crate::{
     body,
     error::Error,
@@ -63,9 +63,6 @@ fn shown(registry: &RegistryRecord) -> Value {
         "sku": { "name": registry.sku.as_str(), "tier": registry.sku.as_str() },
         "location": registry.location,
         "tags": registry.tags,
-        "systemData": {
-            "createdAt": when(registry.created_at),
-            "lastModifiedAt": when(registry.updated_at),
-        },
+        "systemData": system_data(registry),
     })
 }

@@ -12,9 +12,9 @@ use super::session::Session;
 
 const FIND_DIRECTORY: &str = "SELECT tenant_id, created_at FROM directory WHERE id = 1";
 const LIST_SUBSCRIPTIONS: &str = "SELECT id, display_name, created_at FROM subscription ORDER BY id";
-const LIST_RESOURCE_GROUPS: &str = "SELECT subscription_id, name, location, created_at, tags \
+const LIST_RESOURCE_GROUPS: &str = "SELECT subscription_id, name, location, created_at, tags, revision \
     FROM resource_group WHERE subscription_id = ?1 ORDER BY name";
-const FIND_RESOURCE_GROUP: &str = "SELECT subscription_id, name, location, created_at, tags \
+const FIND_RESOURCE_GROUP: &str = "SELECT subscription_id, name, location, created_at, tags, revision \
     FROM resource_group WHERE subscription_id = ?1 AND name = ?2";
 const LIST_STORAGE_ACCOUNTS: &str = "SELECT id, name, location, created_at FROM storage_account ORDER BY id";
 
@@ -57,9 +57,10 @@ impl DirectoryRead for Session<'_> {
 
 const INSERT_DIRECTORY: &str = "INSERT INTO directory (id, tenant_id, created_at) VALUES (1, ?1, ?2)";
 const INSERT_SUBSCRIPTION: &str = "INSERT INTO subscription (id, display_name, created_at) VALUES (?1, ?2, ?3)";
-const INSERT_RESOURCE_GROUP: &str =
-    "INSERT INTO resource_group (subscription_id, name, location, created_at, tags) VALUES (?1, ?2, ?3, ?4, ?5)";
-const UPDATE_RESOURCE_GROUP: &str = "UPDATE resource_group SET tags = ?3 WHERE subscription_id = ?1 AND name = ?2";
+const INSERT_RESOURCE_GROUP: &str = "INSERT INTO resource_group \
+    (subscription_id, name, location, created_at, tags, revision) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const UPDATE_RESOURCE_GROUP: &str = "UPDATE resource_group SET tags = ?3, revision = ?4 \
+    WHERE subscription_id = ?1 AND name = ?2";
 const REMOVE_RESOURCE_GROUP: &str = "DELETE FROM resource_group WHERE subscription_id = ?1 AND name = ?2";
 const INSERT_STORAGE_ACCOUNT: &str = "INSERT INTO storage_account (name, location, created_at) VALUES (?1, ?2, ?3)";
 
@@ -87,6 +88,7 @@ impl DirectoryTx for Session<'_> {
             group.location,
             group.created_at.0,
             column::tags_text(&group.tags),
+            column::integer(group.revision),
         ];
         self.change("inserted a resource group", INSERT_RESOURCE_GROUP, params)
             .map(drop)
@@ -96,7 +98,8 @@ impl DirectoryTx for Session<'_> {
         let params = params![
             group.subscription_id.as_bytes(),
             group.name,
-            column::tags_text(&group.tags)
+            column::tags_text(&group.tags),
+            column::integer(group.revision),
         ];
         self.change("updated a resource group", UPDATE_RESOURCE_GROUP, params)
             .map(drop)
@@ -141,6 +144,7 @@ fn resource_group_row(row: &Row<'_>) -> rusqlite::Result<ResourceGroup> {
         location: row.get(2)?,
         created_at: column::timestamp(row, 3)?,
         tags: column::tags(row, 4)?,
+        revision: column::unsigned(row, 5)?,
     })
 }
 

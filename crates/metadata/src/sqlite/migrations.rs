@@ -12,6 +12,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0003-token.sql"),
     include_str!("migrations/0004-application.sql"),
     include_str!("migrations/0005-job.sql"),
+    include_str!("migrations/0006-registry-settings.sql"),
 ];
 
 /// The version this build makes and reads.

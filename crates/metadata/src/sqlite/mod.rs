@@ -17,6 +17,7 @@ pub mod open;
 mod principal;
 mod readers;
 mod registry;
+mod registry_columns;
 mod repository;
 mod scope_map;
 mod session;

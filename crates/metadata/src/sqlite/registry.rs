@@ -2,14 +2,14 @@
 
 use holdfast_access::RegistryId;
 use holdfast_registry::ports::{
-    AdminPassword, NewRegistry, RegistryRead, RegistryRecord, RegistryTx, Sku, StorageAccountId,
+    AdminPassword, NewRegistry, RegistryRead, RegistryRecord, RegistryTx, StorageAccountId,
 };
 use holdfast_registry::{Error, Timestamp};
-use rusqlite::types::Type;
 use rusqlite::{Row, params};
 use uuid::Uuid;
 
 use super::column;
+use super::registry_columns as columns;
 use super::session::Session;
 
 macro_rules! select {
@@ -17,7 +17,9 @@ macro_rules! select {
         concat!(
             "SELECT id, name, rid, subscription_id, resource_group, location, sku, storage_account_id, \
              admin_enabled, anonymous_pull, accept_sparse_manifests, retention_days, created_at, updated_at, tags, \
-             is_deleting FROM registry ",
+             is_deleting, role_assignment_mode, public_network_access, network_default_action, ip_rules, \
+             accept_arm_tokens, allow_export, shown, created_by, created_by_kind, updated_by, updated_by_kind, \
+             revision FROM registry ",
             $rest
         )
     };
@@ -84,9 +86,13 @@ impl RegistryRead for Session<'_> {
 
 const INSERT: &str = "INSERT INTO registry (name, rid, subscription_id, resource_group, location, sku, \
     storage_account_id, admin_enabled, anonymous_pull, accept_sparse_manifests, retention_days, \
-    created_at, updated_at, tags) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, NULL, ?9, ?9, ?10)";
+    created_at, updated_at, tags, created_by, created_by_kind, updated_by, updated_by_kind) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, NULL, ?9, ?9, ?10, ?11, ?12, ?11, ?12)";
 const UPDATE: &str = "UPDATE registry SET sku = ?2, admin_enabled = ?3, anonymous_pull = ?4, \
-    accept_sparse_manifests = ?5, retention_days = ?6, updated_at = ?7, tags = ?8, is_deleting = ?9 WHERE id = ?1";
+    accept_sparse_manifests = ?5, retention_days = ?6, updated_at = ?7, tags = ?8, is_deleting = ?9, \
+    role_assignment_mode = ?10, public_network_access = ?11, network_default_action = ?12, ip_rules = ?13, \
+    accept_arm_tokens = ?14, allow_export = ?15, shown = ?16, updated_by = ?17, updated_by_kind = ?18, \
+    revision = ?19 WHERE id = ?1";
 const REMOVE_PASSWORDS: &str = "DELETE FROM admin_password WHERE registry_id = ?1";
 const REMOVE: &str = "DELETE FROM registry WHERE id = ?1";
 const PUT_PASSWORD: &str = "INSERT INTO admin_password (registry_id, slot, sealed, verifier, generation, \
@@ -96,6 +102,7 @@ const PUT_PASSWORD: &str = "INSERT INTO admin_password (registry_id, slot, seale
 
 impl RegistryTx for Session<'_> {
     fn insert_registry(&mut self, registry: &NewRegistry) -> Result<RegistryId, Error> {
+        let (author, kind) = columns::author_columns(registry.created_by.as_ref());
         let params = params![
             registry.name,
             registry.rid.as_bytes(),
@@ -107,11 +114,15 @@ impl RegistryTx for Session<'_> {
             registry.admin_enabled,
             registry.created_at.0,
             column::tags_text(&registry.tags),
+            author,
+            kind,
         ];
         self.insert("inserted a registry", INSERT, params).map(RegistryId)
     }
 
     fn update_registry(&mut self, registry: &RegistryRecord) -> Result<(), Error> {
+        let (author, kind) = columns::author_columns(registry.updated_by.as_ref());
+        let network = &registry.network;
         let params = params![
             registry.id.0,
             registry.sku.as_str(),
@@ -122,6 +133,16 @@ impl RegistryTx for Session<'_> {
             registry.updated_at.0,
             column::tags_text(&registry.tags),
             registry.is_deleting,
+            registry.role_assignment_mode.as_str(),
+            network.public_access,
+            network.default_action.as_str(),
+            columns::ip_rules_text(&network.ip_rules),
+            registry.accept_arm_tokens,
+            registry.allow_export,
+            columns::shown_text(&registry.shown),
+            author,
+            kind,
+            column::integer(registry.revision),
         ];
         self.change("updated a registry", UPDATE, params).map(drop)
     }
@@ -152,22 +173,25 @@ fn registry_row(row: &Row<'_>) -> rusqlite::Result<RegistryRecord> {
         subscription_id: column::uuid(row, 3)?,
         resource_group: row.get(4)?,
         location: row.get(5)?,
-        sku: sku(row, 6)?,
+        sku: columns::sku(row, 6)?,
         storage_account: StorageAccountId(row.get(7)?),
         admin_enabled: row.get(8)?,
         anonymous_pull: row.get(9)?,
         accept_sparse_manifests: row.get(10)?,
         retention_days: row.get(11)?,
+        network: columns::network(row, 17)?,
+        role_assignment_mode: columns::role_assignment_mode(row, 16)?,
+        accept_arm_tokens: row.get(20)?,
+        allow_export: row.get(21)?,
+        shown: columns::shown(row, 22)?,
         created_at: column::timestamp(row, 12)?,
+        created_by: columns::author(row, 23)?,
         updated_at: column::timestamp(row, 13)?,
+        updated_by: columns::author(row, 25)?,
+        revision: column::unsigned(row, 27)?,
         tags: column::tags(row, 14)?,
         is_deleting: row.get(15)?,
     })
-}
-
-fn sku(row: &Row<'_>, index: usize) -> rusqlite::Result<Sku> {
-    let name = row.get_ref(index)?.as_str()?;
-    Sku::from_name(name).ok_or_else(|| column::misread(index, Type::Text, format!("{name} is not a registry's tier")))
 }
 
 fn admin_password_row(row: &Row<'_>) -> rusqlite::Result<AdminPassword> {

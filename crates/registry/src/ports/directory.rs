@@ -50,6 +50,8 @@ pub struct ResourceGroup {
     pub tags: Tags,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Grows by one at each change: what its entity tag is made of.
+    pub revision: u64,
 }
 
 /// A named place for bytes in one location.
@@ -95,7 +97,7 @@ pub trait DirectoryTx {
     fn insert_resource_group(&mut self, group: &ResourceGroup) -> Result<(), Error>;
     fn insert_storage_account(&mut self, name: &str, location: &str, now: Timestamp)
     -> Result<StorageAccountId, Error>;
-    /// Writes the tags.
+    /// Writes the tags and the revision.
     fn update_resource_group(&mut self, group: &ResourceGroup) -> Result<(), Error>;
     /// The caller has looked that no registry is in it; says whether it was there.
     fn remove_resource_group(&mut self, subscription: Uuid, name: &str) -> Result<bool, Error>;

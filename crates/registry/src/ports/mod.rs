@@ -13,6 +13,7 @@ mod metadata;
 mod page;
 mod principal;
 mod registry;
+mod registry_settings;
 mod repository;
 mod row;
 mod scope_map;
@@ -37,6 +38,7 @@ pub use metadata::{Durability, Metadata, MetadataExt, Read, ReadWork, Tx, WriteW
 pub use page::{ListOrder, Page};
 pub use principal::{PrincipalRead, PrincipalRecord, PrincipalTx, RoleAssignment};
 pub use registry::{AdminPassword, NewRegistry, RegistryRead, RegistryRecord, RegistryTx, Sku};
+pub use registry_settings::{Author, AuthorKind, ShownSettings};
 pub use repository::{RepositoryId, RepositoryRead, RepositoryRecord, RepositoryTx};
 pub use scope_map::{ScopeMapRead, ScopeMapRecord, ScopeMapTx};
 pub use tag::{TagRead, TagRecord, TagTx};

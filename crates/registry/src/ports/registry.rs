@@ -1,12 +1,12 @@
 //! Registries as resources, and their admin passwords.
 //! Plain data, and the two halves of the port: reading, and changing in a transaction.
 
-use holdfast_access::RegistryId;
+use holdfast_access::{NetworkRules, RegistryId, RoleAssignmentMode};
 use holdfast_arm::fold_case;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{StorageAccountId, Tags};
+use super::{Author, ShownSettings, StorageAccountId, Tags};
 use crate::{Error, Timestamp};
 
 /// The tiers of ACR.
@@ -71,14 +71,31 @@ pub struct RegistryRecord {
     pub accept_sparse_manifests: bool,
     /// Days after which an untagged manifest is collected; `None` keeps it (ACR: retention policy).
     pub retention_days: Option<u32>,
+    /// From where it may be reached.
+    pub network: NetworkRules,
+    /// How it reads the roles of its callers.
+    pub role_assignment_mode: RoleAssignmentMode,
+    /// Whether tokens of the directory that were made for ARM may be exchanged for its own (ACR:
+    /// `azureADAuthenticationAsArmPolicy`).
+    pub accept_arm_tokens: bool,
+    /// Whether its images may be imported into other registries (ACR: `exportPolicy`).
+    pub allow_export: bool,
+    /// What nothing needs to stand behind.
+    pub shown: ShownSettings,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Who made it; `None` for those made before this was kept.
+    pub created_by: Option<Author>,
     /// Its tags.
     pub tags: Tags,
     /// Whether its deletion began: nothing is read from it or written to it any more.
     pub is_deleting: bool,
     /// When it was last changed.
     pub updated_at: Timestamp,
+    /// Who changed it last.
+    pub updated_by: Option<Author>,
+    /// Grows by one at each change: what its entity tag is made of.
+    pub revision: u64,
 }
 
 impl RegistryRecord {
@@ -121,6 +138,8 @@ pub struct NewRegistry {
     pub tags: Tags,
     /// See [`RegistryRecord::created_at`].
     pub created_at: Timestamp,
+    /// See [`RegistryRecord::created_by`].
+    pub created_by: Option<Author>,
 }
 
 /// One of the two passwords of the admin account.
@@ -160,8 +179,7 @@ pub trait RegistryRead {
 pub trait RegistryTx {
     /// Inserts a registry; the caller has looked that the name is free.
     fn insert_registry(&mut self, registry: &NewRegistry) -> Result<RegistryId, Error>;
-    /// Writes the changeable fields: sku, `admin_enabled`, `anonymous_pull`,
-    /// `accept_sparse_manifests`, `retention_days`, `updated_at`, `tags`, `is_deleting`.
+    /// Writes the changeable fields: all but id, name, place, storage account, birthday and maker.
     fn update_registry(&mut self, registry: &RegistryRecord) -> Result<(), Error>;
     /// Removes the row and its passwords; the caller has looked that nothing is in it.
     fn remove_registry(&mut self, registry: RegistryId) -> Result<(), Error>;

@@ -90,13 +90,17 @@ pub async fn a_group_is_found_tagged_and_removed(metadata: &dyn Metadata) {
         let tags: Tags = [("team".to_owned(), "blue".to_owned())].into();
         tx.update_resource_group(&ResourceGroup {
             tags,
+            revision: 2,
             ..group(subscription, "WEB")
         })?;
         tx.find_resource_group(subscription, "Web")
     })
     .await
     .expect("the group is there");
-    assert_eq!((tagged.name.as_str(), tagged.tags.len()), ("web", 1));
+    assert_eq!(
+        (tagged.name.as_str(), tagged.tags.len(), tagged.revision),
+        ("web", 1, 2)
+    );
     let removed = fixture::write(metadata, move |tx| {
         Ok((
             tx.remove_resource_group(subscription, "web")?,
@@ -141,5 +145,6 @@ fn group(subscription_id: Uuid, name: &str) -> ResourceGroup {
         location: "local".to_owned(),
         tags: Tags::new(),
         created_at: Timestamp(5),
+        revision: 1,
     }
 }

@@ -104,6 +104,7 @@ pub fn new_registry(name: &str, subscription_id: Uuid, storage_account: StorageA
         admin_enabled: true,
         tags: Tags::new(),
         created_at: Timestamp(1_000),
+        created_by: None,
     }
 }
 
@@ -140,6 +141,7 @@ pub fn insert_scope(tx: &mut dyn Tx, name: &str) -> Result<(Uuid, StorageAccount
         location: "local".to_owned(),
         tags: Tags::new(),
         created_at: Timestamp(1),
+        revision: 1,
     })?;
     let account = tx.insert_storage_account(&format!("{name}store"), "local", Timestamp(1))?;
     Ok((subscription.id, account))

@@ -1,8 +1,10 @@
 //! Claims about registries and their admin passwords.
 
-use holdfast_access::RegistryId;
+use holdfast_access::{NetworkAction, NetworkRules, RegistryId, RoleAssignmentMode};
 use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{AdminPassword, Metadata, RegistryRecord, Sku};
+use holdfast_registry::ports::{
+    AdminPassword, Author, AuthorKind, Metadata, NewRegistry, RegistryRecord, ShownSettings, Sku,
+};
 
 use super::fixture;
 
@@ -10,7 +12,13 @@ use super::fixture;
 pub async fn a_registry_reads_back_as_written(metadata: &dyn Metadata) {
     let (new, found) = fixture::write(metadata, |tx| {
         let (subscription, account) = fixture::insert_scope(tx, "contoso")?;
-        let new = fixture::new_registry("Contoso", subscription, account);
+        let new = NewRegistry {
+            created_by: Some(Author {
+                name: "an application".to_owned(),
+                kind: AuthorKind::Application,
+            }),
+            ..fixture::new_registry("Contoso", subscription, account)
+        };
         let id = tx.insert_registry(&new)?;
         Ok((new, tx.find_registry(id)?.expect("it was just inserted")))
     })
@@ -28,10 +36,18 @@ pub async fn a_registry_reads_back_as_written(metadata: &dyn Metadata) {
         anonymous_pull: false,
         accept_sparse_manifests: false,
         retention_days: None,
+        network: NetworkRules::default(),
+        role_assignment_mode: RoleAssignmentMode::Legacy,
+        accept_arm_tokens: true,
+        allow_export: true,
+        shown: ShownSettings::default(),
         created_at: new.created_at,
+        created_by: new.created_by.clone(),
         tags: new.tags.clone(),
         is_deleting: false,
         updated_at: new.created_at,
+        updated_by: new.created_by,
+        revision: 1,
     };
     assert_eq!(found, expected);
     assert_eq!(
@@ -86,7 +102,28 @@ pub async fn an_update_writes_the_changeable_fields_only(metadata: &dyn Metadata
         retention_days: Some(30),
         tags: [("team".to_owned(), "blue".to_owned())].into(),
         is_deleting: true,
+        network: NetworkRules {
+            public_access: false,
+            default_action: NetworkAction::Deny,
+            ip_rules: vec![
+                "10.0.0.1/8".parse().expect("a rule"),
+                "2001:db8::1".parse().expect("a rule"),
+            ],
+        },
+        role_assignment_mode: RoleAssignmentMode::Abac,
+        accept_arm_tokens: false,
+        allow_export: false,
+        shown: ShownSettings {
+            metadata_search: true,
+            retention_changed_at: Some(5),
+            ..ShownSettings::default()
+        },
         updated_at: Timestamp(2_000),
+        updated_by: Some(Author {
+            name: "somebody@example.org".to_owned(),
+            kind: AuthorKind::User,
+        }),
+        revision: 2,
         ..registry.clone()
     };
     let update = RegistryRecord {

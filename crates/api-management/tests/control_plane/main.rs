@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests panic on purpose, in their helpers too")]
 
+mod settings;
+
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use bytes::Bytes;
@@ -85,12 +87,26 @@ impl Cloud {
     }
 
     async fn send(&self, method: &str, path: &str, token: Option<&str>, body: &str) -> Response<Bytes> {
+        self.send_with(method, path, token, body, &[]).await
+    }
+
+    async fn send_with(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: &str,
+        headers: &[(&str, &str)],
+    ) -> Response<Bytes> {
         let path = path.replace("{S}", &self.subscription);
         let mut request = Request::builder()
             .method(Method::from_bytes(method.as_bytes()).unwrap())
             .uri(path);
         if let Some(token) = token {
             request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
         let request = request.body(Full::new(Bytes::from(body.to_owned()))).unwrap();
         let site = Site {
@@ -331,6 +347,11 @@ async fn errors_are_arms() {
                 mine.clone(),
                 r#"{"properties":{"publicNetworkAccess":"Disabled"}}"#,
             ),
+            400,
+            "BadRequest",
+        ),
+        (
+            ("PATCH", mine.clone(), r#"{"properties":{"zoneRedundancy":"Enabled"}}"#),
             400,
             "InvalidParameter",
         ),

@@ -1,0 +1,67 @@
+//! The columns of a registry's settings: to words and back.
+
+use holdfast_access::{IpRule, NetworkAction, NetworkRules, RoleAssignmentMode};
+use holdfast_registry::ports::{Author, AuthorKind, ShownSettings, Sku};
+use rusqlite::{Row, types::Type};
+
+use super::column::misread;
+
+pub(super) fn sku(row: &Row<'_>, index: usize) -> rusqlite::Result<Sku> {
+    named(row, index, "a registry's tier", Sku::from_name)
+}
+
+pub(super) fn role_assignment_mode(row: &Row<'_>, index: usize) -> rusqlite::Result<RoleAssignmentMode> {
+    named(row, index, "a role assignment mode", RoleAssignmentMode::find)
+}
+
+/// Three columns: whether the public has access, what happens by default, and the rules.
+pub(super) fn network(row: &Row<'_>, first: usize) -> rusqlite::Result<NetworkRules> {
+    Ok(NetworkRules {
+        public_access: row.get(first)?,
+        default_action: named(row, first + 1, "an action of network rules", NetworkAction::find)?,
+        ip_rules: ip_rules(row, first + 2)?,
+    })
+}
+
+fn ip_rules(row: &Row<'_>, index: usize) -> rusqlite::Result<Vec<IpRule>> {
+    let text = row.get_ref(index)?.as_str()?;
+    let rules: Vec<String> = serde_json::from_str(text).map_err(|source| misread(index, Type::Text, source))?;
+    let parse = |rule: &String| rule.parse().map_err(|source| misread(index, Type::Text, source));
+    rules.iter().map(parse).collect()
+}
+
+pub(super) fn ip_rules_text(rules: &[IpRule]) -> String {
+    let rules: Vec<&str> = rules.iter().map(IpRule::as_str).collect();
+    serde_json::to_string(&rules).expect("a list of texts serialises")
+}
+
+pub(super) fn shown(row: &Row<'_>, index: usize) -> rusqlite::Result<ShownSettings> {
+    let text = row.get_ref(index)?.as_str()?;
+    serde_json::from_str(text).map_err(|source| misread(index, Type::Text, source))
+}
+
+pub(super) fn shown_text(shown: &ShownSettings) -> String {
+    serde_json::to_string(shown).expect("a record of plain values serialises")
+}
+
+/// Two columns: the name, and what has it.
+pub(super) fn author(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<Author>> {
+    let Some(name) = row.get(first)? else {
+        return Ok(None);
+    };
+    let kind = named(row, first + 1, "a kind of author", AuthorKind::from_name)?;
+    Ok(Some(Author { name, kind }))
+}
+
+/// The same as parameters.
+pub(super) fn author_columns(author: Option<&Author>) -> (Option<&str>, Option<&'static str>) {
+    (
+        author.map(|author| author.name.as_str()),
+        author.map(|author| author.kind.as_str()),
+    )
+}
+
+fn named<T>(row: &Row<'_>, index: usize, what: &str, find: impl FnOnce(&str) -> Option<T>) -> rusqlite::Result<T> {
+    let name = row.get_ref(index)?.as_str()?;
+    find(name).ok_or_else(|| misread(index, Type::Text, format!("{name} is not {what}")))
+}
