@@ -36,9 +36,9 @@ pub struct DirectoryClaims {
     pub nbf: i64,
     /// The first second in which it is no longer good.
     pub exp: i64,
-    /// The application id.
+    /// The application id; of the client where a person signed in.
     pub appid: Uuid,
-    /// `app`: nobody signed in but the application itself.
+    /// `app`: nobody signed in but the application itself. `user`: a person did.
     pub idtyp: String,
     /// The object id of the principal.
     pub oid: Uuid,
@@ -46,6 +46,15 @@ pub struct DirectoryClaims {
     pub sub: Uuid,
     /// The directory.
     pub tid: Uuid,
+    /// The name that a person signs in with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upn: Option<String>,
+    /// A person's name for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What the client may do for a person: everything that the person may, as Entra ID says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scp: Option<String>,
     /// The token's own id.
     pub uti: Uuid,
     /// The version of this form.
@@ -67,6 +76,41 @@ pub struct DirectoryGrant {
     pub object_id: Uuid,
     /// See [`DirectoryClaims::generation`].
     pub generation: i64,
+}
+
+/// The person that a token is for.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    /// The URL of the directory.
+    pub issuer: String,
+    /// The client that the person signed in at.
+    pub client_id: Uuid,
+    /// The object id.
+    pub object_id: Uuid,
+    /// The name to sign in with.
+    pub user_name: String,
+    /// The name for people.
+    pub display_name: String,
+    /// See [`DirectoryClaims::generation`].
+    pub generation: i64,
+}
+
+/// Tells a client who signed in (OpenID Connect). It opens nothing here: it lacks what [`DirectoryClaims`] must have.
+#[derive(Serialize)]
+struct IdClaims<'a> {
+    aud: Uuid,
+    iss: &'a str,
+    iat: i64,
+    nbf: i64,
+    exp: i64,
+    name: &'a str,
+    oid: Uuid,
+    preferred_username: &'a str,
+    sub: Uuid,
+    tid: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nonce: Option<&'a str>,
+    ver: &'static str,
 }
 
 /// A public key as JSON Web Key Sets hold it.
@@ -119,12 +163,6 @@ impl DirectoryIssuer {
     /// # Errors
     /// The audience makes it longer than [`MAX_TOKEN_BYTES`].
     pub fn issue(&self, grant: DirectoryGrant, now: i64) -> Result<String, Error> {
-        let keys = self.ring.current();
-        let header = Header {
-            alg: "RS256".to_owned(),
-            typ: "JWT".to_owned(),
-            kid: keys.signing().kid().to_owned(),
-        };
         let claims = DirectoryClaims {
             aud: grant.audience,
             iss: grant.issuer,
@@ -137,12 +175,72 @@ impl DirectoryIssuer {
             sub: grant.object_id,
             tid: self.tenant,
             uti: Uuid::new_v4(),
+            upn: None,
+            name: None,
+            scp: None,
             ver: "1.0".to_owned(),
             generation: grant.generation,
         };
+        self.sign(&claims)
+    }
+
+    /// Issues a token for a person. `audience` is the resource that it was asked for, `now` is in Unix seconds.
+    ///
+    /// # Errors
+    /// The audience makes it longer than [`MAX_TOKEN_BYTES`].
+    pub fn issue_signed_in(&self, who: &SignedIn, audience: &str, now: i64) -> Result<String, Error> {
+        self.sign(&DirectoryClaims {
+            aud: audience.to_owned(),
+            iss: who.issuer.clone(),
+            iat: now - BACKDATE_SECS,
+            nbf: now - BACKDATE_SECS,
+            exp: now + DIRECTORY_SECS,
+            appid: who.client_id,
+            idtyp: "user".to_owned(),
+            oid: who.object_id,
+            sub: who.object_id,
+            tid: self.tenant,
+            upn: Some(who.user_name.clone()),
+            name: Some(who.display_name.clone()),
+            scp: Some("user_impersonation".to_owned()),
+            uti: Uuid::new_v4(),
+            ver: "1.0".to_owned(),
+            generation: who.generation,
+        })
+    }
+
+    /// Issues what tells the client who signed in. `nonce` is what the client sent when it asked; `now` is in Unix
+    /// seconds.
+    ///
+    /// # Errors
+    /// The nonce makes it longer than [`MAX_TOKEN_BYTES`].
+    pub fn issue_id(&self, who: &SignedIn, nonce: Option<&str>, now: i64) -> Result<String, Error> {
+        self.sign(&IdClaims {
+            aud: who.client_id,
+            iss: &who.issuer,
+            iat: now,
+            nbf: now,
+            exp: now + DIRECTORY_SECS,
+            name: &who.display_name,
+            oid: who.object_id,
+            preferred_username: &who.user_name,
+            sub: who.object_id,
+            tid: self.tenant,
+            nonce,
+            ver: "2.0",
+        })
+    }
+
+    fn sign(&self, claims: &impl Serialize) -> Result<String, Error> {
+        let keys = self.ring.current();
+        let header = Header {
+            alg: "RS256".to_owned(),
+            typ: "JWT".to_owned(),
+            kid: keys.signing().kid().to_owned(),
+        };
         let part = |json: Vec<u8>| URL_SAFE_NO_PAD.encode(json);
         let header = part(serde_json::to_vec(&header).expect("a header of texts serialises"));
-        let claims = part(serde_json::to_vec(&claims).expect("claims of texts and numbers serialise"));
+        let claims = part(serde_json::to_vec(claims).expect("claims of texts and numbers serialise"));
         let mut token = format!("{header}.{claims}");
         let signature = keys.signing().sign(token.as_bytes());
         token.push('.');
@@ -258,6 +356,36 @@ mod tests {
         assert_eq!((claims.appid, claims.oid), (Uuid::from_u128(1), Uuid::from_u128(2)));
         assert_eq!((claims.generation, claims.tid), (3, Uuid::from_u128(9)));
         assert!(issuer.verify(&token, 1_000_000 + DIRECTORY_SECS).is_err());
+    }
+
+    #[test]
+    fn a_persons_token_names_the_person_and_an_id_token_opens_nothing() {
+        let issuer = DirectoryIssuer::new(&keys(), Uuid::from_u128(9));
+        let who = SignedIn {
+            issuer: "https://localhost:5443/t/v2.0".to_owned(),
+            client_id: Uuid::from_u128(4),
+            object_id: Uuid::from_u128(5),
+            user_name: "ann@example.org".to_owned(),
+            display_name: "Änn".to_owned(),
+            generation: 6,
+        };
+        let token = issuer.issue_signed_in(&who, "https://localhost:5443/", 1_000).unwrap();
+        let claims = issuer.verify(&token, 1_000).unwrap();
+        assert_eq!(
+            (claims.oid, claims.generation, claims.idtyp.as_str()),
+            (who.object_id, 6, "user")
+        );
+        assert_eq!(
+            (claims.upn.as_deref(), claims.appid),
+            (Some("ann@example.org"), who.client_id)
+        );
+        let id = issuer.issue_id(&who, Some("n"), 1_000).unwrap();
+        assert!(matches!(issuer.verify(&id, 1_000), Err(Error::Claims { .. })));
+        assert!(
+            issuer
+                .issue_id(&who, Some(&"n".repeat(MAX_TOKEN_BYTES)), 1_000)
+                .is_err()
+        );
     }
 
     #[test]

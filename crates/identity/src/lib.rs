@@ -1,5 +1,6 @@
-//! Everything that is hard to get right about who is who: signing keys, tokens, sealed secrets, generated passwords,
-//! sign-in headers, the throttle on failed sign-ins, and the certificates of the HTTPS listener.
+//! Everything that is hard to get right about who is who: signing keys, tokens, tokens of others, sealed secrets,
+//! generated and chosen passwords, sign-in headers, the throttle on failed sign-ins, and the certificates of the HTTPS
+//! listener.
 //!
 //! It knows no HTTP library and no database: faces hand it header values, and it hands back values to store. It decides
 //! no permission; that is `holdfast-access`. No function here reads the clock: `now` is an argument, in Unix seconds.
@@ -7,10 +8,14 @@
 pub mod authority;
 pub mod basic;
 pub mod directory;
+pub mod foreign;
 pub mod keys;
 pub mod password;
+pub mod pkce;
 mod private_file;
+pub mod refresh;
 pub mod sealed;
+pub mod stretched;
 pub mod throttle;
 pub mod tls;
 pub mod token;
@@ -20,6 +25,7 @@ pub use directory::DirectoryIssuer;
 pub use keys::ServerKeys;
 pub use private_file::Error as FileError;
 pub use sealed::Sealer;
+pub use stretched::Stretcher;
 pub use throttle::Throttle;
 pub use tls::Certificates;
 pub use token::{Claims, Credential, Issuer};

@@ -125,7 +125,8 @@ impl fmt::Debug for Sealer {
     }
 }
 
-fn derive(keys: &ServerKeys, purpose: &'static [u8]) -> Zeroizing<[u8; 32]> {
+/// A key of its own for a purpose.
+pub(crate) fn derive(keys: &ServerKeys, purpose: &'static [u8]) -> Zeroizing<[u8; 32]> {
     let mut key = Zeroizing::new([0; 32]);
     hkdf::Salt::new(hkdf::HKDF_SHA256, b"holdfast")
         .extract(keys.master())
