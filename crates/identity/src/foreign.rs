@@ -24,7 +24,6 @@ const MAX_CLAIM_BYTES: usize = 1024;
 /// What a signature is made with (RFC 7518 §3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[expect(missing_docs, reason = "the words of the RFC")]
-#[expect(clippy::upper_case_acronyms, reason = "the words of the RFC")]
 pub enum Algorithm {
     RS256,
     RS384,

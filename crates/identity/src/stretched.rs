@@ -55,7 +55,7 @@ impl Stretcher {
         }
         let mut salt = [0; SALT_BYTES];
         getrandom::fill(&mut salt).expect("the operating system gives random bytes");
-        Ok(verifier_text(&salt, &*self.stretch(text, &salt)))
+        Ok(verifier_text(&salt, &self.stretch(text, &salt)))
     }
 
     /// Whether this is the password of the verifier; the same work is done, and `false` is said, when there is none,
