@@ -335,6 +335,7 @@ fn shown_domain(error: &Domain) -> Shown {
         | Domain::SkuTooSmall { .. }
         | Domain::SettingsContradict { .. }
         | Domain::ConditionFailed { .. }
+        | Domain::Person(_)
         | Domain::Undone
         | Domain::Metadata { .. }
         | Domain::Blobs { .. } => (StatusCode::INTERNAL_SERVER_ERROR, Code::Unknown, Value::Null),

@@ -7,6 +7,7 @@
 
 pub mod authority;
 pub mod basic;
+pub mod code;
 pub mod directory;
 pub mod foreign;
 pub mod keys;

@@ -131,6 +131,9 @@ pub enum Error {
         /// What was asked for.
         condition: String,
     },
+    /// Something about people.
+    #[error(transparent)]
+    Person(#[from] crate::person::Error),
     /// No such repository, or one without manifests.
     #[error("repository {name} is not known to this registry")]
     RepositoryUnknown {

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use holdfast_blobs::FilesystemStore;
-use holdfast_identity::{Sealer, ServerKeys, password, sealed::admin_password_place};
+use holdfast_identity::{Sealer, ServerKeys, Stretcher, password, sealed::admin_password_place};
 use holdfast_metadata::SqliteStore;
 use holdfast_registry::{
     FirstStart, Limits, Overview, Registry, RegistryParts, SealedPassword, Timestamp,
@@ -37,6 +37,7 @@ pub(crate) struct House {
     pub(crate) folder: Folder,
     pub(crate) keys: ServerKeys,
     pub(crate) sealer: Arc<Sealer>,
+    pub(crate) stretcher: Arc<Stretcher>,
     pub(crate) metadata: Arc<SqliteStore>,
     pub(crate) registry: Arc<Registry>,
     /// The registry that the base host stands for: the first one made.
@@ -73,6 +74,7 @@ impl House {
         check_clock(&folder)?;
         let keys = ServerKeys::open_or_create(&folder.keys()).context("cannot open the server's keys")?;
         let sealer = Arc::new(Sealer::new(&keys));
+        let stretcher = Arc::new(Stretcher::new(&keys));
         let metadata = Arc::new(SqliteStore::open(folder.database()).context("cannot open the database")?);
         let port: Arc<dyn Metadata> = Arc::<SqliteStore>::clone(&metadata);
         let is_new = first_start(&sealer)?
@@ -106,6 +108,7 @@ impl House {
             folder,
             keys,
             sealer,
+            stretcher,
             metadata,
             registry,
             default_registry,

@@ -10,6 +10,7 @@ mod principal;
 mod registry;
 mod serve;
 mod status;
+mod user;
 
 use std::{future::Future, path::PathBuf, process::ExitCode};
 
@@ -50,6 +51,9 @@ enum Command {
     /// Make service principals: who signs in to the Azure CLI, and with an id and a secret to registries
     #[command(subcommand)]
     Principal(principal::Principal),
+    /// Make and manage users: people who sign in to the Azure CLI with a name and a password
+    #[command(subcommand)]
+    User(user::User),
     /// Show or rotate the keys that sign tokens
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -70,6 +74,7 @@ impl CommandLine {
             Command::Ca(ca) => ca.run(),
             Command::AzureCli(azure_cli) => azure_cli.run(),
             Command::Principal(principal) => principal.run(),
+            Command::User(user) => user.run(),
             Command::Keys(keys) => keys.run(),
             Command::Registry(registry) => registry.run(),
         }

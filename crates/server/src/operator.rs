@@ -10,6 +10,7 @@ pub(crate) mod keys;
 pub(crate) mod principal;
 pub(crate) mod registry;
 pub(crate) mod status;
+pub(crate) mod user;
 pub(crate) mod visitor;
 
 use std::{future::Future, sync::Arc, time::Duration};

@@ -205,3 +205,43 @@ fn keys_rotate_under_a_running_server_and_old_tokens_end_with_their_key() {
     assert_eq!((opens(&old), opens(&new), opens(&issue())), (401, 401, 200));
     assert_eq!(house.json(&["keys", "list"]), alone);
 }
+
+#[test]
+fn users_are_made_listed_reset_disabled_and_deleted() {
+    let mut house = House::running();
+    on_and_off(&mut house, |house| {
+        let made = house.json(&["user", "create", "Ann@example.org", "--role", "Reader"]);
+        assert_eq!(
+            (&made["displayName"], &made["accountEnabled"]),
+            (&"Ann".into(), &true.into())
+        );
+        let first = made["password"].as_str().unwrap();
+        assert_eq!(first.len(), 52);
+        let listed = house.json(&["user", "list"]);
+        assert_eq!(listed[0]["userPrincipalName"], "Ann@example.org");
+        assert_eq!(listed[0].get("password"), None);
+        let said = refused(house, &["user", "create", "ANN@example.org"]);
+        assert!(said.contains("there is a user"), "{said}");
+        let said = refused(house, &["user", "create", "nobody"]);
+        assert!(said.contains("somebody@example.org"), "{said}");
+        let reset = house.json(&["user", "reset", "ann@EXAMPLE.org"]);
+        assert_ne!(reset["password"].as_str().unwrap(), first);
+        assert_eq!(
+            house.json(&["user", "disable", "ann@example.org"])["accountEnabled"],
+            false
+        );
+        assert_eq!(
+            house.json(&["user", "enable", "ann@example.org"])["accountEnabled"],
+            true
+        );
+        house.told(&["user", "delete", "ann@example.org"]);
+        assert_eq!(house.json(&["user", "list"]), Value::Array(vec![]));
+    });
+}
+
+/// What a command says that fails.
+fn refused(house: &House, args: &[&str]) -> String {
+    let output = house.operate(args);
+    assert!(!output.status.success(), "{args:?}");
+    text(&output.stderr)
+}

@@ -13,6 +13,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0004-application.sql"),
     include_str!("migrations/0005-job.sql"),
     include_str!("migrations/0006-registry-settings.sql"),
+    include_str!("migrations/0007-person.sql"),
 ];
 
 /// The version this build makes and reads.

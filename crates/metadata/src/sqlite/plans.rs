@@ -1,8 +1,8 @@
 //! Looks at the plan of every statement: each must go straight to its rows through an index.
 
 use super::{
-    application, blob, directory, garbage, job, manifest, open, principal, registry, repository, scope_map, tag, token,
-    upload,
+    application, blob, directory, garbage, job, manifest, open, person, principal, registry, repository, scope_map,
+    sign_in, tag, token, upload,
 };
 
 const NOUNS: &[(&str, &[&str])] = &[
@@ -10,6 +10,8 @@ const NOUNS: &[(&str, &[&str])] = &[
     ("registry", registry::PLANNED),
     ("application", application::PLANNED),
     ("principal", principal::PLANNED),
+    ("person", person::PLANNED),
+    ("sign_in", sign_in::PLANNED),
     ("scope map", scope_map::PLANNED),
     ("token", token::PLANNED),
     ("repository", repository::PLANNED),

@@ -6,8 +6,9 @@ use async_trait::async_trait;
 
 use super::{
     ApplicationRead, ApplicationTx, BlobRead, BlobTx, DirectoryRead, DirectoryTx, GarbageRead, GarbageTx, JobRead,
-    JobTx, ManifestRead, ManifestTx, PrincipalRead, PrincipalTx, RegistryRead, RegistryTx, RepositoryRead,
-    RepositoryTx, ScopeMapRead, ScopeMapTx, TagRead, TagTx, TokenRead, TokenTx, UploadRead, UploadTx,
+    JobTx, ManifestRead, ManifestTx, PersonRead, PersonTx, PrincipalRead, PrincipalTx, RegistryRead, RegistryTx,
+    RepositoryRead, RepositoryTx, ScopeMapRead, ScopeMapTx, SignInRead, SignInTx, TagRead, TagTx, TokenRead, TokenTx,
+    UploadRead, UploadTx,
 };
 use crate::Error;
 
@@ -106,6 +107,8 @@ pub trait Read:
     DirectoryRead
     + ApplicationRead
     + PrincipalRead
+    + PersonRead
+    + SignInRead
     + RegistryRead
     + ScopeMapRead
     + TokenRead
@@ -122,6 +125,8 @@ impl<T> Read for T where
     T: DirectoryRead
         + ApplicationRead
         + PrincipalRead
+        + PersonRead
+        + SignInRead
         + RegistryRead
         + ScopeMapRead
         + TokenRead
@@ -141,6 +146,8 @@ pub trait Tx:
     + DirectoryTx
     + ApplicationTx
     + PrincipalTx
+    + PersonTx
+    + SignInTx
     + RegistryTx
     + ScopeMapTx
     + TokenTx
@@ -158,6 +165,8 @@ impl<T> Tx for T where
         + DirectoryTx
         + ApplicationTx
         + PrincipalTx
+        + PersonTx
+        + SignInTx
         + RegistryTx
         + ScopeMapTx
         + TokenTx

@@ -30,6 +30,7 @@ use super::{
     principal::CreatePrincipal,
     registry::UpdateRegistry,
     status::ShowStatus,
+    user::{CreateUser, DeleteUser, EnableUser, ListUsers, ResetUser},
 };
 use crate::shutdown::Shutdown;
 
@@ -142,6 +143,11 @@ async fn answer(request: Request<Incoming>, desk: Arc<Desk>) -> Response<Lines> 
         CreatePrincipal::PATH => fill::<CreatePrincipal>(&body, desk),
         ListKeys::PATH => fill::<ListKeys>(&body, desk),
         RotateKeys::PATH => fill::<RotateKeys>(&body, desk),
+        CreateUser::PATH => fill::<CreateUser>(&body, desk),
+        ListUsers::PATH => fill::<ListUsers>(&body, desk),
+        ResetUser::PATH => fill::<ResetUser>(&body, desk),
+        EnableUser::PATH => fill::<EnableUser>(&body, desk),
+        DeleteUser::PATH => fill::<DeleteUser>(&body, desk),
         UpdateRegistry::PATH => fill::<UpdateRegistry>(&body, desk),
         _ => whole(
             StatusCode::NOT_FOUND,

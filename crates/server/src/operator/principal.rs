@@ -42,21 +42,9 @@ impl Order for CreatePrincipal {
     type Answer = Created;
 
     async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<Created> {
-        let length = self.name.chars().count();
-        if !(1..=MAX_NAME_CHARS).contains(&length) || self.name.chars().any(char::is_control) {
-            bail!("a principal's name has 1 to {MAX_NAME_CHARS} characters and no control characters");
-        }
-        let role = Role::find(&self.role).with_context(|| {
-            let names: Vec<&str> = Role::BUILT_IN.iter().map(|role| role.name).collect();
-            format!("there is no role {:?}; there are {}", self.role, names.join(", "))
-        })?;
-        let subscription = format!("/subscriptions/{}", desk.house.subscription);
-        let scope = self.scope.as_deref().unwrap_or(&subscription);
-        let scope = ResourceId::parse(scope).with_context(|| format!("{scope:?} is no scope"))?;
-        let own = ResourceId::parse(&subscription)?;
-        if !scope.contains(&own) && !own.contains(&scope) {
-            bail!("the scope {scope} is in no subscription of this server; its own is {own}");
-        }
+        check_name(&self.name)?;
+        let role = find_role(&self.role)?;
+        let (own, scope) = scope(desk, self.scope.as_deref())?;
         let caller = ControlCaller::operator();
         let secret = password::generate();
         let registry = &desk.house.registry;
@@ -91,4 +79,33 @@ impl Order for CreatePrincipal {
             tenant: desk.house.tenant.to_string(),
         })
     }
+}
+
+/// A name for people.
+pub(super) fn check_name(name: &str) -> anyhow::Result<()> {
+    let length = name.chars().count();
+    if !(1..=MAX_NAME_CHARS).contains(&length) || name.chars().any(char::is_control) {
+        bail!("a principal's name has 1 to {MAX_NAME_CHARS} characters and no control characters");
+    }
+    Ok(())
+}
+
+/// A role by its name or id.
+pub(super) fn find_role(name: &str) -> anyhow::Result<&'static Role> {
+    Role::find(name).with_context(|| {
+        let names: Vec<&str> = Role::BUILT_IN.iter().map(|role| role.name).collect();
+        format!("there is no role {name:?}; there are {}", names.join(", "))
+    })
+}
+
+/// The server's own subscription, and the scope that was asked for: that one when none was.
+pub(super) fn scope(desk: &Desk, asked: Option<&str>) -> anyhow::Result<(ResourceId, ResourceId)> {
+    let subscription = format!("/subscriptions/{}", desk.house.subscription);
+    let scope = asked.unwrap_or(&subscription);
+    let scope = ResourceId::parse(scope).with_context(|| format!("{scope:?} is no scope"))?;
+    let own = ResourceId::parse(&subscription)?;
+    if !scope.contains(&own) && !own.contains(&scope) {
+        bail!("the scope {scope} is in no subscription of this server; its own is {own}");
+    }
+    Ok((own, scope))
 }

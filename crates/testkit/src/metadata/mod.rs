@@ -11,10 +11,12 @@ pub mod fixture;
 pub mod garbage;
 pub mod job;
 pub mod manifest;
+pub mod person;
 pub mod principal;
 pub mod registry;
 pub mod repository;
 pub mod scope_map;
+pub mod sign_in;
 pub mod tag;
 pub mod token;
 pub mod transaction;
@@ -45,6 +47,19 @@ macro_rules! metadata_contract {
                 a_principal_reads_back_as_written
                 a_role_is_assigned_once
                 a_principal_changes_and_goes_with_its_roles
+            }
+            person {
+                a_person_reads_back_as_written
+                a_user_name_is_taken_once
+                people_page_by_name
+                a_removed_person_is_gone
+            }
+            sign_in {
+                an_authorization_code_is_taken_once
+                a_device_code_reads_back_as_written
+                a_user_code_is_one_devices
+                an_assertion_is_new_once
+                expired_sign_ins_are_removed
             }
             registry {
                 a_registry_reads_back_as_written

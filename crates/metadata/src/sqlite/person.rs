@@ -1,0 +1,69 @@
+//! People of the directory.
+
+use holdfast_registry::ports::{PersonRead, PersonRecord, PersonTx};
+use holdfast_registry::{Error, UserName};
+use rusqlite::{Row, params};
+use uuid::Uuid;
+
+use super::session::Session;
+use super::{column, principal};
+
+/// The principal's columns first, as `principal_row` reads them.
+const FIND: &str = "SELECT principal.id, app_id, display_name, is_enabled, generation, created_at, user_name, verifier \
+    FROM person JOIN principal ON principal.id = person.id WHERE person.id = ?1";
+const FIND_BY_NAME: &str = "SELECT principal.id, app_id, display_name, is_enabled, generation, created_at, user_name, \
+    verifier FROM person JOIN principal ON principal.id = person.id WHERE folded_name = ?1";
+const LIST: &str = "SELECT principal.id, app_id, display_name, is_enabled, generation, created_at, user_name, verifier \
+    FROM person JOIN principal ON principal.id = person.id WHERE folded_name > ?1 ORDER BY folded_name LIMIT ?2";
+
+impl PersonRead for Session<'_> {
+    fn find_person(&mut self, id: Uuid) -> Result<Option<PersonRecord>, Error> {
+        self.find("looked up a person", FIND, [id.as_bytes()], row)
+    }
+
+    fn find_person_by_name(&mut self, name: &UserName) -> Result<Option<PersonRecord>, Error> {
+        self.find("looked up a person by name", FIND_BY_NAME, [name.folded()], row)
+    }
+
+    fn list_people(&mut self, after: Option<&UserName>, limit: usize) -> Result<Vec<PersonRecord>, Error> {
+        let after = after.map(UserName::folded).unwrap_or_default();
+        self.list("listed people", LIST, params![after, column::limit(limit)], row)
+    }
+}
+
+const INSERT: &str = "INSERT INTO person (id, user_name, folded_name, verifier) VALUES (?1, ?2, ?3, ?4)";
+const UPDATE: &str = "UPDATE person SET verifier = ?2 WHERE id = ?1";
+const REMOVE: &str = "DELETE FROM person WHERE id = ?1";
+
+impl PersonTx for Session<'_> {
+    fn insert_person(&mut self, person: &PersonRecord) -> Result<(), Error> {
+        let params = params![
+            person.principal.id.as_bytes(),
+            person.user_name.as_str(),
+            person.user_name.folded(),
+            person.verifier,
+        ];
+        self.change("inserted a person", INSERT, params).map(drop)
+    }
+
+    fn update_person(&mut self, person: &PersonRecord) -> Result<(), Error> {
+        let params = params![person.principal.id.as_bytes(), person.verifier];
+        self.change("updated a person", UPDATE, params).map(drop)
+    }
+
+    fn remove_person(&mut self, id: Uuid) -> Result<bool, Error> {
+        Ok(self.change("removed a person", REMOVE, [id.as_bytes()])? > 0)
+    }
+}
+
+fn row(row: &Row<'_>) -> rusqlite::Result<PersonRecord> {
+    Ok(PersonRecord {
+        principal: principal::principal_row(row)?,
+        user_name: column::word(row, 6)?,
+        verifier: row.get(7)?,
+    })
+}
+
+/// Statements whose plans the tests look at.
+#[cfg(test)]
+pub(super) const PLANNED: &[&str] = &[FIND, FIND_BY_NAME, LIST, INSERT, UPDATE, REMOVE];

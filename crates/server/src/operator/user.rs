@@ -1,0 +1,205 @@
+//! People of the directory: users, who sign in with a name and a password.
+
+use std::{fmt, sync::Arc};
+
+use anyhow::Context as _;
+use holdfast_access::{ControlCaller, decide_control};
+use holdfast_identity::password;
+use holdfast_registry::{NewPerson, UserName, ports::PersonRecord};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Desk, News, Order,
+    principal::{check_name, find_role, scope},
+};
+
+/// Everything of the directory: the operator's reach.
+const EVERYWHERE: &str = "/";
+
+/// A password on its way to the server that keeps its verifier.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Password(pub(crate) String);
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(..)")
+    }
+}
+
+/// Makes a user.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CreateUser {
+    pub(crate) user_name: String,
+    /// The part before the `@` when `None`.
+    pub(crate) display_name: Option<String>,
+    /// Generated when `None`.
+    pub(crate) password: Option<Password>,
+    pub(crate) role: Option<String>,
+    /// The subscription when `None`.
+    pub(crate) scope: Option<String>,
+}
+
+/// Lists all users.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ListUsers;
+
+/// Gives a user another password; all tokens of the user become void.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ResetUser {
+    pub(crate) user_name: String,
+    /// Generated when `None`.
+    pub(crate) password: Option<Password>,
+}
+
+/// Lets a user in, or keeps it out.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct EnableUser {
+    pub(crate) user_name: String,
+    pub(crate) is_enabled: bool,
+}
+
+/// Deletes a user.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DeleteUser {
+    pub(crate) user_name: String,
+}
+
+/// A user, in the words of the directory's Graph.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct User {
+    pub(crate) user_principal_name: String,
+    pub(crate) display_name: String,
+    pub(crate) id: String,
+    pub(crate) account_enabled: bool,
+    /// Where it was generated: shown this once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) password: Option<Password>,
+    pub(crate) tenant: String,
+}
+
+impl Order for CreateUser {
+    const PATH: &'static str = "/user/create";
+    type Answer = User;
+
+    async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<User> {
+        let user_name: UserName = self.user_name.parse()?;
+        let display_name = self.display_name.unwrap_or_else(|| user_name.local().to_owned());
+        check_name(&display_name)?;
+        let caller = ControlCaller::operator();
+        let first_role = match self.role {
+            Some(role) => {
+                let (_, scope) = scope(desk, self.scope.as_deref())?;
+                Some((find_role(&role)?.id, decide_control(&caller, scope.key())?))
+            }
+            None => None,
+        };
+        let (generated, verifier) = stretch(desk, self.password).await?;
+        let new = NewPerson {
+            user_name,
+            display_name,
+            verifier,
+        };
+        let person = desk
+            .house
+            .registry
+            .create_person(&decide_control(&caller, EVERYWHERE)?, first_role, new)
+            .await?;
+        tracing::info!(principal.id = %person.principal.id, "a user was made");
+        Ok(shown(desk, &person, generated))
+    }
+}
+
+impl Order for ListUsers {
+    const PATH: &'static str = "/user/list";
+    type Answer = Vec<User>;
+
+    async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<Vec<User>> {
+        let grant = decide_control(&ControlCaller::operator(), EVERYWHERE)?;
+        let mut users = Vec::new();
+        let mut after = None;
+        loop {
+            let page = desk.house.registry.list_people(&grant, after).await?;
+            users.extend(page.iter().map(|person| shown(desk, person, None)));
+            match page.into_iter().next_back() {
+                Some(last) => after = Some(last.user_name),
+                None => return Ok(users),
+            }
+        }
+    }
+}
+
+impl Order for ResetUser {
+    const PATH: &'static str = "/user/reset";
+    type Answer = User;
+
+    async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<User> {
+        let user_name = self.user_name.parse()?;
+        let (generated, verifier) = stretch(desk, self.password).await?;
+        let grant = decide_control(&ControlCaller::operator(), EVERYWHERE)?;
+        let person = desk.house.registry.reset_person(&grant, user_name, verifier).await?;
+        tracing::info!(principal.id = %person.principal.id, "a user got another password");
+        Ok(shown(desk, &person, generated))
+    }
+}
+
+impl Order for EnableUser {
+    const PATH: &'static str = "/user/enable";
+    type Answer = User;
+
+    async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<User> {
+        let grant = decide_control(&ControlCaller::operator(), EVERYWHERE)?;
+        let user_name = self.user_name.parse()?;
+        let registry = &desk.house.registry;
+        let person = registry.enable_person(&grant, user_name, self.is_enabled).await?;
+        tracing::info!(principal.id = %person.principal.id, is_enabled = self.is_enabled, "a user was let in or kept out");
+        Ok(shown(desk, &person, None))
+    }
+}
+
+impl Order for DeleteUser {
+    const PATH: &'static str = "/user/delete";
+    type Answer = ();
+
+    async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<()> {
+        let grant = decide_control(&ControlCaller::operator(), EVERYWHERE)?;
+        desk.house
+            .registry
+            .delete_person(&grant, self.user_name.parse()?)
+            .await?;
+        Ok(())
+    }
+}
+
+/// The password where it was generated, and its verifier.
+async fn stretch(desk: &Desk, given: Option<Password>) -> anyhow::Result<(Option<Password>, String)> {
+    let (generated, secret) = match given {
+        Some(Password(text)) => (None, SecretString::from(text)),
+        None => {
+            let secret = password::generate();
+            (Some(Password(secret.expose_secret().to_owned())), secret)
+        }
+    };
+    let stretcher = Arc::clone(&desk.house.stretcher);
+    let verifier = tokio::task::spawn_blocking(move || stretcher.verifier(&secret))
+        .await
+        .context("the password could not be stretched")??;
+    Ok((generated, verifier))
+}
+
+fn shown(desk: &Desk, person: &PersonRecord, password: Option<Password>) -> User {
+    User {
+        user_principal_name: person.user_name.to_string(),
+        display_name: person.principal.display_name.clone(),
+        id: person.principal.id.to_string(),
+        account_enabled: person.principal.is_enabled,
+        password,
+        tenant: desk.house.tenant.to_string(),
+    }
+}
