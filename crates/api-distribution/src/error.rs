@@ -336,6 +336,7 @@ fn shown_domain(error: &Domain) -> Shown {
         | Domain::SettingsContradict { .. }
         | Domain::ConditionFailed { .. }
         | Domain::Person(_)
+        | Domain::Role(_)
         | Domain::Undone
         | Domain::Metadata { .. }
         | Domain::Blobs { .. } => (StatusCode::INTERNAL_SERVER_ERROR, Code::Unknown, Value::Null),

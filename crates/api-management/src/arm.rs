@@ -8,6 +8,8 @@ pub(crate) mod registry;
 mod registry_body;
 mod registry_request;
 pub(crate) mod resource;
+pub(crate) mod role_assignment;
+pub(crate) mod role_definition;
 pub(crate) mod scope_map;
 pub(crate) mod subscription;
 pub(crate) mod token;

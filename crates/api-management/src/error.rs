@@ -1,6 +1,7 @@
 //! What an error looks like on the control plane: one table from ARM's code to the status, one from the rules' errors to
 //! ARM's. No status code of an error stands anywhere else in this crate.
 
+mod role;
 mod token;
 
 use bytes::Bytes;
@@ -146,6 +147,7 @@ fn domain_error(error: Domain, group: Option<&ResourceGroupName>, request_id: &s
         ),
         Domain::SettingsContradict { reason } => Arm::of_provider(Code::InvalidParameters, reason),
         Domain::ConditionFailed { condition } => Arm::precondition_failed(&condition),
+        Domain::Role(error) => role::role_error(error),
         Domain::Overloaded => Arm::server_timeout(),
         other => {
             tracing::error!(error = %with_causes(&other), request_id, "a request of the control plane failed");
@@ -205,6 +207,7 @@ fn status(code: Code) -> StatusCode {
         | Code::InvalidParameter
         | Code::InvalidParameters
         | Code::InvalidRequestContent
+        | Code::InvalidPrincipalId
         | Code::InvalidResourceGroup
         | Code::InvalidResourceId
         | Code::InvalidRoleAssignmentId
@@ -219,8 +222,10 @@ fn status(code: Code) -> StatusCode {
         | Code::NoRegisteredProviderFound
         | Code::PrincipalNotFound
         | Code::ResourceNameInvalid
+        | Code::RoleAssignmentLimitExceeded
         | Code::TagNameTooLong
         | Code::TagValueTooLong
-        | Code::TooManyTags => StatusCode::BAD_REQUEST,
+        | Code::TooManyTags
+        | Code::UnmatchedPrincipalType => StatusCode::BAD_REQUEST,
     }
 }

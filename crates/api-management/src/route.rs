@@ -1,13 +1,15 @@
 //! What a path means. It is read once into a [`Route`]; nothing behind this module looks at a path again. Letters count
 //! without regard to case, as in ARM, and a slash at the end does not count.
 
+mod role;
 mod scope_map;
 mod token;
 
-use holdfast_arm::{Error, RegistryName, ResourceGroupName, SubscriptionId};
+use holdfast_arm::{Error, RegistryName, ResourceGroupName, RoleAssignmentName, SubscriptionId};
 use http::Method;
 use percent_encoding::percent_decode_str;
 
+pub(crate) use role::ScopePath;
 pub(crate) use scope_map::ScopeMapPath;
 pub(crate) use token::TokenPath;
 
@@ -132,6 +134,20 @@ routes! {
     TokenDelete(TokenPath) = "arm.tokens.delete";
     /// `POST …/generateCredentials`
     GenerateCredentials(RegistryPath) = "arm.tokens.generate-credentials";
+    /// `GET {scope}/…/roleAssignments`
+    RoleAssignmentsList(ScopePath) = "arm.role-assignments.list";
+    /// `PUT {scope}/…/roleAssignments/{a}`
+    RoleAssignmentPut(ScopePath, RoleAssignmentName) = "arm.role-assignments.put";
+    /// `GET {scope}/…/roleAssignments/{a}`
+    RoleAssignmentGet(ScopePath, RoleAssignmentName) = "arm.role-assignments.get";
+    /// `DELETE {scope}/…/roleAssignments/{a}`
+    RoleAssignmentDelete(ScopePath, RoleAssignmentName) = "arm.role-assignments.delete";
+    /// `GET {scope}/…/roleDefinitions`
+    RoleDefinitionsList(ScopePath) = "arm.role-definitions.list";
+    /// `GET {scope}/…/roleDefinitions/{d}`
+    RoleDefinitionGet(ScopePath, String) = "arm.role-definitions.get";
+    /// `GET {scope}/…/denyAssignments`
+    DenyAssignmentsList(ScopePath) = "arm.deny-assignments.list";
 }
 
 impl Route {
@@ -142,7 +158,7 @@ impl Route {
         let mut segments = path.trim_matches('/').split('/');
         let first = segments.next().unwrap_or_default();
         let second = segments.next().unwrap_or_default();
-        matches!(first, "metadata" | "subscriptions" | "tenants")
+        matches!(first, "metadata" | "providers" | "subscriptions" | "tenants")
             || matches!(second, ".well-known" | "v2.0" | "discovery" | "oauth2")
     }
 
@@ -188,6 +204,13 @@ impl Route {
             Self::TokenPut(path) | Self::TokenGet(path) | Self::TokenPatch(path) | Self::TokenDelete(path) => {
                 Some(&path.registry.subscription)
             }
+            Self::RoleAssignmentsList(path)
+            | Self::RoleAssignmentPut(path, _)
+            | Self::RoleAssignmentGet(path, _)
+            | Self::RoleAssignmentDelete(path, _)
+            | Self::RoleDefinitionsList(path)
+            | Self::RoleDefinitionGet(path, _)
+            | Self::DenyAssignmentsList(path) => path.subscription.as_ref(),
         }
     }
 
@@ -236,6 +259,9 @@ impl Route {
         let segments: Vec<&str> = trimmed.split('/').collect();
         let lower: Vec<String> = segments.iter().map(|segment| segment.to_ascii_lowercase()).collect();
         let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
+        if let Some(route) = role::parse(method, &segments, &lower) {
+            return route;
+        }
         match lower[..] {
             ["metadata", "endpoints"] => only(method, &Method::GET, Self::Metadata),
             ["tenants"] => only(method, &Method::GET, Self::TenantsList),
@@ -366,6 +392,24 @@ mod tests {
             (&format!("{S}/resourceGroups/a%2Fb"), "NotFound"),
             (&format!("{S}/resourceGroups/a."), "InvalidResourceGroup"),
             ("/subscriptions/none/resourceGroups", "InvalidSubscriptionId"),
+            (
+                &format!("/{S}/providers/microsoft.authorization/ROLEASSIGNMENTS"),
+                "arm.role-assignments.list",
+            ),
+            (
+                "///providers/Microsoft.Authorization/roleDefinitions",
+                "arm.role-definitions.list",
+            ),
+            (
+                &format!("{S}/providers/Microsoft.Authorization/roleAssignments/one"),
+                "InvalidRoleAssignmentId",
+            ),
+            (&format!("{S}/providers/Microsoft.Authorization"), "arm.providers.get"),
+            (&format!("{S}/providers/Microsoft.Authorization/locks"), "NotFound"),
+            (
+                "/subscriptions/providers/Microsoft.Authorization/roleAssignments",
+                "InvalidResourceId",
+            ),
             (
                 "/common/v2.0/.well-known/openid-configuration",
                 "directory.openid-configuration",

@@ -5,14 +5,16 @@ use std::{net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 use holdfast_access::{ControlAction, ControlCaller, ControlGrant, ControlReach, decide_control, reach_of};
-use holdfast_arm::{ApiVersion, Error as Arm, ResourceId, SubscriptionId};
+use holdfast_arm::{ApiVersion, Code, Error as Arm, Filter, ResourceId, SubscriptionId};
 use holdfast_identity::{DirectoryIssuer, Sealer, Throttle};
 use holdfast_registry::{Precondition, Registry};
 use http::{HeaderName, HeaderValue, Request, Response};
 use uuid::Uuid;
 
 use crate::{
-    arm::{group, metadata, provider, registry, resource, scope_map, subscription, token},
+    arm::{
+        group, metadata, provider, registry, resource, role_assignment, role_definition, scope_map, subscription, token,
+    },
     body, conditional, directory,
     error::{self, Error},
     route::{GroupPath, RegistryPath, Route},
@@ -112,6 +114,21 @@ impl Call<'_> {
     /// Proof that the caller may do `A` at an id.
     fn may<A: ControlAction>(&self, id: &ResourceId) -> Result<ControlGrant<A>, Error> {
         Ok(decide_control(self.who, id.key())?)
+    }
+
+    /// The `$filter` of the request, whose fields and functions (`atScope()`) must be among these, in lower case.
+    pub(crate) fn filter(&self, known: &[&str]) -> Result<Option<Filter>, Error> {
+        let filter = self.query.filter.as_deref().map(Filter::parse).transpose();
+        let filter = filter.map_err(Arm::from)?;
+        let fields = filter.iter().flat_map(Filter::fields);
+        let odd = fields
+            .into_iter()
+            .find(|field| !known.contains(&field.to_lowercase().as_str()));
+        if let Some(field) = odd {
+            let message = format!("Invalid $filter specified in the query string: '{field}' cannot be filtered by.");
+            return Err(Arm::new(Code::InvalidFilterInQueryString, message).into());
+        }
+        Ok(filter)
     }
 
     /// Proof of where the caller may do `A`.
@@ -267,6 +284,13 @@ async fn endpoint(call: &Call<'_>, route: Route) -> Result<Response<Bytes>, Erro
         Route::TokenPatch(p) => token::patch(call, call.may(&p.id())?).await,
         Route::TokenDelete(p) => token::delete(call, call.may(&p.id())?).await,
         Route::GenerateCredentials(p) => token::generate(call, call.may(&p.id())?).await,
+        Route::RoleAssignmentsList(p) => role_assignment::list(call, call.may(&p.id)?, &p).await,
+        Route::RoleAssignmentPut(p, name) => role_assignment::put(call, call.may(&p.id)?, p, &name).await,
+        Route::RoleAssignmentGet(p, name) => role_assignment::get(call, call.may(&p.id)?, &p, &name).await,
+        Route::RoleAssignmentDelete(p, name) => role_assignment::delete(call, call.may(&p.id)?, &p, &name).await,
+        Route::RoleDefinitionsList(p) => role_definition::list(call, call.may(&p.id)?, &p),
+        Route::RoleDefinitionGet(p, name) => role_definition::get(call.may(&p.id)?, &p, &name),
+        Route::DenyAssignmentsList(p) => role_assignment::list_denials(call.may(&p.id)?),
         Route::Metadata | Route::OpenIdConfiguration(_) | Route::Keys(_) | Route::Token(_) => {
             Err(Arm::path_not_found("").into())
         }

@@ -1,10 +1,12 @@
 //! The one domain error. Faces turn it into a status and a body in one table; it refuses to know
 //! either.
 
+mod role;
 mod token;
 
 use holdfast_oci::{Digest, RepositoryName, Tag};
 
+pub use role::RoleError;
 pub use token::TokenError;
 
 use crate::ports::{Sku, StoreError, UploadId};
@@ -134,6 +136,9 @@ pub enum Error {
     /// Something about people.
     #[error(transparent)]
     Person(#[from] crate::person::Error),
+    /// Of roles.
+    #[error(transparent)]
+    Role(#[from] RoleError),
     /// No such repository, or one without manifests.
     #[error("repository {name} is not known to this registry")]
     RepositoryUnknown {

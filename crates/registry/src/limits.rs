@@ -78,3 +78,5 @@ pub(crate) const MAX_FEDERATED_PER_APPLICATION: usize = 20;
 pub(crate) const MAX_PEOPLE: usize = 10_000;
 /// Devices that wait for a person at one time: nobody had to sign in to make one.
 pub(crate) const MAX_WAITING_DEVICES: u64 = 10_000;
+/// Role assignments there can be in all (Azure: in a subscription); a list of them is one page.
+pub(crate) const MAX_ROLE_ASSIGNMENTS: u64 = 4_000;

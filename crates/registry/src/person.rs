@@ -11,7 +11,8 @@ pub use name::{ParseUserNameError, UserName};
 use crate::{
     PrincipalView, Registry,
     limits::{MAX_PEOPLE, ROWS_PER_STEP},
-    ports::{Durability, MetadataExt, PersonRecord, PrincipalRecord, ProvenPerson, Read, RoleAssignment},
+    ports::{Durability, MetadataExt, PersonRecord, PrincipalRecord, ProvenPerson, Read},
+    role_assignment,
 };
 
 /// A person to be made.
@@ -50,13 +51,8 @@ impl Registry {
             user_name: new.user_name,
             verifier: new.verifier,
         };
-        let assignment = first_role.map(|(role, assign)| RoleAssignment {
-            id: self.ids.uuid(),
-            principal: id,
-            role,
-            scope: assign.scope().to_owned(),
-            created_at: person.principal.created_at,
-        });
+        let assignment = first_role
+            .map(|(role, assign)| role_assignment::first_role(self.ids.uuid(), &person.principal, role, &assign));
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 if tx.find_person_by_name(&person.user_name)?.is_some() {
@@ -68,7 +64,7 @@ impl Registry {
                 tx.insert_principal(&person.principal)?;
                 tx.insert_person(&person)?;
                 if let Some(assignment) = &assignment {
-                    tx.insert_role_assignment(assignment)?;
+                    role_assignment::insert(tx, assignment)?;
                 }
                 Ok(person)
             })

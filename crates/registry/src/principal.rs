@@ -7,7 +7,8 @@ use uuid::Uuid;
 use crate::{
     ApplicationKey, ApplicationView, Error, GoodCredentials, NewSecret, Registry, Timestamp,
     application::{self, good_credentials, load, load_in_reach, view},
-    ports::{ApplicationMarker, ApplicationRecord, Durability, MetadataExt, PrincipalRecord, RoleAssignment},
+    ports::{ApplicationMarker, ApplicationRecord, Durability, MetadataExt, PrincipalRecord},
+    role_assignment::{first_role, in_force, insert},
 };
 
 /// What a new service principal starts with.
@@ -17,7 +18,7 @@ pub struct NewPrincipal {
     pub display_name: String,
     /// Its first secret.
     pub secret: NewSecret,
-    /// Its first role, at the scope of the grant to assign it.
+    /// Its first role, at the scope of the grant to assign it, which need not exist yet.
     pub role: RoleId,
 }
 
@@ -34,7 +35,7 @@ impl Registry {
     /// Makes an application with a service principal, one secret and one role.
     ///
     /// # Errors
-    /// [`Error::Metadata`], [`Error::Full`].
+    /// [`RoleError::TooMany`](crate::RoleError::TooMany), [`Error::Metadata`], [`Error::Full`].
     pub async fn create_principal(
         &self,
         _grant: &ControlGrant<control::PrincipalsWrite>,
@@ -50,19 +51,13 @@ impl Registry {
         };
         let principal = account(self.ids.uuid(), &application, true, now);
         let secret = new.secret.row(self.ids.uuid(), application.id, now);
-        let assignment = RoleAssignment {
-            id: self.ids.uuid(),
-            principal: principal.id,
-            role: new.role,
-            scope: assign.scope().to_owned(),
-            created_at: now,
-        };
+        let assignment = first_role(self.ids.uuid(), &principal, new.role, assign);
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 tx.insert_application(&application)?;
                 tx.insert_principal(&principal)?;
                 tx.insert_application_secret(&secret)?;
-                tx.insert_role_assignment(&assignment)?;
+                insert(tx, &assignment)?;
                 Ok(principal)
             })
             .await
@@ -149,7 +144,7 @@ impl Registry {
                     return Ok(None);
                 };
                 let credentials = good_credentials(read, app_id, now)?;
-                let assignments = assignments(read.list_role_assignments(record.id)?);
+                let assignments = in_force(read.list_role_assignments(record.id)?);
                 Ok(Some((PrincipalView { record, assignments }, credentials)))
             })
             .await
@@ -175,7 +170,7 @@ impl Registry {
                 let Some(record) = found.filter(|principal| principal.is_enabled) else {
                     return Ok(None);
                 };
-                let assignments = assignments(read.list_role_assignments(id)?);
+                let assignments = in_force(read.list_role_assignments(id)?);
                 Ok(Some(PrincipalView { record, assignments }))
             })
             .await
@@ -192,9 +187,4 @@ fn account(id: Uuid, application: &ApplicationRecord, is_enabled: bool, now: Tim
         generation: 1,
         created_at: now,
     }
-}
-
-fn assignments(rows: Vec<RoleAssignment>) -> Vec<Assignment> {
-    let assignment = |row: RoleAssignment| Assignment::new(row.role, row.scope);
-    rows.into_iter().map(assignment).collect()
 }

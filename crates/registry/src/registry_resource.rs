@@ -319,6 +319,8 @@ fn erase_some(tx: &mut dyn Tx, registry: &RegistryRecord, now: Timestamp) -> Res
     if erase_some_tokens(tx, registry.id)? {
         return Ok(false);
     }
+    // A registry made anew under the name starts without roles.
+    tx.remove_role_assignments_within(&registry.scope())?;
     tx.remove_registry(registry.id)?;
     Ok(true)
 }

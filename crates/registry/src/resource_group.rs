@@ -128,6 +128,8 @@ impl Registry {
                     let group = load_group(tx, &scope)?;
                     let left = tx.list_registries_of_group(group.subscription_id, &group.name)?;
                     if left.is_empty() {
+                        // A group made anew under the name starts without roles.
+                        tx.remove_role_assignments_within(&scope)?;
                         tx.remove_resource_group(group.subscription_id, &group.name)?;
                     }
                     Ok(left)

@@ -90,6 +90,7 @@ control_actions! {
         RoleAssignmentsWrite: "roleAssignments/write" known by "roleAssignments/read";
         RoleAssignmentsDelete: "roleAssignments/delete" known by "roleAssignments/read";
         RoleDefinitionsRead: "roleDefinitions/read" known by "roleDefinitions/read";
+        DenyAssignmentsRead: "denyAssignments/read" known by "denyAssignments/read";
         // Holdfast's own: Azure guards its directory with directory roles. In this namespace a Contributor, whom Azure
         // keeps from giving rights away, cannot give a password to a principal that has more rights.
         PrincipalsRead: "principals/read" known by "principals/read";

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use holdfast_access::{ControlReach, control};
-use holdfast_arm::{Code, Error as Arm, Filter, Page, SubscriptionId};
+use holdfast_arm::{Page, SubscriptionId};
 use holdfast_registry::ports::RegistryRecord;
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
@@ -21,18 +21,7 @@ pub(crate) async fn list(
     reach: ControlReach<control::RegistriesRead>,
     subscription: &SubscriptionId,
 ) -> Result<Response<Bytes>, Error> {
-    let filter = call.query.filter.as_deref().map(Filter::parse).transpose();
-    let filter = filter.map_err(Arm::from)?;
-    if let Some(filter) = &filter {
-        let odd = filter
-            .fields()
-            .into_iter()
-            .find(|field| !FIELDS.contains(&field.to_lowercase().as_str()));
-        if let Some(field) = odd {
-            let message = format!("Invalid $filter specified in the query string: '{field}' cannot be filtered by.");
-            return Err(Arm::new(Code::InvalidFilterInQueryString, message).into());
-        }
-    }
+    let filter = call.filter(&FIELDS)?;
     let registries = call
         .app
         .registry

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests panic on purpose, in their helpers too")]
 
+mod role;
 mod settings;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -222,6 +223,19 @@ fn table() -> Vec<(&'static str, String, &'static str, [u16; 4])> {
         ),
         ("DELETE", r("/tokens/build"), "", [401, 403, 403, 204]),
         ("DELETE", r("/scopeMaps/pullers"), "", [401, 403, 403, 200]),
+        ("GET", r(role::DEFINITIONS), "", [401, 403, 200, 200]),
+        (
+            "GET",
+            r(&format!("{}/{}", role::DEFINITIONS, RoleId::ACR_PULL)),
+            "",
+            [401, 403, 200, 200],
+        ),
+        ("GET", r(role::ASSIGNMENTS), "", [401, 403, 200, 200]),
+        ("GET", format!("{}{V}", role::ASSIGNMENTS), "", [401, 403, 403, 403]),
+        ("PUT", r(role::ONE), "{}", [401, 403, 403, 400]),
+        ("GET", r(role::ONE), "", [401, 403, 404, 404]),
+        ("DELETE", r(role::ONE), "", [401, 403, 403, 204]),
+        ("GET", r(role::DENIALS), "", [401, 403, 200, 200]),
         ("DELETE", r(""), "", [401, 403, 403, 200]),
         ("DELETE", s("/resourceGroups/rg"), "", [401, 403, 403, 200]),
     ]

@@ -56,6 +56,8 @@ codes! {
     InvalidResourceGroup,
     /// The group exists in another location.
     InvalidResourceGroupLocation,
+    /// The id of a principal is no GUID.
+    InvalidPrincipalId,
     /// The id of a resource is out of the grammar.
     InvalidResourceId,
     /// The resource exists in another location.
@@ -110,6 +112,8 @@ codes! {
     ResourceNotFound,
     /// The same principal has the same role on the same scope.
     RoleAssignmentExists,
+    /// More role assignments than there can be.
+    RoleAssignmentLimitExceeded,
     /// No such role assignment.
     RoleAssignmentNotFound,
     /// Principal, role and scope of an assignment are fixed.
@@ -128,6 +132,8 @@ codes! {
     TooManyRequests,
     /// More tags than a resource can have.
     TooManyTags,
+    /// The principal is of another type than the body says.
+    UnmatchedPrincipalType,
     /// The body is not JSON by its type.
     UnsupportedMediaType,
 }

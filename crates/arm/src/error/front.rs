@@ -229,6 +229,15 @@ impl Error {
         Self::new(Code::RoleAssignmentExists, "The role assignment already exists.")
     }
 
+    /// More role assignments than there can be.
+    #[must_use]
+    pub fn role_assignment_limit_exceeded(limit: u64) -> Self {
+        Self::new(
+            Code::RoleAssignmentLimitExceeded,
+            format!("No more role assignments can be created: there are {limit}, the most there can be."),
+        )
+    }
+
     /// No such role assignment.
     #[must_use]
     pub fn role_assignment_not_found(name: &str) -> Self {
@@ -263,6 +272,27 @@ impl Error {
         Self::new(
             Code::RoleDefinitionDoesNotExist,
             format!("The specified role definition with ID '{role}' does not exist."),
+        )
+    }
+
+    /// The id of a principal is no GUID.
+    #[must_use]
+    pub fn invalid_principal_id(given: &str) -> Self {
+        Self::new(
+            Code::InvalidPrincipalId,
+            format!("The Principal ID '{given}' is not valid. Principal ID must be a GUID."),
+        )
+    }
+
+    /// The principal is of another type than the body says.
+    #[must_use]
+    pub fn unmatched_principal_type(principal: &str, found: &str, given: &str) -> Self {
+        Self::new(
+            Code::UnmatchedPrincipalType,
+            format!(
+                "The PrincipalId '{principal}' has type '{found}', which is different from specified PrincipalType \
+                 '{given}'."
+            ),
         )
     }
 

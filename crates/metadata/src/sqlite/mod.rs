@@ -20,6 +20,7 @@ mod readers;
 mod registry;
 mod registry_columns;
 mod repository;
+mod role_assignment;
 mod scope_map;
 mod session;
 mod sign_in;

@@ -1,8 +1,8 @@
 //! Looks at the plan of every statement: each must go straight to its rows through an index.
 
 use super::{
-    application, blob, directory, garbage, job, manifest, open, person, principal, registry, repository, scope_map,
-    sign_in, tag, token, upload,
+    application, blob, directory, garbage, job, manifest, open, person, principal, registry, repository,
+    role_assignment, scope_map, sign_in, tag, token, upload,
 };
 
 const NOUNS: &[(&str, &[&str])] = &[
@@ -12,6 +12,7 @@ const NOUNS: &[(&str, &[&str])] = &[
     ("principal", principal::PLANNED),
     ("person", person::PLANNED),
     ("sign_in", sign_in::PLANNED),
+    ("role assignment", role_assignment::PLANNED),
     ("scope map", scope_map::PLANNED),
     ("token", token::PLANNED),
     ("repository", repository::PLANNED),

@@ -1,7 +1,7 @@
-//! Principals of the directory and their roles.
+//! Principals of the directory.
 
 use holdfast_registry::Error;
-use holdfast_registry::ports::{PrincipalRead, PrincipalRecord, PrincipalTx, RoleAssignment};
+use holdfast_registry::ports::{PrincipalRead, PrincipalRecord, PrincipalTx};
 use rusqlite::{Row, params};
 use uuid::Uuid;
 
@@ -11,8 +11,6 @@ use super::session::Session;
 const FIND: &str = "SELECT id, app_id, display_name, is_enabled, generation, created_at FROM principal WHERE id = ?1";
 const FIND_BY_APP: &str =
     "SELECT id, app_id, display_name, is_enabled, generation, created_at FROM principal WHERE app_id = ?1";
-const LIST_ASSIGNMENTS: &str = "SELECT id, principal_id, role, scope, created_at FROM role_assignment \
-    WHERE principal_id = ?1 ORDER BY role, scope";
 
 impl PrincipalRead for Session<'_> {
     fn find_principal(&mut self, id: Uuid) -> Result<Option<PrincipalRecord>, Error> {
@@ -27,15 +25,6 @@ impl PrincipalRead for Session<'_> {
             principal_row,
         )
     }
-
-    fn list_role_assignments(&mut self, principal: Uuid) -> Result<Vec<RoleAssignment>, Error> {
-        self.list(
-            "listed role assignments",
-            LIST_ASSIGNMENTS,
-            [principal.as_bytes()],
-            assignment_row,
-        )
-    }
 }
 
 const INSERT: &str = "INSERT INTO principal (id, app_id, display_name, is_enabled, generation, created_at) \
@@ -43,8 +32,6 @@ const INSERT: &str = "INSERT INTO principal (id, app_id, display_name, is_enable
 const UPDATE: &str = "UPDATE principal SET display_name = ?2, is_enabled = ?3, generation = ?4 WHERE id = ?1";
 const REMOVE: &str = "DELETE FROM principal WHERE id = ?1";
 const REMOVE_ASSIGNMENTS: &str = "DELETE FROM role_assignment WHERE principal_id = ?1";
-const INSERT_ASSIGNMENT: &str =
-    "INSERT INTO role_assignment (id, principal_id, role, scope, created_at) VALUES (?1, ?2, ?3, ?4, ?5)";
 
 impl PrincipalTx for Session<'_> {
     fn insert_principal(&mut self, principal: &PrincipalRecord) -> Result<(), Error> {
@@ -73,18 +60,6 @@ impl PrincipalTx for Session<'_> {
         self.change("removed a principal's roles", REMOVE_ASSIGNMENTS, [id.as_bytes()])?;
         Ok(self.change("removed a principal", REMOVE, [id.as_bytes()])? > 0)
     }
-
-    fn insert_role_assignment(&mut self, assignment: &RoleAssignment) -> Result<(), Error> {
-        let params = params![
-            assignment.id.as_bytes(),
-            assignment.principal.as_bytes(),
-            assignment.role.to_string(),
-            assignment.scope,
-            assignment.created_at.0,
-        ];
-        self.change("inserted a role assignment", INSERT_ASSIGNMENT, params)
-            .map(drop)
-    }
 }
 
 /// A principal whose columns stand first.
@@ -99,24 +74,6 @@ pub(super) fn principal_row(row: &Row<'_>) -> rusqlite::Result<PrincipalRecord> 
     })
 }
 
-fn assignment_row(row: &Row<'_>) -> rusqlite::Result<RoleAssignment> {
-    Ok(RoleAssignment {
-        id: column::uuid(row, 0)?,
-        principal: column::uuid(row, 1)?,
-        role: column::word(row, 2)?,
-        scope: row.get(3)?,
-        created_at: column::timestamp(row, 4)?,
-    })
-}
-
 /// Statements whose plans the tests look at.
 #[cfg(test)]
-pub(super) const PLANNED: &[&str] = &[
-    FIND,
-    FIND_BY_APP,
-    LIST_ASSIGNMENTS,
-    INSERT,
-    UPDATE,
-    REMOVE,
-    REMOVE_ASSIGNMENTS,
-];
+pub(super) const PLANNED: &[&str] = &[FIND, FIND_BY_APP, INSERT, UPDATE, REMOVE, REMOVE_ASSIGNMENTS];

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use super::{
     ApplicationRead, ApplicationTx, BlobRead, BlobTx, DirectoryRead, DirectoryTx, GarbageRead, GarbageTx, JobRead,
     JobTx, ManifestRead, ManifestTx, PersonRead, PersonTx, PrincipalRead, PrincipalTx, RegistryRead, RegistryTx,
-    RepositoryRead, RepositoryTx, ScopeMapRead, ScopeMapTx, SignInRead, SignInTx, TagRead, TagTx, TokenRead, TokenTx,
-    UploadRead, UploadTx,
+    RepositoryRead, RepositoryTx, RoleAssignmentRead, RoleAssignmentTx, ScopeMapRead, ScopeMapTx, SignInRead, SignInTx,
+    TagRead, TagTx, TokenRead, TokenTx, UploadRead, UploadTx,
 };
 use crate::Error;
 
@@ -109,6 +109,7 @@ pub trait Read:
     + PrincipalRead
     + PersonRead
     + SignInRead
+    + RoleAssignmentRead
     + RegistryRead
     + ScopeMapRead
     + TokenRead
@@ -127,6 +128,7 @@ impl<T> Read for T where
         + PrincipalRead
         + PersonRead
         + SignInRead
+        + RoleAssignmentRead
         + RegistryRead
         + ScopeMapRead
         + TokenRead
@@ -148,6 +150,7 @@ pub trait Tx:
     + PrincipalTx
     + PersonTx
     + SignInTx
+    + RoleAssignmentTx
     + RegistryTx
     + ScopeMapTx
     + TokenTx
@@ -167,6 +170,7 @@ impl<T> Tx for T where
         + PrincipalTx
         + PersonTx
         + SignInTx
+        + RoleAssignmentTx
         + RegistryTx
         + ScopeMapTx
         + TokenTx

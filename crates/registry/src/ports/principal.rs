@@ -1,7 +1,6 @@
-//! Principals of the directory and their roles.
+//! Principals of the directory.
 //! Plain data, and the two halves of the port: reading, and changing in a transaction.
 
-use holdfast_access::RoleId;
 use uuid::Uuid;
 
 use crate::{Error, Timestamp};
@@ -23,29 +22,12 @@ pub struct PrincipalRecord {
     pub created_at: Timestamp,
 }
 
-/// A role that a principal has at a scope.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RoleAssignment {
-    /// Its own id.
-    pub id: Uuid,
-    /// Who has the role.
-    pub principal: Uuid,
-    /// The role.
-    pub role: RoleId,
-    /// Where: an id of ARM in lower case.
-    pub scope: String,
-    /// When it was given.
-    pub created_at: Timestamp,
-}
-
-/// Principals of the directory and their roles.
+/// Principals of the directory.
 pub trait PrincipalRead {
     /// By object id.
     fn find_principal(&mut self, id: Uuid) -> Result<Option<PrincipalRecord>, Error>;
     /// By application id.
     fn find_principal_by_app(&mut self, app_id: Uuid) -> Result<Option<PrincipalRecord>, Error>;
-    /// A principal's roles, wherever they are.
-    fn list_role_assignments(&mut self, principal: Uuid) -> Result<Vec<RoleAssignment>, Error>;
 }
 
 /// Changes of the same.
@@ -56,6 +38,4 @@ pub trait PrincipalTx {
     fn update_principal(&mut self, principal: &PrincipalRecord) -> Result<(), Error>;
     /// Removes it with its roles; says whether it was there.
     fn remove_principal(&mut self, id: Uuid) -> Result<bool, Error>;
-    /// A principal has a role at a scope once.
-    fn insert_role_assignment(&mut self, assignment: &RoleAssignment) -> Result<(), Error>;
 }

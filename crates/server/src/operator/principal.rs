@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use holdfast_access::{ControlCaller, Role, decide_control};
+use holdfast_access::{ControlCaller, Role, assignment::scope_covers, decide_control};
 use holdfast_arm::ResourceId;
 use holdfast_identity::password;
 use holdfast_registry::{NewPrincipal, NewSecret};
@@ -103,6 +103,9 @@ pub(super) fn scope(desk: &Desk, asked: Option<&str>) -> anyhow::Result<(Resourc
     let subscription = format!("/subscriptions/{}", desk.house.subscription);
     let scope = asked.unwrap_or(&subscription);
     let scope = ResourceId::parse(scope).with_context(|| format!("{scope:?} is no scope"))?;
+    if !scope_covers(scope.key(), scope.key()) {
+        bail!("{scope} is no scope: it does not end in a name, or in no repository");
+    }
     let own = ResourceId::parse(&subscription)?;
     if !scope.contains(&own) && !own.contains(&scope) {
         bail!("the scope {scope} is in no subscription of this server; its own is {own}");

@@ -15,6 +15,7 @@ pub mod person;
 pub mod principal;
 pub mod registry;
 pub mod repository;
+pub mod role_assignment;
 pub mod scope_map;
 pub mod sign_in;
 pub mod tag;
@@ -45,7 +46,6 @@ macro_rules! metadata_contract {
             }
             principal {
                 a_principal_reads_back_as_written
-                a_role_is_assigned_once
                 a_principal_changes_and_goes_with_its_roles
             }
             person {
@@ -60,6 +60,13 @@ macro_rules! metadata_contract {
                 a_user_code_is_one_devices
                 an_assertion_is_new_once
                 expired_sign_ins_are_removed
+            }
+            role_assignment {
+                a_role_assignment_reads_back_as_written
+                a_role_is_assigned_once
+                assignments_are_listed_by_scope
+                an_update_writes_condition_and_description_only
+                assignments_are_removed
             }
             registry {
                 a_registry_reads_back_as_written

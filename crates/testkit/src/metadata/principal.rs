@@ -1,13 +1,14 @@
-//! Claims about principals and their roles.
+//! Claims about principals.
 
 use holdfast_access::RoleId;
 use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{Metadata, PrincipalRecord, RoleAssignment};
+use holdfast_registry::ports::{Metadata, PrincipalRecord};
 use uuid::Uuid;
 
-use super::fixture;
+use super::{fixture, role_assignment::assignment};
 
-fn principal() -> PrincipalRecord {
+/// A principal that nobody else is.
+pub(super) fn principal() -> PrincipalRecord {
     PrincipalRecord {
         id: Uuid::new_v4(),
         app_id: Uuid::new_v4(),
@@ -18,22 +19,13 @@ fn principal() -> PrincipalRecord {
     }
 }
 
-/// Both ids find the principal with its roles, and nobody else's.
+/// Both ids find the principal, and nobody else.
 pub async fn a_principal_reads_back_as_written(metadata: &dyn Metadata) {
     let (one, other) = (principal(), principal());
-    let assignment = RoleAssignment {
-        id: Uuid::new_v4(),
-        principal: one.id,
-        role: RoleId::ACR_PULL,
-        scope: "/subscriptions/s".to_owned(),
-        created_at: Timestamp(6),
-    };
-    let (id, app_id, other_id) = (one.id, one.app_id, other.id);
-    let written = (one.clone(), assignment.clone());
+    let (id, app_id, written) = (one.id, one.app_id, one.clone());
     fixture::write(metadata, move |tx| {
-        tx.insert_principal(&written.0)?;
-        tx.insert_principal(&other)?;
-        tx.insert_role_assignment(&written.1)
+        tx.insert_principal(&written)?;
+        tx.insert_principal(&other)
     })
     .await;
     let found = fixture::read(metadata, move |read| {
@@ -45,35 +37,6 @@ pub async fn a_principal_reads_back_as_written(metadata: &dyn Metadata) {
     })
     .await;
     assert_eq!(found, (Some(one.clone()), Some(one), None));
-    let lists = fixture::read(metadata, move |read| {
-        Ok((read.list_role_assignments(id)?, read.list_role_assignments(other_id)?))
-    })
-    .await;
-    assert_eq!(lists, (vec![assignment], vec![]));
-}
-
-/// One role at one scope is one assignment.
-pub async fn a_role_is_assigned_once(metadata: &dyn Metadata) {
-    let one = principal();
-    let assignment = move || RoleAssignment {
-        id: Uuid::new_v4(),
-        principal: one.id,
-        role: RoleId::READER,
-        scope: "/".to_owned(),
-        created_at: Timestamp(6),
-    };
-    let (first, second) = (assignment(), assignment());
-    let one = PrincipalRecord {
-        id: first.principal,
-        ..principal()
-    };
-    fixture::write(metadata, move |tx| {
-        tx.insert_principal(&one)?;
-        tx.insert_role_assignment(&first)
-    })
-    .await;
-    let again = fixture::try_write(metadata, move |tx| tx.insert_role_assignment(&second)).await;
-    assert!(again.is_err());
 }
 
 /// What can change is written; a removed principal takes its roles along, and leaves those of others.
@@ -85,14 +48,10 @@ pub async fn a_principal_changes_and_goes_with_its_roles(metadata: &dyn Metadata
         generation: 4,
         ..one.clone()
     };
-    let assignment = |whose: Uuid| RoleAssignment {
-        id: Uuid::new_v4(),
-        principal: whose,
-        role: RoleId::READER,
-        scope: "/".to_owned(),
-        created_at: Timestamp(6),
-    };
-    let (first, second) = (assignment(one.id), assignment(other.id));
+    let (first, second) = (
+        assignment(one.id, RoleId::READER, "/"),
+        assignment(other.id, RoleId::READER, "/"),
+    );
     let (id, other_id, expected) = (one.id, other.id, changed.clone());
     let found = fixture::write(metadata, move |tx| {
         tx.insert_principal(&one)?;

@@ -1,0 +1,160 @@
+//! Role assignments.
+
+use holdfast_registry::Error;
+use holdfast_registry::ports::{PrincipalType, RoleAssignment, RoleAssignmentRead, RoleAssignmentTx, WrittenCondition};
+use rusqlite::types::Type;
+use rusqlite::{Row, params};
+use uuid::Uuid;
+
+use super::column;
+use super::session::Session;
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, principal_id, principal_type, role, scope, shown_scope, condition, condition_version, \
+             description, created_at, created_by, updated_at, updated_by FROM role_assignment ",
+            $rest
+        )
+    };
+}
+
+const FIND: &str = select!("WHERE id = ?1");
+const LIST_OF_PRINCIPAL: &str = select!("WHERE principal_id = ?1 ORDER BY role, scope");
+const LIST_AT: &str = select!("WHERE scope = ?1 ORDER BY id");
+// '0' follows '/'.
+const LIST_BELOW: &str = select!("WHERE scope > ?1 || '/' AND scope < ?1 || '0' ORDER BY scope, id");
+const COUNT: &str = "SELECT count(*) FROM role_assignment";
+
+impl RoleAssignmentRead for Session<'_> {
+    fn find_role_assignment(&mut self, id: Uuid) -> Result<Option<RoleAssignment>, Error> {
+        self.find("looked up a role assignment", FIND, [id.as_bytes()], assignment_row)
+    }
+
+    fn list_role_assignments(&mut self, principal: Uuid) -> Result<Vec<RoleAssignment>, Error> {
+        self.list(
+            "listed a principal's roles",
+            LIST_OF_PRINCIPAL,
+            [principal.as_bytes()],
+            assignment_row,
+        )
+    }
+
+    fn list_role_assignments_at(&mut self, scope: &str) -> Result<Vec<RoleAssignment>, Error> {
+        self.list("listed the roles at a scope", LIST_AT, [scope], assignment_row)
+    }
+
+    fn list_role_assignments_below(&mut self, scope: &str) -> Result<Vec<RoleAssignment>, Error> {
+        let path = scope.trim_end_matches('/');
+        self.list("listed the roles below a scope", LIST_BELOW, [path], assignment_row)
+    }
+
+    fn count_role_assignments(&mut self) -> Result<u64, Error> {
+        let count = self.find("counted role assignments", COUNT, [], |row| column::unsigned(row, 0))?;
+        Ok(count.unwrap_or(0))
+    }
+}
+
+const INSERT: &str = "INSERT INTO role_assignment (id, principal_id, principal_type, role, scope, shown_scope, \
+    condition, condition_version, description, created_at, created_by, updated_at, updated_by) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+const UPDATE: &str = "UPDATE role_assignment SET condition = ?2, condition_version = ?3, description = ?4, \
+    updated_at = ?5, updated_by = ?6 WHERE id = ?1";
+const REMOVE: &str = "DELETE FROM role_assignment WHERE id = ?1";
+const REMOVE_AT: &str = "DELETE FROM role_assignment WHERE scope = ?1";
+const REMOVE_BELOW: &str = "DELETE FROM role_assignment WHERE scope > ?1 || '/' AND scope < ?1 || '0'";
+
+impl RoleAssignmentTx for Session<'_> {
+    fn insert_role_assignment(&mut self, assignment: &RoleAssignment) -> Result<(), Error> {
+        let condition = assignment.condition.as_ref();
+        let params = params![
+            assignment.id.as_bytes(),
+            assignment.principal.as_bytes(),
+            assignment.principal_type.as_str(),
+            assignment.role.to_string(),
+            assignment.scope,
+            assignment.shown_scope,
+            condition.map(|condition| &condition.text),
+            condition.map(|condition| &condition.version),
+            assignment.description,
+            assignment.created_at.0,
+            assignment.created_by,
+            assignment.updated_at.0,
+            assignment.updated_by,
+        ];
+        self.change("inserted a role assignment", INSERT, params).map(drop)
+    }
+
+    fn update_role_assignment(&mut self, assignment: &RoleAssignment) -> Result<(), Error> {
+        let condition = assignment.condition.as_ref();
+        let params = params![
+            assignment.id.as_bytes(),
+            condition.map(|condition| &condition.text),
+            condition.map(|condition| &condition.version),
+            assignment.description,
+            assignment.updated_at.0,
+            assignment.updated_by,
+        ];
+        self.change("updated a role assignment", UPDATE, params).map(drop)
+    }
+
+    fn remove_role_assignment(&mut self, id: Uuid) -> Result<bool, Error> {
+        let removed = self.change("removed a role assignment", REMOVE, [id.as_bytes()])?;
+        Ok(removed > 0)
+    }
+
+    fn remove_role_assignments_within(&mut self, scope: &str) -> Result<usize, Error> {
+        let path = scope.trim_end_matches('/');
+        let at = self.change("removed the roles at a scope", REMOVE_AT, [scope])?;
+        let below = self.change("removed the roles below a scope", REMOVE_BELOW, [path])?;
+        Ok(at + below)
+    }
+}
+
+fn assignment_row(row: &Row<'_>) -> rusqlite::Result<RoleAssignment> {
+    Ok(RoleAssignment {
+        id: column::uuid(row, 0)?,
+        principal: column::uuid(row, 1)?,
+        principal_type: principal_type(row, 2)?,
+        role: column::word(row, 3)?,
+        scope: row.get(4)?,
+        shown_scope: row.get(5)?,
+        condition: condition(row, 6)?,
+        description: row.get(8)?,
+        created_at: column::timestamp(row, 9)?,
+        created_by: row.get(10)?,
+        updated_at: column::timestamp(row, 11)?,
+        updated_by: row.get(12)?,
+    })
+}
+
+fn principal_type(row: &Row<'_>, index: usize) -> rusqlite::Result<PrincipalType> {
+    let name = row.get_ref(index)?.as_str()?;
+    PrincipalType::from_name(name)
+        .ok_or_else(|| column::misread(index, Type::Text, format!("{name} is not a type of principals")))
+}
+
+/// The condition in this column and its version in the next.
+fn condition(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<WrittenCondition>> {
+    let text: Option<String> = row.get(index)?;
+    // Without its version it is an error, never a role without a limit.
+    text.map(|text| {
+        let version = row.get(index + 1)?;
+        Ok(WrittenCondition { text, version })
+    })
+    .transpose()
+}
+
+/// Statements whose plans the tests look at.
+#[cfg(test)]
+pub(super) const PLANNED: &[&str] = &[
+    FIND,
+    LIST_OF_PRINCIPAL,
+    LIST_AT,
+    LIST_BELOW,
+    INSERT,
+    UPDATE,
+    REMOVE,
+    REMOVE_AT,
+    REMOVE_BELOW,
+];
