@@ -1,6 +1,7 @@
-//! What tests share: suites that every adapter of a port must pass, and a registry in the same
+//! What tests share: suites that every adapter of a port must pass, Microsoft's API documents, and a registry in the same
 //! process. It refuses to be part of the program; only tests depend on it.
 
 pub mod blobs;
 pub mod metadata;
+pub mod openapi;
 pub mod registry;
