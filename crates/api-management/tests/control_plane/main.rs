@@ -5,6 +5,7 @@
 mod openapi;
 mod role;
 mod settings;
+mod token;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 

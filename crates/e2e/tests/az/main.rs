@@ -7,3 +7,4 @@ mod quickstart;
 mod registry;
 mod repository;
 mod shell;
+mod token;
