@@ -319,14 +319,13 @@ fn keep_passwords(tx: &mut dyn Tx, token: &TokenRecord, kept: &[KeptPassword]) -
 
 /// The name, as it was made, of the scope map with an id.
 fn load_map(tx: &mut dyn Tx, registry: &RegistryRecord, id: &ResourceId) -> Result<String, Error> {
-    if !is_inside(registry, id, SCOPE_MAP_TYPE) {
-        return Err(TokenError::MapElsewhere { id: id.to_string() }.into());
-    }
-    let found = find_scope_map(tx, registry, id.name())?;
-    let found = found.ok_or_else(|| TokenError::MapUnknown {
-        name: id.name().to_owned(),
-    })?;
-    Ok(found.0)
+    let found = if is_inside(registry, id, SCOPE_MAP_TYPE) {
+        find_scope_map(tx, registry, id.name())?
+    } else {
+        None
+    };
+    let (name, _) = found.ok_or_else(|| TokenError::MapElsewhere { id: id.to_string() })?;
+    Ok(name)
 }
 
 fn is_inside(registry: &RegistryRecord, id: &ResourceId, resource_type: &str) -> bool {

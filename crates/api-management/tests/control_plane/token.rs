@@ -36,7 +36,11 @@ impl Home {
         } else {
             format!("{R}mine1{path}{V}")
         };
-        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
         let response: Response<Bytes> = self.cloud.send(method, &path, Some(&self.owner), &body).await;
         (response.status().as_u16(), body_of(&response))
     }
@@ -83,11 +87,15 @@ async fn they_look_as_in_azure() {
     let bare = home.expect("PUT", "/scopeMaps/TEAM-MAP", actions(&[]), 200).await;
     assert_eq!(bare["name"], "Team-Map");
     assert_eq!(bare["properties"].get("description"), None, "a PUT is the whole");
-    let system = home.expect("GET", "/scopeMaps/_REPOSITORIES_PULL", Value::Null, 200).await;
+    let system = home
+        .expect("GET", "/scopeMaps/_REPOSITORIES_PULL", Value::Null, 200)
+        .await;
     assert_eq!(system["properties"]["type"], "SystemDefined");
     assert_eq!(system["id"], home.id("/scopeMaps/_repositories_pull"));
 
-    let made = home.expect("PUT", "/tokens/Build-1", home.of_map("team-map"), 201).await;
+    let made = home
+        .expect("PUT", "/tokens/Build-1", home.of_map("team-map"), 201)
+        .await;
     let expected = json!({
         "type": "Microsoft.ContainerRegistry/registries/tokens",
         "id": home.id("/tokens/Build-1"),
@@ -105,13 +113,22 @@ async fn they_look_as_in_azure() {
     let ask = json!({ "tokenId": home.id("/TOKENS/build-1"), "expiry": "2030-01-20T08:05:07.951901+01:00" });
     let both = home.expect("POST", "/generateCredentials", ask, 200).await;
     assert_eq!(both["username"], "Build-1");
-    let names: Vec<&Value> = both["passwords"].as_array().unwrap().iter().map(|p| &p["name"]).collect();
+    let names: Vec<&Value> = both["passwords"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| &p["name"])
+        .collect();
     assert_eq!(names, ["password1", "password2"]);
     assert_eq!(both["passwords"][0]["expiry"], "2030-01-20T07:05:07.9519010+00:00");
     assert_eq!(both["passwords"][1]["value"].as_str().map(str::len), Some(52));
     let ask = json!({ "tokenId": home.id("/tokens/Build-1"), "name": "password2" });
     let one = home.expect("POST", "/generateCredentials", ask, 200).await;
-    assert_eq!(one["passwords"].as_array().map(Vec::len), Some(1), "the new one is first, for scripts take that");
+    assert_eq!(
+        one["passwords"].as_array().map(Vec::len),
+        Some(1),
+        "the new one is first, for scripts take that"
+    );
     let fields: Vec<&String> = one["passwords"][0].as_object().unwrap().keys().collect();
     assert_eq!(fields, ["creationTime", "name", "value"], "no expiry, no field");
     let shown = home.expect("GET", "/tokens/BUILD-1", Value::Null, 200).await;
@@ -119,7 +136,10 @@ async fn they_look_as_in_azure() {
         { "creationTime": created, "expiry": "2030-01-20T07:05:07.9519010+00:00", "name": "password1" },
         { "creationTime": created, "name": "password2" },
     ]);
-    assert_eq!(shown["properties"]["credentials"]["passwords"].to_string(), expected.to_string());
+    assert_eq!(
+        shown["properties"]["credentials"]["passwords"].to_string(),
+        expected.to_string()
+    );
 }
 
 #[tokio::test]
@@ -133,8 +153,14 @@ async fn what_a_request_leaves_out_stays() {
     let answer = home.expect("PATCH", token, disabled, 200).await;
     assert_eq!(answer["properties"]["status"], "disabled");
     let again = home.expect("PUT", token, home.of_map("_repositories_push"), 200).await;
-    assert_eq!(again["properties"]["status"], "disabled", "making it again enables nobody");
-    assert_eq!(again["properties"]["scopeMapId"], home.id("/scopeMaps/_repositories_push"));
+    assert_eq!(
+        again["properties"]["status"], "disabled",
+        "making it again enables nobody"
+    );
+    assert_eq!(
+        again["properties"]["scopeMapId"],
+        home.id("/scopeMaps/_repositories_push")
+    );
     let kept = again["properties"]["credentials"].clone();
     assert_eq!(kept["passwords"].as_array().map(Vec::len), Some(2));
     let back = json!({ "properties": { "credentials": kept } });
@@ -148,8 +174,13 @@ async fn what_a_request_leaves_out_stays() {
     let left = home.expect("PATCH", token, none, 200).await;
     assert_eq!(left["properties"]["credentials"], json!({ "passwords": [] }));
 
-    home.expect("PUT", "/scopeMaps/pullers", actions(&["repositories/a/content/read"]), 201)
-        .await;
+    home.expect(
+        "PUT",
+        "/scopeMaps/pullers",
+        actions(&["repositories/a/content/read"]),
+        201,
+    )
+    .await;
     let described = json!({ "properties": { "description": "more" } });
     let changed = home.expect("PATCH", "/scopeMaps/pullers", described, 200).await;
     assert_eq!(changed["properties"]["actions"], json!(["repositories/a/content/read"]));
@@ -165,7 +196,8 @@ async fn long_lists_come_in_pages() {
         let name = format!("/tokens/token-{number:03}");
         home.expect("PUT", &name, home.of_map("_repositories_pull"), 201).await;
         let name = format!("/scopeMaps/Map-{number:03}");
-        home.expect("PUT", &name, actions(&["repositories/a/content/read"]), 201).await;
+        home.expect("PUT", &name, actions(&["repositories/a/content/read"]), 201)
+            .await;
     }
     for (list, total) in [("/tokens", 150), ("/scopeMaps", 155)] {
         let (mut names, mut pages, mut path) = (Vec::new(), 0, Some(list.to_owned()));
@@ -175,7 +207,9 @@ async fn long_lists_come_in_pages() {
             names.extend(items.iter().map(|item| item["name"].as_str().unwrap().to_owned()));
             pages += 1;
             let base = "https://localhost:5443";
-            path = page["nextLink"].as_str().map(|link| link.strip_prefix(base).unwrap().to_owned());
+            path = page["nextLink"]
+                .as_str()
+                .map(|link| link.strip_prefix(base).unwrap().to_owned());
         }
         assert_eq!((names.len(), pages), (total, 2), "{list}");
         names.dedup();
@@ -199,11 +233,39 @@ async fn refusals_say_what_is_wrong() {
     let generate = |expiry: &str| json!({ "tokenId": token, "expiry": expiry });
     for (method, path, body, status, code, told) in [
         ("PUT", "/scopeMaps/a", one.clone(), 400, "ResourceNameInvalid", "'a'"),
-        ("PUT", "/scopeMaps/_repositories_pull", one.clone(), 400, "BadRequest", "defined by the system"),
-        ("PATCH", "/scopeMaps/_Repositories_Pull", one, 400, "BadRequest", "defined by the system"),
-        ("DELETE", "/scopeMaps/_repositories_pull", Value::Null, 400, "BadRequest", "defined by the system"),
+        (
+            "PUT",
+            "/scopeMaps/_repositories_pull",
+            one.clone(),
+            400,
+            "BadRequest",
+            "defined by the system",
+        ),
+        (
+            "PATCH",
+            "/scopeMaps/_Repositories_Pull",
+            one,
+            400,
+            "BadRequest",
+            "defined by the system",
+        ),
+        (
+            "DELETE",
+            "/scopeMaps/_repositories_pull",
+            Value::Null,
+            400,
+            "BadRequest",
+            "defined by the system",
+        ),
         ("DELETE", map, Value::Null, 409, "Conflict", "in use by the token build"),
-        ("PUT", "/scopeMaps/other", of(json!({})), 400, "InvalidParameter", "actions is required"),
+        (
+            "PUT",
+            "/scopeMaps/other",
+            of(json!({})),
+            400,
+            "InvalidParameter",
+            "actions is required",
+        ),
         (
             "PUT",
             "/scopeMaps/other",
@@ -220,28 +282,175 @@ async fn refusals_say_what_is_wrong() {
             "InvalidParameter",
             "names no repository: ",
         ),
-        ("PATCH", map, actions(&["repositories/a/pull"]), 400, "InvalidParameter", "repositories/a/pull"),
-        ("PUT", "/scopeMaps/other", of(json!({ "actions": "a" })), 400, "InvalidRequestContent", "invalid type"),
-        ("PUT", "/scopeMaps/other", of(json!({ "actions": [], "description": "x".repeat(3000) })), 400, "InvalidParameter", "2048"),
-        ("GET", "/scopeMaps/absent", Value::Null, 404, "ResourceNotFound", "absent"),
-        ("PATCH", "/scopeMaps/absent", of(json!({})), 404, "ResourceNotFound", "absent"),
-        ("PUT", "/tokens/other", of(json!({})), 400, "InvalidParameter", "scope map ID is required"),
-        ("PUT", "/tokens/other", home.of_map("absent"), 400, "InvalidParameter", "could not be found"),
-        ("PUT", "/tokens/other", elsewhere, 400, "InvalidParameter", "could not be found"),
-        ("PUT", "/tokens/other", of(json!({ "scopeMapId": "map" })), 400, "InvalidResourceId", "map"),
-        ("PUT", "/tokens/mine1", home.of_map("pullers"), 409, "ReservedResourceName", "admin account"),
-        ("PUT", "/tokens/under_score", home.of_map("pullers"), 400, "ResourceNameInvalid", "under_score"),
-        ("PATCH", "/tokens/build", of(json!({ "status": "paused" })), 400, "InvalidParameter", "enabled or disabled"),
-        ("PATCH", "/tokens/build", certificate, 400, "InvalidParameter", "certificates"),
-        ("PATCH", "/tokens/build", unknown_password, 400, "InvalidParameter", "no password1"),
-        ("PATCH", "/tokens/build", odd_password, 400, "InvalidParameter", "password1 or password2"),
+        (
+            "PATCH",
+            map,
+            actions(&["repositories/a/pull"]),
+            400,
+            "InvalidParameter",
+            "repositories/a/pull",
+        ),
+        (
+            "PUT",
+            "/scopeMaps/other",
+            of(json!({ "actions": "a" })),
+            400,
+            "InvalidRequestContent",
+            "invalid type",
+        ),
+        (
+            "PUT",
+            "/scopeMaps/other",
+            of(json!({ "actions": [], "description": "x".repeat(3000) })),
+            400,
+            "InvalidParameter",
+            "2048",
+        ),
+        (
+            "GET",
+            "/scopeMaps/absent",
+            Value::Null,
+            404,
+            "ResourceNotFound",
+            "absent",
+        ),
+        (
+            "PATCH",
+            "/scopeMaps/absent",
+            of(json!({})),
+            404,
+            "ResourceNotFound",
+            "absent",
+        ),
+        (
+            "PUT",
+            "/tokens/other",
+            of(json!({})),
+            400,
+            "InvalidParameter",
+            "scope map ID is required",
+        ),
+        (
+            "PUT",
+            "/tokens/other",
+            home.of_map("absent"),
+            400,
+            "InvalidParameter",
+            "could not be found",
+        ),
+        (
+            "PUT",
+            "/tokens/other",
+            elsewhere,
+            400,
+            "InvalidParameter",
+            "could not be found",
+        ),
+        (
+            "PUT",
+            "/tokens/other",
+            of(json!({ "scopeMapId": "map" })),
+            400,
+            "InvalidResourceId",
+            "map",
+        ),
+        (
+            "PUT",
+            "/tokens/mine1",
+            home.of_map("pullers"),
+            409,
+            "ReservedResourceName",
+            "admin account",
+        ),
+        (
+            "PUT",
+            "/tokens/under_score",
+            home.of_map("pullers"),
+            400,
+            "ResourceNameInvalid",
+            "under_score",
+        ),
+        (
+            "PATCH",
+            "/tokens/build",
+            of(json!({ "status": "paused" })),
+            400,
+            "InvalidParameter",
+            "enabled or disabled",
+        ),
+        (
+            "PATCH",
+            "/tokens/build",
+            certificate,
+            400,
+            "InvalidParameter",
+            "certificates",
+        ),
+        (
+            "PATCH",
+            "/tokens/build",
+            unknown_password,
+            400,
+            "InvalidParameter",
+            "no password1",
+        ),
+        (
+            "PATCH",
+            "/tokens/build",
+            odd_password,
+            400,
+            "InvalidParameter",
+            "password1 or password2",
+        ),
         ("GET", "/tokens/absent", Value::Null, 404, "ResourceNotFound", "absent"),
-        ("PATCH", "/tokens/absent", of(json!({})), 404, "ResourceNotFound", "absent"),
-        ("POST", "/generateCredentials", generate("soon"), 400, "InvalidParameter", "ISO 8601"),
-        ("POST", "/generateCredentials", generate("2020-01-01T00:00:00"), 400, "InvalidParameter", "in the future"),
-        ("POST", "/generateCredentials", json!({}), 400, "InvalidRequestContent", "tokenId"),
-        ("POST", "/generateCredentials", json!({ "tokenId": home.id(map) }), 400, "InvalidParameter", "not that of a token"),
-        ("POST", "/generateCredentials", json!({ "tokenId": home.id("/tokens/absent") }), 404, "ResourceNotFound", "absent"),
+        (
+            "PATCH",
+            "/tokens/absent",
+            of(json!({})),
+            404,
+            "ResourceNotFound",
+            "absent",
+        ),
+        (
+            "POST",
+            "/generateCredentials",
+            generate("soon"),
+            400,
+            "InvalidParameter",
+            "ISO 8601",
+        ),
+        (
+            "POST",
+            "/generateCredentials",
+            generate("2020-01-01T00:00:00"),
+            400,
+            "InvalidParameter",
+            "in the future",
+        ),
+        (
+            "POST",
+            "/generateCredentials",
+            json!({}),
+            400,
+            "InvalidRequestContent",
+            "tokenId",
+        ),
+        (
+            "POST",
+            "/generateCredentials",
+            json!({ "tokenId": home.id(map) }),
+            400,
+            "InvalidParameter",
+            "not that of a token",
+        ),
+        (
+            "POST",
+            "/generateCredentials",
+            json!({ "tokenId": home.id("/tokens/absent") }),
+            404,
+            "ResourceNotFound",
+            "absent",
+        ),
     ] {
         let answer = home.expect(method, path, body.clone(), status).await;
         let (found, message) = (&answer["error"]["code"], answer["error"]["message"].as_str().unwrap());
@@ -249,7 +458,11 @@ async fn refusals_say_what_is_wrong() {
         assert!(message.contains(told), "{method} {path} {body}: {message}");
     }
     let list = home.expect("GET", "/tokens", Value::Null, 200).await;
-    assert_eq!(list["value"].as_array().map(Vec::len), Some(1), "what was refused left nothing");
+    assert_eq!(
+        list["value"].as_array().map(Vec::len),
+        Some(1),
+        "what was refused left nothing"
+    );
 }
 
 #[tokio::test]
@@ -259,16 +472,21 @@ async fn a_tier_has_so_many_and_no_more() {
         let name = format!("/tokens/token-{number:03}");
         home.expect("PUT", &name, home.of_map("_repositories_pull"), 201).await;
         let name = format!("/scopeMaps/map-{number:03}");
-        home.expect("PUT", &name, actions(&["repositories/a/content/read"]), 201).await;
+        home.expect("PUT", &name, actions(&["repositories/a/content/read"]), 201)
+            .await;
     }
-    let token = home.expect("PUT", "/tokens/one-more", home.of_map("_repositories_pull"), 400).await;
+    let token = home
+        .expect("PUT", "/tokens/one-more", home.of_map("_repositories_pull"), 400)
+        .await;
     let quota = "The requested feature token exceeds allowed quota 100 for the SKU Basic.";
     assert_eq!(token["error"]["message"], quota);
     let map = home.expect("PUT", "/scopeMaps/one-more", actions(&[]), 400).await;
     assert_eq!(map["error"]["message"], quota.replace("token", "scope map"));
-    home.expect("PUT", "/tokens/token-007", home.of_map("_repositories_push"), 200).await;
+    home.expect("PUT", "/tokens/token-007", home.of_map("_repositories_push"), 200)
+        .await;
     home.expect("DELETE", "/tokens/token-007", Value::Null, 200).await;
-    home.expect("PUT", "/tokens/one-more", home.of_map("_repositories_pull"), 201).await;
+    home.expect("PUT", "/tokens/one-more", home.of_map("_repositories_pull"), 201)
+        .await;
     // All of them go with the registry, and a new one of that name has none.
     home.expect("DELETE", "", Value::Null, 200).await;
     let registry = serde_json::from_str(REGISTRY).unwrap();

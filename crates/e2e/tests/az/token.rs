@@ -130,7 +130,7 @@ fn a_token_of_az_pulls_one_repository_and_not_another() {
         ))
         .fail();
     token.pull(&first, "team/app:v1").run();
-    token.pull(&first, "team/web:v1").fail();
+    token.pull(&first, "team/web:v1").fail().says("unauthorized");
 
     let as_token = format!("-n aztoken1 -u puller1 -p '{}'", second.as_str().unwrap_or_default());
     assert_eq!(
@@ -148,7 +148,7 @@ fn a_token_of_az_pulls_one_repository_and_not_another() {
          --remove-repository team/app content/read",
     );
     token.docker(&format!("pull -q {host}/team/web:v1")).run();
-    token.pull(&first, "team/app:v1").fail();
+    token.pull(&first, "team/app:v1").fail().says("unauthorized");
     // A token for all, with a map of the system.
     let all = shell.json("az acr token create -r aztoken1 -n lister1 --scope-map _repositories_pull_metadata_read");
     let password = all["credentials"]["passwords"][0]["value"].as_str().unwrap_or_default();
@@ -201,16 +201,16 @@ fn expired_disabled_renewed_and_deleted_credentials_of_a_token_are_refused() {
     assert!(shown[0]["value"].is_null() && shown[1]["value"].is_null(), "shown once");
 
     shell.run("az acr token update -r aztoken2 -n build1 --status disabled");
-    token.pull(&second, "app:v1").fail();
-    shell.run("az acr token update -r aztoken2 -n build1 --status enabled");
+    token.pull(&second, "app:v1").fail().says("unauthorized");
+    shell.run("az acr token update -r aztoken2 -n build1 --status enabled --scope-map _repositories_push");
     token.pull(&second, "app:v1").run();
 
     let renewed = generate("--password1");
-    token.pull(&first, "app:v1").fail();
+    token.pull(&first, "app:v1").fail().says("unauthorized");
     token.pull(&renewed, "app:v1").run();
 
     shell.run("az acr token credential delete -r aztoken2 -n build1 --password2");
-    token.pull(&second, "app:v1").fail();
+    token.pull(&second, "app:v1").fail().says("unauthorized");
     let names = shell.json("az acr token show -r aztoken2 -n build1 --query credentials.passwords[].name");
     assert_eq!(names, json!(["password1"]));
 
@@ -220,10 +220,10 @@ fn expired_disabled_renewed_and_deleted_credentials_of_a_token_are_refused() {
         .says("must be in the future");
     let short = generate("--password2 --expiration $(date -u -d '+6 seconds' +%Y-%m-%dT%H:%M:%SZ)");
     shell.run("sleep 7");
-    token.pull(&short, "app:v1").fail();
+    token.pull(&short, "app:v1").fail().says("unauthorized");
     token.pull(&renewed, "app:v1").run();
 
     shell.run("az acr token delete -r aztoken2 -n build1 --yes");
-    token.pull(&renewed, "app:v1").fail();
+    token.pull(&renewed, "app:v1").fail().says("unauthorized");
     assert_eq!(shell.json("az acr token list -r aztoken2"), json!([]));
 }

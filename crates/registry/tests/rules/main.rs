@@ -12,4 +12,5 @@ mod garbage;
 mod lock;
 mod manifest;
 mod model;
+mod token;
 mod upload;
