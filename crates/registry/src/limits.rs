@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use crate::ports::Sku;
-
 /// Limits that an operator may change.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -53,21 +51,6 @@ pub(crate) const ROWS_PER_STEP: usize = 500;
 /// A chunk of this size or more is durable before it is answered; a smaller one when the upload is
 /// finished.
 pub(crate) const SYNCED_CHUNK_BYTES: u64 = 8 << 20;
-
-/// Tokens of a registry (ACR); Classic registries have none.
-pub(crate) fn tokens_of(sku: Sku) -> u64 {
-    match sku {
-        Sku::Classic => 0,
-        Sku::Basic => 100,
-        Sku::Standard => 500,
-        Sku::Premium => 50_000,
-    }
-}
-
-/// Scope maps of a registry (ACR), the system's own not counted.
-pub(crate) fn scope_maps_of(sku: Sku) -> u64 {
-    tokens_of(sku)
-}
 /// Secrets that an application may have at once, those that have expired too: each is compared at a sign-in.
 pub(crate) const MAX_SECRETS_PER_APPLICATION: usize = 50;
 /// Certificates that an application may have at once.

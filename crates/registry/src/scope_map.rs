@@ -5,7 +5,6 @@ use holdfast_access::{ControlGrant, ScopeMap, SystemScopeMap, control};
 
 use crate::{
     Error, Registry, Timestamp, TokenError,
-    limits::scope_maps_of,
     ports::{Durability, MetadataExt, Read, RegistryRecord, ScopeMapRecord, Tx},
     registry_resource::load_at,
 };
@@ -195,7 +194,7 @@ fn refuse_system(name: &str) -> Result<(), Error> {
 }
 
 fn check_quota(tx: &mut dyn Tx, registry: &RegistryRecord) -> Result<(), Error> {
-    let quota = scope_maps_of(registry.sku);
+    let quota = registry.sku.limits().scope_maps;
     if quota == 0 {
         return Err(Error::SkuLacks {
             feature: "Scope map",

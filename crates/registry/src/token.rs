@@ -7,7 +7,6 @@ use uuid::Uuid;
 
 use crate::{
     Error, Registry, Timestamp, TokenError,
-    limits::tokens_of,
     ports::{Durability, MetadataExt, NewToken, Read, RegistryRecord, TokenId, TokenPassword, TokenRecord, Tx},
     registry::find_open,
     registry_resource::load_at,
@@ -350,7 +349,7 @@ fn refuse_reserved(registry: &RegistryRecord, name: &str) -> Result<(), Error> {
 }
 
 fn check_quota(tx: &mut dyn Tx, registry: &RegistryRecord) -> Result<(), Error> {
-    let quota = tokens_of(registry.sku);
+    let quota = registry.sku.limits().tokens;
     if quota == 0 {
         return Err(Error::SkuLacks {
             feature: "Token",
