@@ -18,6 +18,9 @@ use uuid::Uuid;
 
 use crate::{Address, Distribution, error::Error};
 
+/// What a token of the directory is for that is made for registries; others are for ARM.
+const REGISTRY_AUDIENCE: &str = "https://containerregistry.azure.net";
+
 /// A caller, the registry called, and the credential it came with.
 pub(crate) struct Identified {
     pub(crate) registry: RegistryRecord,
@@ -146,6 +149,9 @@ impl Distribution {
             .verify(token.expose_secret(), now)
             .map_err(Error::TokenInvalid)?;
         let registry = self.load_registry(address).await?;
+        if !registry.accept_arm_tokens && claims.aud.trim_end_matches('/') != REGISTRY_AUDIENCE {
+            return Err(Error::ArmTokenRefused);
+        }
         let principal = self.load_principal(claims.oid, claims.generation).await?;
         Ok(identified(registry, &principal))
     }

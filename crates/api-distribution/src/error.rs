@@ -2,6 +2,8 @@
 //! shape (`{"errors":[{"code","message","detail"}]}`). No status code of an error stands anywhere
 //! else in this crate.
 
+use std::net::IpAddr;
+
 use holdfast_access::Refusal;
 use holdfast_identity::{basic, throttle, token};
 use holdfast_oci::{ErrorCode, message::chain};
@@ -33,6 +35,9 @@ pub(crate) enum Error {
     /// The registry addressed is not there.
     #[error("there is no registry called {name} here")]
     RegistryUnknown { name: String },
+    /// The network rules of the registry shut this client out.
+    #[error("client with IP '{peer}' is not allowed access. Refer https://aka.ms/acr/firewall to grant access.")]
+    NetworkDenied { peer: IpAddr },
     /// Nobody may do this without signing in, or this caller may not.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -54,6 +59,9 @@ pub(crate) enum Error {
     /// A token from a credential that was renewed or switched off.
     #[error("the credential this token was made from is no longer good; sign in again")]
     TokenRevoked,
+    /// A token for ARM where only tokens for registries are taken (ACR: `azureADAuthenticationAsArmPolicy`).
+    #[error("this registry takes tokens for https://containerregistry.azure.net alone, not tokens for ARM")]
+    ArmTokenRefused,
     /// Too many wrong passwords.
     #[error("too many failed sign-ins")]
     Throttled(#[source] throttle::TooMany),
@@ -98,6 +106,7 @@ impl Error {
             Self::ContentRange(_) => plain(StatusCode::BAD_REQUEST, Code::BlobUploadInvalid),
             Self::ContentType(_) => plain(StatusCode::BAD_REQUEST, Code::ManifestInvalid),
             Self::Conditional(_) => plain(StatusCode::BAD_REQUEST, Code::Unsupported),
+            Self::NetworkDenied { .. } => plain(StatusCode::FORBIDDEN, Code::Denied),
             Self::RegistryUnknown { .. } => plain(StatusCode::NOT_FOUND, Code::NameUnknown),
             Self::Refused(_)
             | Self::MountRefused { .. }
@@ -105,7 +114,8 @@ impl Error {
             | Self::CredentialMalformed(_)
             | Self::CredentialWrong
             | Self::TokenInvalid(_)
-            | Self::TokenRevoked => plain(StatusCode::UNAUTHORIZED, Code::Unauthorized),
+            | Self::TokenRevoked
+            | Self::ArmTokenRefused => plain(StatusCode::UNAUTHORIZED, Code::Unauthorized),
             Self::Throttled(_) => plain(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests),
             Self::BodyTooLarge { .. } => plain(StatusCode::PAYLOAD_TOO_LARGE, Code::SizeInvalid),
             Self::Json(_) | Self::TokenRequest { .. } => plain(StatusCode::BAD_REQUEST, Code::Unsupported),
@@ -121,7 +131,7 @@ impl Error {
             Self::Refused(refusal) => (Some(refusal.scope().to_string()), refusal.error()),
             Self::MountRefused { scope } => (Some(scope.clone()), Some(holdfast_access::INSUFFICIENT_SCOPE)),
             Self::SignInRequired | Self::CredentialMalformed(_) | Self::CredentialWrong => (None, None),
-            Self::TokenInvalid(_) | Self::TokenRevoked => (None, Some("invalid_token")),
+            Self::TokenInvalid(_) | Self::TokenRevoked | Self::ArmTokenRefused => (None, Some("invalid_token")),
             _ => return None,
         };
         Some(Challenge { scope, error })

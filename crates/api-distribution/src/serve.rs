@@ -120,14 +120,18 @@ impl Distribution {
         };
         let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
         let mut demanded = None;
-        let outcome = match Route::parse(&head.method, target) {
-            Ok(route) => {
-                served.route = route.label();
-                served.repository = route.repository().map(ToString::to_string);
-                demanded = Some(Demanded::of(&route));
-                self.journey(route, &head, &body, address, peer, &mut served).await
-            }
-            Err(error) => Err(error.into()),
+        let parsed = Route::parse(&head.method, target);
+        if let Ok(route) = &parsed {
+            served.route = route.label();
+            served.repository = route.repository().map(ToString::to_string);
+            demanded = Some(Demanded::of(route));
+        }
+        // The network rules come before every other answer, also of paths that name nothing.
+        let outcome = match (self.registry.admits(&address.registry, peer).await, parsed) {
+            (Ok(true), Ok(route)) => self.journey(route, &head, &body, address, peer, &mut served).await,
+            (Ok(true), Err(error)) => Err(error.into()),
+            (Ok(false), _) => Err(Error::NetworkDenied { peer }),
+            (Err(error), _) => Err(error.into()),
         };
         let mut response = outcome.unwrap_or_else(|error| error::render(&error, demanded.as_ref(), address));
         // Before the answer goes out, so that the client is done sending and reads it.

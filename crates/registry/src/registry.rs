@@ -1,7 +1,7 @@
 //! [`Registry`]: the ports, caches and limits that all operations share, and the operations on
 //! registries themselves.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 use holdfast_access::{RegistryId, RepositoryAction, action};
@@ -119,6 +119,17 @@ impl Registry {
     pub async fn find_registry(&self, name: &str) -> Result<Option<RegistryRecord>, Error> {
         let name = name.to_owned();
         self.metadata.query(move |read| find_open(read, &name)).await
+    }
+
+    /// Whether a client at this address may speak to the registry of that name at all: what every request is asked
+    /// first. An unknown registry shuts nobody out.
+    ///
+    /// # Errors
+    /// [`Error::Metadata`].
+    pub async fn admits(&self, name: &str, peer: IpAddr) -> Result<bool, Error> {
+        let name = name.to_owned();
+        let rules = self.metadata.query(move |read| read.find_network_rules(&name)).await?;
+        Ok(rules.is_none_or(|rules| rules.admits(peer)))
     }
 
     /// A registry and the generation of one of its admin passwords, in one look: what a request

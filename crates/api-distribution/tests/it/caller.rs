@@ -72,11 +72,11 @@ enum Demand {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Sample {
-    method: &'static str,
+pub(crate) struct Sample {
+    pub(crate) method: &'static str,
     /// `{R}` is the repository, `{T}` its tag, `{M}` its manifest, `{L}` a layer of it, `{B}` a blob that no manifest
     /// needs, `{U}` an upload, `{N}` the digest of the body sent.
-    target: &'static str,
+    pub(crate) target: &'static str,
     body: Option<&'static str>,
     demand: Demand,
     /// The status of success.
@@ -102,7 +102,7 @@ const fn with_body(sample: Sample, body: &'static str) -> Sample {
     }
 }
 
-const SAMPLES: &[Sample] = &[
+pub(crate) const SAMPLES: &[Sample] = &[
     sample("GET", "/v2/", Demand::SignIn, 200),
     sample("GET", "/v2", Demand::SignIn, 200),
     sample("GET", "/v2/_catalog", Demand::Catalog, 200),

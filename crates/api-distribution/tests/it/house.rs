@@ -62,6 +62,7 @@ pub(crate) struct House {
     pub(crate) registry: Arc<Registry>,
     pub(crate) issuer: Arc<Issuer>,
     pub(crate) sealer: Arc<Sealer>,
+    pub(crate) directory: Arc<DirectoryIssuer>,
     pub(crate) blobs: FaultyStore,
     /// What every answer so far was said to be about.
     pub(crate) served: Log,
@@ -152,10 +153,11 @@ impl House {
             ids: Arc::new(RandomIds),
             limits,
         }));
+        let directory = Arc::new(DirectoryIssuer::new(&keys, uuid::Uuid::from_u128(9)));
         let distribution = Distribution::new(DistributionParts {
             registry: Arc::clone(&registry),
             issuer: Arc::clone(&issuer),
-            directory: Arc::new(DirectoryIssuer::new(&keys, uuid::Uuid::from_u128(9))),
+            directory: Arc::clone(&directory),
             sealer: Arc::clone(&sealer),
             throttle: Arc::new(Throttle::new()),
             body_stall: STALL,
@@ -167,6 +169,7 @@ impl House {
             registry,
             issuer,
             sealer,
+            directory,
             blobs,
             served,
             metadata,

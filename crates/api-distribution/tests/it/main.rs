@@ -11,6 +11,7 @@ mod house;
 mod listing;
 mod manifest;
 mod named_token;
+mod network;
 mod openapi;
 mod path;
 mod protocol;

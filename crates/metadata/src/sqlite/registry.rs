@@ -1,6 +1,6 @@
 //! Registries and their admin passwords.
 
-use holdfast_access::RegistryId;
+use holdfast_access::{NetworkRules, RegistryId};
 use holdfast_registry::ports::{
     AdminPassword, NewRegistry, RegistryRead, RegistryRecord, RegistryTx, StorageAccountId,
 };
@@ -28,6 +28,8 @@ macro_rules! select {
 const FIND: &str = select!("WHERE id = ?1");
 // The column's collation is NOCASE.
 const FIND_BY_NAME: &str = select!("WHERE name = ?1");
+const FIND_NETWORK: &str =
+    "SELECT public_network_access, network_default_action, ip_rules FROM registry WHERE name = ?1";
 const LIST: &str = select!("ORDER BY id");
 const LIST_OF_GROUP: &str = select!("WHERE subscription_id = ?1 AND resource_group = ?2 ORDER BY id");
 const MEASURE: &str = "SELECT coalesce(sum(size_bytes), 0) FROM blob \
@@ -43,6 +45,12 @@ impl RegistryRead for Session<'_> {
 
     fn find_registry_by_name(&mut self, name: &str) -> Result<Option<RegistryRecord>, Error> {
         self.find("looked up a registry by name", FIND_BY_NAME, [name], registry_row)
+    }
+
+    fn find_network_rules(&mut self, name: &str) -> Result<Option<NetworkRules>, Error> {
+        self.find("looked up network rules", FIND_NETWORK, [name], |row| {
+            columns::network(row, 0)
+        })
     }
 
     fn list_registries(&mut self) -> Result<Vec<RegistryRecord>, Error> {
@@ -209,6 +217,7 @@ fn admin_password_row(row: &Row<'_>) -> rusqlite::Result<AdminPassword> {
 pub(super) const PLANNED: &[&str] = &[
     FIND,
     FIND_BY_NAME,
+    FIND_NETWORK,
     LIST_OF_GROUP,
     MEASURE,
     REMOVE_PASSWORDS,

@@ -163,6 +163,8 @@ pub trait RegistryRead {
     fn find_registry(&mut self, id: RegistryId) -> Result<Option<RegistryRecord>, Error>;
     /// Without regard to case.
     fn find_registry_by_name(&mut self, name: &str) -> Result<Option<RegistryRecord>, Error>;
+    /// The network rules alone, which are looked at before anything else of a request. By name, without regard to case.
+    fn find_network_rules(&mut self, name: &str) -> Result<Option<NetworkRules>, Error>;
     /// By id; the first one made comes first.
     fn list_registries(&mut self) -> Result<Vec<RegistryRecord>, Error>;
     /// Those of a resource group, the first one made first.

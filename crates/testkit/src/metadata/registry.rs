@@ -132,7 +132,14 @@ pub async fn an_update_writes_the_changeable_fields_only(metadata: &dyn Metadata
         created_at: Timestamp(7),
         ..changed.clone()
     };
+    let network = changed.network.clone();
     fixture::write(metadata, move |tx| tx.update_registry(&update)).await;
+    let rules = |name| fixture::read(metadata, move |read| read.find_network_rules(name));
+    assert_eq!(rules("Contoso").await, Some(network));
+    assert_eq!(
+        (rules("fabrikam").await, rules("nobody").await),
+        (Some(NetworkRules::default()), None)
+    );
     let (id, other_id) = (registry.id, other.id);
     assert_eq!(
         fixture::read(metadata, move |read| read.find_registry(id)).await,
