@@ -157,7 +157,7 @@ fn domain_error(error: Domain, group: Option<&ResourceGroupName>, request_id: &s
 }
 
 /// An error with its causes.
-fn with_causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

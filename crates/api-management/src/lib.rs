@@ -1,5 +1,5 @@
-//! The control plane's face: ARM (`/subscriptions`, `/metadata/endpoints`) and the directory's token service over HTTP, as
-//! the Azure CLI and SDKs speak to them. It says what a path means (`route`), who calls (`caller`), which operation that
+//! The control plane's face: ARM (`/subscriptions`, `/metadata/endpoints`) the directory's token service and a part of Graph
+//! (`/v1.0`) over HTTP, as the Azure CLI and SDKs speak to them. It says what a path means (`route`), who calls (`caller`), which operation that
 //! is (`serve`), and how an outcome looks on the wire (`error`, the noun modules). It refuses to hold rules: those are
 //! `holdfast-registry`'s.
 
@@ -9,8 +9,10 @@ mod caller;
 mod conditional;
 mod directory;
 mod error;
+mod graph;
 mod route;
 mod serve;
 
+pub use graph::GraphRoute;
 pub use route::Route;
 pub use serve::{Management, ManagementParts, Served, Site};

@@ -36,13 +36,14 @@ pub struct RegistryPath {
     pub name: RegistryName,
 }
 
+/// An enum of endpoints with their labels.
 macro_rules! routes {
-    ($($(#[$doc:meta])* $name:ident $(($($field:ty),+))? = $label:literal;)+) => {
+    ($route:ident, $($(#[$doc:meta])* $name:ident $(($($field:ty),+))? = $label:literal;)+) => {
         /// An endpoint of the control plane with its parameters.
         #[derive(Debug, Clone, PartialEq, Eq)]
-        pub enum Route { $($(#[$doc])* $name $(($($field),+))?,)+ }
+        pub enum $route { $($(#[$doc])* $name $(($($field),+))?,)+ }
 
-        impl Route {
+        impl $route {
             /// The labels of all routes: for metrics, and for tests that must miss none.
             pub const LABELS: &[&str] = &[$($label,)+];
 
@@ -55,7 +56,9 @@ macro_rules! routes {
     };
 }
 
-routes! {
+pub(crate) use routes;
+
+routes! { Route,
     /// `GET /metadata/endpoints`
     Metadata = "arm.metadata";
     /// `GET /{tenant}[/v2.0]/.well-known/openid-configuration`

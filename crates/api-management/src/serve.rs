@@ -15,8 +15,11 @@ use crate::{
     arm::{
         group, metadata, provider, registry, resource, role_assignment, role_definition, scope_map, subscription, token,
     },
-    body, conditional, directory,
+    body,
+    caller::Audience,
+    conditional, directory,
     error::{self, Error},
+    graph::{self, GraphRoute},
     route::{GroupPath, RegistryPath, Route},
 };
 
@@ -60,7 +63,7 @@ pub struct Site {
 /// What a request turned out to be, for the access log and the metrics; an extension of every response.
 #[derive(Debug, Clone)]
 pub struct Served {
-    /// One of [`Route::LABELS`], or `arm.unknown`.
+    /// One of [`Route::LABELS`] or [`GraphRoute::LABELS`], or `arm.unknown`.
     pub route: &'static str,
     /// Who called, or `-` when that was not found out.
     pub actor: String,
@@ -180,7 +183,7 @@ impl Management {
     /// Whether a path of the base host is the control plane's.
     #[must_use]
     pub fn handles(path: &str) -> bool {
-        Route::handles(path)
+        Route::handles(path) || GraphRoute::handles(path)
     }
 
     /// Answers a request. Never fails: errors are responses.
@@ -194,21 +197,37 @@ impl Management {
             route: "arm.unknown",
             actor: "-".to_owned(),
         };
-        let mut group = None;
-        let outcome = match (Route::parse(&head.method, head.uri.path()), body::read(incoming).await) {
-            (Ok(route), Ok(body)) => {
-                served.route = route.label();
-                group = route.group().cloned();
-                self.journey(route, &head, &body, site, &mut served).await
-            }
-            (Err(error), _) | (_, Err(error)) => Err(error.into()),
+        let body = body::read(incoming).await;
+        let mut response = if GraphRoute::handles(head.uri.path()) {
+            graph::answer(self, &head, body, site, &mut served).await
+        } else {
+            self.answer(&head, body, site, &mut served).await
         };
-        let mut response = outcome.unwrap_or_else(|error| error::render(error, group.as_ref(), &site.request_id));
         if let Ok(id) = HeaderValue::from_str(&site.request_id) {
             response.headers_mut().insert(REQUEST_ID, id);
         }
         response.extensions_mut().insert(served);
         response
+    }
+
+    /// Answers a request to ARM or the directory.
+    async fn answer(
+        &self,
+        head: &http::request::Parts,
+        body: Result<Bytes, Arm>,
+        site: &Site,
+        served: &mut Served,
+    ) -> Response<Bytes> {
+        let mut group = None;
+        let outcome = match (Route::parse(&head.method, head.uri.path()), body) {
+            (Ok(route), Ok(body)) => {
+                served.route = route.label();
+                group = route.group().cloned();
+                self.journey(route, head, &body, site, served).await
+            }
+            (Err(error), _) | (_, Err(error)) => Err(error.into()),
+        };
+        outcome.unwrap_or_else(|error| error::render(error, group.as_ref(), &site.request_id))
     }
 
     async fn journey(
@@ -227,7 +246,7 @@ impl Management {
             Route::Token(tenant) => return directory::token(self, site, &tenant, body).await,
             _ => {}
         }
-        let who = self.identify(&head.headers, &site.base_url).await?;
+        let who = self.identify(&head.headers, &site.base_url, Audience::Arm).await?;
         served.actor = who.actor().to_string();
         let call = Call {
             app: self,

@@ -154,6 +154,18 @@ impl Filter {
         }
     }
 
+    /// What a field must begin with, or be equal to, wherever that is certain: lets a store seek to its place.
+    #[must_use]
+    pub fn demanded_prefix(&self, wanted: &str) -> Option<&str> {
+        match self {
+            Self::Equal { field, value } | Self::StartsWith { field, value } if field.eq_ignore_ascii_case(wanted) => {
+                Some(value)
+            }
+            Self::And(parts) => parts.iter().find_map(|part| part.demanded_prefix(wanted)),
+            _ => None,
+        }
+    }
+
     /// The arguments of a function that must hold: at the top or in an `and`.
     #[must_use]
     pub fn demanded_call(&self, wanted: &str) -> Option<&[String]> {

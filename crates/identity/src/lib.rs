@@ -8,6 +8,7 @@
 pub mod authority;
 pub mod basic;
 pub mod code;
+pub mod certificate;
 pub mod directory;
 pub mod foreign;
 pub mod keys;

@@ -22,6 +22,8 @@ pub(crate) fn endpoints(app: &Management, site: &Site, version: ApiVersion) -> R
             "identityProvider": "AAD",
         },
         "resourceManager": base,
+        // Where Graph is, and what its tokens are for: the client puts paths behind it.
+        "microsoftGraphResourceId": format!("{base}/"),
         "suffixes": { "acrLoginServer": app.login_server_suffix.trim_start_matches('.') },
     });
     Ok(if version < ONE_CLOUD {

@@ -1,0 +1,110 @@
+//! The part of Microsoft Graph that the Azure CLI manages service principals with (`/v1.0/applications`,
+//! `/v1.0/servicePrincipals`): the journey of a request on one page, as in `serve`. It refuses to be more of Graph than
+//! that: there are no groups, owners or permissions here.
+
+mod application;
+mod credential;
+mod error;
+mod federated;
+mod listing;
+mod object;
+mod route;
+mod service_principal;
+mod shown;
+
+use bytes::Bytes;
+use error::Error;
+use holdfast_access::{ControlAction, ControlCaller, ControlGrant, decide_control};
+use holdfast_arm::Error as Arm;
+use http::{HeaderMap, Response, request::Parts};
+use listing::Query;
+pub use route::GraphRoute;
+
+use crate::{Management, Served, Site, caller::Audience};
+
+/// A request after its path was understood and its caller known.
+struct Call<'a> {
+    app: &'a Management,
+    site: &'a Site,
+    query: Query,
+    body: &'a [u8],
+    who: &'a ControlCaller,
+}
+
+impl Call<'_> {
+    /// Proof that the caller may do `A` to the directory: everywhere, or in a subscription of it, as far as that reaches.
+    async fn may<A: ControlAction>(&self) -> Result<ControlGrant<A>, Error> {
+        let refusal = match decide_control(self.who, "/") {
+            Ok(grant) => return Ok(grant),
+            Err(refusal) => refusal,
+        };
+        let subscriptions = self.app.registry.list_subscriptions().await?;
+        let mut scopes = subscriptions.iter().map(|one| format!("/subscriptions/{}", one.id));
+        let granted = scopes.find_map(|scope| decide_control(self.who, &scope).ok());
+        granted.ok_or(Error::Refused(refusal))
+    }
+}
+
+/// Answers a request whose path [`GraphRoute::handles`]. Never fails: errors are responses.
+pub(crate) async fn answer(
+    app: &Management,
+    head: &Parts,
+    body: Result<Bytes, Arm>,
+    site: &Site,
+    served: &mut Served,
+) -> Response<Bytes> {
+    let outcome = match (GraphRoute::parse(&head.method, head.uri.path()), body) {
+        (Ok(route), Ok(body)) => {
+            served.route = route.label();
+            journey(app, route, (&head.headers, head.uri.query()), &body, site, served).await
+        }
+        (Err(error), _) => Err(error),
+        (_, Err(error)) => Err(error.into()),
+    };
+    outcome.unwrap_or_else(|error| error::render(error, &site.request_id))
+}
+
+async fn journey(
+    app: &Management,
+    route: GraphRoute,
+    (headers, query): (&HeaderMap, Option<&str>),
+    body: &[u8],
+    site: &Site,
+    served: &mut Served,
+) -> Result<Response<Bytes>, Error> {
+    let who = app.identify(headers, &site.base_url, Audience::Graph).await?;
+    served.actor = who.actor().to_string();
+    let call = Call {
+        app,
+        site,
+        query: Query::parse(query.unwrap_or_default())?,
+        body,
+        who: &who,
+    };
+    endpoint(&call, route).await
+}
+
+/// One line per endpoint: the route, the right it demands, the operation.
+async fn endpoint(call: &Call<'_>, route: GraphRoute) -> Result<Response<Bytes>, Error> {
+    match route {
+        GraphRoute::ApplicationsList => application::list(call, call.may().await?).await,
+        GraphRoute::ApplicationCreate => application::create(call, call.may().await?).await,
+        GraphRoute::ApplicationGet(key) => application::get(call, call.may().await?, key).await,
+        GraphRoute::ApplicationUpdate(key) => application::update(call, call.may().await?, key).await,
+        GraphRoute::ApplicationDelete(key) => application::delete(call, call.may().await?, key).await,
+        GraphRoute::FederatedList(key) => federated::list(call, call.may().await?, key).await,
+        GraphRoute::FederatedCreate(key) => federated::create(call, call.may().await?, key).await,
+        GraphRoute::FederatedGet(key, name) => federated::get(call, call.may().await?, key, name).await,
+        GraphRoute::FederatedUpdate(key, name) => federated::update(call, call.may().await?, key, name).await,
+        GraphRoute::FederatedDelete(key, name) => federated::delete(call, call.may().await?, key, name).await,
+        GraphRoute::PrincipalsList => service_principal::list(call, call.may().await?).await,
+        GraphRoute::PrincipalCreate => service_principal::create(call, call.may().await?).await,
+        GraphRoute::PrincipalGet(key) => service_principal::get(call, call.may().await?, key).await,
+        GraphRoute::PrincipalUpdate(key) => service_principal::update(call, call.may().await?, key).await,
+        GraphRoute::PrincipalDelete(key) => service_principal::delete(call, call.may().await?, key).await,
+        GraphRoute::AddPassword(key) => credential::add_password(call, call.may().await?, key).await,
+        GraphRoute::RemovePassword(key) => credential::remove_password(call, call.may().await?, key).await,
+        GraphRoute::ObjectsByIds => object::by_ids(call, call.may().await?).await,
+        GraphRoute::ObjectGet(id) => object::get(call, call.may().await?, id).await,
+    }
+}

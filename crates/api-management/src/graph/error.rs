@@ -1,0 +1,202 @@
+//! What an error looks like in Graph: one table from its codes to statuses, one from the rules' errors to its codes.
+
+use bytes::Bytes;
+use holdfast_access::ControlRefusal;
+use holdfast_arm::{Code as ArmCode, Error as Arm};
+use holdfast_registry::{Error as Domain, application::Error as Application};
+use http::{HeaderValue, Response, StatusCode, header};
+use serde_json::json;
+
+use crate::{body, error::Error as Management};
+
+/// Graph's codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Code {
+    BadRequest,
+    UnsupportedQuery,
+    InvalidToken,
+    RequestDenied,
+    ResourceNotFound,
+    MethodNotAllowed,
+    MultipleObjects,
+    QuotaExceeded,
+    TooManyRequests,
+    ServiceUnavailable,
+    Internal,
+}
+
+/// Why a request was not done.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    /// In Graph's words.
+    #[error("{message}")]
+    Graph {
+        /// Its code.
+        code: Code,
+        /// For people.
+        message: String,
+    },
+    /// The caller lacks a right.
+    #[error(transparent)]
+    Refused(ControlRefusal),
+    /// What the whole face shares: tokens, bodies.
+    #[error(transparent)]
+    Shared(#[from] Management),
+    /// The operation failed.
+    #[error(transparent)]
+    Domain(#[from] Domain),
+}
+
+impl Error {
+    pub(super) fn new(code: Code, message: impl Into<String>) -> Self {
+        Self::Graph {
+            code,
+            message: message.into(),
+        }
+    }
+
+    /// A property that is not as it should be.
+    pub(super) fn invalid_value(property: &str, why: &str) -> Self {
+        Self::new(
+            Code::BadRequest,
+            format!("Invalid value specified for property '{property}': {why}."),
+        )
+    }
+
+    /// A reference to something that is not there.
+    pub(super) fn not_found(id: &str) -> Self {
+        Self::new(
+            Code::ResourceNotFound,
+            format!("Resource '{id}' does not exist or one of its queried reference-property objects are not present."),
+        )
+    }
+}
+
+impl From<Arm> for Error {
+    fn from(error: Arm) -> Self {
+        Self::Shared(error.into())
+    }
+}
+
+impl From<Application> for Error {
+    fn from(error: Application) -> Self {
+        Self::Domain(error.into())
+    }
+}
+
+/// The answer.
+pub(super) fn render(error: Error, request_id: &str) -> Response<Bytes> {
+    let (code, message) = match error {
+        Error::Graph { code, message } => (code, message),
+        Error::Refused(_) => denied(),
+        Error::Domain(error) => domain(error, request_id),
+        Error::Shared(Management::Arm(arm)) => shared(&arm),
+        Error::Shared(Management::Refused(_)) => denied(),
+        Error::Shared(Management::Domain(error)) => domain(error, request_id),
+        Error::Shared(other) => internal(&other, request_id),
+    };
+    let (status, word) = code.on_the_wire();
+    let document = json!({
+        "error": {
+            "code": word,
+            "message": message,
+            "innerError": { "request-id": request_id },
+        }
+    });
+    let mut response = body::json(status, &document);
+    if status == StatusCode::UNAUTHORIZED {
+        let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+impl Code {
+    fn on_the_wire(self) -> (StatusCode, &'static str) {
+        match self {
+            Self::BadRequest => (StatusCode::BAD_REQUEST, "Request_BadRequest"),
+            Self::UnsupportedQuery => (StatusCode::BAD_REQUEST, "Request_UnsupportedQuery"),
+            Self::InvalidToken => (StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken"),
+            Self::RequestDenied => (StatusCode::FORBIDDEN, "Authorization_RequestDenied"),
+            Self::ResourceNotFound => (StatusCode::NOT_FOUND, "Request_ResourceNotFound"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "Request_BadRequest"),
+            Self::MultipleObjects => (StatusCode::CONFLICT, "Request_MultipleObjectsWithSameKeyValue"),
+            Self::QuotaExceeded => (StatusCode::BAD_REQUEST, "Directory_QuotaExceeded"),
+            Self::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, "TooManyRequests"),
+            Self::ServiceUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "serviceNotAvailable"),
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "generalException"),
+        }
+    }
+}
+
+fn denied() -> (Code, String) {
+    let message = "Insufficient privileges to complete the operation.";
+    (Code::RequestDenied, message.to_owned())
+}
+
+fn internal(error: &dyn std::error::Error, request_id: &str) -> (Code, String) {
+    tracing::error!(error = %crate::error::with_causes(error), request_id, "a request of Graph failed");
+    (
+        Code::Internal,
+        format!("An error has occurred; its cause is in the server's log under {request_id}."),
+    )
+}
+
+/// Of what ARM says about a token or a body.
+fn shared(error: &Arm) -> (Code, String) {
+    let code = match error.code() {
+        ArmCode::AuthenticationFailed
+        | ArmCode::ExpiredAuthenticationToken
+        | ArmCode::InvalidAuthenticationToken
+        | ArmCode::InvalidAuthenticationTokenAudience
+        | ArmCode::InvalidAuthenticationTokenTenant => Code::InvalidToken,
+        ArmCode::TooManyRequests => Code::TooManyRequests,
+        ArmCode::ServerTimeout => Code::ServiceUnavailable,
+        ArmCode::InternalServerError => Code::Internal,
+        _ => Code::BadRequest,
+    };
+    (code, error.message().to_owned())
+}
+
+fn domain(error: Domain, request_id: &str) -> (Code, String) {
+    let application = match error {
+        Domain::Application(error) => error,
+        Domain::Overloaded => {
+            let message = "The server has too much to do; try again shortly.";
+            return (Code::ServiceUnavailable, message.to_owned());
+        }
+        other => return internal(&other, request_id),
+    };
+    let not_found = |what: String| match Error::not_found(&what) {
+        Error::Graph { code, message } => (code, message),
+        _ => (Code::ResourceNotFound, what),
+    };
+    match application {
+        Application::Unknown { id } => not_found(id.to_string()),
+        Application::FederatedUnknown { name } => not_found(name),
+        Application::OutOfReach { .. } => denied(),
+        Application::PrincipalExists { app_id } => (
+            Code::MultipleObjects,
+            format!(
+                "The service principal cannot be created, updated, or restored because the service principal name \
+                 {app_id} is already in use."
+            ),
+        ),
+        Application::SecretUnknown { id } => (
+            Code::BadRequest,
+            format!("No password credential found with keyId '{id}'."),
+        ),
+        Application::CertificateUnknown { id } => (
+            Code::BadRequest,
+            format!("No key credential found with keyId '{id}'; a new one needs its 'key'."),
+        ),
+        Application::FederatedTaken { what } => (
+            Code::MultipleObjects,
+            format!("FederatedIdentityCredential with {what} already exists."),
+        ),
+        Application::TooManyCredentials { what, limit } => (
+            Code::QuotaExceeded,
+            format!("An application has at most {limit} {what}; remove one first."),
+        ),
+    }
+}

@@ -1,0 +1,181 @@
+//! Pages of objects: `$filter`, `$top`, `$skiptoken` and `@odata.nextLink`. A filter by name seeks to its place; any
+//! other is held against one object after the other, so many to a request.
+
+use holdfast_arm::{Filter, fold_case};
+use holdfast_registry::{ApplicationView, ports::ApplicationMarker};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{
+    Call,
+    error::{Code, Error},
+};
+
+/// Objects on a page when nothing is said (Graph).
+const DEFAULT_TOP: usize = 100;
+/// The most that may be asked for (Graph).
+const MAX_TOP: usize = 999;
+/// How many reads of a page's length one request may cost when few objects pass its filter.
+const MAX_ROUNDS: usize = 20;
+
+/// The parameters that are looked at; the others are ignored: every answer has all properties.
+#[derive(Debug)]
+pub(super) struct Query {
+    filter: Option<String>,
+    top: usize,
+    after: Option<ApplicationMarker>,
+}
+
+impl Query {
+    pub(super) fn parse(text: &str) -> Result<Self, Error> {
+        let mut query = Self {
+            filter: None,
+            top: DEFAULT_TOP,
+            after: None,
+        };
+        for (key, value) in form_urlencoded::parse(text.as_bytes()) {
+            match key.to_ascii_lowercase().as_str() {
+                "$filter" => query.filter = Some(value.into_owned()),
+                "$top" => {
+                    let top = value.parse().ok().filter(|top| (1..=MAX_TOP).contains(top));
+                    query.top = top.ok_or_else(|| {
+                        let message = format!(
+                            "Invalid page size specified: '{value}'. Must be between 1 and {MAX_TOP} inclusive."
+                        );
+                        Error::new(Code::BadRequest, message)
+                    })?;
+                }
+                "$skiptoken" => query.after = Some(marker(&value)?),
+                _ => {}
+            }
+        }
+        Ok(query)
+    }
+
+    /// The filter, whose fields must be among these (in lower case).
+    fn filter(&self, kind: &str, known: &[&str]) -> Result<Option<Filter>, Error> {
+        let Some(text) = &self.filter else {
+            return Ok(None);
+        };
+        let unsupported = |field: &str| {
+            let message = format!(
+                "Unsupported or invalid query filter clause specified for property '{field}' of resource '{kind}'."
+            );
+            Error::new(Code::UnsupportedQuery, message)
+        };
+        let filter = Filter::parse(text)
+            .map_err(|error| Error::new(Code::BadRequest, format!("Invalid filter clause: {error}.")))?;
+        let odd = filter
+            .fields()
+            .into_iter()
+            .find(|field| !known.contains(&field.to_ascii_lowercase().as_str()));
+        match odd {
+            Some(field) => Err(unsupported(&field)),
+            None => Ok(Some(filter)),
+        }
+    }
+
+    fn next_link(&self, call: &Call<'_>, path: &str, marker: &ApplicationMarker) -> String {
+        let mut text = form_urlencoded::Serializer::new(String::new());
+        if let Some(filter) = &self.filter {
+            text.append_pair("$filter", filter);
+        }
+        text.append_pair("$top", &self.top.to_string());
+        text.append_pair("$skiptoken", &format!("{}:{}", marker.id, marker.folded_name));
+        format!("{}/v1.0/{path}?{}", call.site.base_url, text.finish())
+    }
+}
+
+/// `ID:name`
+fn marker(text: &str) -> Result<ApplicationMarker, Error> {
+    let read = || {
+        let (id, name) = text.split_once(':')?;
+        Some(ApplicationMarker {
+            folded_name: fold_case(name),
+            id: Uuid::parse_str(id).ok()?,
+        })
+    };
+    read().ok_or_else(|| Error::new(Code::BadRequest, "The $skiptoken is not one of this server's."))
+}
+
+/// What a kind of object is listed by.
+pub(super) struct Kind {
+    /// Its name in errors.
+    pub(super) name: &'static str,
+    /// The segment of its list.
+    pub(super) path: &'static str,
+    /// The fields that can be filtered by, in lower case.
+    pub(super) fields: &'static [&'static str],
+    /// Those among them that hold the application id.
+    pub(super) app_fields: &'static [&'static str],
+    /// The values of a field.
+    pub(super) values: fn(&ApplicationView, &str) -> Vec<String>,
+    /// The object.
+    pub(super) shown: fn(&Call<'_>, &ApplicationView) -> Value,
+}
+
+/// How a page is read.
+pub(super) enum Seek {
+    /// The one of this application id.
+    App(Uuid),
+    /// Those whose folded names begin so, behind a marker: so many.
+    Names(String, Option<ApplicationMarker>, usize),
+}
+
+/// A page of what passes the filter of the request.
+pub(super) async fn page<F>(call: &Call<'_>, kind: &Kind, read: F) -> Result<Value, Error>
+where
+    F: AsyncFn(Seek) -> Result<Vec<ApplicationView>, Error>,
+{
+    let query = &call.query;
+    let filter = query.filter(kind.name, kind.fields)?;
+    let passes = |one: &ApplicationView| {
+        let values = |field: &str| (kind.values)(one, field);
+        filter
+            .as_ref()
+            .is_none_or(|filter| filter.passes(&values, &|_, _| false))
+    };
+    let demanded_app = filter
+        .as_ref()
+        .and_then(|filter| kind.app_fields.iter().find_map(|field| filter.demanded(field)));
+    let (mut found, mut next) = (Vec::new(), None);
+    if let Some(text) = demanded_app {
+        // A name of another grammar is nobody's.
+        if let Ok(id) = Uuid::parse_str(text) {
+            found = read(Seek::App(id)).await?.into_iter().filter(passes).collect();
+        }
+    } else {
+        let prefix = filter.as_ref().and_then(|filter| filter.demanded_prefix("displayName"));
+        let prefix = fold_case(prefix.unwrap_or_default());
+        next = query.after.clone();
+        for _ in 0..MAX_ROUNDS {
+            let batch = read(Seek::Names(prefix.clone(), next.take(), query.top)).await?;
+            let is_last = batch.len() < query.top;
+            for one in batch {
+                next = Some(one.application.marker());
+                if passes(&one) {
+                    found.push(one);
+                    if found.len() == query.top {
+                        break;
+                    }
+                }
+            }
+            if found.len() == query.top {
+                break;
+            }
+            if is_last {
+                next = None;
+                break;
+            }
+        }
+    }
+    let value: Vec<Value> = found.iter().map(|one| (kind.shown)(call, one)).collect();
+    let mut document = json!({
+        "@odata.context": format!("{}/v1.0/$metadata#{}", call.site.base_url, kind.path),
+        "value": value,
+    });
+    if let Some(marker) = next {
+        document["@odata.nextLink"] = query.next_link(call, kind.path, &marker).into();
+    }
+    Ok(document)
+}

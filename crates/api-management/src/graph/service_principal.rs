@@ -1,0 +1,146 @@
+//! `/servicePrincipals`.
+
+use bytes::Bytes;
+use holdfast_access::{ControlGrant, control};
+use holdfast_registry::{ApplicationChange, ApplicationKey, ApplicationView, application::Error as Application};
+use http::{Response, StatusCode};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::{
+    Call,
+    application::found,
+    credential::{Key, changes},
+    error::{Code, Error},
+    listing::{self, Kind, Seek},
+    shown,
+};
+use crate::body;
+
+const KIND: Kind = Kind {
+    name: "ServicePrincipal",
+    path: "servicePrincipals",
+    fields: &[
+        "accountenabled",
+        "appid",
+        "displayname",
+        "id",
+        "serviceprincipalnames",
+        "serviceprincipaltype",
+    ],
+    app_fields: &["appid", "serviceprincipalnames"],
+    values: |view, field| match field {
+        "appid" | "serviceprincipalnames" => vec![view.application.app_id.to_string()],
+        "displayname" => vec![view.application.display_name.clone()],
+        "id" => view.principal.iter().map(|one| one.id.to_string()).collect(),
+        "accountenabled" => view.principal.iter().map(|one| one.is_enabled.to_string()).collect(),
+        _ => vec!["Application".to_owned()],
+    },
+    shown: shown::service_principal,
+};
+
+/// The properties that can be written; others are ignored, since clients send back what they read.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Body {
+    app_id: Option<String>,
+    account_enabled: Option<bool>,
+    key_credentials: Option<Vec<Key>>,
+}
+
+pub(super) async fn list(
+    call: &Call<'_>,
+    grant: ControlGrant<control::PrincipalsRead>,
+) -> Result<Response<Bytes>, Error> {
+    let read = async |seek| match seek {
+        Seek::App(id) => {
+            let loaded = call
+                .app
+                .registry
+                .load_application(&grant, ApplicationKey::App(id))
+                .await;
+            let mut views = found(loaded)?;
+            views.retain(|view| view.principal.is_some());
+            Ok(views)
+        }
+        Seek::Names(prefix, after, limit) => Ok(call
+            .app
+            .registry
+            .list_service_principals(&grant, prefix, after, limit)
+            .await?),
+    };
+    let page = listing::page(call, &KIND, read).await?;
+    Ok(body::json(StatusCode::OK, &page))
+}
+
+pub(super) async fn create(
+    call: &Call<'_>,
+    grant: ControlGrant<control::PrincipalsWrite>,
+) -> Result<Response<Bytes>, Error> {
+    let request: Body = body::parse(call.body)?;
+    let app_id = request.app_id.unwrap_or_default();
+    // The words that the Azure CLI waits for, should the application be young.
+    let unknown = || {
+        let shown: String = app_id.chars().take(64).collect();
+        let message =
+            format!("The appId '{shown}' of the service principal does not reference a valid application object.");
+        Error::new(Code::BadRequest, message)
+    };
+    let id = Uuid::parse_str(&app_id).map_err(|_| unknown())?;
+    let registry = &call.app.registry;
+    let made = registry
+        .create_service_principal(&grant, id, request.account_enabled.unwrap_or(true))
+        .await;
+    match made {
+        Ok(view) => Ok(body::json(StatusCode::CREATED, &shown::service_principal(call, &view))),
+        Err(holdfast_registry::Error::Application(Application::Unknown { .. })) => Err(unknown()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The service principal of a key.
+pub(super) async fn load(
+    call: &Call<'_>,
+    grant: &ControlGrant<control::PrincipalsRead>,
+    key: ApplicationKey,
+) -> Result<ApplicationView, Error> {
+    let view = call.app.registry.load_application(grant, key).await?;
+    let id = view.application.app_id;
+    match view.principal {
+        Some(_) => Ok(view),
+        None => Err(Error::not_found(&id.to_string())),
+    }
+}
+
+pub(super) async fn get(
+    call: &Call<'_>,
+    grant: ControlGrant<control::PrincipalsRead>,
+    key: ApplicationKey,
+) -> Result<Response<Bytes>, Error> {
+    let view = load(call, &grant, key).await?;
+    Ok(body::json(StatusCode::OK, &shown::service_principal(call, &view)))
+}
+
+pub(super) async fn update(
+    call: &Call<'_>,
+    grant: ControlGrant<control::PrincipalsWrite>,
+    key: ApplicationKey,
+) -> Result<Response<Bytes>, Error> {
+    let request: Body = body::parse(call.body)?;
+    let change = ApplicationChange {
+        display_name: None,
+        certificates: request.key_credentials.map(changes).transpose()?,
+        is_enabled: request.account_enabled,
+    };
+    call.app.registry.update_application(&grant, key, change).await?;
+    Ok(body::empty(StatusCode::NO_CONTENT))
+}
+
+pub(super) async fn delete(
+    call: &Call<'_>,
+    grant: ControlGrant<control::PrincipalsDelete>,
+    key: ApplicationKey,
+) -> Result<Response<Bytes>, Error> {
+    call.app.registry.delete_service_principal(&grant, key).await?;
+    Ok(body::empty(StatusCode::NO_CONTENT))
+}

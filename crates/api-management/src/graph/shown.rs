@@ -1,0 +1,145 @@
+//! What the objects of Graph look like.
+
+use chrono::{DateTime, SecondsFormat};
+use holdfast_registry::{
+    ApplicationView, FederatedSubject, Timestamp,
+    ports::{ApplicationCertificate, ApplicationSecret, FederatedCredential},
+};
+use serde_json::{Value, json};
+
+use super::{
+    Call,
+    error::{Code, Error},
+};
+
+/// Applications are this directory's alone.
+pub(super) const AUDIENCE: &str = "AzureADMyOrg";
+/// The one kind of certificate, and what it is for.
+pub(super) const KEY_TYPE: &str = "AsymmetricX509Cert";
+pub(super) const KEY_USAGE: &str = "Verify";
+/// How the pattern of a flexible federated credential begins and ends (Entra ID, language version 1).
+const MATCHES: (&str, &str) = ("claims['sub'] matches '", "'");
+
+/// A moment, as Graph writes it.
+pub(super) fn when(at: Timestamp) -> String {
+    let moment = DateTime::from_timestamp_micros(at.0).unwrap_or_default();
+    moment.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+/// A moment, as it stands in a body.
+pub(super) fn moment(property: &str, text: &str) -> Result<Timestamp, Error> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|moment| Timestamp(moment.timestamp_micros()))
+        .map_err(|_| Error::invalid_value(property, "it is not a moment of RFC 3339"))
+}
+
+/// An application.
+pub(super) fn application(call: &Call<'_>, view: &ApplicationView) -> Value {
+    let record = &view.application;
+    json!({
+        "@odata.type": "#microsoft.graph.application",
+        "id": record.id,
+        "appId": record.app_id,
+        "displayName": record.display_name,
+        "createdDateTime": when(record.created_at),
+        "deletedDateTime": null,
+        "identifierUris": [],
+        "signInAudience": AUDIENCE,
+        "publisherDomain": null,
+        "passwordCredentials": view.secrets.iter().map(password).collect::<Vec<_>>(),
+        "keyCredentials": view.certificates.iter().map(key).collect::<Vec<_>>(),
+        "@odata.context": context(call, "applications"),
+    })
+}
+
+/// A service principal, of a view that has one.
+pub(super) fn service_principal(call: &Call<'_>, view: &ApplicationView) -> Value {
+    let record = &view.application;
+    let principal = view.principal.as_ref();
+    json!({
+        "@odata.type": "#microsoft.graph.servicePrincipal",
+        "id": principal.map(|principal| principal.id),
+        "appId": record.app_id,
+        "displayName": record.display_name,
+        "appDisplayName": record.display_name,
+        "accountEnabled": principal.map(|principal| principal.is_enabled),
+        "appOwnerOrganizationId": call.app.directory.tenant(),
+        "createdDateTime": principal.map(|principal| when(principal.created_at)),
+        "deletedDateTime": null,
+        "servicePrincipalNames": [record.app_id],
+        "servicePrincipalType": "Application",
+        "signInAudience": AUDIENCE,
+        "passwordCredentials": view.secrets.iter().map(password).collect::<Vec<_>>(),
+        "keyCredentials": view.certificates.iter().map(key).collect::<Vec<_>>(),
+        "@odata.context": context(call, "servicePrincipals"),
+    })
+}
+
+fn context(call: &Call<'_>, kind: &str) -> String {
+    format!("{}/v1.0/$metadata#{kind}/$entity", call.site.base_url)
+}
+
+/// A secret; its text is shown elsewhere, once.
+pub(super) fn password(secret: &ApplicationSecret) -> Value {
+    json!({
+        "customKeyIdentifier": null,
+        "displayName": secret.display_name,
+        "endDateTime": when(secret.expires_at),
+        "hint": secret.hint,
+        "keyId": secret.id,
+        "secretText": null,
+        "startDateTime": when(secret.starts_at),
+    })
+}
+
+fn key(certificate: &ApplicationCertificate) -> Value {
+    let thumbprint: String = certificate.sha1.iter().map(|byte| format!("{byte:02X}")).collect();
+    json!({
+        "customKeyIdentifier": thumbprint,
+        "displayName": certificate.display_name,
+        "endDateTime": when(certificate.expires_at),
+        "key": null,
+        "keyId": certificate.id,
+        "startDateTime": when(certificate.starts_at),
+        "type": KEY_TYPE,
+        "usage": KEY_USAGE,
+    })
+}
+
+/// A federated credential: its subject, or the expression of its pattern.
+pub(super) fn federated(credential: &FederatedCredential) -> Value {
+    let (subject, expression) = match &credential.subject {
+        FederatedSubject::Exact(text) => (Some(text), None),
+        FederatedSubject::Pattern(text) => {
+            let value = format!("{}{}{}", MATCHES.0, text.replace('\'', "''"), MATCHES.1);
+            (None, Some(json!({ "value": value, "languageVersion": 1 })))
+        }
+    };
+    let mut shown = json!({
+        "audiences": credential.audiences,
+        "description": credential.description,
+        "id": credential.id,
+        "issuer": credential.issuer,
+        "name": credential.name,
+        "subject": subject,
+    });
+    if let Some(expression) = expression {
+        shown["claimsMatchingExpression"] = expression;
+    }
+    shown
+}
+
+/// The pattern of an expression: the one form `claims['sub'] matches 'PATTERN'`.
+pub(super) fn pattern(expression: &str) -> Result<String, Error> {
+    let inner = expression
+        .trim()
+        .strip_prefix(MATCHES.0)
+        .and_then(|rest| rest.strip_suffix(MATCHES.1))
+        .filter(|inner| !inner.replace("''", "").contains('\''));
+    let inner = inner.ok_or_else(|| {
+        let message = "Invalid value specified for property 'claimsMatchingExpression': this server reads \
+                       claims['sub'] matches 'PATTERN', where * stands for any characters and ? for one.";
+        Error::new(Code::BadRequest, message)
+    })?;
+    Ok(inner.replace("''", "'"))
+}
