@@ -73,7 +73,12 @@ mod tests {
         let read_back = read(&der).unwrap();
         assert!(read_back.not_before < read_back.not_after);
         assert_eq!(read_back.sha256, digest(&SHA256, &der).as_ref());
-        for wrong in [&der[1..], &[&der[..], b"x"].concat(), b"", &vec![0; MAX_CERTIFICATE_BYTES]] {
+        for wrong in [
+            &der[1..],
+            &[&der[..], b"x"].concat(),
+            b"",
+            &vec![0; MAX_CERTIFICATE_BYTES],
+        ] {
             assert_eq!(read(wrong), Err(Error::Malformed));
         }
         let long = vec![0x30; MAX_CERTIFICATE_BYTES + 1];

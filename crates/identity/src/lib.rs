@@ -7,8 +7,8 @@
 
 pub mod authority;
 pub mod basic;
-pub mod code;
 pub mod certificate;
+pub mod code;
 pub mod directory;
 pub mod foreign;
 pub mod keys;

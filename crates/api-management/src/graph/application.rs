@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use holdfast_access::{ControlGrant, control};
-use holdfast_registry::{ApplicationChange, ApplicationKey, ApplicationView};
+use holdfast_registry::{ApplicationChange, ApplicationKey};
 use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -11,7 +11,7 @@ use super::{
     Call,
     credential::{Key, changes},
     error::{Code, Error},
-    listing::{self, Kind, Seek},
+    listing::{self, Kind},
     shown,
 };
 use crate::body;
@@ -20,6 +20,7 @@ use crate::body;
 const MAX_NAME_CHARS: usize = 256;
 
 const KIND: Kind = Kind {
+    is_principal: false,
     name: "Application",
     path: "applications",
     fields: &["appid", "displayname", "id", "identifieruris", "signinaudience"],
@@ -91,32 +92,8 @@ pub(super) async fn list(
     call: &Call<'_>,
     grant: ControlGrant<control::PrincipalsRead>,
 ) -> Result<Response<Bytes>, Error> {
-    let read = async |seek| match seek {
-        Seek::App(id) => found(
-            call.app
-                .registry
-                .load_application(&grant, ApplicationKey::App(id))
-                .await,
-        ),
-        Seek::Names(prefix, after, limit) => Ok(call
-            .app
-            .registry
-            .list_applications(&grant, prefix, after, limit)
-            .await?),
-    };
-    let page = listing::page(call, &KIND, read).await?;
+    let page = listing::page(call, &KIND, &grant).await?;
     Ok(body::json(StatusCode::OK, &page))
-}
-
-/// What is not there is not listed.
-pub(super) fn found(loaded: Result<ApplicationView, holdfast_registry::Error>) -> Result<Vec<ApplicationView>, Error> {
-    match loaded {
-        Ok(view) => Ok(vec![view]),
-        Err(holdfast_registry::Error::Application(holdfast_registry::application::Error::Unknown { .. })) => {
-            Ok(Vec::new())
-        }
-        Err(error) => Err(error.into()),
-    }
 }
 
 pub(super) async fn create(

@@ -1,8 +1,11 @@
 //! Pages of objects: `$filter`, `$top`, `$skiptoken` and `@odata.nextLink`. A filter by name seeks to its place; any
 //! other is held against one object after the other, so many to a request.
 
+use holdfast_access::{ControlGrant, control};
 use holdfast_arm::{Filter, fold_case};
-use holdfast_registry::{ApplicationView, ports::ApplicationMarker};
+use holdfast_registry::{
+    ApplicationKey, ApplicationView, Error as Domain, application::Error as Application, ports::ApplicationMarker,
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -100,6 +103,8 @@ fn marker(text: &str) -> Result<ApplicationMarker, Error> {
 
 /// What a kind of object is listed by.
 pub(super) struct Kind {
+    /// Whether it is the service principals of applications, not those themselves.
+    pub(super) is_principal: bool,
     /// Its name in errors.
     pub(super) name: &'static str,
     /// The segment of its list.
@@ -114,19 +119,12 @@ pub(super) struct Kind {
     pub(super) shown: fn(&Call<'_>, &ApplicationView) -> Value,
 }
 
-/// How a page is read.
-pub(super) enum Seek {
-    /// The one of this application id.
-    App(Uuid),
-    /// Those whose folded names begin so, behind a marker: so many.
-    Names(String, Option<ApplicationMarker>, usize),
-}
-
 /// A page of what passes the filter of the request.
-pub(super) async fn page<F>(call: &Call<'_>, kind: &Kind, read: F) -> Result<Value, Error>
-where
-    F: AsyncFn(Seek) -> Result<Vec<ApplicationView>, Error>,
-{
+pub(super) async fn page(
+    call: &Call<'_>,
+    kind: &Kind,
+    grant: &ControlGrant<control::PrincipalsRead>,
+) -> Result<Value, Error> {
     let query = &call.query;
     let filter = query.filter(kind.name, kind.fields)?;
     let passes = |one: &ApplicationView| {
@@ -142,14 +140,18 @@ where
     if let Some(text) = demanded_app {
         // A name of another grammar is nobody's.
         if let Ok(id) = Uuid::parse_str(text) {
-            found = read(Seek::App(id)).await?.into_iter().filter(passes).collect();
+            found = find(call, kind, grant, ApplicationKey::App(id))
+                .await?
+                .into_iter()
+                .filter(passes)
+                .collect();
         }
     } else {
         let prefix = filter.as_ref().and_then(|filter| filter.demanded_prefix("displayName"));
         let prefix = fold_case(prefix.unwrap_or_default());
         next = query.after.clone();
         for _ in 0..MAX_ROUNDS {
-            let batch = read(Seek::Names(prefix.clone(), next.take(), query.top)).await?;
+            let batch = read(call, kind, grant, prefix.clone(), next.take()).await?;
             let is_last = batch.len() < query.top;
             for one in batch {
                 next = Some(one.application.marker());
@@ -178,4 +180,44 @@ where
         document["@odata.nextLink"] = query.next_link(call, kind.path, &marker).into();
     }
     Ok(document)
+}
+
+/// The objects whose folded names begin so, behind a marker: as many as fit on a page.
+async fn read(
+    call: &Call<'_>,
+    kind: &Kind,
+    grant: &ControlGrant<control::PrincipalsRead>,
+    prefix: String,
+    after: Option<ApplicationMarker>,
+) -> Result<Vec<ApplicationView>, Error> {
+    let (registry, limit) = (&call.app.registry, call.query.top);
+    Ok(if kind.is_principal {
+        registry.list_service_principals(grant, prefix, after, limit).await?
+    } else {
+        registry.list_applications(grant, prefix, after, limit).await?
+    })
+}
+
+/// The object of a key, if there is one of that kind.
+async fn find(
+    call: &Call<'_>,
+    kind: &Kind,
+    grant: &ControlGrant<control::PrincipalsRead>,
+    key: ApplicationKey,
+) -> Result<Option<ApplicationView>, Error> {
+    let found = found(call, grant, key).await?;
+    Ok(found.filter(|view| !kind.is_principal || view.principal.is_some()))
+}
+
+/// The application of a key, if there is one.
+pub(super) async fn found(
+    call: &Call<'_>,
+    grant: &ControlGrant<control::PrincipalsRead>,
+    key: ApplicationKey,
+) -> Result<Option<ApplicationView>, Error> {
+    match call.app.registry.load_application(grant, key).await {
+        Ok(view) => Ok(Some(view)),
+        Err(Domain::Application(Application::Unknown { .. })) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }

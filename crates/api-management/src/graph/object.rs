@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::{
     Call,
-    application::found,
     error::{Code, Error},
+    listing::found,
     shown,
 };
 use crate::body;
@@ -66,11 +66,9 @@ async fn find(
     grant: &ControlGrant<control::PrincipalsRead>,
     id: Uuid,
 ) -> Result<Option<(&'static str, Value)>, Error> {
-    let registry = &call.app.registry;
-    let load = async |key| found(registry.load_application(grant, key).await).map(|mut found| found.pop());
-    if let Some(view) = load(ApplicationKey::Principal(id)).await? {
+    if let Some(view) = found(call, grant, ApplicationKey::Principal(id)).await? {
         return Ok(Some(("servicePrincipal", shown::service_principal(call, &view))));
     }
-    let application = load(ApplicationKey::Object(id)).await?;
+    let application = found(call, grant, ApplicationKey::Object(id)).await?;
     Ok(application.map(|view| ("application", shown::application(call, &view))))
 }

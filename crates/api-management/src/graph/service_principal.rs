@@ -9,15 +9,15 @@ use uuid::Uuid;
 
 use super::{
     Call,
-    application::found,
     credential::{Key, changes},
     error::{Code, Error},
-    listing::{self, Kind, Seek},
+    listing::{self, Kind},
     shown,
 };
 use crate::body;
 
 const KIND: Kind = Kind {
+    is_principal: true,
     name: "ServicePrincipal",
     path: "servicePrincipals",
     fields: &[
@@ -52,24 +52,7 @@ pub(super) async fn list(
     call: &Call<'_>,
     grant: ControlGrant<control::PrincipalsRead>,
 ) -> Result<Response<Bytes>, Error> {
-    let read = async |seek| match seek {
-        Seek::App(id) => {
-            let loaded = call
-                .app
-                .registry
-                .load_application(&grant, ApplicationKey::App(id))
-                .await;
-            let mut views = found(loaded)?;
-            views.retain(|view| view.principal.is_some());
-            Ok(views)
-        }
-        Seek::Names(prefix, after, limit) => Ok(call
-            .app
-            .registry
-            .list_service_principals(&grant, prefix, after, limit)
-            .await?),
-    };
-    let page = listing::page(call, &KIND, read).await?;
+    let page = listing::page(call, &KIND, &grant).await?;
     Ok(body::json(StatusCode::OK, &page))
 }
 
@@ -98,8 +81,8 @@ pub(super) async fn create(
     }
 }
 
-/// The service principal of a key.
-pub(super) async fn load(
+/// The service principal of a key; its absence is an error.
+async fn load(
     call: &Call<'_>,
     grant: &ControlGrant<control::PrincipalsRead>,
     key: ApplicationKey,

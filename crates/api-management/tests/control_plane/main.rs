@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests panic on purpose, in their helpers too")]
 
+mod graph;
 mod openapi;
 mod role;
 mod settings;
