@@ -11,7 +11,8 @@ use std::fmt;
 use holdfast_oci::RepositoryName;
 
 use crate::{
-    Caller, Grant, Permission, Permissions, RegistryAction, RegistryGrant, RegistryId, RepositoryAction, Scope,
+    Caller, ControlGrant, Grant, Permission, Permissions, RegistryAction, RegistryGrant, RegistryId, RepositoryAction,
+    Scope, action, control,
 };
 
 /// The value of `error` in the challenge to a caller whose credential is good and allows too little (RFC 6750 §3.1).
@@ -31,6 +32,17 @@ pub fn decide<A: RepositoryAction>(
     } else {
         Err(Refusal::new(caller, demanded(A::PERMISSION, repository)))
     }
+}
+
+/// What an import may write: ACR asks whoever imports for no right to push of their own, so this is the push into the
+/// registry that the grant to import is for. The caller of this has looked that `registry` is that one.
+#[must_use]
+pub fn push_of_import(
+    import: &ControlGrant<control::ImportImage>,
+    registry: RegistryId,
+    repository: &RepositoryName,
+) -> Grant<action::Push> {
+    Grant::new(registry, repository.clone(), import.actor().clone())
 }
 
 /// Decides whether the caller may do `A` with the registry as a whole.
@@ -112,7 +124,7 @@ impl std::error::Error for Refusal {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Actor, Rights, action};
+    use crate::{Actor, Rights};
 
     const HERE: RegistryId = RegistryId(7);
 

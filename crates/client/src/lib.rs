@@ -1,5 +1,6 @@
 //! Requests that the server sends to others. [`Outgoing`] is the one way out of the house: it decides what may be
-//! reached, and connects to exactly the address it looked at. Nobody else opens a connection.
+//! reached, and connects to exactly the address it looked at. Nobody else opens a connection. [`registry`] speaks the
+//! distribution API through it.
 
 mod allow;
 mod connect;
@@ -7,6 +8,7 @@ mod destination;
 mod error;
 mod outgoing;
 mod redirect;
+pub mod registry;
 mod response;
 mod trust;
 

@@ -116,6 +116,7 @@ impl Request {
 /// The one way out of the house. Cheap to clone.
 #[derive(Clone)]
 pub struct Outgoing {
+    destinations: Arc<Destinations>,
     client: Client<Connector, Full<Bytes>>,
     limits: Limits,
 }
@@ -126,8 +127,9 @@ impl Outgoing {
     /// # Errors
     /// The file of extra CAs cannot be used.
     pub fn new(options: Options) -> Result<Self, SetupError> {
+        let destinations = Arc::new(options.destinations);
         let connector = Connector {
-            destinations: Arc::new(options.destinations),
+            destinations: Arc::clone(&destinations),
             resolver: options.resolver,
             tls: trust::config(options.extra_roots.as_deref())?,
             connect_timeout: options.limits.connect,
@@ -140,9 +142,16 @@ impl Outgoing {
             .pool_timer(TokioTimer::new())
             .build(connector);
         Ok(Self {
+            destinations,
             client,
             limits: options.limits,
         })
+    }
+
+    /// What may be reached.
+    #[must_use]
+    pub fn destinations(&self) -> &Destinations {
+        &self.destinations
     }
 
     /// Sends a request and follows where it is sent on to. Any status is an answer.

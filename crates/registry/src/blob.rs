@@ -12,6 +12,7 @@ use crate::{
     ports::{
         BlobRecord, Candidate, Durability, MetadataExt, Read, Readable, RepositoryId, RepositoryRecord, StoreError,
     },
+    registry::load_registry,
     repository::ensure_writable,
 };
 
@@ -88,8 +89,8 @@ impl Registry {
         Ok(self.store(blob.storage_account)?.open(&blob.object_key, range).await?)
     }
 
-    /// Lets a repository read a blob that another one has. `None` when the source does not have it:
-    /// the caller then uploads it.
+    /// Lets a repository read a blob that another one has, in its own registry or another one with the same storage
+    /// account. `None` when the source does not have it there: the caller then uploads it.
     ///
     /// # Errors
     /// [`Error::Locked`], [`Error::Metadata`], [`Error::Full`].
@@ -99,18 +100,18 @@ impl Registry {
         source: &Grant<action::Pull>,
         digest: &Digest,
     ) -> Result<Option<BlobRecord>, Error> {
-        if target.registry() != source.registry() {
-            return Ok(None);
-        }
-        let (registry, digest) = (target.registry(), *digest);
+        let (registry, from, digest) = (target.registry(), source.registry(), *digest);
         let (target, source) = (target.repository().clone(), source.repository().clone());
         let now = self.clock.now();
         self.metadata
             .transact(Durability::Durable, move |tx| {
-                let blob = match find(tx, registry, &source, &digest) {
+                let blob = match find(tx, from, &source, &digest) {
                     Err(Error::BlobUnknown { .. } | Error::Locked { .. }) => return Ok(None),
                     found => found?.1,
                 };
+                if load_registry(tx, registry)?.storage_account != blob.storage_account {
+                    return Ok(None);
+                }
                 let repository = ensure_writable(tx, registry, &target, now)?;
                 tx.link_blob(repository.id, blob.id, now)?;
                 tx.queue_candidate(

@@ -47,6 +47,12 @@ pub enum Error {
         /// As asked for.
         name: String,
     },
+    /// The group is being deleted: nothing is made in it any more.
+    #[error("resource group {name} is being deleted; wait until it is gone")]
+    ResourceGroupBeingDeleted {
+        /// The group.
+        name: String,
+    },
     /// The group is in another location.
     #[error("the resource group is in {found}, not in {wanted}")]
     ResourceGroupElsewhere {
@@ -263,6 +269,20 @@ pub enum Error {
     TooManyTags {
         /// As sent.
         count: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// An import that moves no tags meets one that is there.
+    #[error("tag {repository}:{tag} is there already; import with force to move it")]
+    TagExists {
+        /// Where.
+        repository: RepositoryName,
+        /// The tag.
+        tag: Tag,
+    },
+    /// As many imports wait as one registry may have.
+    #[error("{limit} imports into this registry are under way; wait for one to end")]
+    TooManyImports {
         /// The limit.
         limit: usize,
     },

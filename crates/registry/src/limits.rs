@@ -63,3 +63,5 @@ pub(crate) const MAX_PEOPLE: usize = 10_000;
 pub(crate) const MAX_WAITING_DEVICES: u64 = 10_000;
 /// Role assignments there can be in all (Azure: in a subscription); a list of them is one page.
 pub(crate) const MAX_ROLE_ASSIGNMENTS: u64 = 4_000;
+/// Imports that wait or run for one registry; each may hold a secret and many bytes.
+pub(crate) const MAX_OPEN_IMPORTS: usize = 100;

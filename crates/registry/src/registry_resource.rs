@@ -1,18 +1,15 @@
-//! The registry as a resource of ARM: made, changed and deleted under grants of the control plane. It refuses to make
+//! The registry as a resource of ARM: made and changed under grants of the control plane. It refuses to make
 //! passwords: they come in sealed.
 
 mod change;
 
-use holdfast_access::{Actor, ControlGrant, ControlReach, RegistryId, control};
+use holdfast_access::{Actor, ControlGrant, ControlReach, control};
 use uuid::Uuid;
 
 use crate::{
     Error, Precondition, Registry, SealedPassword, Timestamp,
-    limits::{MANIFESTS_PER_TRANSACTION, ROWS_PER_STEP},
-    ports::{
-        AdminPassword, Candidate, Durability, ListOrder, MetadataExt, NewRegistry, Page, Read, RegistryRecord,
-        RepositoryRecord, Sku, StorageAccount, Tags, Tx,
-    },
+    erase::refuse_if_deleting,
+    ports::{AdminPassword, Durability, MetadataExt, NewRegistry, Read, RegistryRecord, Sku, StorageAccount, Tags, Tx},
     precondition::entity_tag,
     resource_group::load_group,
 };
@@ -23,7 +20,7 @@ impl Registry {
     /// Makes the registry that the grant is for, or changes it; says whether it is new. A new one has the two passwords.
     ///
     /// # Errors
-    /// [`Error::ResourceGroupUnknown`], [`Error::RegistryNameTaken`], [`Error::RegistryElsewhere`],
+    /// [`Error::ResourceGroupUnknown`], [`Error::ResourceGroupBeingDeleted`], [`Error::RegistryNameTaken`], [`Error::RegistryElsewhere`],
     /// [`Error::LocationUnknown`], [`Error::ConditionFailed`], what [`Self::change_registry`] says of settings.
     pub async fn put_registry(
         &self,
@@ -38,6 +35,7 @@ impl Registry {
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let group = load_group(tx, &scope)?;
+                refuse_if_deleting(tx, &group.scope())?;
                 let found = tx.find_registry_by_name(&name)?;
                 let own = found.as_ref().filter(|found| found.scope() == scope);
                 precondition.check(own.map(RegistryRecord::entity_tag).as_deref())?;
@@ -208,77 +206,6 @@ impl Registry {
             .query(move |read| Ok(read.find_registry_by_name(&name)?.is_none()))
             .await
     }
-
-    /// Deletes the registry that the grant is for with everything in it; says whether it was there. Nothing is read from
-    /// it or written to it from the first moment on; its rows go in steps, and what is cut off can be deleted again. The
-    /// name is free at the end.
-    ///
-    /// # Errors
-    /// [`Error::RegistryProtected`], [`Error::ConditionFailed`], [`Error::Metadata`], [`Error::Full`].
-    pub async fn delete_registry(
-        &self,
-        grant: &ControlGrant<control::RegistriesDelete>,
-        precondition: Precondition,
-    ) -> Result<bool, Error> {
-        let (scope, now) = (grant.scope().to_owned(), self.clock.now());
-        let looked_for = scope.clone();
-        let found = self.metadata.query(move |read| find_at(read, &looked_for)).await?;
-        if let Some(registry) = &found {
-            self.refuse_if_protected(registry.id).await?;
-        }
-        let marked = scope.clone();
-        let was_there = self
-            .metadata
-            .transact(Durability::Durable, move |tx| {
-                let found = find_at(tx, &marked)?;
-                precondition.check(found.as_ref().map(RegistryRecord::entity_tag).as_deref())?;
-                let Some(mut registry) = found else {
-                    return Ok(false);
-                };
-                registry.is_deleting = true;
-                registry.updated_at = now;
-                tx.update_registry(&registry)?;
-                Ok(true)
-            })
-            .await?;
-        if was_there {
-            self.erase_registry(scope).await?;
-        }
-        Ok(was_there)
-    }
-
-    /// The first registry made is the one that the base host stands for: it stays.
-    pub(crate) async fn refuse_if_protected(&self, id: RegistryId) -> Result<(), Error> {
-        let first = self.list_registries().await?.into_iter().next();
-        match first {
-            Some(first) if first.id == id => Err(Error::RegistryProtected { name: first.name }),
-            _ => Ok(()),
-        }
-    }
-
-    /// Removes the rows of a registry in steps, and queues its objects.
-    pub(crate) async fn erase_registry(&self, scope: String) -> Result<(), Error> {
-        loop {
-            let (scope, now) = (scope.clone(), self.clock.now());
-            let is_done = self
-                .metadata
-                .transact(Durability::Durable, move |tx| {
-                    let Some(mut registry) = find_at(tx, &scope)? else {
-                        return Ok(true);
-                    };
-                    if !registry.is_deleting {
-                        registry.is_deleting = true;
-                        registry.updated_at = now;
-                        tx.update_registry(&registry)?;
-                    }
-                    erase_some(tx, &registry, now)
-                })
-                .await?;
-            if is_done {
-                return Ok(());
-            }
-        }
-    }
 }
 
 /// Writes a changed registry as its next revision.
@@ -297,82 +224,8 @@ impl RegistryRecord {
     }
 }
 
-/// One step of a deletion; says whether it was the last.
-fn erase_some(tx: &mut dyn Tx, registry: &RegistryRecord, now: Timestamp) -> Result<bool, Error> {
-    let uploads = tx.list_uploads_of_registry(registry.id, ROWS_PER_STEP)?;
-    for upload in &uploads {
-        tx.remove_upload(upload.id)?;
-        let object = Candidate::Object {
-            storage_account: upload.storage_account,
-            object_key: upload.object_key.clone(),
-            size_bytes: upload.offset,
-        };
-        tx.queue_candidate(&object, now)?;
-    }
-    if !uploads.is_empty() {
-        return Ok(false);
-    }
-    if let Some(repository) = tx.list_every_repository(registry.id, 1)?.into_iter().next() {
-        erase_some_of_repository(tx, &repository, now)?;
-        return Ok(false);
-    }
-    if erase_some_tokens(tx, registry.id)? {
-        return Ok(false);
-    }
-    // A registry made anew under the name starts without roles.
-    tx.remove_role_assignments_within(&registry.scope())?;
-    tx.remove_registry(registry.id)?;
-    Ok(true)
-}
-
-/// Tokens before their scope maps; says whether there were any.
-fn erase_some_tokens(tx: &mut dyn Tx, registry: RegistryId) -> Result<bool, Error> {
-    let tokens = tx.list_tokens(registry, "", ROWS_PER_STEP)?;
-    for token in &tokens {
-        tx.remove_token(token.id)?;
-    }
-    let maps = tx.list_scope_maps(registry, "", ROWS_PER_STEP)?;
-    for map in &maps {
-        tx.remove_scope_map(registry, &map.name)?;
-    }
-    Ok(!tokens.is_empty() || !maps.is_empty())
-}
-
-/// Locks do not hold against the deletion of the whole registry.
-fn erase_some_of_repository(tx: &mut dyn Tx, repository: &RepositoryRecord, now: Timestamp) -> Result<(), Error> {
-    let page = Page {
-        after: None,
-        limit: MANIFESTS_PER_TRANSACTION,
-        order: ListOrder::TimeAscending,
-    };
-    let manifests = tx.list_manifests(repository.id, &page)?;
-    for manifest in &manifests {
-        tx.remove_manifest(manifest.id)?;
-    }
-    if !manifests.is_empty() {
-        return Ok(());
-    }
-    let blobs = tx.list_blobs_of_repository(repository.id, ROWS_PER_STEP)?;
-    for blob in &blobs {
-        tx.unlink_blob(repository.id, blob.id)?;
-        if !tx.is_blob_linked(blob.id)? {
-            tx.remove_blob(blob.id)?;
-            let object = Candidate::Object {
-                storage_account: blob.storage_account,
-                object_key: blob.object_key.clone(),
-                size_bytes: blob.size_bytes,
-            };
-            tx.queue_candidate(&object, now)?;
-        }
-    }
-    if blobs.is_empty() {
-        tx.remove_repository_if_empty(repository.id)?;
-    }
-    Ok(())
-}
-
 /// The registry at a scope, one that is being deleted too.
-fn find_at(read: &mut (impl Read + ?Sized), scope: &str) -> Result<Option<RegistryRecord>, Error> {
+pub(crate) fn find_at(read: &mut (impl Read + ?Sized), scope: &str) -> Result<Option<RegistryRecord>, Error> {
     let name = scope.rsplit('/').next().unwrap_or_default();
     let found = read.find_registry_by_name(name)?;
     Ok(found.filter(|registry| registry.scope() == scope))

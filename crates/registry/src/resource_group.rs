@@ -1,10 +1,11 @@
-//! Resource groups: where registries are kept together. Whoever deletes one deletes what is in it.
+//! Resource groups: where registries are kept together. Whoever deletes one deletes what is in it (`erase`).
 
 use holdfast_access::{ControlGrant, ControlReach, control};
 use uuid::Uuid;
 
 use crate::{
     Error, Precondition, Registry,
+    erase::refuse_if_deleting,
     ports::{Durability, MetadataExt, Read, ResourceGroup, Tags},
     precondition::entity_tag,
 };
@@ -13,7 +14,7 @@ impl Registry {
     /// Makes the group that the grant is for, or replaces its tags; says whether it is new.
     ///
     /// # Errors
-    /// [`Error::ResourceGroupElsewhere`], [`Error::ConditionFailed`], [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::ResourceGroupElsewhere`], [`Error::ResourceGroupBeingDeleted`], [`Error::ConditionFailed`], [`Error::Metadata`], [`Error::Full`].
     pub async fn put_resource_group(
         &self,
         grant: &ControlGrant<control::ResourceGroupsWrite>,
@@ -45,6 +46,7 @@ impl Registry {
                         found: found.location,
                     });
                 }
+                refuse_if_deleting(tx, &group.scope())?;
                 found.tags = group.tags;
                 found.revision += 1;
                 tx.update_resource_group(&found)?;
@@ -105,46 +107,6 @@ impl Registry {
             .into_iter()
             .filter(|group| reach.covers(&group.scope()))
             .collect())
-    }
-
-    /// Deletes the group that the grant is for with all registries in it.
-    ///
-    /// # Errors
-    /// [`Error::ResourceGroupUnknown`], [`Error::ConditionFailed`], [`Error::RegistryProtected`], [`Error::Metadata`],
-    /// [`Error::Full`].
-    pub async fn delete_resource_group(
-        &self,
-        grant: &ControlGrant<control::ResourceGroupsDelete>,
-        precondition: Precondition,
-    ) -> Result<(), Error> {
-        let scope = grant.scope().to_owned();
-        let found = self.metadata.query(move |read| load_group(read, &scope)).await?;
-        precondition.check(Some(&found.entity_tag()))?;
-        loop {
-            let scope = grant.scope().to_owned();
-            let left = self
-                .metadata
-                .transact(Durability::Durable, move |tx| {
-                    let group = load_group(tx, &scope)?;
-                    let left = tx.list_registries_of_group(group.subscription_id, &group.name)?;
-                    if left.is_empty() {
-                        // A group made anew under the name starts without roles.
-                        tx.remove_role_assignments_within(&scope)?;
-                        tx.remove_resource_group(group.subscription_id, &group.name)?;
-                    }
-                    Ok(left)
-                })
-                .await?;
-            if left.is_empty() {
-                return Ok(());
-            }
-            for registry in &left {
-                self.refuse_if_protected(registry.id).await?;
-            }
-            for registry in left {
-                self.erase_registry(registry.scope()).await?;
-            }
-        }
     }
 }
 

@@ -1,0 +1,224 @@
+//! Copies an image: all its blobs, then the manifests below it, then the image with its tags, so that nothing is half
+//! visible. It goes through the same operations as a push; a blob that is there is not fetched again, so a second run goes
+//! on where the first one ended.
+
+mod progress;
+mod source;
+mod stop;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use holdfast_access::{
+    ControlCaller, ControlGrant, Grant, RegistryId, action, control, decide_control, push_of_import,
+};
+use holdfast_oci::{Digest, Manifest, MediaType, Reference, RepositoryName, Tag};
+use holdfast_registry::ports::{JobRecord, RegistryRecord};
+use holdfast_registry::{
+    Attempt, Error, Expectation, Import, ImportFailure, ImportFailureKind, ImportJob, ImportTag, ManifestContent,
+    PutManifest,
+};
+use uuid::Uuid;
+
+pub(crate) use progress::Progress;
+use source::Source;
+use stop::Stop;
+
+use crate::Runner;
+
+/// Manifests of one image (ACR: 50).
+const MAX_MANIFESTS: usize = 50;
+/// Bytes of all manifests of one image, which are held in memory.
+const MAX_MANIFEST_BYTES: usize = 32 << 20;
+/// Blobs of one image that are fetched at once.
+const BLOBS_AT_ONCE: usize = 3;
+/// Attempts before an import is given up.
+const MAX_ATTEMPTS: u32 = 6;
+/// How long an import may take, pauses included.
+const MAX_AGE: Duration = Duration::from_secs(24 * 3600);
+
+/// A manifest of the image.
+struct Part {
+    content: ManifestContent,
+    manifest: Manifest,
+}
+
+/// Runs a job.
+pub(crate) async fn run(runner: &Runner, job: &JobRecord, progress: &Progress) -> Attempt {
+    match copy(runner, job, progress).await {
+        Ok(()) => Attempt::Succeeded,
+        Err(Stop::Failed(failure)) => Attempt::Failed {
+            error: failure.to_json(),
+        },
+        Err(Stop::Retry(failure)) => {
+            let is_too_old = runner.registry.now().since(job.created_at) > MAX_AGE;
+            if job.attempts >= MAX_ATTEMPTS || is_too_old {
+                return Attempt::Failed {
+                    error: failure.to_json(),
+                };
+            }
+            runner.again(job, failure.to_json())
+        }
+    }
+}
+
+async fn copy(runner: &Runner, job: &JobRecord, progress: &Progress) -> Result<(), Stop> {
+    let asked: ImportJob = serde_json::from_str(&job.payload).map_err(Stop::unreadable)?;
+    let caller = caller(runner, &asked.actor).await?;
+    let grant: ControlGrant<control::ImportImage> = decide_control(&caller, &job.scope).map_err(Stop::refused)?;
+    let target = target(runner, job, RegistryId(asked.registry)).await?;
+    let source = Source::open(runner, job, &asked.import, &caller).await?;
+    let parts = gather(&source, &asked.import.reference).await?;
+    for (repository, tags) in targets(&asked.import) {
+        let push = push_of_import(&grant, target.id, &repository);
+        copy_blobs(runner, &source, &push, &parts, progress).await?;
+        put_manifests(runner, &push, &parts, tags, asked.import.is_forced).await?;
+    }
+    Ok(())
+}
+
+/// Who asked, with the roles of today.
+async fn caller(runner: &Runner, actor: &str) -> Result<ControlCaller, Stop> {
+    let gone = || {
+        Stop::failed(
+            ImportFailureKind::NotAllowed,
+            "who asked for the import is not known any more",
+        )
+    };
+    let id = actor
+        .strip_prefix("principal:")
+        .and_then(|id| Uuid::try_parse(id).ok())
+        .ok_or_else(gone)?;
+    let found = runner.registry.find_principal(id).await?.ok_or_else(gone)?;
+    let actor = holdfast_access::Actor::Principal { id: id.to_string() };
+    Ok(ControlCaller::new(actor, found.assignments))
+}
+
+/// The registry that it goes into, if it is still the one that was meant.
+async fn target(runner: &Runner, job: &JobRecord, id: RegistryId) -> Result<RegistryRecord, Stop> {
+    let name = job.scope.rsplit('/').next().unwrap_or_default();
+    let found = runner.registry.find_registry(name).await?;
+    found
+        .filter(|registry| registry.id == id)
+        .ok_or_else(|| Stop::Failed(ImportFailure::registry_deleted()))
+}
+
+/// Every repository that gets the image, with the tags it gets there.
+fn targets(import: &Import) -> BTreeMap<RepositoryName, Vec<Tag>> {
+    let mut targets: BTreeMap<RepositoryName, Vec<Tag>> = BTreeMap::new();
+    for repository in &import.untagged {
+        targets.entry(repository.clone()).or_default();
+    }
+    for ImportTag { repository, tag } in &import.tags {
+        let tags = targets.entry(repository.clone()).or_default();
+        if !tags.contains(tag) {
+            tags.push(tag.clone());
+        }
+    }
+    targets
+}
+
+/// The image's manifests, each once, those that an index lists before the index; the image itself last.
+async fn gather(source: &Source, reference: &Reference) -> Result<Vec<Part>, Stop> {
+    let too_much = |what: String| Stop::failed(ImportFailureKind::Source, &what);
+    let root = source.manifest(reference).await?;
+    let root_digest = root.digest;
+    let (mut read, mut open, mut done) = (HashMap::new(), HashSet::new(), HashSet::new());
+    let mut total = 0;
+    read.insert(root_digest, root);
+    let (mut order, mut stack) = (Vec::new(), vec![root_digest]);
+    let mut parts: HashMap<Digest, Part> = HashMap::new();
+    while let Some(digest) = stack.pop() {
+        if open.contains(&digest) {
+            // All below it is done.
+            if done.insert(digest) {
+                order.push(digest);
+            }
+            continue;
+        }
+        if parts.len() >= MAX_MANIFESTS {
+            return Err(too_much(format!("the image has more than {MAX_MANIFESTS} manifests")));
+        }
+        let content = match read.remove(&digest) {
+            Some(content) => content,
+            None => source.manifest(&Reference::Digest(digest)).await?,
+        };
+        total += content.bytes.len();
+        if total > MAX_MANIFEST_BYTES {
+            return Err(too_much(format!(
+                "the image's manifests have more than {MAX_MANIFEST_BYTES} bytes"
+            )));
+        }
+        let declared: Option<MediaType> = content.media_type.parse().ok();
+        let manifest = Manifest::parse(declared.as_ref(), &content.bytes).map_err(Error::from)?;
+        let children: Vec<Digest> = manifest.children().iter().map(|child| child.digest).collect();
+        if children.len() > MAX_MANIFESTS {
+            return Err(too_much(format!("the image has more than {MAX_MANIFESTS} manifests")));
+        }
+        open.insert(digest);
+        parts.insert(digest, Part { content, manifest });
+        stack.push(digest);
+        stack.extend(children.into_iter().filter(|child| !open.contains(child)));
+    }
+    Ok(order.iter().filter_map(|digest| parts.remove(digest)).collect())
+}
+
+/// Every blob that the manifests need and the repository does not have.
+async fn copy_blobs(
+    runner: &Runner,
+    source: &Source,
+    push: &Grant<action::Push>,
+    parts: &[Part],
+    progress: &Progress,
+) -> Result<(), Stop> {
+    let mut seen = HashSet::new();
+    let needed = parts.iter().flat_map(|part| part.manifest.required_blobs());
+    let needed: Vec<(Digest, u64)> = needed.filter(|(digest, _)| seen.insert(*digest)).collect();
+    progress.expect(&needed);
+    stream::iter(needed)
+        .map(Ok)
+        .try_for_each_concurrent(BLOBS_AT_ONCE, |(digest, size_bytes)| async move {
+            if !runner.registry.keep_blob(push, &digest).await? {
+                source.copy_blob(runner, push, digest, size_bytes, progress).await?;
+            }
+            progress.has_blob();
+            Ok(())
+        })
+        .await
+}
+
+/// The manifests, the image with its tags last.
+async fn put_manifests(
+    runner: &Runner,
+    push: &Grant<action::Push>,
+    parts: &[Part],
+    tags: Vec<Tag>,
+    is_forced: bool,
+) -> Result<(), Stop> {
+    let Some((root, below)) = parts.split_last() else {
+        return Ok(());
+    };
+    let put = |part: &Part, tags: Vec<Tag>, expectation| PutManifest {
+        reference: Reference::Digest(part.content.digest),
+        tags,
+        media_type: part.content.media_type.parse().ok(),
+        bytes: part.content.bytes.clone(),
+        expectation,
+    };
+    for part in below {
+        runner.registry.put_manifest(push, put(part, Vec::new(), None)).await?;
+    }
+    let expectation = (!is_forced && !tags.is_empty()).then_some(Expectation::Absent);
+    let digest = root.content.digest;
+    match runner.registry.put_manifest(push, put(root, tags, expectation)).await {
+        // An earlier attempt came this far, and did not live to say so.
+        Err(Error::PreconditionFailed { found: Some(found), .. }) if found == digest => Ok(()),
+        Err(Error::PreconditionFailed { reference, .. }) => {
+            let repository = push.repository();
+            let what = format!("Tag {repository}:{reference} already exists in target registry");
+            Err(Stop::failed(ImportFailureKind::Conflict, &what))
+        }
+        pushed => Ok(pushed.map(drop)?),
+    }
+}

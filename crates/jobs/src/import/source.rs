@@ -1,0 +1,193 @@
+//! Where an image comes from: a registry of this server, whose bytes are linked where both keep them in one storage
+//! account, or any other registry, which is asked through the one way out.
+
+use bytes::Bytes;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use holdfast_access::{Caller, ControlCaller, Grant, RegistryId, RoleAssignmentMode, action, decide, rights_of};
+use holdfast_client::registry::{Blob, Client, Credentials};
+use holdfast_oci::{Digest, Reference};
+use holdfast_registry::ports::{JobRecord, Readable};
+use holdfast_registry::{Body, Import, ImportFailureKind, ImportSource, ManifestContent, ReceiveError, Registry};
+use std::sync::Arc;
+use tokio::io::AsyncReadExt as _;
+use tokio_util::io::ReaderStream;
+
+use super::{Progress, Stop};
+use crate::Runner;
+
+/// Where an image comes from.
+pub(super) enum Source {
+    /// A registry of this server.
+    Here {
+        registry: Arc<Registry>,
+        pull: Grant<action::Pull>,
+    },
+    /// Any registry.
+    Elsewhere(Client),
+}
+
+impl Source {
+    /// Opens what was asked for; rights are those of today.
+    pub(super) async fn open(
+        runner: &Runner,
+        job: &JobRecord,
+        import: &Import,
+        caller: &ControlCaller,
+    ) -> Result<Self, Stop> {
+        match &import.source {
+            ImportSource::Registry { id, scope } => {
+                let pull = pull(runner, RegistryId(*id), scope, import, caller).await?;
+                Ok(Self::Here {
+                    registry: Arc::clone(&runner.registry),
+                    pull,
+                })
+            }
+            ImportSource::Upstream { host, username } => {
+                let credentials = match &job.sealed {
+                    Some(sealed) => {
+                        let opened = runner.sealer.open(sealed, &import.secret_place());
+                        let password = opened.map_err(|error| {
+                            tracing::error!(error = %error, "an import's credentials cannot be read");
+                            Stop::failed(ImportFailureKind::Internal, "the credentials cannot be read any more")
+                        })?;
+                        Some(Credentials {
+                            username: username.clone(),
+                            password,
+                        })
+                    }
+                    None => None,
+                };
+                let outgoing = runner.outgoing.clone();
+                Ok(Self::Elsewhere(Client::new(
+                    outgoing,
+                    host,
+                    &import.repository,
+                    credentials,
+                )?))
+            }
+        }
+    }
+
+    /// A manifest, its digest proven.
+    pub(super) async fn manifest(&self, reference: &Reference) -> Result<ManifestContent, Stop> {
+        match self {
+            Self::Here { registry, pull } => Ok(registry.load_manifest(pull, reference).await?),
+            Self::Elsewhere(client) => {
+                let fetched = client.manifest(reference).await?;
+                let media_type = fetched.media_type.unwrap_or_default();
+                Ok(ManifestContent {
+                    digest: fetched.digest,
+                    media_type,
+                    bytes: fetched.bytes,
+                })
+            }
+        }
+    }
+
+    /// Brings a blob into the repository, its digest proven.
+    pub(super) async fn copy_blob(
+        &self,
+        runner: &Runner,
+        push: &Grant<action::Push>,
+        digest: Digest,
+        size_bytes: u64,
+        progress: &Progress,
+    ) -> Result<(), Stop> {
+        let came = |piece: &Bytes| progress.came(piece.len());
+        match self {
+            Self::Here { registry, pull } => {
+                if registry.mount_blob(push, pull, &digest).await?.is_some() {
+                    return Ok(());
+                }
+                let blob = registry.load_blob(pull, &digest).await?;
+                let readable = registry.open_blob(pull, &blob, 0..blob.size_bytes).await?;
+                let body = Body {
+                    length: Some(blob.size_bytes),
+                    chunks: pieces(readable),
+                };
+                Ok(runner.registry.upload_whole(push, &digest, body).await?)
+            }
+            Self::Elsewhere(client) => {
+                let blob = client.blob(digest, size_bytes);
+                // The pieces are counted before they go into the body, which outlives no borrow.
+                let (sender, receiver) = tokio::sync::mpsc::channel(1);
+                let chunks = stream::unfold(receiver, |mut receiver| async move {
+                    receiver.recv().await.map(|piece| (piece, receiver))
+                });
+                let body = Body {
+                    length: Some(size_bytes),
+                    chunks: Box::pin(chunks),
+                };
+                let (uploaded, ()) = tokio::join!(
+                    runner.registry.upload_whole(push, &digest, body),
+                    feed(blob, sender, came)
+                );
+                Ok(uploaded?)
+            }
+        }
+    }
+}
+
+/// Hands a blob on, piece by piece, until it ends or nobody takes it any more.
+async fn feed(mut blob: Blob, sender: tokio::sync::mpsc::Sender<Result<Bytes, ReceiveError>>, came: impl Fn(&Bytes)) {
+    loop {
+        let piece = match blob.next().await {
+            Ok(Some(piece)) => Ok(piece),
+            Ok(None) => return,
+            Err(error) => Err(ReceiveError::Disconnected {
+                source: Box::new(error),
+            }),
+        };
+        if let Ok(piece) = &piece {
+            came(piece);
+        }
+        let is_last = piece.is_err();
+        if sender.send(piece).await.is_err() || is_last {
+            return;
+        }
+    }
+}
+
+/// Proof that the caller may pull there, today.
+async fn pull(
+    runner: &Runner,
+    id: RegistryId,
+    scope: &str,
+    import: &Import,
+    caller: &ControlCaller,
+) -> Result<Grant<action::Pull>, Stop> {
+    let name = scope.rsplit('/').next().unwrap_or_default();
+    let found = runner.registry.find_registry(name).await?;
+    let gone = || {
+        Stop::failed(
+            ImportFailureKind::Source,
+            "the registry that the image is imported from is gone",
+        )
+    };
+    let source = found.filter(|registry| registry.id == id).ok_or_else(gone)?;
+    let rights = rights_of(caller.assignments(), &source.scope(), RoleAssignmentMode::Legacy);
+    let puller = Caller::with_basic(caller.actor().clone(), rights);
+    let refused = |_| {
+        Stop::failed(
+            ImportFailureKind::NotAllowed,
+            "the right to pull the source image was taken away",
+        )
+    };
+    decide(&puller, source.id, &import.repository).map_err(refused)
+}
+
+/// An object as the pieces of a body.
+fn pieces(readable: Readable) -> BoxStream<'static, Result<Bytes, ReceiveError>> {
+    let disconnected = |error| ReceiveError::Disconnected {
+        source: Box::new(error),
+    };
+    match readable {
+        Readable::Bytes(bytes) => stream::once(async { Ok(bytes) }).boxed(),
+        // The whole blob was asked for, so the range starts at the file's beginning.
+        Readable::File { file, range } => {
+            let file = tokio::fs::File::from_std(file).take(range.end);
+            ReaderStream::with_capacity(file, 1 << 20).map_err(disconnected).boxed()
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Why an import did not come to its end, and whether another attempt may. One table from the errors below to what whoever
+//! asked is told; it refuses to tell causes that are only this server's.
+
+use holdfast_access::ControlRefusal;
+use holdfast_client::registry::Error as Upstream;
+use holdfast_registry::{Error, ImportFailure, ImportFailureKind, ReceiveError};
+
+/// Why a body stopped.
+pub(super) enum Stop {
+    /// It cannot be done.
+    Failed(ImportFailure),
+    /// It is worth another attempt.
+    Retry(ImportFailure),
+}
+
+impl Stop {
+    pub(super) fn failed(kind: ImportFailureKind, message: &str) -> Self {
+        Self::Failed(ImportFailure {
+            kind,
+            message: message.to_owned(),
+        })
+    }
+
+    pub(super) fn refused(refusal: ControlRefusal) -> Self {
+        Self::failed(ImportFailureKind::NotAllowed, &refusal.to_string())
+    }
+
+    pub(super) fn unreadable(error: serde_json::Error) -> Self {
+        tracing::error!(error = %error, "an import's row cannot be read");
+        Self::failed(
+            ImportFailureKind::Internal,
+            "what was asked for cannot be read any more",
+        )
+    }
+}
+
+impl From<&Upstream> for Stop {
+    fn from(error: &Upstream) -> Self {
+        let failure = ImportFailure {
+            kind: ImportFailureKind::Source,
+            message: error.to_string(),
+        };
+        if error.is_transient() {
+            Self::Retry(failure)
+        } else {
+            Self::Failed(failure)
+        }
+    }
+}
+
+impl From<Upstream> for Stop {
+    fn from(error: Upstream) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        let told = |kind| ImportFailure {
+            kind,
+            message: error.to_string(),
+        };
+        match &error {
+            Error::Receive(ReceiveError::Disconnected { source }) => match source.downcast_ref::<Upstream>() {
+                Some(upstream) => Self::from(upstream),
+                None => Self::Retry(told(ImportFailureKind::Source)),
+            },
+            Error::Locked { .. } | Error::TagExists { .. } | Error::PreconditionFailed { .. } => {
+                Self::Failed(told(ImportFailureKind::Conflict))
+            }
+            Error::RegistryUnknown { .. } => Self::Failed(ImportFailure::registry_deleted()),
+            Error::RepositoryUnknown { .. }
+            | Error::ManifestUnknown { .. }
+            | Error::ManifestTagUnknown { .. }
+            | Error::BlobUnknown { .. }
+            | Error::BlobTooLarge { .. }
+            | Error::DigestMismatch { .. }
+            | Error::SizeMismatch { .. }
+            | Error::ManifestInvalid(_) => Self::Failed(told(ImportFailureKind::Source)),
+            // The collector was faster, or another request was.
+            Error::ManifestBlobsMissing { .. }
+            | Error::Receive(_)
+            | Error::UploadUnknown { .. }
+            | Error::UploadBusy { .. }
+            | Error::TooManyUploads { .. }
+            | Error::Overloaded
+            | Error::Full { .. } => Self::Retry(told(ImportFailureKind::Internal)),
+            _ => {
+                tracing::error!(error = %error, "an import failed here");
+                let message = "the import failed on this server; its log says more".to_owned();
+                Self::Retry(ImportFailure {
+                    kind: ImportFailureKind::Internal,
+                    message,
+                })
+            }
+        }
+    }
+}

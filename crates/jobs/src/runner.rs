@@ -1,0 +1,185 @@
+//! The runner: takes what is due, a few jobs at once, keeps each lease alive while its body works, and writes what came of
+//! it. It refuses to know what a job does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use holdfast_access::{ControlCaller, decide_control};
+use holdfast_client::Outgoing;
+use holdfast_identity::Sealer;
+use holdfast_registry::ports::{Ids, JobKind, JobRecord};
+use holdfast_registry::{Attempt, Error, Registry};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::import::{self, Progress};
+
+/// Jobs at work at once in one process.
+const MAX_AT_ONCE: usize = 4;
+/// How long a job is its holder's without a sign of life; what a process that was killed held is taken up after it.
+const LEASE: Duration = Duration::from_secs(20);
+/// How often a sign of life is given.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How often the queue is looked at for what fell due; what is asked for in this process is begun at once.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The first pause after a failure; each next one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
+/// The longest pause.
+const MAX_PAUSE: Duration = Duration::from_secs(300);
+
+/// What a runner is made of.
+pub struct RunnerParts {
+    /// The operations.
+    pub registry: Arc<Registry>,
+    /// Opens the secrets of jobs.
+    pub sealer: Arc<Sealer>,
+    /// The way out.
+    pub outgoing: Outgoing,
+    /// The source of ids: the runner's own, and the spread of its pauses.
+    pub ids: Arc<dyn Ids>,
+}
+
+/// Runs jobs.
+pub struct Runner {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) sealer: Arc<Sealer>,
+    pub(crate) outgoing: Outgoing,
+    ids: Arc<dyn Ids>,
+    owner: Uuid,
+}
+
+impl Runner {
+    /// Puts the parts together. Each runner is a holder of leases of its own.
+    #[must_use]
+    pub fn new(parts: RunnerParts) -> Self {
+        Self {
+            registry: parts.registry,
+            sealer: parts.sealer,
+            outgoing: parts.outgoing,
+            owner: parts.ids.uuid(),
+            ids: parts.ids,
+        }
+    }
+
+    /// Works until it is told to stop; then lets go of what it holds, for the next process to go on with.
+    pub async fn run(self: Arc<Self>, stopping: CancellationToken) {
+        let mut working = JoinSet::new();
+        while !stopping.is_cancelled() {
+            while working.len() < MAX_AT_ONCE {
+                let Some(job) = self.take().await else { break };
+                working.spawn(Arc::clone(&self).attempt(job, stopping.clone()));
+            }
+            tokio::select! {
+                () = stopping.cancelled() => {}
+                () = self.registry.job_asked_for() => {}
+                Some(ended) = working.join_next() => told(ended),
+                () = sleep(LOOK_EVERY) => {}
+            }
+        }
+        while let Some(ended) = working.join_next().await {
+            told(ended);
+        }
+    }
+
+    /// Runs everything that is due now, one after the other, and says how many attempts that were.
+    pub async fn run_due(self: &Arc<Self>) -> usize {
+        let mut attempts = 0;
+        while let Some(job) = self.take().await {
+            Arc::clone(self).attempt(job, CancellationToken::new()).await;
+            attempts += 1;
+        }
+        attempts
+    }
+
+    async fn take(&self) -> Option<JobRecord> {
+        match self.registry.take_job(self.owner, LEASE).await {
+            Ok(job) => job,
+            Err(error) => {
+                tracing::error!(error = %error, "could not look for jobs; trying again");
+                None
+            }
+        }
+    }
+
+    async fn attempt(self: Arc<Self>, job: JobRecord, stopping: CancellationToken) {
+        let progress = Progress::default();
+        let attempt = tokio::select! {
+            biased;
+            () = stopping.cancelled() => Attempt::Interrupted,
+            () = self.keep(&job, &progress) => {
+                tracing::warn!(job.id = %job.id.0, job.kind = %job.kind, "a job is somebody else's by now");
+                return;
+            }
+            attempt = self.work(&job, &progress) => attempt,
+        };
+        match &attempt {
+            Attempt::Succeeded => tracing::info!(job.id = %job.id.0, job.kind = %job.kind, "did a job"),
+            Attempt::Interrupted => tracing::info!(job.id = %job.id.0, job.kind = %job.kind, "put a job back"),
+            Attempt::Failed { error } => {
+                tracing::warn!(job.id = %job.id.0, job.kind = %job.kind, error, "gave up a job");
+            }
+            Attempt::Retry { error, after } => {
+                let after_secs = after.as_secs();
+                tracing::warn!(job.id = %job.id.0, job.kind = %job.kind, error, after_secs, "a job must be tried again");
+            }
+        }
+        if let Err(error) = self.registry.end_attempt(job.id, self.owner, attempt).await {
+            // Its lease runs out, and it is done once more, which does no harm.
+            tracing::error!(job.id = %job.id.0, error = %error, "could not write what came of a job");
+        }
+    }
+
+    /// Ends when the lease was lost.
+    async fn keep(&self, job: &JobRecord, progress: &Progress) {
+        loop {
+            sleep(HEARTBEAT).await;
+            match self
+                .registry
+                .keep_job(job.id, self.owner, LEASE, progress.to_json())
+                .await
+            {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => tracing::warn!(job.id = %job.id.0, error = %error, "could not renew a lease"),
+            }
+        }
+    }
+
+    async fn work(&self, job: &JobRecord, progress: &Progress) -> Attempt {
+        let operator = ControlCaller::operator();
+        let erased = match job.kind {
+            JobKind::ImportImage => return import::run(self, job, progress).await,
+            JobKind::EraseRegistry => match decide_control(&operator, &job.scope) {
+                Ok(grant) => self.registry.resume_registry_deletion(&grant).await,
+                Err(refusal) => return self.again(job, refusal.to_string()),
+            },
+            JobKind::EraseGroup => match decide_control(&operator, &job.scope) {
+                Ok(grant) => self.registry.resume_group_deletion(&grant, job.id).await,
+                Err(refusal) => return self.again(job, refusal.to_string()),
+            },
+        };
+        match erased {
+            Ok(()) => Attempt::Succeeded,
+            // Somebody else finished it.
+            Err(Error::ResourceGroupUnknown { .. }) => Attempt::Succeeded,
+            Err(error) => self.again(job, error.to_string()),
+        }
+    }
+
+    /// Another attempt, later and later, spread so that many jobs do not come back at one moment.
+    pub(crate) fn again(&self, job: &JobRecord, error: String) -> Attempt {
+        let doublings = job.attempts.saturating_sub(1).min(16);
+        let pause = FIRST_PAUSE.saturating_mul(1 << doublings).min(MAX_PAUSE);
+        let [spread, ..] = self.ids.uuid().into_bytes();
+        let after = pause + pause.mul_f32(f32::from(spread) / 1024.0);
+        Attempt::Retry { error, after }
+    }
+}
+
+fn told(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(error = %error, "a job ended unexpectedly; it is tried again when its lease runs out");
+    }
+}

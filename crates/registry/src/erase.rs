@@ -1,0 +1,287 @@
+//! Deletion of registries and resource groups: marked at once, together with a job that finishes it should this process
+//! end first; then the rows go in steps, and the objects are queued for the collector.
+
+use std::time::Duration;
+
+use holdfast_access::{ControlGrant, RegistryId, control};
+use holdfast_arm::fold_case;
+
+use crate::{
+    Error, Precondition, Registry, Timestamp,
+    import::ImportFailure,
+    limits::{MANIFESTS_PER_TRANSACTION, ROWS_PER_STEP},
+    ports::{
+        Candidate, Durability, JobId, JobKind, JobRecord, JobState, ListOrder, MetadataExt, Page, Read, RegistryRecord,
+        RepositoryRecord, Tx,
+    },
+    registry_resource::find_at,
+    resource_group::load_group,
+};
+
+/// How long whoever asked for a deletion has to finish it before the job goes on with it. Both at once do no harm.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Registry {
+    /// Deletes the registry that the grant is for with everything in it; says whether it was there. Nothing is read from
+    /// it or written to it from the first moment on; its rows go in steps, and what is cut off is finished by a job. The
+    /// name is free at the end.
+    ///
+    /// # Errors
+    /// [`Error::RegistryProtected`], [`Error::ConditionFailed`], [`Error::Metadata`], [`Error::Full`].
+    pub async fn delete_registry(
+        &self,
+        grant: &ControlGrant<control::RegistriesDelete>,
+        precondition: Precondition,
+    ) -> Result<bool, Error> {
+        let (scope, now, id) = (grant.scope().to_owned(), self.clock.now(), JobId(self.ids.uuid()));
+        let begun = self
+            .metadata
+            .transact(Durability::Durable, move |tx| {
+                let found = find_at(tx, &scope)?;
+                if let Some(registry) = &found {
+                    refuse_if_protected(tx, registry)?;
+                }
+                precondition.check(found.as_ref().map(RegistryRecord::entity_tag).as_deref())?;
+                found.map(|registry| begin(tx, registry, id, now)).transpose()
+            })
+            .await?;
+        match begun {
+            Some(registry) => self.erase_registry(registry).await.map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// Goes on with the deletion of the registry that the grant is for, if one was cut off; one that was made meanwhile
+    /// under the same name stays.
+    ///
+    /// # Errors
+    /// [`Error::Metadata`], [`Error::Full`].
+    pub async fn resume_registry_deletion(&self, grant: &ControlGrant<control::RegistriesDelete>) -> Result<(), Error> {
+        let scope = grant.scope().to_owned();
+        let found = self.metadata.query(move |read| find_at(read, &scope)).await?;
+        match found.filter(|registry| registry.is_deleting) {
+            Some(registry) => self.erase_registry(registry.id).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Deletes the group that the grant is for with all registries in it. From the first moment on nothing new is made in
+    /// it; what is cut off is finished by a job.
+    ///
+    /// # Errors
+    /// [`Error::ResourceGroupUnknown`], [`Error::ConditionFailed`], [`Error::RegistryProtected`], [`Error::Metadata`],
+    /// [`Error::Full`].
+    pub async fn delete_resource_group(
+        &self,
+        grant: &ControlGrant<control::ResourceGroupsDelete>,
+        precondition: Precondition,
+    ) -> Result<(), Error> {
+        let (scope, now, id) = (grant.scope().to_owned(), self.clock.now(), JobId(self.ids.uuid()));
+        let job = self
+            .metadata
+            .transact(Durability::Durable, move |tx| {
+                let group = load_group(tx, &scope)?;
+                precondition.check(Some(&group.entity_tag()))?;
+                for registry in tx.list_registries_of_group(group.subscription_id, &group.name)? {
+                    refuse_if_protected(tx, &registry)?;
+                }
+                ask_once(tx, JobKind::EraseGroup, &scope, id, now)
+            })
+            .await?;
+        self.erase_group(grant.scope().to_owned(), job).await
+    }
+
+    /// Goes on with the deletion of the group that the grant is for, which `job` stands for.
+    ///
+    /// # Errors
+    /// [`Error::Metadata`], [`Error::Full`].
+    pub async fn resume_group_deletion(
+        &self,
+        grant: &ControlGrant<control::ResourceGroupsDelete>,
+        job: JobId,
+    ) -> Result<(), Error> {
+        self.erase_group(grant.scope().to_owned(), job).await
+    }
+
+    /// The job is open as long as the group is the one whose deletion was asked for: it goes in the same transaction.
+    async fn erase_group(&self, scope: String, job: JobId) -> Result<(), Error> {
+        loop {
+            let (scope, now, id) = (scope.clone(), self.clock.now(), JobId(self.ids.uuid()));
+            let begun = self
+                .metadata
+                .transact(Durability::Durable, move |tx| {
+                    if !tx.find_job(job)?.is_some_and(|job| job.state == JobState::Open) {
+                        return Ok(None);
+                    }
+                    let group = load_group(tx, &scope)?;
+                    let left = tx.list_registries_of_group(group.subscription_id, &group.name)?;
+                    let Some(registry) = left.into_iter().next() else {
+                        // A group made anew under the name starts without roles.
+                        tx.remove_role_assignments_within(&scope)?;
+                        tx.remove_resource_group(group.subscription_id, &group.name)?;
+                        tx.remove_job(job)?;
+                        return Ok(None);
+                    };
+                    begin(tx, registry, id, now).map(Some)
+                })
+                .await?;
+            match begun {
+                Some(registry) => self.erase_registry(registry).await?,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Removes the rows of a registry in steps, and queues its objects.
+    async fn erase_registry(&self, id: RegistryId) -> Result<(), Error> {
+        loop {
+            let now = self.clock.now();
+            let is_done = self
+                .metadata
+                .transact(Durability::Durable, move |tx| match tx.find_registry(id)? {
+                    Some(registry) => erase_some(tx, &registry, now),
+                    None => Ok(true),
+                })
+                .await?;
+            if is_done {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Marks a registry and asks for the job that erases it; gives its row, whose id is never another's.
+fn begin(tx: &mut dyn Tx, mut registry: RegistryRecord, job: JobId, now: Timestamp) -> Result<RegistryId, Error> {
+    refuse_if_protected(tx, &registry)?;
+    if !registry.is_deleting {
+        registry.is_deleting = true;
+        registry.updated_at = now;
+        tx.update_registry(&registry)?;
+    }
+    ask_once(tx, JobKind::EraseRegistry, &registry.scope(), job, now)?;
+    Ok(registry.id)
+}
+
+/// The first registry made is the one that the base host stands for: it stays.
+fn refuse_if_protected(tx: &mut dyn Tx, registry: &RegistryRecord) -> Result<(), Error> {
+    let first = tx.list_registries()?.into_iter().next();
+    match first {
+        Some(first) if first.id == registry.id => Err(Error::RegistryProtected { name: first.name }),
+        _ => Ok(()),
+    }
+}
+
+/// The open job of that kind about the scope, asked for now if there is none.
+fn ask_once(tx: &mut dyn Tx, kind: JobKind, scope: &str, id: JobId, now: Timestamp) -> Result<JobId, Error> {
+    if let Some(job) = tx.list_open_jobs(kind, scope, 1)?.into_iter().next() {
+        return Ok(job.id);
+    }
+    let mut job = JobRecord::new(id, kind, scope.to_owned(), String::new(), now);
+    job.run_after = now.plus(PATIENCE);
+    tx.insert_job(&job)?;
+    Ok(id)
+}
+
+/// The registry goes: so does the job that erases it, and imports into it end.
+fn end_jobs(tx: &mut dyn Tx, scope: &str, now: Timestamp) -> Result<(), Error> {
+    for job in tx.list_open_jobs(JobKind::EraseRegistry, scope, ROWS_PER_STEP)? {
+        tx.remove_job(job.id)?;
+    }
+    loop {
+        let imports = tx.list_open_jobs(JobKind::ImportImage, scope, ROWS_PER_STEP)?;
+        for mut job in imports.iter().cloned() {
+            job.state = JobState::Failed;
+            job.last_error = Some(ImportFailure::registry_deleted().to_json());
+            (job.sealed, job.lease, job.updated_at) = (None, None, now);
+            tx.update_job(&job)?;
+        }
+        if imports.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+/// An error while the group's deletion goes on: nothing new is made in it.
+pub(crate) fn refuse_if_deleting(read: &mut (impl Read + ?Sized), group_scope: &str) -> Result<(), Error> {
+    let scope = fold_case(group_scope);
+    if read.list_open_jobs(JobKind::EraseGroup, &scope, 1)?.is_empty() {
+        return Ok(());
+    }
+    let name = scope.rsplit('/').next().unwrap_or_default().to_owned();
+    Err(Error::ResourceGroupBeingDeleted { name })
+}
+
+/// One step of a deletion; says whether it was the last.
+fn erase_some(tx: &mut dyn Tx, registry: &RegistryRecord, now: Timestamp) -> Result<bool, Error> {
+    let uploads = tx.list_uploads_of_registry(registry.id, ROWS_PER_STEP)?;
+    for upload in &uploads {
+        tx.remove_upload(upload.id)?;
+        let object = Candidate::Object {
+            storage_account: upload.storage_account,
+            object_key: upload.object_key.clone(),
+            size_bytes: upload.offset,
+        };
+        tx.queue_candidate(&object, now)?;
+    }
+    if !uploads.is_empty() {
+        return Ok(false);
+    }
+    if let Some(repository) = tx.list_every_repository(registry.id, 1)?.into_iter().next() {
+        erase_some_of_repository(tx, &repository, now)?;
+        return Ok(false);
+    }
+    if erase_some_tokens(tx, registry.id)? {
+        return Ok(false);
+    }
+    end_jobs(tx, &registry.scope(), now)?;
+    // A registry made anew under the name starts without roles.
+    tx.remove_role_assignments_within(&registry.scope())?;
+    tx.remove_registry(registry.id)?;
+    Ok(true)
+}
+
+/// Tokens before their scope maps; says whether there were any.
+fn erase_some_tokens(tx: &mut dyn Tx, registry: RegistryId) -> Result<bool, Error> {
+    let tokens = tx.list_tokens(registry, "", ROWS_PER_STEP)?;
+    for token in &tokens {
+        tx.remove_token(token.id)?;
+    }
+    let maps = tx.list_scope_maps(registry, "", ROWS_PER_STEP)?;
+    for map in &maps {
+        tx.remove_scope_map(registry, &map.name)?;
+    }
+    Ok(!tokens.is_empty() || !maps.is_empty())
+}
+
+/// Locks do not hold against the deletion of the whole registry.
+fn erase_some_of_repository(tx: &mut dyn Tx, repository: &RepositoryRecord, now: Timestamp) -> Result<(), Error> {
+    let page = Page {
+        after: None,
+        limit: MANIFESTS_PER_TRANSACTION,
+        order: ListOrder::TimeAscending,
+    };
+    let manifests = tx.list_manifests(repository.id, &page)?;
+    for manifest in &manifests {
+        tx.remove_manifest(manifest.id)?;
+    }
+    if !manifests.is_empty() {
+        return Ok(());
+    }
+    let blobs = tx.list_blobs_of_repository(repository.id, ROWS_PER_STEP)?;
+    for blob in &blobs {
+        tx.unlink_blob(repository.id, blob.id)?;
+        if !tx.is_blob_linked(blob.id)? {
+            tx.remove_blob(blob.id)?;
+            let object = Candidate::Object {
+                storage_account: blob.storage_account,
+                object_key: blob.object_key.clone(),
+                size_bytes: blob.size_bytes,
+            };
+            tx.queue_candidate(&object, now)?;
+        }
+    }
+    if blobs.is_empty() {
+        tx.remove_repository_if_empty(repository.id)?;
+    }
+    Ok(())
+}
