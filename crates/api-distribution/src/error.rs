@@ -333,6 +333,9 @@ fn shown_domain(error: &Domain) -> Shown {
         // Of the control plane: no operation of this face says so.
         Domain::ResourceGroupUnknown { .. }
         | Domain::ResourceGroupElsewhere { .. }
+        | Domain::ResourceGroupBeingDeleted { .. }
+        | Domain::TagExists { .. }
+        | Domain::TooManyImports { .. }
         | Domain::RegistryNameTaken { .. }
         | Domain::RegistryElsewhere { .. }
         | Domain::RegistryProtected { .. }

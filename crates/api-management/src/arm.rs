@@ -1,6 +1,7 @@
 //! The nouns of ARM, each with its endpoints and its body.
 
 pub(crate) mod group;
+pub(crate) mod import;
 pub(crate) mod metadata;
 pub(crate) mod provider;
 mod reading;

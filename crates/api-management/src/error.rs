@@ -13,6 +13,9 @@ use serde_json::json;
 
 use crate::body;
 
+/// When to try again, in seconds, where as many imports wait as a registry may have.
+const IMPORTS_RETRY_SECS: u64 = 30;
+
 /// Why a request was not done.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -113,6 +116,21 @@ fn domain_error(error: Domain, group: Option<&ResourceGroupName>, request_id: &s
                 format!("Resource group '{name}' could not be found."),
             ),
         },
+        Domain::ResourceGroupBeingDeleted { name } => match group {
+            Some(group) => Arm::resource_group_being_deleted(group),
+            None => Arm::new(
+                Code::ResourceGroupBeingDeleted,
+                format!("The resource group '{name}' is in deprovisioning state."),
+            ),
+        },
+        Domain::TagExists { repository, tag } => {
+            Arm::conflict(&format!("Tag {repository}:{tag} already exists in target registry"))
+        }
+        Domain::TooManyImports { .. } => Arm::too_many_requests(IMPORTS_RETRY_SECS),
+        Domain::TooManyTags { count, limit } => {
+            let why = format!("{count} targets in one request; at most {limit} are taken.");
+            Arm::invalid_parameter("targetTags", &why)
+        }
         Domain::ResourceGroupElsewhere { wanted, found } => Arm::resource_group_elsewhere(&wanted, &found),
         Domain::RegistryUnknown { name } => {
             Arm::resource_not_found("Microsoft.ContainerRegistry/registries", &name, &group_name)

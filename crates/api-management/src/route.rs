@@ -1,6 +1,7 @@
 //! What a path means. It is read once into a [`Route`]; nothing behind this module looks at a path again. Letters count
 //! without regard to case, as in ARM, and a slash at the end does not count.
 
+mod operation;
 mod role;
 mod scope_map;
 mod token;
@@ -9,6 +10,7 @@ use holdfast_arm::{Error, RegistryName, ResourceGroupName, RoleAssignmentName, S
 use http::Method;
 use percent_encoding::percent_decode_str;
 
+pub(crate) use operation::OperationPath;
 pub(crate) use role::ScopePath;
 pub(crate) use scope_map::ScopeMapPath;
 pub(crate) use token::TokenPath;
@@ -115,6 +117,10 @@ routes! { Route,
     RegenerateCredential(RegistryPath) = "arm.registries.regenerate-credential";
     /// `GET …/listUsages`
     ListUsages(RegistryPath) = "arm.registries.list-usages";
+    /// `POST …/importImage`
+    ImportImage(RegistryPath) = "arm.registries.import-image";
+    /// `GET …/locations/{l}/operationResults/{o}`
+    OperationResult(OperationPath) = "arm.operation-results.get";
     /// `GET …/scopeMaps`
     ScopeMapsList(RegistryPath) = "arm.scope-maps.list";
     /// `PUT …/scopeMaps/{m}`
@@ -184,6 +190,7 @@ impl Route {
             | Self::ProviderRegister(id, _)
             | Self::CheckName(id)
             | Self::RegistriesList(id) => Some(id),
+            Self::OperationResult(path) => Some(&path.subscription),
             Self::GroupPut(path)
             | Self::GroupGet(path)
             | Self::GroupHead(path)
@@ -197,6 +204,7 @@ impl Route {
             | Self::ListCredentials(path)
             | Self::RegenerateCredential(path)
             | Self::ListUsages(path)
+            | Self::ImportImage(path)
             | Self::ScopeMapsList(path)
             | Self::TokensList(path)
             | Self::GenerateCredentials(path) => Some(&path.subscription),
@@ -234,6 +242,7 @@ impl Route {
             | Self::ListCredentials(path)
             | Self::RegenerateCredential(path)
             | Self::ListUsages(path)
+            | Self::ImportImage(path)
             | Self::ScopeMapsList(path)
             | Self::TokensList(path)
             | Self::GenerateCredentials(path) => Some(&path.group),
@@ -301,6 +310,11 @@ fn in_subscription(
         ["providers"] => get(Route::ProvidersList(subscription)),
         ["providers", _] => get(Route::ProviderGet(subscription, segments[1].to_owned())),
         ["providers", _, "register"] => post(Route::ProviderRegister(subscription, segments[1].to_owned())),
+        ["providers", NAMESPACE, "locations", _, "operationresults", _] => get(Route::OperationResult(OperationPath {
+            subscription,
+            location: segments[3].to_owned(),
+            id: segments[5].to_owned(),
+        })),
         ["providers", NAMESPACE, "checknameavailability"] => post(Route::CheckName(subscription)),
         ["providers", NAMESPACE, "registries"] => get(Route::RegistriesList(subscription)),
         ["resourcegroups"] => get(Route::GroupsList(subscription)),
@@ -358,6 +372,7 @@ fn in_group(method: &Method, path: GroupPath, segments: &[&str], lower: &[&str])
         ["listcredentials"] => post(Route::ListCredentials(path)),
         ["regeneratecredential"] => post(Route::RegenerateCredential(path)),
         ["listusages"] => only(method, &Method::GET, Route::ListUsages(path)),
+        ["importimage"] => post(Route::ImportImage(path)),
         ["generatecredentials"] => post(Route::GenerateCredentials(path)),
         ["scopemaps", ..] => return scope_map::read(method, path, &segments[5..]),
         ["tokens", ..] => return token::read(method, path, &segments[5..]),

@@ -13,7 +13,8 @@ use uuid::Uuid;
 
 use crate::{
     arm::{
-        group, metadata, provider, registry, resource, role_assignment, role_definition, scope_map, subscription, token,
+        group, import, metadata, provider, registry, resource, role_assignment, role_definition, scope_map,
+        subscription, token,
     },
     body,
     caller::Audience,
@@ -292,6 +293,8 @@ async fn endpoint(call: &Call<'_>, route: Route) -> Result<Response<Bytes>, Erro
         Route::ListCredentials(p) => registry::list_credentials(call, call.may(&p.id())?).await,
         Route::RegenerateCredential(p) => registry::regenerate_credential(call, call.may(&p.id())?, &p).await,
         Route::ListUsages(p) => registry::list_usages(call, call.may(&p.id())?).await,
+        Route::ImportImage(p) => import::import_image(call, call.may(&p.id())?, &p).await,
+        Route::OperationResult(p) => import::operation_result(call, call.reach(), &p).await,
         Route::ScopeMapsList(p) => scope_map::list(call, call.may(&p.id())?).await,
         Route::ScopeMapPut(p) => scope_map::put(call, call.may(&p.id())?, &p).await,
         Route::ScopeMapGet(p) => scope_map::get(call, call.may(&p.id())?).await,

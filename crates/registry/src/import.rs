@@ -142,7 +142,8 @@ impl ImportFailure {
 
 impl Registry {
     /// Asks for an import into the registry that the grant is for; `source` proves the right to pull when the image comes
-    /// from a registry of this server, and `sealed` is the secret for one elsewhere.
+    /// from a registry of this server, and `sealed` is the secret for one elsewhere. Gives the job and the location of the
+    /// registry.
     ///
     /// # Errors
     /// [`Error::RegistryUnknown`], [`Error::TagExists`], [`Error::TooManyTags`], [`Error::TooManyImports`],
@@ -153,7 +154,7 @@ impl Registry {
         import: Import,
         source: Option<&Grant<action::Pull>>,
         sealed: Option<Vec<u8>>,
-    ) -> Result<JobId, Error> {
+    ) -> Result<(JobId, String), Error> {
         if let ImportSource::Registry { id, .. } = &import.source {
             let proven = source
                 .is_some_and(|grant| grant.registry() == RegistryId(*id) && *grant.repository() == import.repository);
@@ -166,7 +167,8 @@ impl Registry {
         }
         let (scope, actor) = (grant.scope().to_owned(), grant.actor().key());
         let (now, id) = (self.clock.now(), JobId(self.ids.uuid()));
-        self.metadata
+        let location = self
+            .metadata
             .transact(Durability::Durable, move |tx| {
                 let registry = load_at(tx, &scope)?;
                 if tx.list_open_jobs(JobKind::ImportImage, &scope, MAX_OPEN_IMPORTS)?.len() >= MAX_OPEN_IMPORTS {
@@ -187,11 +189,12 @@ impl Registry {
                     sealed,
                     ..JobRecord::new(id, JobKind::ImportImage, scope, payload, now)
                 };
-                tx.insert_job(&job)
+                tx.insert_job(&job)?;
+                Ok(registry.location)
             })
             .await?;
         self.jobs.notify_one();
-        Ok(id)
+        Ok((id, location))
     }
 
     /// An import by its id, if the caller may import where it goes.

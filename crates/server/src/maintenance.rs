@@ -15,6 +15,9 @@ use crate::{folder::Folder, metrics::Metrics, shutdown::Shutdown};
 
 /// How often idle uploads are looked for, at most; more often when they are given up sooner.
 const PURGE_EVERY: Duration = Duration::from_secs(3600);
+/// How often jobs that ended are looked for, and how long the outcome of one can be asked for.
+const FORGET_EVERY: Duration = Duration::from_secs(3600);
+const KEEP_ENDED_JOBS: Duration = Duration::from_secs(7 * 86_400);
 /// How often the certificate's files are looked at.
 const RELOAD_EVERY: Duration = Duration::from_secs(10);
 /// How often it is asked whether the local CA's certificate must be renewed; that has weeks.
@@ -51,6 +54,20 @@ impl Maintenance {
                     }
                     tracing::info!(uploads = purged, "gave up uploads that made no progress");
                 }
+            }
+        });
+    }
+
+    /// Forgets jobs that ended long ago.
+    pub(crate) fn forget_ended_jobs(&self) {
+        let registry = Arc::clone(&self.registry);
+        self.repeat("forget ended jobs", FORGET_EVERY, move || {
+            let registry = Arc::clone(&registry);
+            async move {
+                let before = registry.now().minus(KEEP_ENDED_JOBS);
+                // A step takes some of them only.
+                while registry.forget_ended_jobs(before).await? > 0 {}
+                Ok(())
             }
         });
     }

@@ -130,6 +130,7 @@ const R: &str = "{S}/resourceGroups/rg/providers/Microsoft.ContainerRegistry/reg
 const REGISTRY: &str = r#"{"location":"local","sku":{"name":"Basic"},"properties":{"adminUserEnabled":true}}"#;
 const V: &str = "?api-version=2025-11-01";
 const SCOPE_MAP: &str = r#"{"properties":{"actions":["repositories/app/content/read"]}}"#;
+const IMPORT: &str = r#"{"source":{"registryUri":"registry.example","sourceImage":"app:v1"}}"#;
 /// Of a scope map that is not there: only a test that knows the subscription can name one that is.
 const TOKEN: &str = r#"{"properties":{"scopeMapId":"/subscriptions/s/resourceGroups/g"}}"#;
 
@@ -210,6 +211,13 @@ fn table() -> Vec<(&'static str, String, &'static str, [u16; 4])> {
             [401, 403, 403, 200],
         ),
         ("GET", r("/listUsages"), "", [401, 403, 200, 200]),
+        ("POST", r("/importImage"), IMPORT, [401, 403, 403, 202]),
+        (
+            "GET",
+            s("/providers/Microsoft.ContainerRegistry/locations/local/operationResults/registries-none"),
+            "",
+            [401, 404, 404, 404],
+        ),
         ("PUT", r("/scopeMaps/pullers"), SCOPE_MAP, [401, 403, 403, 201]),
         ("GET", r("/scopemaps/Pullers"), "", [401, 403, 200, 200]),
         ("PATCH", r("/scopeMaps/pullers"), "{}", [401, 403, 403, 200]),

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use holdfast_access::{Caller, ControlCaller, Grant, RegistryId, RoleAssignmentMode, action, decide, rights_of};
+use holdfast_access::{Caller, ControlCaller, Grant, RegistryId, action, decide, rights_of};
 use holdfast_client::registry::{Blob, Client, Credentials};
 use holdfast_oci::{Digest, Reference};
 use holdfast_registry::ports::{JobRecord, Readable};
@@ -166,7 +166,7 @@ async fn pull(
         )
     };
     let source = found.filter(|registry| registry.id == id).ok_or_else(gone)?;
-    let rights = rights_of(caller.assignments(), &source.scope(), RoleAssignmentMode::Legacy);
+    let rights = rights_of(caller.assignments(), &source.scope(), source.role_assignment_mode);
     let puller = Caller::with_basic(caller.actor().clone(), rights);
     let refused = |_| {
         Stop::failed(

@@ -6,11 +6,14 @@ use anyhow::Context as _;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use holdfast_api_distribution::{Distribution, DistributionParts};
 use holdfast_api_management::{Management, ManagementParts};
+use holdfast_client::Outgoing;
 use holdfast_identity::{
     Certificates, DirectoryIssuer, Issuer, Throttle,
     authority::{self, Names},
     tls,
 };
+use holdfast_jobs::{Runner, RunnerParts};
+use holdfast_registry::ports::RandomIds;
 use rustls::ServerConfig;
 use tokio::{sync::Semaphore, time::timeout};
 use tokio_util::task::TaskTracker;
@@ -86,7 +89,6 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     let http = bind(settings.http.as_ref(), "http").await?;
     let https = bind(settings.https.as_ref(), "https").await?;
     let outgoing = settings.outgoing().context("cannot set up outgoing requests")?;
-    tracing::debug!(?outgoing, "requests to others go one guarded way");
     let house = Arc::new(House::open(folder, held, settings.limits()).await?);
     house.probe().await?;
     let https = match https {
@@ -96,7 +98,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
         }
         None => None,
     };
-    let outcome = run(&settings, &house, Listeners { http, https }).await;
+    let outcome = run(&settings, &house, Listeners { http, https }, outgoing).await;
     house.close().await;
     outcome
 }
@@ -112,7 +114,7 @@ async fn bind(
 }
 
 /// Starts everything, waits for a signal, and ends everything: first what brings work, then the work, then the rest.
-async fn run(settings: &Settings, house: &Arc<House>, listeners: Listeners) -> anyhow::Result<()> {
+async fn run(settings: &Settings, house: &Arc<House>, listeners: Listeners, outgoing: Outgoing) -> anyhow::Result<()> {
     let shutdown = Shutdown::default();
     let (listening, connections, tasks) = (TaskTracker::new(), TaskTracker::new(), TaskTracker::new());
     let addresses = addresses(settings, house, &listeners);
@@ -138,6 +140,7 @@ async fn run(settings: &Settings, house: &Arc<House>, listeners: Listeners) -> a
     };
     addresses.store(&house.folder)?;
     start_maintenance(settings, &maintenance);
+    tasks.spawn(runner(house, outgoing).run(shutdown.stopping.clone()));
     tasks.spawn(door.serve(desk, shutdown.clone()));
     let signals = Signals::catch().context("cannot catch signals")?;
     let signals = tasks.spawn(signals.obey(shutdown.clone()));
@@ -174,8 +177,18 @@ async fn end(trackers: &[&TaskTracker]) {
     }
 }
 
+fn runner(house: &House, outgoing: Outgoing) -> Arc<Runner> {
+    Arc::new(Runner::new(RunnerParts {
+        registry: Arc::clone(&house.registry),
+        sealer: Arc::clone(&house.sealer),
+        outgoing,
+        ids: Arc::new(RandomIds),
+    }))
+}
+
 fn start_maintenance(settings: &Settings, maintenance: &Maintenance) {
     maintenance.purge_uploads(settings.upload_idle);
+    maintenance.forget_ended_jobs();
     if let Some(every) = settings.gc_interval {
         maintenance.collect_garbage(every, settings.gc_grace);
     }
