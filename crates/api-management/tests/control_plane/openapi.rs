@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{Cloud, R, json as body_of};
 
 /// Routes of other providers and of the directory, which these documents do not describe.
-const ELSEWHERE: [&str; 13] = [
+const ELSEWHERE: [&str; 14] = [
     "directory.",
     "arm.metadata",
     "arm.tenants.",
@@ -23,6 +23,8 @@ const ELSEWHERE: [&str; 13] = [
     "arm.role-assignments.",
     "arm.role-definitions.",
     "arm.deny-assignments.",
+    // What a Location header leads to; the documents say that there is one, and no more.
+    "arm.operation-results.",
     "arm.storage-accounts.",
     "graph.",
 ];
@@ -44,6 +46,9 @@ fn steps() -> Vec<Step> {
     let credentials = json!({
         "tokenId": format!("{of_registry}/tokens/build"), "name": "password1", "expiry": "2099-01-01T00:00:00Z",
     });
+    let import = json!({
+        "source": {"resourceId": of_registry, "sourceImage": "app:v1"}, "targetTags": ["copy:v1"], "mode": "NoForce",
+    });
     let check = json!({"name": "mine1", "type": "Microsoft.ContainerRegistry/registries"});
     let check_name = "/providers/Microsoft.ContainerRegistry/checkNameAvailability";
     vec![
@@ -62,6 +67,7 @@ fn steps() -> Vec<Step> {
         ("POST", "listCredentials", Value::Null),
         ("POST", "regenerateCredential", json!({"name": "password"})),
         ("GET", "listUsages", Value::Null),
+        ("POST", "importImage", import),
         ("PUT", "scopeMaps/pullers", scope_map.clone()),
         ("PUT", "scopeMaps/pullers", scope_map),
         ("GET", "scopeMaps/pullers", Value::Null),
