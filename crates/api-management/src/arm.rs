@@ -16,7 +16,8 @@ pub(crate) mod subscription;
 pub(crate) mod token;
 
 use chrono::{DateTime, SecondsFormat};
-use holdfast_registry::Timestamp;
+use holdfast_registry::{Timestamp, ports::SystemData};
+use serde_json::{Value, json};
 
 use crate::serve::Call;
 
@@ -37,6 +38,22 @@ fn when(at: Timestamp) -> String {
 fn zoned(at: Timestamp) -> String {
     let moment = DateTime::from_timestamp_micros(at.0).unwrap_or_default();
     format!("{}0+00:00", moment.format("%Y-%m-%dT%H:%M:%S%.6f"))
+}
+
+/// Who made and changed a resource inside of a registry, and when.
+fn system_data(of: &SystemData) -> Value {
+    let mut data = json!({});
+    for (by, author, at, moment) in [
+        ("createdBy", &of.created_by, "createdAt", of.created_at),
+        ("lastModifiedBy", &of.updated_by, "lastModifiedAt", of.updated_at),
+    ] {
+        if let Some(author) = author {
+            data[by] = json!(author.name);
+            data[format!("{by}Type")] = json!(author.kind.as_str());
+        }
+        data[at] = json!(zoned(moment));
+    }
+    data
 }
 
 /// Where the list at `path` goes on after the item of a name.

@@ -14,7 +14,7 @@ use crate::{
     resource_group::load_group,
 };
 pub use change::RegistryChange;
-use change::author_of;
+pub(crate) use change::author_of;
 
 impl Registry {
     /// Makes the registry that the grant is for, or changes it; says whether it is new. A new one has the two passwords.

@@ -4,9 +4,9 @@
 use holdfast_access::{ControlGrant, ScopeMap, SystemScopeMap, control};
 
 use crate::{
-    Error, Registry, Timestamp, TokenError,
-    ports::{Durability, MetadataExt, Read, RegistryRecord, ScopeMapRecord, Tx},
-    registry_resource::load_at,
+    Error, Registry, TokenError,
+    ports::{Durability, MetadataExt, Read, RegistryRecord, ScopeMapRecord, SystemData, Tx},
+    registry_resource::{author_of, load_at},
 };
 
 /// A scope map and the registry it is in.
@@ -20,8 +20,8 @@ pub struct ScopeMapView {
     pub description: Option<String>,
     /// What a token with it may do.
     pub actions: ScopeMap,
-    /// When it was made; the system's own are as old as the registry.
-    pub created_at: Timestamp,
+    /// By whom and when; the system's own are as old as the registry, and nobody's.
+    pub system_data: SystemData,
     /// Whether it is the system's own.
     pub is_system: bool,
 }
@@ -49,11 +49,12 @@ impl Registry {
         description: Option<String>,
         actions: ScopeMap,
     ) -> Result<(ScopeMapView, bool), Error> {
-        let (scope, now) = (grant.scope().to_owned(), self.clock.now());
+        let (scope, actor, now) = (grant.scope().to_owned(), grant.actor().clone(), self.clock.now());
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let registry = load_at(tx, registry_scope(&scope))?;
                 refuse_system(&name)?;
+                let author = author_of(tx, &actor)?;
                 let found = tx.find_scope_map(registry.id, &name)?;
                 let is_new = found.is_none();
                 let map = ScopeMapRecord {
@@ -61,7 +62,10 @@ impl Registry {
                     name: found.as_ref().map_or(name, |map| map.name.clone()),
                     description,
                     actions,
-                    created_at: found.map_or(now, |map| map.created_at),
+                    system_data: match found {
+                        Some(map) => map.system_data.updated(author, now),
+                        None => SystemData::new(Some(author), now),
+                    },
                 };
                 if is_new {
                     check_quota(tx, &registry)?;
@@ -83,7 +87,7 @@ impl Registry {
         grant: &ControlGrant<control::ScopeMapsWrite>,
         change: ScopeMapChange,
     ) -> Result<ScopeMapView, Error> {
-        let scope = grant.scope().to_owned();
+        let (scope, actor, now) = (grant.scope().to_owned(), grant.actor().clone(), self.clock.now());
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let registry = load_at(tx, registry_scope(&scope))?;
@@ -92,6 +96,7 @@ impl Registry {
                 let mut map = load_made(tx, &registry, name)?;
                 map.description = change.description.or(map.description);
                 map.actions = change.actions.unwrap_or(map.actions);
+                map.system_data = map.system_data.updated(author_of(tx, &actor)?, now);
                 tx.update_scope_map(&map)?;
                 Ok(view(&registry, map))
             })
@@ -222,7 +227,7 @@ fn view(registry: &RegistryRecord, map: ScopeMapRecord) -> ScopeMapView {
         name: map.name,
         description: map.description,
         actions: map.actions,
-        created_at: map.created_at,
+        system_data: map.system_data,
         is_system: false,
     }
 }
@@ -233,7 +238,7 @@ fn system_view(registry: &RegistryRecord, map: &SystemScopeMap) -> ScopeMapView 
         name: map.name.to_owned(),
         description: Some(map.description.to_owned()),
         actions: map.scope_map(),
-        created_at: registry.created_at,
+        system_data: SystemData::new(None, registry.created_at),
         is_system: true,
     }
 }

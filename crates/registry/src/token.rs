@@ -7,9 +7,12 @@ use uuid::Uuid;
 
 use crate::{
     Error, Registry, Timestamp, TokenError,
-    ports::{Durability, MetadataExt, NewToken, Read, RegistryRecord, TokenId, TokenPassword, TokenRecord, Tx},
+    ports::{
+        Author, Durability, MetadataExt, NewToken, Read, RegistryRecord, SystemData, TokenId, TokenPassword,
+        TokenRecord, Tx,
+    },
     registry::find_open,
-    registry_resource::load_at,
+    registry_resource::{author_of, load_at},
     scope_map::{find_scope_map, last_name, registry_scope},
 };
 
@@ -81,10 +84,11 @@ impl Registry {
         name: String,
         change: TokenChange,
     ) -> Result<(TokenView, bool), Error> {
-        let (scope, now) = (grant.scope().to_owned(), self.clock.now());
+        let (scope, actor, now) = (grant.scope().to_owned(), grant.actor().clone(), self.clock.now());
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let registry = load_at(tx, registry_scope(&scope))?;
+                let author = author_of(tx, &actor)?;
                 let map = change.scope_map.as_ref().ok_or(TokenError::MapMissing)?;
                 let (record, is_new) = match tx.find_token(registry.id, &name)? {
                     Some(found) => (found, false),
@@ -97,12 +101,12 @@ impl Registry {
                             name: name.clone(),
                             scope_map,
                             is_enabled: change.is_enabled.unwrap_or(true),
-                            created_at: now,
+                            system_data: SystemData::new(Some(author.clone()), now),
                         })?;
                         (load_token(tx, &registry, &name)?, true)
                     }
                 };
-                let record = apply(tx, &registry, record, &change)?;
+                let record = apply(tx, &registry, record, &change, (author, now))?;
                 Ok((view(tx, &registry, record)?, is_new))
             })
             .await
@@ -117,12 +121,13 @@ impl Registry {
         grant: &ControlGrant<control::TokensWrite>,
         change: TokenChange,
     ) -> Result<TokenView, Error> {
-        let scope = grant.scope().to_owned();
+        let (scope, actor, now) = (grant.scope().to_owned(), grant.actor().clone(), self.clock.now());
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let registry = load_at(tx, registry_scope(&scope))?;
+                let author = author_of(tx, &actor)?;
                 let record = load_token(tx, &registry, last_name(&scope))?;
-                let record = apply(tx, &registry, record, &change)?;
+                let record = apply(tx, &registry, record, &change, (author, now))?;
                 view(tx, &registry, record)
             })
             .await
@@ -287,11 +292,13 @@ fn apply(
     registry: &RegistryRecord,
     mut token: TokenRecord,
     change: &TokenChange,
+    (author, now): (Author, Timestamp),
 ) -> Result<TokenRecord, Error> {
     if let Some(map) = &change.scope_map {
         token.scope_map = load_map(tx, registry, map)?;
     }
     token.is_enabled = change.is_enabled.unwrap_or(token.is_enabled);
+    token.system_data = token.system_data.updated(author, now);
     tx.update_token(&token)?;
     if let Some(kept) = &change.passwords {
         keep_passwords(tx, &token, kept)?;

@@ -8,7 +8,7 @@ use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{PAGE_ROWS, next_page, zoned};
+use super::{PAGE_ROWS, next_page, system_data, zoned};
 use crate::{body, error::Error, route::ScopeMapPath, serve::Call};
 
 const TYPE: &str = "Microsoft.ContainerRegistry/registries/scopeMaps";
@@ -117,13 +117,14 @@ fn shown(map: &ScopeMapView) -> Value {
         properties["description"] = json!(description);
     }
     properties["type"] = json!(if map.is_system { "SystemDefined" } else { "UserDefined" });
-    properties["creationDate"] = json!(zoned(map.created_at));
+    properties["creationDate"] = json!(zoned(map.system_data.created_at));
     properties["provisioningState"] = json!("Succeeded");
     properties["actions"] = json!(map.actions.texts());
     json!({
         "type": TYPE,
         "id": format!("{}/scopeMaps/{}", map.registry.arm_id(), map.name),
         "name": map.name,
+        "systemData": system_data(&map.system_data),
         "properties": properties,
     })
 }

@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{PAGE_ROWS, next_page, zoned};
+use super::{PAGE_ROWS, next_page, system_data, zoned};
 use crate::{body, error::Error, route::TokenPath, serve::Call};
 
 const TYPE: &str = "Microsoft.ContainerRegistry/registries/tokens";
@@ -212,8 +212,9 @@ fn shown(token: &TokenView) -> Value {
         "type": TYPE,
         "id": format!("{id}/tokens/{}", record.name),
         "name": record.name,
+        "systemData": system_data(&record.system_data),
         "properties": {
-            "creationDate": zoned(record.created_at),
+            "creationDate": zoned(record.system_data.created_at),
             "provisioningState": "Succeeded",
             "scopeMapId": format!("{id}/scopeMaps/{}", record.scope_map),
             "credentials": { "passwords": passwords.iter().map(shown_password).collect::<Vec<Value>>() },

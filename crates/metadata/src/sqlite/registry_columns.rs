@@ -1,10 +1,10 @@
 //! The columns of a registry's settings: to words and back.
 
 use holdfast_access::{IpRule, NetworkAction, NetworkRules, RoleAssignmentMode};
-use holdfast_registry::ports::{Author, AuthorKind, ShownSettings, Sku};
+use holdfast_registry::ports::{Author, AuthorKind, ShownSettings, Sku, SystemData};
 use rusqlite::{Row, types::Type};
 
-use super::column::misread;
+use super::column::{misread, timestamp};
 
 pub(super) fn sku(row: &Row<'_>, index: usize) -> rusqlite::Result<Sku> {
     named(row, index, "a registry's tier", Sku::from_name)
@@ -53,7 +53,17 @@ pub(super) fn author(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<Aut
     Ok(Some(Author { name, kind }))
 }
 
-/// The same as parameters.
+/// Six columns: who made it, when, who changed it last, when.
+pub(super) fn system_data(row: &Row<'_>, first: usize) -> rusqlite::Result<SystemData> {
+    Ok(SystemData {
+        created_by: author(row, first)?,
+        created_at: timestamp(row, first + 2)?,
+        updated_by: author(row, first + 3)?,
+        updated_at: timestamp(row, first + 5)?,
+    })
+}
+
+/// An author as parameters.
 pub(super) fn author_columns(author: Option<&Author>) -> (Option<&str>, Option<&'static str>) {
     (
         author.map(|author| author.name.as_str()),

@@ -7,13 +7,22 @@ use rusqlite::types::Type;
 use rusqlite::{Row, params};
 
 use super::column;
+use super::registry_columns::{author_columns, system_data};
 use super::session::Session;
 
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT registry_id, name, description, actions, created_by, created_by_kind, created_at, updated_by, \
+             updated_by_kind, updated_at FROM scope_map ",
+            $rest
+        )
+    };
+}
+
 // The column's collation is NOCASE.
-const FIND: &str = "SELECT registry_id, name, description, actions, created_at FROM scope_map \
-    WHERE registry_id = ?1 AND name = ?2";
-const LIST: &str = "SELECT registry_id, name, description, actions, created_at FROM scope_map \
-    WHERE registry_id = ?1 AND name > ?2 ORDER BY name LIMIT ?3";
+const FIND: &str = select!("WHERE registry_id = ?1 AND name = ?2");
+const LIST: &str = select!("WHERE registry_id = ?1 AND name > ?2 ORDER BY name LIMIT ?3");
 const COUNT: &str = "SELECT count(*) FROM scope_map WHERE registry_id = ?1";
 
 impl ScopeMapRead for Session<'_> {
@@ -39,25 +48,42 @@ impl ScopeMapRead for Session<'_> {
     }
 }
 
-const INSERT: &str = "INSERT INTO scope_map (registry_id, name, description, actions, created_at) \
-    VALUES (?1, ?2, ?3, ?4, ?5)";
-const UPDATE: &str = "UPDATE scope_map SET description = ?3, actions = ?4 WHERE registry_id = ?1 AND name = ?2";
+const INSERT: &str = "INSERT INTO scope_map (registry_id, name, description, actions, created_by, created_by_kind, \
+    created_at, updated_by, updated_by_kind, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+const UPDATE: &str = "UPDATE scope_map SET description = ?3, actions = ?4, updated_by = ?5, updated_by_kind = ?6, \
+    updated_at = ?7 WHERE registry_id = ?1 AND name = ?2";
 const REMOVE: &str = "DELETE FROM scope_map WHERE registry_id = ?1 AND name = ?2";
 
 impl ScopeMapTx for Session<'_> {
     fn insert_scope_map(&mut self, map: &ScopeMapRecord) -> Result<(), Error> {
+        let (maker, maker_kind) = author_columns(map.system_data.created_by.as_ref());
+        let (author, author_kind) = author_columns(map.system_data.updated_by.as_ref());
         let params = params![
             map.registry.0,
             map.name,
             map.description,
             actions_text(&map.actions),
-            map.created_at.0,
+            maker,
+            maker_kind,
+            map.system_data.created_at.0,
+            author,
+            author_kind,
+            map.system_data.updated_at.0,
         ];
         self.change("inserted a scope map", INSERT, params).map(drop)
     }
 
     fn update_scope_map(&mut self, map: &ScopeMapRecord) -> Result<(), Error> {
-        let params = params![map.registry.0, map.name, map.description, actions_text(&map.actions)];
+        let (author, author_kind) = author_columns(map.system_data.updated_by.as_ref());
+        let params = params![
+            map.registry.0,
+            map.name,
+            map.description,
+            actions_text(&map.actions),
+            author,
+            author_kind,
+            map.system_data.updated_at.0,
+        ];
         self.change("updated a scope map", UPDATE, params).map(drop)
     }
 
@@ -84,7 +110,7 @@ fn scope_map_row(row: &Row<'_>) -> rusqlite::Result<ScopeMapRecord> {
         name: row.get(1)?,
         description: row.get(2)?,
         actions: actions(row, 3)?,
-        created_at: column::timestamp(row, 4)?,
+        system_data: system_data(row, 4)?,
     })
 }
 

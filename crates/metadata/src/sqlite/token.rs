@@ -6,12 +6,14 @@ use holdfast_registry::{Error, Timestamp};
 use rusqlite::{Row, params};
 
 use super::column;
+use super::registry_columns::{author_columns, system_data};
 use super::session::Session;
 
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, registry_id, name, scope_map, is_enabled, created_at FROM token ",
+            "SELECT id, registry_id, name, scope_map, is_enabled, created_by, created_by_kind, created_at, updated_by, \
+             updated_by_kind, updated_at FROM token ",
             $rest
         )
     };
@@ -59,9 +61,10 @@ impl TokenRead for Session<'_> {
     }
 }
 
-const INSERT: &str =
-    "INSERT INTO token (registry_id, name, scope_map, is_enabled, created_at) VALUES (?1, ?2, ?3, ?4, ?5)";
-const UPDATE: &str = "UPDATE token SET scope_map = ?2, is_enabled = ?3 WHERE id = ?1";
+const INSERT: &str = "INSERT INTO token (registry_id, name, scope_map, is_enabled, created_by, created_by_kind, \
+    created_at, updated_by, updated_by_kind, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+const UPDATE: &str = "UPDATE token SET scope_map = ?2, is_enabled = ?3, updated_by = ?4, updated_by_kind = ?5, \
+    updated_at = ?6 WHERE id = ?1";
 const REMOVE: &str = "DELETE FROM token WHERE id = ?1";
 const REMOVE_PASSWORDS: &str = "DELETE FROM token_password WHERE token_id = ?1";
 const REMOVE_PASSWORD: &str = "DELETE FROM token_password WHERE token_id = ?1 AND slot = ?2";
@@ -70,18 +73,33 @@ const INSERT_PASSWORD: &str = "INSERT INTO token_password (token_id, slot, verif
 
 impl TokenTx for Session<'_> {
     fn insert_token(&mut self, token: &NewToken) -> Result<TokenId, Error> {
+        let (maker, maker_kind) = author_columns(token.system_data.created_by.as_ref());
+        let (author, author_kind) = author_columns(token.system_data.updated_by.as_ref());
         let params = params![
             token.registry.0,
             token.name,
             token.scope_map,
             token.is_enabled,
-            token.created_at.0,
+            maker,
+            maker_kind,
+            token.system_data.created_at.0,
+            author,
+            author_kind,
+            token.system_data.updated_at.0,
         ];
         self.insert("inserted a token", INSERT, params).map(TokenId)
     }
 
     fn update_token(&mut self, token: &TokenRecord) -> Result<(), Error> {
-        let params = params![token.id.0, token.scope_map, token.is_enabled];
+        let (author, author_kind) = author_columns(token.system_data.updated_by.as_ref());
+        let params = params![
+            token.id.0,
+            token.scope_map,
+            token.is_enabled,
+            author,
+            author_kind,
+            token.system_data.updated_at.0,
+        ];
         self.change("updated a token", UPDATE, params).map(drop)
     }
 
@@ -117,7 +135,7 @@ fn token_row(row: &Row<'_>) -> rusqlite::Result<TokenRecord> {
         name: row.get(2)?,
         scope_map: row.get(3)?,
         is_enabled: row.get(4)?,
-        created_at: column::timestamp(row, 5)?,
+        system_data: system_data(row, 5)?,
     })
 }
 

@@ -42,7 +42,7 @@ pub use page::{ListOrder, Page};
 pub use person::{PersonRead, PersonRecord, PersonTx};
 pub use principal::{PrincipalRead, PrincipalRecord, PrincipalTx};
 pub use registry::{AdminPassword, NewRegistry, RegistryRead, RegistryRecord, RegistryTx, Sku};
-pub use registry_settings::{Author, AuthorKind, ShownSettings};
+pub use registry_settings::{Author, AuthorKind, ShownSettings, SystemData};
 pub use repository::{RepositoryId, RepositoryRead, RepositoryRecord, RepositoryTx};
 pub use role_assignment::{PrincipalType, RoleAssignment, RoleAssignmentRead, RoleAssignmentTx, WrittenCondition};
 pub use scope_map::{ScopeMapRead, ScopeMapRecord, ScopeMapTx};

@@ -4,6 +4,8 @@
 use holdfast_access::Actor;
 use serde::{Deserialize, Serialize};
 
+use crate::Timestamp;
+
 /// Days that a policy shows before anybody said another number (ACR).
 const DEFAULT_POLICY_DAYS: u32 = 7;
 
@@ -14,6 +16,42 @@ pub struct Author {
     pub name: String,
     /// What it is.
     pub kind: AuthorKind,
+}
+
+/// Who made and changed a resource inside of a registry, and when (ARM: `systemData`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SystemData {
+    /// Who made it; `None` when nobody in particular did.
+    pub created_by: Option<Author>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Who changed it last.
+    pub updated_by: Option<Author>,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+impl SystemData {
+    /// Of a resource that is made now.
+    #[must_use]
+    pub fn new(author: Option<Author>, now: Timestamp) -> Self {
+        Self {
+            created_by: author.clone(),
+            created_at: now,
+            updated_by: author,
+            updated_at: now,
+        }
+    }
+
+    /// The same after a change.
+    #[must_use]
+    pub fn updated(self, author: Author, now: Timestamp) -> Self {
+        Self {
+            updated_by: Some(author),
+            updated_at: now,
+            ..self
+        }
+    }
 }
 
 /// What an author is.

@@ -3,7 +3,8 @@
 
 use holdfast_access::{RegistryId, ScopeMap};
 
-use crate::{Error, Timestamp};
+use super::SystemData;
+use crate::Error;
 
 /// A scope map of a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,8 +17,8 @@ pub struct ScopeMapRecord {
     pub description: Option<String>,
     /// What a token with it may do.
     pub actions: ScopeMap,
-    /// When it was made.
-    pub created_at: Timestamp,
+    /// By whom and when.
+    pub system_data: SystemData,
 }
 
 /// Scope maps.
@@ -39,7 +40,7 @@ pub trait ScopeMapRead {
 pub trait ScopeMapTx {
     /// Inserts a scope map; the caller has looked that the name is free.
     fn insert_scope_map(&mut self, map: &ScopeMapRecord) -> Result<(), Error>;
-    /// Writes the changeable fields: `description` and `actions`.
+    /// Writes the changeable fields: `description`, `actions`, and by whom and when it was updated.
     fn update_scope_map(&mut self, map: &ScopeMapRecord) -> Result<(), Error>;
     /// The caller has looked that no token has it; says whether it was there.
     fn remove_scope_map(&mut self, registry: RegistryId, name: &str) -> Result<bool, Error>;

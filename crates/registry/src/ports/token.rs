@@ -3,6 +3,7 @@
 
 use holdfast_access::RegistryId;
 
+use super::SystemData;
 use super::row::row_id;
 use crate::{Error, Timestamp};
 
@@ -24,8 +25,8 @@ pub struct TokenRecord {
     pub scope_map: String,
     /// Whether it may sign in.
     pub is_enabled: bool,
-    /// When it was made.
-    pub created_at: Timestamp,
+    /// By whom and when.
+    pub system_data: SystemData,
 }
 
 /// What a new token starts with; the adapter gives it its row id.
@@ -39,8 +40,8 @@ pub struct NewToken {
     pub scope_map: String,
     /// See [`TokenRecord::is_enabled`].
     pub is_enabled: bool,
-    /// See [`TokenRecord::created_at`].
-    pub created_at: Timestamp,
+    /// See [`TokenRecord::system_data`].
+    pub system_data: SystemData,
 }
 
 /// One of the two passwords of a token. It is only ever recognised, never shown again.
@@ -81,7 +82,7 @@ pub trait TokenRead {
 pub trait TokenTx {
     /// Inserts a token; the caller has looked that the name is free.
     fn insert_token(&mut self, token: &NewToken) -> Result<TokenId, Error>;
-    /// Writes the changeable fields: `scope_map` and `is_enabled`.
+    /// Writes the changeable fields: `scope_map`, `is_enabled`, and by whom and when it was updated.
     fn update_token(&mut self, token: &TokenRecord) -> Result<(), Error>;
     /// Removes the token and its passwords; says whether it was there.
     fn remove_token(&mut self, token: TokenId) -> Result<bool, Error>;

@@ -129,7 +129,7 @@ fn check(before: &RegistryRecord, registry: &RegistryRecord) -> Result<(), Error
 }
 
 /// The author of what an actor does.
-pub(super) fn author_of(read: &mut (impl Read + ?Sized), actor: &Actor) -> Result<Author, Error> {
+pub(crate) fn author_of(read: &mut (impl Read + ?Sized), actor: &Actor) -> Result<Author, Error> {
     let name = match actor {
         Actor::Principal { id } => {
             let found = Uuid::parse_str(id).ok().map(|id| read.find_principal(id)).transpose()?;

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use holdfast_access::RegistryId;
 use holdfast_oci::{Algorithm, Digest, RepositoryName, Tag};
 use holdfast_registry::ports::{
-    BlobId, Directory, Durability, ListOrder, ManifestId, Metadata, MetadataExt, NewBlob, NewManifest, NewRegistry,
-    ObjectKey, Page, Read, RegistryRecord, RepositoryId, RepositoryRecord, ResourceGroup, Sku, StorageAccountId,
-    Subscription, Tags, Tx, UploadId, UploadRecord,
+    Author, AuthorKind, BlobId, Directory, Durability, ListOrder, ManifestId, Metadata, MetadataExt, NewBlob,
+    NewManifest, NewRegistry, ObjectKey, Page, Read, RegistryRecord, RepositoryId, RepositoryRecord, ResourceGroup,
+    Sku, StorageAccountId, Subscription, Tags, Tx, UploadId, UploadRecord,
 };
 use holdfast_registry::{Error, Timestamp};
 use uuid::Uuid;
@@ -57,6 +57,15 @@ pub fn tag(text: &str) -> Tag {
 #[must_use]
 pub fn name(text: &str) -> RepositoryName {
     text.parse().expect("the text is a repository's name")
+}
+
+/// Somebody who makes or changes things.
+#[must_use]
+pub fn author(name: &str) -> Author {
+    Author {
+        name: name.to_owned(),
+        kind: AuthorKind::User,
+    }
 }
 
 /// A key nothing else has.

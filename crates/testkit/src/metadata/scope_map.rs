@@ -2,9 +2,9 @@
 
 use holdfast_access::{RegistryId, ScopeMap};
 use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{Metadata, ScopeMapRecord};
+use holdfast_registry::ports::{Metadata, ScopeMapRecord, SystemData};
 
-use super::fixture;
+use super::fixture::{self, author};
 
 /// A scope map that allows to pull one repository.
 #[must_use]
@@ -14,7 +14,7 @@ pub fn scope_map(registry: RegistryId, name: &str) -> ScopeMapRecord {
         name: name.to_owned(),
         description: Some("für alle".to_owned()),
         actions: ScopeMap::parse(&["repositories/app/content/read"]).expect("the action is well formed"),
-        created_at: Timestamp(7),
+        system_data: SystemData::new(Some(author("maker")), Timestamp(7)),
     }
 }
 
@@ -45,6 +45,7 @@ pub async fn a_scope_map_reads_back_as_written(metadata: &dyn Metadata) {
     let bare = ScopeMapRecord {
         description: None,
         actions: ScopeMap::default(),
+        system_data: SystemData::new(None, Timestamp(6)),
         ..scope_map(registry, "bare1")
     };
     insert(metadata, full.clone()).await;
@@ -75,10 +76,15 @@ pub async fn a_scope_map_is_changed_and_removed_alone(metadata: &dyn Metadata) {
     let changed = ScopeMapRecord {
         description: None,
         actions: ScopeMap::parse(&["repositories/*/metadata/read"]).expect("the action is well formed"),
+        system_data: SystemData::new(Some(author("maker")), Timestamp(7)).updated(author("changer"), Timestamp(8)),
         ..scope_map(registry, "Changed")
     };
     let update = ScopeMapRecord {
-        created_at: Timestamp(9),
+        system_data: SystemData {
+            created_by: None,
+            created_at: Timestamp(9),
+            ..changed.system_data.clone()
+        },
         ..changed.clone()
     };
     fixture::write(metadata, move |tx| tx.update_scope_map(&update)).await;

@@ -2,9 +2,13 @@
 
 use holdfast_access::RegistryId;
 use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{Metadata, NewToken, TokenId, TokenPassword, TokenRecord};
+use holdfast_registry::ports::{Metadata, NewToken, SystemData, TokenId, TokenPassword, TokenRecord};
 
-use super::fixture;
+use super::fixture::{self, author};
+
+fn made() -> SystemData {
+    SystemData::new(Some(author("maker")), Timestamp(7))
+}
 
 fn new_token(registry: RegistryId, name: &str, scope_map: &str) -> NewToken {
     NewToken {
@@ -12,7 +16,7 @@ fn new_token(registry: RegistryId, name: &str, scope_map: &str) -> NewToken {
         name: name.to_owned(),
         scope_map: scope_map.to_owned(),
         is_enabled: true,
-        created_at: Timestamp(7),
+        system_data: made(),
     }
 }
 
@@ -47,7 +51,7 @@ pub async fn a_token_reads_back_as_written(metadata: &dyn Metadata) {
         name: "Build-1".to_owned(),
         scope_map: "_repositories_pull".to_owned(),
         is_enabled: true,
-        created_at: Timestamp(7),
+        system_data: made(),
     };
     assert_eq!(find(metadata, registry, "build-1").await, Some(expected));
     assert_eq!(find(metadata, other, "Build-1").await, None);
@@ -77,11 +81,15 @@ pub async fn a_token_is_changed_alone(metadata: &dyn Metadata) {
         name: "changed".to_owned(),
         scope_map: "second-map".to_owned(),
         is_enabled: false,
-        created_at: Timestamp(7),
+        system_data: made().updated(author("changer"), Timestamp(8)),
     };
     let update = TokenRecord {
         name: "other".to_owned(),
-        created_at: Timestamp(9),
+        system_data: SystemData {
+            created_by: None,
+            created_at: Timestamp(9),
+            ..changed.system_data.clone()
+        },
         ..changed.clone()
     };
     fixture::write(metadata, move |tx| tx.update_token(&update)).await;
