@@ -2,30 +2,87 @@
 //! Its errors are OAuth's, with Entra's numbers (`refusal`).
 
 mod application;
+mod assertion;
+mod authorize;
+mod client;
+mod device;
 mod discovery;
 mod form;
 mod issued;
+mod page;
+mod person;
+mod refresh;
 mod refusal;
 
 use bytes::Bytes;
-use http::Response;
+use http::{HeaderMap, Response, StatusCode};
+use serde_json::json;
 use uuid::Uuid;
 
-use crate::{Management, Site, error::Error};
-pub(crate) use discovery::{configuration, keys};
+use crate::{Management, Route, Site, body, error::Error};
 use form::Form;
+pub(crate) use person::MAX_STRETCHING;
 
 /// Names under which clients call the directory that they belong to.
 const ANY_TENANT: [&str; 2] = ["common", "organizations"];
 
+/// A request to the token service.
+pub(crate) struct Asked<'a> {
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) query: &'a str,
+    pub(crate) body: &'a [u8],
+}
+
+/// One line per endpoint; `None` when the route is not one of the token service. No endpoint wants a token: they are
+/// where tokens come from.
+pub(crate) async fn endpoint(
+    app: &Management,
+    site: &Site,
+    route: &Route,
+    asked: Asked<'_>,
+) -> Option<Result<Response<Bytes>, Error>> {
+    let Asked { headers, query, body } = asked;
+    let of = |tenant| check_tenant(app, tenant);
+    Some(match route {
+        Route::OpenIdConfiguration(t) => of(t).map(|()| discovery::configuration(app, site)),
+        Route::Keys(t) => of(t).map(|()| discovery::keys(app)),
+        Route::Token(t) => match of(t) {
+            Ok(()) => token(app, site, t, body).await,
+            Err(error) => Err(error),
+        },
+        Route::DeviceCode(t) => match of(t) {
+            Ok(()) => device::start(app, site, body).await,
+            Err(error) => Err(error),
+        },
+        Route::DevicePage => Ok(device::show(app, site, headers)),
+        Route::DeviceAnswer => device::answer(app, site, headers, body).await,
+        Route::AuthorizePage(t) => of(t).map(|()| authorize::show(app, site, headers, query)),
+        Route::AuthorizeAnswer(t) => match of(t) {
+            Ok(()) => authorize::answer(app, site, headers, body).await,
+            Err(error) => Err(error),
+        },
+        Route::UserRealm => Ok(user_realm()),
+        _ => return None,
+    })
+}
+
 /// `POST /{tenant}/oauth2/v2.0/token`: one line per way to sign in.
-pub(crate) async fn token(app: &Management, site: &Site, tenant: &str, body: &[u8]) -> Result<Response<Bytes>, Error> {
-    check_tenant(app, tenant)?;
+async fn token(app: &Management, site: &Site, tenant: &str, body: &[u8]) -> Result<Response<Bytes>, Error> {
     let form = Form::parse(body);
     match form.grant_type.as_str() {
-        "client_credentials" => application::token(app, site, &form).await,
+        "client_credentials" => application::token(app, site, tenant, &form).await,
+        "authorization_code" => authorize::token(app, site, &form).await,
+        // The second is the RFC's name, the first Entra's older one.
+        "device_code" | "urn:ietf:params:oauth:grant-type:device_code" => device::token(app, site, &form).await,
+        "refresh_token" => refresh::token(app, site, &form).await,
+        "password" => Err(refusal::passwords_stay_here()),
         _ => Err(refusal::unknown_grant_type()),
     }
+}
+
+/// What MSAL asks before it sends a password: every account is this directory's own.
+fn user_realm() -> Response<Bytes> {
+    body::json(StatusCode::OK, &json!({ "ver": "1.0", "account_type": "Managed" }))
 }
 
 /// There is one directory; it goes by its id, or by a name that means the caller's own.

@@ -15,6 +15,8 @@ use crate::body;
 
 /// When to try again, in seconds, where as many imports wait as a registry may have.
 const IMPORTS_RETRY_SECS: u64 = 30;
+/// The number of throttled sign-ins in Entra ID's table of errors.
+const TOO_MANY_TRIES: u32 = 50053;
 
 /// Why a request was not done.
 #[derive(Debug, thiserror::Error)]
@@ -60,7 +62,9 @@ pub(crate) fn render(error: Error, group: Option<&ResourceGroupName>, request_id
             description,
         } => return oauth(code, number, &description),
         Error::Throttled { retry_after_secs } => {
-            let mut response = shown(&Arm::too_many_requests(retry_after_secs));
+            let description = format!("There were too many tries. Try again in {retry_after_secs} seconds.");
+            let mut response = oauth("temporarily_unavailable", TOO_MANY_TRIES, &description);
+            *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
             let seconds = HeaderValue::from(retry_after_secs);
             response.headers_mut().insert(header::RETRY_AFTER, seconds);
             return response;
@@ -87,6 +91,7 @@ fn shown(error: &Arm) -> Response<Bytes> {
 fn oauth(code: &str, number: u32, description: &str) -> Response<Bytes> {
     let status = match code {
         "invalid_client" => StatusCode::UNAUTHORIZED,
+        "temporarily_unavailable" => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::BAD_REQUEST,
     };
     let document = json!({

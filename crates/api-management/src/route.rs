@@ -1,6 +1,7 @@
 //! What a path means. It is read once into a [`Route`]; nothing behind this module looks at a path again. Letters count
 //! without regard to case, as in ARM, and a slash at the end does not count.
 
+mod directory;
 mod operation;
 mod role;
 mod scope_map;
@@ -69,6 +70,18 @@ routes! { Route,
     Keys(String) = "directory.keys";
     /// `POST /{tenant}/oauth2/v2.0/token`
     Token(String) = "directory.token";
+    /// `POST /{tenant}/oauth2/v2.0/devicecode`
+    DeviceCode(String) = "directory.device-code";
+    /// `GET /devicelogin`
+    DevicePage = "directory.device-page";
+    /// `POST /devicelogin`
+    DeviceAnswer = "directory.device-answer";
+    /// `GET /{tenant}/oauth2/v2.0/authorize`
+    AuthorizePage(String) = "directory.authorize-page";
+    /// `POST /{tenant}/oauth2/v2.0/authorize`
+    AuthorizeAnswer(String) = "directory.authorize-answer";
+    /// `GET /common/userrealm/{user}`
+    UserRealm = "directory.user-realm";
     /// `GET /tenants`
     TenantsList = "arm.tenants.list";
     /// `GET /subscriptions`
@@ -167,8 +180,10 @@ impl Route {
         let mut segments = path.trim_matches('/').split('/');
         let first = segments.next().unwrap_or_default();
         let second = segments.next().unwrap_or_default();
-        matches!(first, "metadata" | "providers" | "subscriptions" | "tenants")
-            || matches!(second, ".well-known" | "v2.0" | "discovery" | "oauth2")
+        matches!(
+            first,
+            "devicelogin" | "metadata" | "providers" | "subscriptions" | "tenants"
+        ) || matches!(second, ".well-known" | "v2.0" | "discovery" | "oauth2" | "userrealm")
     }
 
     /// The subscription it is in.
@@ -179,6 +194,12 @@ impl Route {
             | Self::OpenIdConfiguration(_)
             | Self::Keys(_)
             | Self::Token(_)
+            | Self::DeviceCode(_)
+            | Self::DevicePage
+            | Self::DeviceAnswer
+            | Self::AuthorizePage(_)
+            | Self::AuthorizeAnswer(_)
+            | Self::UserRealm
             | Self::TenantsList
             | Self::SubscriptionsList => None,
             Self::SubscriptionGet(id)
@@ -282,13 +303,7 @@ impl Route {
                 let subscription = segments[1].parse::<SubscriptionId>()?;
                 in_subscription(method, subscription, &segments[2..], &lower[2..]).unwrap_or_else(|| Err(unknown()))
             }
-            [tenant, ".well-known", "openid-configuration"]
-            | [tenant, "v2.0", ".well-known", "openid-configuration"] => {
-                only(method, &Method::GET, Self::OpenIdConfiguration(tenant.to_owned()))
-            }
-            [tenant, "discovery", "v2.0", "keys"] => only(method, &Method::GET, Self::Keys(tenant.to_owned())),
-            [tenant, "oauth2", "v2.0", "token"] => only(method, &Method::POST, Self::Token(tenant.to_owned())),
-            _ => Err(unknown()),
+            _ => directory::parse(method, &lower).unwrap_or_else(|| Err(unknown())),
         }
     }
 }

@@ -6,9 +6,10 @@ use std::{net::IpAddr, sync::Arc};
 use bytes::Bytes;
 use holdfast_access::{ControlAction, ControlCaller, ControlGrant, ControlReach, decide_control, reach_of};
 use holdfast_arm::{ApiVersion, Code, Error as Arm, Filter, ResourceId, SubscriptionId};
-use holdfast_identity::{DirectoryIssuer, Sealer, Throttle};
+use holdfast_identity::{DirectoryIssuer, OutsideIssuers, Sealer, Stretcher, Throttle};
 use holdfast_registry::{Precondition, Registry};
 use http::{HeaderName, HeaderValue, Request, Response};
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::{
@@ -35,6 +36,10 @@ pub struct ManagementParts {
     pub directory: Arc<DirectoryIssuer>,
     /// Seals and compares secrets.
     pub sealer: Arc<Sealer>,
+    /// Compares passwords of people.
+    pub stretcher: Arc<Stretcher>,
+    /// Has the keys of issuers of other directories.
+    pub outside: Arc<OutsideIssuers>,
     /// Slows down guessing.
     pub throttle: Arc<Throttle>,
     /// What follows a registry's name in its login server: `.DOMAIN` or `.DOMAIN:PORT`.
@@ -46,6 +51,10 @@ pub struct Management {
     pub(crate) registry: Arc<Registry>,
     pub(crate) directory: Arc<DirectoryIssuer>,
     pub(crate) sealer: Arc<Sealer>,
+    pub(crate) stretcher: Arc<Stretcher>,
+    /// Turns at comparing passwords, which costs a processor and memory.
+    pub(crate) stretching: Arc<Semaphore>,
+    pub(crate) outside: Arc<OutsideIssuers>,
     pub(crate) throttle: Arc<Throttle>,
     pub(crate) login_server_suffix: String,
 }
@@ -169,6 +178,8 @@ impl Management {
             registry,
             directory,
             sealer,
+            stretcher,
+            outside,
             throttle,
             login_server_suffix,
         } = parts;
@@ -176,6 +187,9 @@ impl Management {
             registry,
             directory,
             sealer,
+            stretcher,
+            stretching: Arc::new(Semaphore::new(directory::MAX_STRETCHING)),
+            outside,
             throttle,
             login_server_suffix,
         }
@@ -240,12 +254,16 @@ impl Management {
         served: &mut Served,
     ) -> Result<Response<Bytes>, Error> {
         let query = Query::parse(head.uri.query().unwrap_or_default());
-        match route {
-            Route::Metadata => return metadata::endpoints(self, site, query.version()?),
-            Route::OpenIdConfiguration(tenant) => return directory::configuration(self, site, &tenant),
-            Route::Keys(tenant) => return directory::keys(self, &tenant),
-            Route::Token(tenant) => return directory::token(self, site, &tenant, body).await,
-            _ => {}
+        if route == Route::Metadata {
+            return metadata::endpoints(self, site, query.version()?);
+        }
+        let asked = directory::Asked {
+            headers: &head.headers,
+            query: head.uri.query().unwrap_or_default(),
+            body,
+        };
+        if let Some(answered) = directory::endpoint(self, site, &route, asked).await {
+            return answered;
         }
         let who = self.identify(&head.headers, &site.base_url, Audience::Arm).await?;
         served.actor = who.actor().to_string();
@@ -313,8 +331,16 @@ async fn endpoint(call: &Call<'_>, route: Route) -> Result<Response<Bytes>, Erro
         Route::RoleDefinitionsList(p) => role_definition::list(call, call.may(&p.id)?, &p),
         Route::RoleDefinitionGet(p, name) => role_definition::get(call.may(&p.id)?, &p, &name),
         Route::DenyAssignmentsList(p) => role_assignment::list_denials(call.may(&p.id)?),
-        Route::Metadata | Route::OpenIdConfiguration(_) | Route::Keys(_) | Route::Token(_) => {
-            Err(Arm::path_not_found("").into())
-        }
+        // Answered before anybody was asked for a token.
+        Route::Metadata
+        | Route::OpenIdConfiguration(_)
+        | Route::Keys(_)
+        | Route::Token(_)
+        | Route::DeviceCode(_)
+        | Route::DevicePage
+        | Route::DeviceAnswer
+        | Route::AuthorizePage(_)
+        | Route::AuthorizeAnswer(_)
+        | Route::UserRealm => Err(Arm::path_not_found("").into()),
     }
 }

@@ -159,11 +159,11 @@ impl<'a> Unverified<'a> {
     ///
     /// # Errors
     /// The key did not sign this, or it is too early or too late.
-    pub fn verify(self, key: &ForeignKey, now: i64) -> Result<ForeignClaims, Error> {
+    pub fn verify(&self, key: &ForeignKey, now: i64) -> Result<ForeignClaims, Error> {
         if !key.verifies(self.header.alg, self.message.as_bytes(), &self.signature) {
             return Err(Error::Signature);
         }
-        let claims = self.claims;
+        let claims = self.claims.clone();
         if claims.exp <= now.saturating_sub(SKEW_SECS) {
             return Err(Error::Expired {
                 expired_at: claims.exp,

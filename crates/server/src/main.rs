@@ -5,6 +5,7 @@ mod boot;
 mod command;
 mod folder;
 mod host;
+mod issuer;
 mod listener;
 mod log;
 mod maintenance;

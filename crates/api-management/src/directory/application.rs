@@ -1,17 +1,22 @@
-//! Applications sign in as themselves (`client_credentials`), with a secret.
+//! Applications sign in as themselves (`client_credentials`), with a secret or a signed assertion.
 
 use bytes::Bytes;
 use holdfast_identity::directory::{DIRECTORY_SECS, DirectoryGrant};
+use holdfast_registry::GoodCredentials;
 use http::Response;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{form::Form, issued, refusal};
+use super::{
+    assertion::{self, Claimed},
+    form::Form,
+    issued, refusal,
+};
 use crate::{Management, Site, error::Error};
 
 /// A token for an application that proves itself.
-pub(super) async fn token(app: &Management, site: &Site, form: &Form) -> Result<Response<Bytes>, Error> {
+pub(super) async fn token(app: &Management, site: &Site, tenant: &str, form: &Form) -> Result<Response<Bytes>, Error> {
     let resource = form.default_resource().ok_or_else(refusal::scope_without_resource)?;
     let now = app.registry.now().unix_secs();
     let account = form.client_id.as_str();
@@ -19,21 +24,37 @@ pub(super) async fn token(app: &Management, site: &Site, form: &Form) -> Result<
         .check(site.peer, account, now)
         .map_err(refusal::throttled)?;
     let found = match Uuid::parse_str(account) {
-        Ok(id) => app.registry.find_principal_by_app(id).await?,
+        Ok(id) => app.registry.find_client(id).await?,
         Err(_) => None,
     };
-    // The same work for an application that does not exist, so that time tells nothing.
-    let verifiers = found.as_ref().map_or(&[][..], |(_, verifiers)| verifiers);
-    let secret = form.client_secret.clone().unwrap_or_default();
-    let matched = app.sealer.matches_any(secret.expose_secret(), verifiers);
-    let Some((principal, _)) = found.filter(|_| matched.is_some()) else {
-        app.throttle.failed(site.peer, account, now);
-        return Err(refusal::wrong_secret());
+    let proof = match (&form.client_assertion, &found) {
+        (None, _) => check_secret(app, form, found.as_ref().map(|(_, credentials)| credentials)),
+        (Some(_), _) if form.client_assertion_type != assertion::TYPE => {
+            return Err(refusal::missing("client_assertion_type"));
+        }
+        (Some(_), None) => Err(refusal::unknown_client(account)),
+        (Some(given), Some((principal, credentials))) => {
+            let claimed = Claimed {
+                app_id: principal.record.app_id,
+                tenant,
+                resource,
+                credentials,
+            };
+            assertion::check(app, site, given.expose_secret(), &claimed).await
+        }
+    };
+    let principal = match (proof, found) {
+        (Ok(()), Some((principal, _))) => principal,
+        (Ok(()), None) => return Err(refusal::wrong_secret()),
+        (Err(error), _) => {
+            app.throttle.failed(site.peer, account, now);
+            return Err(error);
+        }
     };
     app.throttle.succeeded(site.peer, account);
     let grant = DirectoryGrant {
         audience: resource.to_owned(),
-        issuer: format!("{}/{}/v2.0", site.base_url, app.directory.tenant()),
+        issuer: issued::issuer(app, site),
         app_id: principal.record.app_id,
         object_id: principal.record.id,
         generation: principal.record.generation,
@@ -48,4 +69,12 @@ pub(super) async fn token(app: &Management, site: &Site, form: &Form) -> Result<
         "ext_expires_in": DIRECTORY_SECS,
         "access_token": token,
     })))
+}
+
+/// The same work for an application that does not exist, so that time tells nothing.
+fn check_secret(app: &Management, form: &Form, credentials: Option<&GoodCredentials>) -> Result<(), Error> {
+    let verifiers = credentials.map_or(&[][..], |credentials| &credentials.verifiers);
+    let secret = form.client_secret.clone().unwrap_or_default();
+    let matched = app.sealer.matches_any(secret.expose_secret(), verifiers);
+    matched.map(drop).ok_or_else(refusal::wrong_secret)
 }

@@ -6,6 +6,7 @@ mod graph;
 mod openapi;
 mod role;
 mod settings;
+mod sign_in;
 mod token;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -13,7 +14,9 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use bytes::Bytes;
 use holdfast_access::{ControlCaller, RoleId, decide_control};
 use holdfast_api_management::{Management, ManagementParts, Route, Served, Site};
-use holdfast_identity::{DirectoryIssuer, Sealer, ServerKeys, Throttle, directory::DirectoryGrant};
+use holdfast_identity::{
+    DirectoryIssuer, OutsideIssuers, Sealer, ServerKeys, Stretcher, Throttle, directory::DirectoryGrant,
+};
 use holdfast_registry::{NewPrincipal, NewSecret};
 use holdfast_testkit::registry::TestRegistry;
 use http::{Method, Request, Response};
@@ -28,6 +31,8 @@ struct Cloud {
     directory: Arc<DirectoryIssuer>,
     subscription: String,
     sealer: Arc<Sealer>,
+    stretcher: Arc<Stretcher>,
+    web: Arc<sign_in::Web>,
     _keys: tempfile::TempDir,
 }
 
@@ -39,10 +44,14 @@ impl Cloud {
         let subscription = registry.list_subscriptions().await.unwrap()[0].id;
         let directory = Arc::new(DirectoryIssuer::new(&keys, subscription));
         let sealer = Arc::new(Sealer::new(&keys));
+        let stretcher = Arc::new(Stretcher::new(&keys));
+        let web = Arc::new(sign_in::Web::default());
         let management = Management::new(ManagementParts {
             registry: registry.shared(),
             directory: Arc::clone(&directory),
             sealer: Arc::clone(&sealer),
+            stretcher: Arc::clone(&stretcher),
+            outside: Arc::new(OutsideIssuers::new(Arc::<sign_in::Web>::clone(&web))),
             throttle: Arc::new(Throttle::new()),
             login_server_suffix: ".registry.localhost:5443".to_owned(),
         });
@@ -52,6 +61,8 @@ impl Cloud {
             directory,
             subscription: format!("/subscriptions/{subscription}"),
             sealer,
+            stretcher,
+            web,
             _keys: folder,
         }
     }
@@ -149,6 +160,12 @@ fn table() -> Vec<(&'static str, String, &'static str, [u16; 4])> {
         ),
         ("GET", "/common/discovery/v2.0/keys".to_owned(), "", [200; 4]),
         ("POST", "/common/oauth2/v2.0/token".to_owned(), "", [400; 4]),
+        ("POST", "/common/oauth2/v2.0/devicecode".to_owned(), "", [400; 4]),
+        ("GET", "/devicelogin".to_owned(), "", [200; 4]),
+        ("POST", "/devicelogin".to_owned(), "", [400; 4]),
+        ("GET", "/common/oauth2/v2.0/authorize".to_owned(), "", [400; 4]),
+        ("POST", "/common/oauth2/v2.0/authorize".to_owned(), "", [400; 4]),
+        ("GET", "/common/userrealm/ann@x".to_owned(), "", [200; 4]),
         ("GET", format!("/tenants{V}"), "", [401, 200, 200, 200]),
         ("GET", format!("/subscriptions{V}"), "", [401, 200, 200, 200]),
         ("GET", s(""), "", [401, 403, 200, 200]),

@@ -8,7 +8,7 @@ use holdfast_api_distribution::{Distribution, DistributionParts};
 use holdfast_api_management::{Management, ManagementParts};
 use holdfast_client::Outgoing;
 use holdfast_identity::{
-    Certificates, DirectoryIssuer, Issuer, Throttle,
+    Certificates, DirectoryIssuer, Issuer, OutsideIssuers, Throttle,
     authority::{self, Names},
     tls,
 };
@@ -22,6 +22,7 @@ use crate::{
     boot::House,
     folder::Folder,
     host::Hosts,
+    issuer::Issuers,
     listener::{Acceptor, Listener, max_connections},
     log,
     maintenance::{Certificate, Maintenance},
@@ -120,7 +121,7 @@ async fn run(settings: &Settings, house: &Arc<House>, listeners: Listeners, outg
     let addresses = addresses(settings, house, &listeners);
     let metrics = Arc::new(Metrics::new(Arc::clone(&house.metadata)));
     let acceptor = Arc::new(Acceptor {
-        service: Arc::new(service(settings, house, &metrics, &addresses)),
+        service: Arc::new(service(settings, house, &metrics, &addresses, &outgoing)),
         shutdown: shutdown.clone(),
         connections: connections.clone(),
         free: Arc::new(Semaphore::new(max_connections())),
@@ -194,7 +195,13 @@ fn start_maintenance(settings: &Settings, maintenance: &Maintenance) {
     }
 }
 
-fn service(settings: &Settings, house: &House, metrics: &Arc<Metrics>, addresses: &Addresses) -> Service {
+fn service(
+    settings: &Settings,
+    house: &House,
+    metrics: &Arc<Metrics>,
+    addresses: &Addresses,
+    outgoing: &Outgoing,
+) -> Service {
     let registry = Arc::clone(&house.registry);
     let directory = Arc::new(DirectoryIssuer::new(&house.keys, house.tenant));
     let throttle = Arc::new(Throttle::new());
@@ -212,6 +219,8 @@ fn service(settings: &Settings, house: &House, metrics: &Arc<Metrics>, addresses
             registry: Arc::clone(&registry),
             directory,
             sealer: Arc::clone(&house.sealer),
+            stretcher: Arc::clone(&house.stretcher),
+            outside: Arc::new(OutsideIssuers::new(Arc::new(Issuers(outgoing.clone())))),
             throttle,
             login_server_suffix: addresses.login_server(""),
         }),

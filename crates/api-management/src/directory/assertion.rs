@@ -1,0 +1,174 @@
+//! Applications that prove themselves by a signed assertion instead of a secret (RFC 7523): with the key of a registered
+//! certificate, or with a token of an outside issuer that a federated credential puts trust in.
+
+use std::fmt;
+
+use holdfast_identity::{
+    foreign::{self, ForeignClaims, ForeignKey, Unverified},
+    outside,
+};
+use holdfast_registry::{
+    GoodCredentials, Timestamp,
+    ports::{ApplicationCertificate, FederatedCredential},
+};
+use uuid::Uuid;
+
+use super::{issued, refusal};
+use crate::{Management, Site, error::Error};
+
+/// The only kind of assertion.
+pub(super) const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// The longest life of an assertion that is signed with a certificate (MSAL: 10 minutes; Entra ID advises 5 to 10). What
+/// was used is remembered for as long.
+const MAX_LIFE_SECS: i64 = 60 * 60;
+
+/// What an assertion is checked against.
+pub(super) struct Claimed<'a> {
+    pub(super) app_id: Uuid,
+    pub(super) tenant: &'a str,
+    pub(super) resource: &'a str,
+    pub(super) credentials: &'a GoodCredentials,
+}
+
+/// Whether the assertion proves the application.
+pub(super) async fn check(app: &Management, site: &Site, assertion: &str, claimed: &Claimed<'_>) -> Result<(), Error> {
+    let unverified = Unverified::parse(assertion).map_err(|error| refuse(&error))?;
+    let is_own = Uuid::parse_str(unverified.claimed_issuer()).is_ok_and(|id| id == claimed.app_id);
+    if is_own {
+        check_own(app, site, assertion, unverified, claimed).await
+    } else {
+        check_federated(app, unverified, &claimed.credentials.federated).await
+    }
+}
+
+/// Signed by the application itself.
+async fn check_own(
+    app: &Management,
+    site: &Site,
+    assertion: &str,
+    unverified: Unverified<'_>,
+    claimed: &Claimed<'_>,
+) -> Result<(), Error> {
+    let now = app.registry.now().unix_secs();
+    let certificates = &claimed.credentials.certificates;
+    let named = certificates
+        .iter()
+        .find(|certificate| is_named(&unverified, certificate));
+    let key = named.and_then(|certificate| ForeignKey::of_certificate(&certificate.der));
+    let key = key.ok_or_else(refusal::assertion_not_signed)?;
+    let claims = unverified.verify(&key, now).map_err(|error| refuse(&error))?;
+    if Uuid::parse_str(&claims.sub).ok() != Some(claimed.app_id) {
+        return Err(refusal::assertion_subject());
+    }
+    let tenant = app.directory.tenant();
+    let endpoint = format!("{}/{tenant}/oauth2/v2.0/token", site.base_url);
+    let called = format!("{}/{}/oauth2/v2.0/token", site.base_url, claimed.tenant);
+    let issuer = issued::issuer(app, site);
+    if !claims.aud.is_any_of(&[&endpoint, &called, &issuer]) {
+        return Err(refusal::assertion_audience(&endpoint));
+    }
+    if claims.exp > now.saturating_add(MAX_LIFE_SECS) {
+        return Err(refusal::assertion_out_of_time("it is good for more than an hour"));
+    }
+    // MSAL signs one assertion and asks with it for each resource that it needs in the next minutes. Whoever steals one
+    // gets nothing for a resource that it was used for.
+    let message = assertion.rsplit_once('.').map_or(assertion, |(message, _)| message);
+    let hash = app.sealer.verifier(&format!("{message} {}", claimed.resource));
+    let until = Timestamp((claims.exp + foreign::SKEW_SECS).saturating_mul(1_000_000));
+    if app.registry.use_assertion(hash, until).await? {
+        Ok(())
+    } else {
+        Err(refusal::assertion_used())
+    }
+}
+
+/// Whether the assertion names this certificate; one must be named. The fingerprints are no proof, the signature is.
+fn is_named(unverified: &Unverified<'_>, certificate: &ApplicationCertificate) -> bool {
+    match (unverified.certificate_sha256(), unverified.certificate_sha1()) {
+        (Some(sha256), _) => sha256 == certificate.sha256,
+        (None, Some(sha1)) => sha1 == certificate.sha1,
+        (None, None) => false,
+    }
+}
+
+/// Signed by an outside issuer. Its token may be used again until it ends: clients keep it and ask with it for each
+/// resource.
+async fn check_federated(
+    app: &Management,
+    unverified: Unverified<'_>,
+    federated: &[FederatedCredential],
+) -> Result<(), Error> {
+    let now = app.registry.now().unix_secs();
+    let issuer = unverified.claimed_issuer().to_owned();
+    // Nobody is asked for keys whom no credential names: a stranger cannot choose where this server goes.
+    if !federated.iter().any(|credential| credential.issuer == issuer) {
+        return Err(refusal::no_federated_issuer(&issuer));
+    }
+    let keys = app.outside.find_keys(&issuer, unverified.kid(), now).await;
+    let keys = keys.map_err(|error| no_keys(&error, &issuer))?;
+    let claims = verify_with_any(&unverified, &keys, now)?;
+    let of_issuer = federated.iter().filter(|credential| credential.issuer == claims.iss);
+    let of_subject: Vec<_> = of_issuer
+        .filter(|credential| credential.subject.matches(&claims.sub))
+        .collect();
+    if of_subject.is_empty() {
+        return Err(refusal::no_federated_subject(&claims.sub));
+    }
+    if of_subject
+        .iter()
+        .any(|credential| claims.aud.is_any_of(&credential.audiences))
+    {
+        Ok(())
+    } else {
+        Err(refusal::no_federated_audience())
+    }
+}
+
+/// Several keys only where token or keys go without names.
+fn verify_with_any(unverified: &Unverified<'_>, keys: &[ForeignKey], now: i64) -> Result<ForeignClaims, Error> {
+    let mut outcome = Err(refusal::assertion_not_signed());
+    for key in keys {
+        match unverified.verify(key, now) {
+            Ok(claims) => return Ok(claims),
+            Err(error) => outcome = Err(refuse(&error)),
+        }
+    }
+    outcome
+}
+
+fn no_keys(error: &outside::Error, issuer: &str) -> Error {
+    tracing::warn!(error = %Chain(error), "the keys of an outside issuer were not had");
+    match error {
+        outside::Error::UnknownKey { .. } => refusal::assertion_not_signed(),
+        outside::Error::Unreachable { .. } | outside::Error::Odd { .. } | outside::Error::OtherIssuer { .. } => {
+            refusal::issuer_away(issuer)
+        }
+    }
+}
+
+fn refuse(error: &foreign::Error) -> Error {
+    match error {
+        foreign::Error::TooLong | foreign::Error::Malformed { .. } | foreign::Error::Claims { .. } => {
+            refusal::assertion_malformed(&error.to_string())
+        }
+        foreign::Error::Signature => refusal::assertion_not_signed(),
+        foreign::Error::Expired { .. } | foreign::Error::NotYetValid { .. } => {
+            refusal::assertion_out_of_time(&error.to_string())
+        }
+    }
+}
+
+/// An error with its causes.
+struct Chain<'a>(&'a dyn std::error::Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(cause) = source {
+            write!(f, ": {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,172 @@
+//! The device flow (RFC 8628): a program without a browser shows a code, and a person types it into the page here.
+
+use bytes::Bytes;
+use holdfast_identity::code::{self, read_user_code};
+use holdfast_registry::sign_in::{DEVICE_CODE_LIFE, NewDevice, POLL_INTERVAL, Poll};
+use http::{HeaderMap, Response};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
+
+use super::{
+    client,
+    form::Form,
+    issued::{self, ForPerson},
+    page::{self, Guard},
+    person, refusal,
+};
+use crate::{Management, Site, error::Error};
+
+/// Under this name the throttle counts devices that nobody ever answered.
+const DEVICES: &str = "device codes";
+/// And under this one codes that were typed and are none.
+const USER_CODES: &str = "user codes";
+/// How often another code is tried when one is in use.
+const MAX_TRIES: usize = 3;
+
+/// `POST /{tenant}/oauth2/v2.0/devicecode`.
+pub(super) async fn start(app: &Management, site: &Site, body: &[u8]) -> Result<Response<Bytes>, Error> {
+    let form = Form::parse(body);
+    let client = client::find(&form.client_id)?;
+    let now = app.registry.now().unix_secs();
+    app.throttle
+        .check(site.peer, DEVICES, now)
+        .map_err(refusal::throttled)?;
+    app.throttle.failed(site.peer, DEVICES, now);
+    for _ in 0..MAX_TRIES {
+        let (device_code, user_code) = (code::generate(), code::generate_user_code());
+        let new = NewDevice {
+            verifier: app.sealer.verifier(device_code.expose_secret()),
+            user_verifier: app.sealer.verifier(&user_code),
+            client_id: client.id,
+            scope: form.scope.clone(),
+        };
+        if app.registry.start_device_sign_in(new).await? {
+            let url = format!("{}/devicelogin", site.base_url);
+            return Ok(issued::secret(&json!({
+                "user_code": user_code,
+                "device_code": device_code.expose_secret(),
+                "verification_uri": url,
+                "expires_in": DEVICE_CODE_LIFE.as_secs(),
+                "interval": POLL_INTERVAL.as_secs(),
+                "message": format!(
+                    "To sign in, use a web browser to open the page {url} and enter the code {user_code} to authenticate."
+                ),
+            })));
+        }
+    }
+    Err(refusal::busy())
+}
+
+/// `grant_type=device_code`: the device asks.
+pub(super) async fn token(app: &Management, site: &Site, form: &Form) -> Result<Response<Bytes>, Error> {
+    let client = client::find(&form.client_id)?;
+    let verifier = app.sealer.verifier(form.device_code.expose_secret());
+    let (proven, scope) = match app.registry.poll_device(verifier, client.id).await? {
+        Poll::Unknown => return Err(refusal::device_code_unknown()),
+        Poll::Waiting => return Err(refusal::nobody_answered_yet()),
+        Poll::TooSoon => return Err(refusal::asked_too_soon()),
+        Poll::Expired => return Err(refusal::device_code_expired()),
+        Poll::Denied => return Err(refusal::declined()),
+        Poll::Approved { person, scope } => (person, scope),
+    };
+    let person = app.registry.find_proven_person(proven).await?;
+    let person = person.ok_or_else(refusal::code_not_good)?;
+    app.throttle.succeeded(site.peer, DEVICES);
+    let grant = ForPerson {
+        person: &person,
+        client_id: client.id,
+        scope: &scope,
+        nonce: None,
+    };
+    issued::to_person(app, site, &grant)
+}
+
+/// What a person sends from the page.
+#[derive(Default)]
+struct Answer {
+    user_code: String,
+    user_name: String,
+    password: SecretString,
+    action: String,
+    guard: String,
+}
+
+/// `GET /devicelogin`.
+pub(super) fn show(app: &Management, site: &Site, headers: &HeaderMap) -> Response<Bytes> {
+    let guard = Guard::of(app, site, headers);
+    page::ask_for_code(&guard, None)
+}
+
+/// `POST /devicelogin`: first the code, then who it is.
+pub(super) async fn answer(
+    app: &Management,
+    site: &Site,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Response<Bytes>, Error> {
+    let answer = Answer::parse(body);
+    let guard = Guard::of(app, site, headers);
+    if !guard.admits(headers, site, &answer.guard) {
+        return Ok(page::refused(&guard, &refusal::foreign_form()));
+    }
+    let now = app.registry.now().unix_secs();
+    if let Err(wait) = app.throttle.check(site.peer, USER_CODES, now) {
+        return Ok(page::refused(&guard, &refusal::throttled(wait)));
+    }
+    let verifier = read_user_code(&answer.user_code).map(|code| app.sealer.verifier(&code));
+    let waiting = match verifier {
+        Some(verifier) => app
+            .registry
+            .find_waiting_device(verifier)
+            .await?
+            .map(|id| (verifier, id)),
+        None => None,
+    };
+    let Some((verifier, client_id)) = waiting else {
+        app.throttle.failed(site.peer, USER_CODES, now);
+        return Ok(page::ask_for_code(
+            &guard,
+            Some("That code is not right, or has expired."),
+        ));
+    };
+    let client = client::name(client_id);
+    let ask = |problem: Option<&Error>| page::ask_who_for_device(&guard, &answer.user_code, client, problem);
+    let proven = match answer.action.as_str() {
+        "deny" => None,
+        "sign-in" => match person::prove(app, site, &answer.user_name, answer.password.clone()).await {
+            Ok(person) => Some(person),
+            Err(error @ (Error::OAuth { .. } | Error::Throttled { .. })) => return Ok(ask(Some(&error))),
+            Err(other) => return Err(other),
+        },
+        _ => return Ok(ask(None)),
+    };
+    if !app.registry.answer_device(verifier, proven).await? {
+        return Ok(page::ask_for_code(&guard, Some("That code has expired.")));
+    }
+    app.throttle.succeeded(site.peer, USER_CODES);
+    Ok(match proven {
+        Some(_) => page::said(
+            &guard,
+            "You are signed in",
+            &format!("Go back to {client}. You can close this page."),
+        ),
+        None => page::said(&guard, "Nobody was signed in", "You can close this page."),
+    })
+}
+
+impl Answer {
+    fn parse(body: &[u8]) -> Self {
+        let mut answer = Self::default();
+        for (key, value) in form_urlencoded::parse(body) {
+            match &*key {
+                "user_code" => answer.user_code = value.into_owned(),
+                "user_name" => answer.user_name = value.into_owned(),
+                "password" => answer.password = SecretString::from(value.into_owned()),
+                "action" => answer.action = value.into_owned(),
+                "guard" => answer.guard = value.into_owned(),
+                _ => {}
+            }
+        }
+        answer
+    }
+}

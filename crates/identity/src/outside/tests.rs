@@ -1,0 +1,109 @@
+use serde_json::json;
+
+use super::*;
+
+const ISSUER: &str = "https://issuer.example";
+
+/// An issuer whose answers a test writes.
+#[derive(Default)]
+struct Web {
+    pages: SyncMutex<HashMap<String, String>>,
+    asked: SyncMutex<usize>,
+}
+
+#[async_trait]
+impl FetchDocument for Web {
+    async fn fetch(&self, url: &str, _limit_bytes: u64) -> Result<Vec<u8>, FetchError> {
+        *self.asked.lock().unwrap() += 1;
+        let pages = self.pages.lock().unwrap();
+        Ok(pages.get(url).ok_or("nobody answers")?.clone().into_bytes())
+    }
+}
+
+impl Web {
+    fn answer(&self, url: &str, document: &serde_json::Value) {
+        self.pages.lock().unwrap().insert(url.to_owned(), document.to_string());
+    }
+
+    fn publish(&self, kids: &[&str]) {
+        let configuration = json!({ "issuer": ISSUER, "jwks_uri": "https://keys.example/jwks" });
+        self.answer(
+            "https://issuer.example/.well-known/openid-configuration",
+            &configuration,
+        );
+        let key = |kid: &&str| json!({ "kty": "RSA", "kid": kid, "n": "AQAB", "e": "AQAB" });
+        let keys: Vec<_> = kids.iter().map(key).collect();
+        self.answer("https://keys.example/jwks", &json!({ "keys": keys }));
+    }
+
+    fn asked(&self) -> usize {
+        std::mem::take(&mut *self.asked.lock().unwrap())
+    }
+}
+
+fn issuers() -> (Arc<Web>, OutsideIssuers) {
+    let web = Arc::new(Web::default());
+    let fetch = Arc::<Web>::clone(&web);
+    (web, OutsideIssuers::new(fetch))
+}
+
+#[tokio::test]
+async fn keys_are_fetched_once_and_again_when_they_rotate() {
+    let (web, issuers) = issuers();
+    web.publish(&["one"]);
+    for now in [1_000, 1_001] {
+        assert_eq!(issuers.find_keys(ISSUER, Some("one"), now).await.unwrap().len(), 1);
+    }
+    assert_eq!(web.asked(), 2, "the configuration and the keys");
+    web.publish(&["one", "two"]);
+    let now = 1_000 + REFETCH_SECS;
+    assert_eq!(issuers.find_keys(ISSUER, Some("two"), now).await.unwrap().len(), 1);
+    assert_eq!(web.asked(), 2);
+}
+
+#[tokio::test]
+async fn unknown_names_do_not_make_the_server_ask_again_and_again() {
+    let (web, issuers) = issuers();
+    web.publish(&["one"]);
+    for index in 0..50 {
+        let kid = format!("made up {index}");
+        let error = issuers.find_keys(ISSUER, Some(&kid), 1_000).await.unwrap_err();
+        assert!(matches!(error, Error::UnknownKey { .. }), "{error}");
+    }
+    assert_eq!(web.asked(), 2);
+    assert!(issuers.find_keys(ISSUER, Some("one"), 1_000).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_away_takes_no_good_keys_along() {
+    let (web, issuers) = issuers();
+    web.publish(&["one"]);
+    issuers.find_keys(ISSUER, Some("one"), 1_000).await.unwrap();
+    web.pages.lock().unwrap().clear();
+    for (age, is_good) in [
+        (FRESH_SECS, true),
+        (STALE_SECS - 1, true),
+        (STALE_SECS + REFETCH_SECS, false),
+    ] {
+        let found = issuers.find_keys(ISSUER, Some("one"), 1_000 + age).await;
+        assert_eq!(found.is_ok(), is_good, "{age}");
+    }
+}
+
+#[tokio::test]
+async fn an_issuer_speaks_for_itself_only() {
+    let (web, issuers) = issuers();
+    web.publish(&["one"]);
+    let configuration = json!({ "issuer": "https://other.example", "jwks_uri": "https://keys.example/jwks" });
+    web.answer(
+        "https://issuer.example/.well-known/openid-configuration",
+        &configuration,
+    );
+    let error = issuers.find_keys(ISSUER, Some("one"), 1_000).await.unwrap_err();
+    assert!(matches!(error, Error::OtherIssuer { .. }), "{error}");
+    let error = issuers
+        .find_keys("https://nobody.example", None, 1_000)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::Unreachable { .. }), "{error}");
+}
