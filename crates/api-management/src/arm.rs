@@ -3,11 +3,15 @@
 pub(crate) mod group;
 pub(crate) mod import;
 pub(crate) mod metadata;
+pub(crate) mod operation;
 pub(crate) mod provider;
 mod reading;
 pub(crate) mod registry;
 mod registry_body;
+pub(crate) mod registry_policies;
 mod registry_request;
+pub(crate) mod registry_usage;
+pub(crate) mod replication;
 pub(crate) mod resource;
 pub(crate) mod role_assignment;
 pub(crate) mod role_definition;

@@ -3,6 +3,7 @@
 //! is (`serve`), and how an outcome looks on the wire (`error`, the noun modules). It refuses to hold rules: those are
 //! `holdfast-registry`'s.
 
+mod answer;
 mod arm;
 mod body;
 mod caller;
@@ -10,6 +11,7 @@ mod conditional;
 mod directory;
 mod error;
 mod graph;
+mod paging;
 mod route;
 mod serve;
 

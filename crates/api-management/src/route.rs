@@ -134,6 +134,14 @@ routes! { Route,
     ImportImage(RegistryPath) = "arm.registries.import-image";
     /// `GET …/locations/{l}/operationResults/{o}`
     OperationResult(OperationPath) = "arm.operation-results.get";
+    /// `GET …/listPolicies`
+    ListPolicies(RegistryPath) = "arm.registries.list-policies";
+    /// `POST …/updatePolicies`
+    UpdatePolicies(RegistryPath) = "arm.registries.update-policies";
+    /// `GET …/replications`
+    ReplicationsList(RegistryPath) = "arm.replications.list";
+    /// `GET /providers/Microsoft.ContainerRegistry/operations`
+    OperationsList = "arm.providers.operations";
     /// `GET …/scopeMaps`
     ScopeMapsList(RegistryPath) = "arm.scope-maps.list";
     /// `PUT …/scopeMaps/{m}`
@@ -201,6 +209,7 @@ impl Route {
             | Self::AuthorizeAnswer(_)
             | Self::UserRealm
             | Self::TenantsList
+            | Self::OperationsList
             | Self::SubscriptionsList => None,
             Self::SubscriptionGet(id)
             | Self::LocationsList(id)
@@ -226,6 +235,9 @@ impl Route {
             | Self::RegenerateCredential(path)
             | Self::ListUsages(path)
             | Self::ImportImage(path)
+            | Self::ListPolicies(path)
+            | Self::UpdatePolicies(path)
+            | Self::ReplicationsList(path)
             | Self::ScopeMapsList(path)
             | Self::TokensList(path)
             | Self::GenerateCredentials(path) => Some(&path.subscription),
@@ -264,6 +276,9 @@ impl Route {
             | Self::RegenerateCredential(path)
             | Self::ListUsages(path)
             | Self::ImportImage(path)
+            | Self::ListPolicies(path)
+            | Self::UpdatePolicies(path)
+            | Self::ReplicationsList(path)
             | Self::ScopeMapsList(path)
             | Self::TokensList(path)
             | Self::GenerateCredentials(path) => Some(&path.group),
@@ -298,6 +313,9 @@ impl Route {
         match lower[..] {
             ["metadata", "endpoints"] => only(method, &Method::GET, Self::Metadata),
             ["tenants"] => only(method, &Method::GET, Self::TenantsList),
+            ["providers", "microsoft.containerregistry", "operations"] => {
+                only(method, &Method::GET, Self::OperationsList)
+            }
             ["subscriptions"] => only(method, &Method::GET, Self::SubscriptionsList),
             ["subscriptions", _, ..] => {
                 let subscription = segments[1].parse::<SubscriptionId>()?;
@@ -388,6 +406,9 @@ fn in_group(method: &Method, path: GroupPath, segments: &[&str], lower: &[&str])
         ["regeneratecredential"] => post(Route::RegenerateCredential(path)),
         ["listusages"] => only(method, &Method::GET, Route::ListUsages(path)),
         ["importimage"] => post(Route::ImportImage(path)),
+        ["listpolicies"] => only(method, &Method::GET, Route::ListPolicies(path)),
+        ["updatepolicies"] => post(Route::UpdatePolicies(path)),
+        ["replications"] => only(method, &Method::GET, Route::ReplicationsList(path)),
         ["generatecredentials"] => post(Route::GenerateCredentials(path)),
         ["scopemaps", ..] => return scope_map::read(method, path, &segments[5..]),
         ["tokens", ..] => return token::read(method, path, &segments[5..]),

@@ -8,14 +8,15 @@ use holdfast_access::{ControlAction, ControlCaller, ControlGrant, ControlReach, 
 use holdfast_arm::{ApiVersion, Code, Error as Arm, Filter, ResourceId, SubscriptionId};
 use holdfast_identity::{DirectoryIssuer, OutsideIssuers, Sealer, Stretcher, Throttle};
 use holdfast_registry::{Precondition, Registry};
-use http::{HeaderName, HeaderValue, Request, Response};
+use http::{Request, Response};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::{
+    answer::stamp,
     arm::{
-        group, import, metadata, provider, registry, resource, role_assignment, role_definition, scope_map,
-        subscription, token,
+        group, import, metadata, operation, provider, registry, registry_policies, registry_usage, replication,
+        resource, role_assignment, role_definition, scope_map, subscription, token,
     },
     body,
     caller::Audience,
@@ -24,9 +25,6 @@ use crate::{
     graph::{self, GraphRoute},
     route::{GroupPath, RegistryPath, Route},
 };
-
-/// Of every answer of ARM.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");
 
 /// What the face needs.
 pub struct ManagementParts {
@@ -84,6 +82,8 @@ pub(crate) struct Call<'a> {
     pub(crate) app: &'a Management,
     pub(crate) site: &'a Site,
     pub(crate) query: Query,
+    /// As the client spelled it, for links to the next page.
+    pub(crate) path: &'a str,
     pub(crate) version: ApiVersion,
     pub(crate) body: &'a [u8],
     pub(crate) who: &'a ControlCaller,
@@ -98,6 +98,8 @@ pub(crate) struct Query {
     pub(crate) filter: Option<String>,
     /// Where a list goes on.
     pub(crate) skip_token: Option<String>,
+    /// How many items a page may have.
+    pub(crate) top: Option<String>,
 }
 
 impl Query {
@@ -107,6 +109,7 @@ impl Query {
             match key.to_ascii_lowercase().as_str() {
                 "api-version" => query.api_version = Some(value.into_owned()),
                 "$filter" => query.filter = Some(value.into_owned()),
+                "$top" => query.top = Some(value.into_owned()),
                 "$skiptoken" => query.skip_token = Some(value.into_owned()),
                 _ => {}
             }
@@ -218,9 +221,7 @@ impl Management {
         } else {
             self.answer(&head, body, site, &mut served).await
         };
-        if let Ok(id) = HeaderValue::from_str(&site.request_id) {
-            response.headers_mut().insert(REQUEST_ID, id);
-        }
+        stamp(response.headers_mut(), served.route, site, self.registry.now());
         response.extensions_mut().insert(served);
         response
     }
@@ -272,6 +273,7 @@ impl Management {
             site,
             version: query.version()?,
             query,
+            path: head.uri.path(),
             body,
             who: &who,
             precondition: conditional::read(&head.headers)?,
@@ -310,9 +312,13 @@ async fn endpoint(call: &Call<'_>, route: Route) -> Result<Response<Bytes>, Erro
         Route::RegistryDelete(p) => registry::delete(call, call.may(&p.id())?).await,
         Route::ListCredentials(p) => registry::list_credentials(call, call.may(&p.id())?).await,
         Route::RegenerateCredential(p) => registry::regenerate_credential(call, call.may(&p.id())?, &p).await,
-        Route::ListUsages(p) => registry::list_usages(call, call.may(&p.id())?).await,
         Route::ImportImage(p) => import::import_image(call, call.may(&p.id())?, &p).await,
         Route::OperationResult(p) => import::operation_result(call, call.reach(), &p).await,
+        Route::ListUsages(p) => registry_usage::list(call, call.may(&p.id())?).await,
+        Route::ListPolicies(p) => registry_policies::list(call, call.may(&p.id())?).await,
+        Route::UpdatePolicies(p) => registry_policies::update(call, call.may(&p.id())?).await,
+        Route::ReplicationsList(p) => replication::list(call, call.may(&p.id())?).await,
+        Route::OperationsList => Ok(operation::list()),
         Route::ScopeMapsList(p) => scope_map::list(call, call.may(&p.id())?).await,
         Route::ScopeMapPut(p) => scope_map::put(call, call.may(&p.id())?, &p).await,
         Route::ScopeMapGet(p) => scope_map::get(call, call.may(&p.id())?).await,

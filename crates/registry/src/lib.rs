@@ -52,7 +52,7 @@ pub use precondition::{Precondition, States};
 pub use principal::{NewPrincipal, PrincipalView};
 pub use referrer::Referrers;
 pub use registry::{Listable, Registry, RegistryParts};
-pub use registry_resource::RegistryChange;
+pub use registry_resource::{RegistryChange, RegistryUsage};
 pub use repository::{DeletedRepository, RepositoryView};
 pub use role_assignment::NewRoleAssignment;
 pub use scope_map::{ScopeMapChange, ScopeMapView};

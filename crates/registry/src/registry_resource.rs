@@ -2,6 +2,8 @@
 //! passwords: they come in sealed.
 
 mod change;
+mod policies;
+mod usage;
 
 use holdfast_access::{Actor, ControlGrant, ControlReach, control};
 use uuid::Uuid;
@@ -15,6 +17,8 @@ use crate::{
 };
 pub use change::RegistryChange;
 pub(crate) use change::author_of;
+pub use usage::RegistryUsage;
+use usage::refuse_if_crowded;
 
 impl Registry {
     /// Makes the registry that the grant is for, or changes it; says whether it is new. A new one has the two passwords.
@@ -90,7 +94,18 @@ impl Registry {
         change: RegistryChange,
         precondition: Precondition,
     ) -> Result<RegistryRecord, Error> {
-        let (scope, now, actor) = (grant.scope().to_owned(), self.clock.now(), grant.actor().clone());
+        self.change_at((grant.scope(), grant.actor()), change, precondition)
+            .await
+    }
+
+    /// The registry at a scope, changed by an actor.
+    async fn change_at(
+        &self,
+        (scope, actor): (&str, &Actor),
+        change: RegistryChange,
+        precondition: Precondition,
+    ) -> Result<RegistryRecord, Error> {
+        let (scope, now, actor) = (scope.to_owned(), self.clock.now(), actor.clone());
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let mut registry = load_at(tx, &scope)?;
@@ -100,6 +115,18 @@ impl Registry {
                 Ok(registry)
             })
             .await
+    }
+
+    /// The registry that the grant is for, for the list of its replications.
+    ///
+    /// # Errors
+    /// [`Error::RegistryUnknown`], [`Error::Metadata`].
+    pub async fn load_registry_home(
+        &self,
+        grant: &ControlGrant<control::ReplicationsRead>,
+    ) -> Result<RegistryRecord, Error> {
+        let scope = grant.scope().to_owned();
+        self.metadata.query(move |read| load_at(read, &scope)).await
     }
 
     /// The registry that the grant is for.
@@ -174,24 +201,6 @@ impl Registry {
             .await
     }
 
-    /// The tier of the registry that the grant is for, and the bytes its repositories use.
-    ///
-    /// # Errors
-    /// [`Error::RegistryUnknown`], [`Error::Metadata`].
-    pub async fn measure_registry(
-        &self,
-        grant: &ControlGrant<control::ListUsages>,
-    ) -> Result<(RegistryRecord, u64), Error> {
-        let scope = grant.scope().to_owned();
-        self.metadata
-            .query(move |read| {
-                let registry = load_at(read, &scope)?;
-                let used_bytes = read.measure_registry(registry.id)?;
-                Ok((registry, used_bytes))
-            })
-            .await
-    }
-
     /// Whether a registry could be made under this name.
     ///
     /// # Errors
@@ -208,8 +217,9 @@ impl Registry {
     }
 }
 
-/// Writes a changed registry as its next revision.
+/// Writes a changed registry as its next revision, if its tier has room for what is in it.
 fn save(tx: &mut dyn Tx, registry: &mut RegistryRecord, actor: &Actor, now: Timestamp) -> Result<(), Error> {
+    refuse_if_crowded(tx, registry)?;
     registry.updated_at = now;
     registry.updated_by = Some(author_of(tx, actor)?);
     registry.revision += 1;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use holdfast_access::{ControlGrant, ControlReach, control};
-use holdfast_arm::{Error as Arm, Location, Page, SubscriptionId};
+use holdfast_arm::{Error as Arm, Location, SubscriptionId};
 use holdfast_registry::{Error as Domain, ports::ResourceGroup};
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
@@ -11,6 +11,7 @@ use super::{reading::Object, registry_request::read_tags};
 use crate::{
     body, conditional,
     error::Error,
+    paging::page,
     route::GroupPath,
     serve::{Call, uuid},
 };
@@ -89,8 +90,8 @@ pub(crate) async fn list(
         .registry
         .list_resource_groups(&reach, uuid(subscription))
         .await?;
-    let shown: Vec<Value> = groups.iter().map(shown).collect();
-    Ok(body::json(StatusCode::OK, &Page::whole(shown)))
+    let page = page(call, groups, |group| holdfast_arm::fold_case(&group.name), shown)?;
+    Ok(body::json(StatusCode::OK, &page))
 }
 
 fn answer(status: StatusCode, group: &ResourceGroup) -> Response<Bytes> {

@@ -10,6 +10,20 @@ use serde_json::{Value, json};
 
 use crate::{body, error::Error, serve::Call};
 
+/// What can be asked for below the namespace, and what each can have.
+const TYPES: [(&str, &str); 10] = [
+    ("registries", "SupportsTags, SupportsLocation"),
+    ("registries/scopeMaps", "None"),
+    ("registries/tokens", "None"),
+    ("registries/replications", "None"),
+    ("registries/listCredentials", "None"),
+    ("registries/regenerateCredential", "None"),
+    ("registries/generateCredentials", "None"),
+    ("registries/listUsages", "None"),
+    ("checkNameAvailability", "None"),
+    ("operations", "None"),
+];
+
 pub(crate) async fn list(
     call: &Call<'_>,
     _grant: ControlGrant<control::ProvidersRead>,
@@ -47,16 +61,20 @@ async fn answer(call: &Call<'_>, subscription: &SubscriptionId, namespace: &str)
 
 async fn shown(call: &Call<'_>, subscription: &SubscriptionId) -> Result<Value, Error> {
     let locations = call.app.registry.list_locations().await?;
+    let shown = |(kind, capabilities): &(&str, &str)| {
+        json!({
+            "resourceType": kind,
+            "locations": locations,
+            "apiVersions": REGISTRY_VERSIONS,
+            "capabilities": capabilities,
+        })
+    };
+    let types: Value = TYPES.iter().map(shown).collect();
     Ok(json!({
         "id": format!("/subscriptions/{subscription}/providers/{CONTAINER_REGISTRY}"),
         "namespace": CONTAINER_REGISTRY,
         "registrationPolicy": "RegistrationFree",
         "registrationState": "Registered",
-        "resourceTypes": [{
-            "resourceType": "registries",
-            "locations": locations,
-            "apiVersions": REGISTRY_VERSIONS,
-            "capabilities": "SupportsTags, SupportsLocation",
-        }],
+        "resourceTypes": types,
     }))
 }

@@ -1,20 +1,20 @@
 //! Registries: the resource, its credentials and its usages.
 
 use bytes::Bytes;
-use holdfast_access::{ControlGrant, ControlReach, control};
+use holdfast_access::{ControlGrant, ControlReach, control, decide_control};
 use holdfast_arm::{
-    Error as Arm, Page, RegistryName, ResourceGroupName, SubscriptionId, name::INVALID_REGISTRY_NAME,
+    Error as Arm, RegistryName, ResourceGroupName, ResourceId, SubscriptionId, name::INVALID_REGISTRY_NAME,
     shape::registry_has,
 };
 use holdfast_identity::{password, sealed::admin_password_place};
 use holdfast_registry::{
     SealedPassword,
-    ports::{AdminPassword, RegistryRecord, Sku},
+    ports::{AdminPassword, RegistryRecord},
 };
 use http::{Response, StatusCode};
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     registry_body::{TYPE, shown},
@@ -23,13 +23,13 @@ use super::{
 use crate::{
     Management, body, conditional,
     error::Error,
+    paging::page,
     route::RegistryPath,
     serve::{Call, uuid},
 };
 
 /// The names of the two passwords, by slot.
 const PASSWORDS: [&str; 2] = ["password", "password2"];
-const GIB: u64 = 1 << 30;
 
 pub(crate) async fn put(
     call: &Call<'_>,
@@ -83,27 +83,35 @@ fn answer(call: &Call<'_>, status: StatusCode, record: &RegistryRecord) -> Respo
     conditional::tagged(body::json(status, &shown), &record.entity_tag())
 }
 
-/// Those of a subscription, or of one group in it.
+/// Those of a subscription, or of one group in it. Whoever may see the group is told when there is none.
 pub(crate) async fn list(
     call: &Call<'_>,
     reach: ControlReach<control::RegistriesRead>,
     subscription: &SubscriptionId,
     group: Option<&ResourceGroupName>,
 ) -> Result<Response<Bytes>, Error> {
-    let registries = call
+    if let Some(group) = group {
+        let id = ResourceId::for_resource_group(subscription, group);
+        if let Ok(grant) = decide_control::<control::ResourceGroupsRead>(call.who, id.key()) {
+            call.app.registry.load_resource_group(&grant).await?;
+        }
+    }
+    let mut registries = call
         .app
         .registry
         .list_registry_resources(&reach, uuid(subscription))
         .await?;
-    let is_there = |record: &&RegistryRecord| {
-        group.is_none_or(|group| holdfast_arm::fold_case(&record.resource_group) == group.key())
-    };
-    let shown: Vec<Value> = registries
-        .iter()
-        .filter(is_there)
-        .map(|record| shown(call.app, record, call.version))
-        .collect();
-    Ok(body::json(StatusCode::OK, &Page::whole(shown)))
+    registries
+        .retain(|record| group.is_none_or(|group| holdfast_arm::fold_case(&record.resource_group) == group.key()));
+    let page = page(call, registries, registry_key, |record| {
+        shown(call.app, record, call.version)
+    })?;
+    Ok(body::json(StatusCode::OK, &page))
+}
+
+/// Grows with the age of registries, as their lists do.
+pub(crate) fn registry_key(record: &RegistryRecord) -> String {
+    format!("{:020}", record.id.0)
 }
 
 #[derive(Deserialize)]
@@ -193,19 +201,4 @@ fn credentials(
     }
     let answer = json!({ "username": record.name, "passwords": shown });
     Ok(body::json(StatusCode::OK, &answer))
-}
-
-/// What the registry uses of what its tier includes; of what this server does not have, nothing is used.
-pub(crate) async fn list_usages(
-    call: &Call<'_>,
-    grant: ControlGrant<control::ListUsages>,
-) -> Result<Response<Bytes>, Error> {
-    let (record, used_bytes) = call.app.registry.measure_registry(&grant).await?;
-    let included_bytes = match record.sku {
-        Sku::Basic | Sku::Classic => 10 * GIB,
-        Sku::Standard => 100 * GIB,
-        Sku::Premium => 500 * GIB,
-    };
-    let usages = json!([{ "name": "Size", "limit": included_bytes, "currentValue": used_bytes, "unit": "Bytes" }]);
-    Ok(body::json(StatusCode::OK, &json!({ "value": usages })))
 }

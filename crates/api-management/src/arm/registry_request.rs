@@ -144,13 +144,13 @@ fn read_sku(name: &str) -> Result<Sku, Arm> {
 }
 
 /// Looks for a setting with a value that this server does not have.
-fn refuse_unserved(given: &Value, fixed: &Value, path: &str) -> Result<(), Arm> {
+pub(crate) fn refuse_unserved(given: &Value, fixed: &Value, path: &str) -> Result<(), Arm> {
     match (given, fixed) {
         (Value::Null, _) => Ok(()),
         (Value::Object(given), Value::Object(fixed)) => given.iter().try_for_each(|(key, value)| {
             let found = fixed.iter().find(|(name, _)| name.eq_ignore_ascii_case(key));
             found.map_or(Ok(()), |(name, found)| {
-                refuse_unserved(value, found, &format!("{path}.{name}"))
+                refuse_unserved(value, found, format!("{path}.{name}").trim_start_matches('.'))
             })
         }),
         (Value::String(given), Value::String(fixed)) if given.eq_ignore_ascii_case(fixed) => Ok(()),

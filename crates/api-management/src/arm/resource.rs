@@ -2,19 +2,30 @@
 
 use bytes::Bytes;
 use holdfast_access::{ControlReach, control};
-use holdfast_arm::{Page, SubscriptionId};
+use holdfast_arm::SubscriptionId;
 use holdfast_registry::ports::RegistryRecord;
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::registry_body::{TYPE, system_data};
+use super::{
+    registry::registry_key,
+    registry_body::{TYPE, system_data},
+};
 use crate::{
     body,
     error::Error,
+    paging::page,
     serve::{Call, uuid},
 };
 
-const FIELDS: [&str; 4] = ["resourcetype", "name", "location", "resourcegroup"];
+const FIELDS: [&str; 6] = [
+    "resourcetype",
+    "name",
+    "location",
+    "resourcegroup",
+    "tagname",
+    "tagvalue",
+];
 
 pub(crate) async fn list(
     call: &Call<'_>,
@@ -27,21 +38,32 @@ pub(crate) async fn list(
         .registry
         .list_registry_resources(&reach, uuid(subscription))
         .await?;
+    let tag = filter.as_ref().and_then(|filter| filter.demanded("tagname"));
+    let is_named = |(name, _): &(&String, &String)| tag.is_none_or(|tag| tag.eq_ignore_ascii_case(name));
     let passes = |registry: &&RegistryRecord| {
         let values = |field: &str| {
-            vec![match field {
-                "resourcetype" => TYPE.to_owned(),
-                "name" => registry.name.clone(),
-                "location" => registry.location.clone(),
-                _ => registry.resource_group.clone(),
-            }]
+            match field {
+                "resourcetype" => vec![TYPE.to_owned()],
+                "name" => vec![registry.name.clone()],
+                "location" => vec![registry.location.clone()],
+                "tagname" => registry.tags.keys().cloned().collect(),
+                // The value of the tag that the filter names, not of any other.
+                "tagvalue" => registry
+                    .tags
+                    .iter()
+                    .filter(is_named)
+                    .map(|(_, value)| value.clone())
+                    .collect(),
+                _ => vec![registry.resource_group.clone()],
+            }
         };
         filter
             .as_ref()
             .is_none_or(|filter| filter.passes(&values, &|_, _| false))
     };
-    let shown: Vec<Value> = registries.iter().filter(passes).map(shown).collect();
-    Ok(body::json(StatusCode::OK, &Page::whole(shown)))
+    let passing: Vec<RegistryRecord> = registries.into_iter().filter(|registry| passes(&registry)).collect();
+    let page = page(call, passing, registry_key, shown)?;
+    Ok(body::json(StatusCode::OK, &page))
 }
 
 fn shown(registry: &RegistryRecord) -> Value {

@@ -68,6 +68,13 @@ fn steps() -> Vec<Step> {
         ("POST", "regenerateCredential", json!({"name": "password"})),
         ("GET", "listUsages", Value::Null),
         ("POST", "importImage", import),
+        ("GET", "listPolicies", Value::Null),
+        (
+            "POST",
+            "updatePolicies",
+            json!({"trustPolicy": {"type": "Notary", "status": "disabled"}}),
+        ),
+        ("GET", "replications", Value::Null),
         ("PUT", "scopeMaps/pullers", scope_map.clone()),
         ("PUT", "scopeMaps/pullers", scope_map),
         ("GET", "scopeMaps/pullers", Value::Null),

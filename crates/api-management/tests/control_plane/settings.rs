@@ -260,3 +260,185 @@ async fn concurrent_changes_lose_no_field() {
         "one revision for the PUT, one for each change: {etag}"
     );
 }
+
+#[tokio::test]
+async fn lists_come_in_pages_under_the_host_that_was_called() {
+    let (cloud, _, owner) = start().await;
+    for name in ["abcde1", "abcde2", "abcde3"] {
+        let made = cloud
+            .send(
+                "PUT",
+                &format!("{R}{name}{V}"),
+                Some(&owner),
+                r#"{"location":"local","sku":{"name":"Basic"},"tags":{"Team":"blue","x":"y"}}"#,
+            )
+            .await;
+        assert_eq!(made.status(), 201);
+        let group = format!("{{S}}/resourceGroups/group{name}{V}");
+        cloud.send("PUT", &group, Some(&owner), r#"{"location":"local"}"#).await;
+    }
+    let provider = "providers/Microsoft.ContainerRegistry/registries";
+    for (path, expected) in [
+        (format!("{{S}}/resourceGroups/RG/{provider}{V}&$top=2"), 3),
+        (format!("{{S}}/{provider}{V}&$top=1"), 4),
+        (format!("{{S}}/resourceGroups{V}&$top=2"), 5),
+        (
+            format!("{{S}}/resources{V}&$top=2&$filter=tagName%20eq%20'team'%20and%20tagValue%20eq%20'blue'"),
+            3,
+        ),
+        (
+            format!("{{S}}/resources{V}&$filter=tagName%20eq%20'team'%20and%20tagValue%20eq%20'y'"),
+            0,
+        ),
+    ] {
+        let (mut next, mut seen) = (Some(path.clone()), Vec::new());
+        while let Some(path) = next {
+            let response = cloud.send("GET", &path, Some(&owner), "").await;
+            assert_eq!(response.status(), 200, "{path}");
+            let page = body_of(&response);
+            let names = page["value"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|item| item["name"].to_string());
+            seen.extend(names);
+            next = page["nextLink"].as_str().map(|link| {
+                let path = link
+                    .strip_prefix("https://localhost:5443")
+                    .expect("the link is absolute");
+                path.to_owned()
+            });
+        }
+        let mut once = seen.clone();
+        once.dedup();
+        assert_eq!((seen.len(), once), (expected, seen), "{path}");
+    }
+    let refused = cloud
+        .send("GET", &format!("{{S}}/{provider}{V}&$top=0"), Some(&owner), "")
+        .await;
+    assert_eq!(refused.status(), 400);
+    let none = cloud
+        .send(
+            "GET",
+            &format!("{{S}}/resourceGroups/none/{provider}{V}"),
+            Some(&owner),
+            "",
+        )
+        .await;
+    assert_eq!(body_of(&none)["error"]["code"], "ResourceGroupNotFound");
+}
+
+#[tokio::test]
+async fn answers_of_arm_have_its_headers() {
+    let (cloud, _, owner) = start().await;
+    let response = cloud.send("GET", &path(), Some(&owner), "").await;
+    let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
+    assert_eq!(response.status(), 404);
+    assert_eq!(
+        (header("x-ms-request-id"), header("x-ms-correlation-request-id")),
+        ("r1".into(), "r1".into())
+    );
+    assert!(
+        header("x-ms-routing-request-id").starts_with("HOLDFAST:")
+            && header("x-ms-routing-request-id").ends_with("Z:r1")
+    );
+    assert!(header("api-supported-versions").contains("2025-11-01"));
+    assert_eq!(
+        (header("cache-control"), header("pragma"), header("expires")),
+        ("no-cache".into(), "no-cache".into(), "-1".into())
+    );
+    assert_eq!(header("x-content-type-options"), "nosniff");
+    let operations = cloud
+        .send(
+            "GET",
+            &format!("/providers/Microsoft.ContainerRegistry/operations{V}"),
+            Some(&owner),
+            "",
+        )
+        .await;
+    let names: Vec<String> = body_of(&operations)["value"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|o| o["name"].to_string())
+        .collect();
+    assert!(
+        names.contains(&"\"Microsoft.ContainerRegistry/registries/read\"".to_owned()),
+        "{names:?}"
+    );
+    assert!(!names.iter().any(|name| name.contains("agentpools")), "{names:?}");
+}
+
+#[tokio::test]
+async fn policies_of_2017_are_read_and_written_by_actions() {
+    let (cloud, _, owner) = start().await;
+    assert_eq!(put(&cloud, &owner, "Premium", json!({})).await.0, 201);
+    let old = |name: &str| format!("{R}mine1/{name}?api-version=2017-10-01");
+    let shown = cloud.send("GET", &old("listPolicies"), Some(&owner), "").await;
+    let expected = json!({
+        "quarantinePolicy": { "status": "disabled" },
+        "trustPolicy": { "type": "Notary", "status": "disabled" },
+    });
+    assert_eq!(body_of(&shown), expected);
+    let same = cloud
+        .send("POST", &old("updatePolicies"), Some(&owner), &expected.to_string())
+        .await;
+    assert_eq!(body_of(&same), expected);
+    let trust = json!({ "trustPolicy": { "status": "enabled" } }).to_string();
+    let refused = cloud.send("POST", &old("updatePolicies"), Some(&owner), &trust).await;
+    assert_eq!(
+        (refused.status().as_u16(), &body_of(&refused)["error"]["target"]),
+        (400, &json!("trustPolicy.status"))
+    );
+}
+
+#[tokio::test]
+async fn usages_are_counted_and_a_smaller_tier_must_have_room() {
+    let (cloud, _, owner) = start().await;
+    let rules = json!({ "networkRuleSet": { "ipRules": [{ "value": "10.0.0.1" }] } });
+    assert_eq!(put(&cloud, &owner, "Premium", rules).await.0, 201);
+    for n in 0..101 {
+        let map = format!("{R}mine1/scopeMaps/scope{n}{V}");
+        let body = r#"{"properties":{"actions":["repositories/app/content/read"]}}"#;
+        assert_eq!(cloud.send("PUT", &map, Some(&owner), body).await.status(), 201);
+    }
+    let usages = async || {
+        let response = cloud
+            .send("GET", &format!("{R}mine1/listUsages{V}"), Some(&owner), "")
+            .await;
+        let rows = body_of(&response)["value"].as_array().unwrap().clone();
+        rows.iter()
+            .map(|row| {
+                (
+                    row["name"].as_str().unwrap().to_owned(),
+                    row["currentValue"].clone(),
+                    row["limit"].clone(),
+                )
+            })
+            .collect::<Vec<_>>()
+    };
+    let row = |name: &str, count: u64, most: i64| (name.to_owned(), json!(count), json!(most));
+    let expected = [
+        row("Size", 0, 536_870_912_000),
+        row("Webhooks", 0, 500),
+        row("Geo-replications", 0, -1),
+        row("IPRules", 1, 200),
+        row("VNetRules", 0, 100),
+        row("PrivateEndpointConnections", 0, 200),
+        row("ScopeMaps", 101, 50_000),
+        row("Tokens", 0, 50_000),
+    ];
+    assert_eq!(usages().await, expected);
+    let smaller = json!({ "sku": { "name": "Basic" }, "properties": { "networkRuleSet": { "ipRules": [] } } });
+    let (status, refused) = patch(&cloud, &owner, smaller.clone()).await;
+    let message = refused["error"]["message"].as_str().unwrap_or_default();
+    assert!(
+        status == 400 && message.contains("101 scope maps (at most 100)"),
+        "{message}"
+    );
+    cloud
+        .send("DELETE", &format!("{R}mine1/scopeMaps/scope7{V}"), Some(&owner), "")
+        .await;
+    assert_eq!(patch(&cloud, &owner, smaller).await.0, 200);
+    assert_eq!(usages().await[2], row("ScopeMaps", 100, 100));
+}
