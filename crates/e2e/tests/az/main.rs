@@ -1,6 +1,7 @@
 //! The unmodified Azure CLI against the real binary, a file per group of its commands.
 
 mod commands;
+mod directory;
 mod health;
 mod manifest;
 mod quickstart;
