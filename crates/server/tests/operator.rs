@@ -239,6 +239,32 @@ fn users_are_made_listed_reset_disabled_and_deleted() {
     });
 }
 
+#[test]
+fn principals_are_made_listed_shown_reset_and_deleted() {
+    let mut house = House::running();
+    on_and_off(&mut house, |house| {
+        let made = house.json(&["principal", "create", "ci", "--role", "AcrPull"]);
+        let id = made["appId"].as_str().unwrap();
+        let listed = house.json(&["principal", "list"]);
+        assert_eq!(
+            (listed.as_array().unwrap().len(), &listed[0]["appId"]),
+            (1, &made["appId"])
+        );
+        let reset = house.json(&["principal", "reset", id]);
+        assert_eq!(reset["appId"], made["appId"]);
+        assert_ne!(reset["password"], made["password"]);
+        let shown = house.json(&["principal", "show", id]);
+        assert_eq!(shown["secrets"].as_array().unwrap().len(), 1);
+        assert_eq!(shown["secrets"][0]["hint"], reset["password"].as_str().unwrap()[..3]);
+        house.told(&["principal", "delete", id]);
+        assert_eq!(house.json(&["principal", "list"]), Value::Array(vec![]));
+        let said = refused(house, &["principal", "show", id]);
+        assert!(said.contains(id), "{said}");
+        let said = refused(house, &["principal", "show", "ci"]);
+        assert!(said.contains("holdfast principal list"), "{said}");
+    });
+}
+
 /// What a command says that fails.
 fn refused(house: &House, args: &[&str]) -> String {
     let output = house.operate(args);

@@ -6,7 +6,9 @@ use clap::{Args, Subcommand};
 
 use super::Place;
 use crate::{
-    operator::principal::CreatePrincipal,
+    operator::principal::{
+        CreatePrincipal, Created, DeletePrincipal, ListPrincipals, Principal as Shown, ResetPrincipal, ShowPrincipal,
+    },
     output::{Output, say, say_json},
 };
 
@@ -14,6 +16,14 @@ use crate::{
 pub(super) enum Principal {
     /// Make one, and show its secret this once
     Create(Create),
+    /// Show all
+    List(List),
+    /// Show one with what is known of its secrets
+    Show(Named),
+    /// Take all its secrets away, sign it out everywhere, and show the new secret this once
+    Reset(Named),
+    /// Delete one with its application, credentials and roles
+    Delete(Named),
 }
 
 #[derive(Debug, Args)]
@@ -30,23 +40,74 @@ pub(super) struct Create {
     place: Place,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct List {
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Named {
+    /// Its app id
+    app_id: String,
+    #[command(flatten)]
+    place: Place,
+}
+
 impl Principal {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let Self::Create(Create {
-            name,
-            role,
-            scope,
-            place,
-        }) = self;
-        let created = place.ask(CreatePrincipal { name, role, scope })?;
-        match place.output {
-            Output::Json => say_json(&created)?,
-            Output::Text => {
-                say(&format!("app id    {}", created.app_id));
-                say(&format!("password  {}", created.password));
-                say(&format!("tenant    {}", created.tenant));
+        match self {
+            Self::Create(Create {
+                name,
+                role,
+                scope,
+                place,
+            }) => show_created(&place.ask(CreatePrincipal { name, role, scope })?, place.output)?,
+            Self::List(List { place }) => {
+                let principals = place.ask(ListPrincipals)?;
+                match place.output {
+                    Output::Json => say_json(&principals)?,
+                    Output::Text => principals.iter().for_each(|principal| say(&line(principal))),
+                }
             }
+            Self::Show(Named { app_id, place }) => show(&place.ask(ShowPrincipal { app_id })?, place.output)?,
+            Self::Reset(Named { app_id, place }) => show_created(&place.ask(ResetPrincipal { app_id })?, place.output)?,
+            Self::Delete(Named { app_id, place }) => place.ask(DeletePrincipal { app_id })?,
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+fn show_created(created: &Created, output: Output) -> anyhow::Result<()> {
+    match output {
+        Output::Json => say_json(created)?,
+        Output::Text => {
+            say(&format!("app id    {}", created.app_id));
+            say(&format!("password  {}", created.password));
+            say(&format!("tenant    {}", created.tenant));
+        }
+    }
+    Ok(())
+}
+
+fn show(principal: &Shown, output: Output) -> anyhow::Result<()> {
+    match output {
+        Output::Json => say_json(principal)?,
+        Output::Text => {
+            say(&line(principal));
+            for secret in &principal.secrets {
+                let name = secret.display_name.as_deref().unwrap_or("-");
+                say(&format!(
+                    "secret  {}…  until {}  {name}",
+                    secret.hint, secret.end_date_time
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn line(principal: &Shown) -> String {
+    let state = if principal.account_enabled { "" } else { "  (disabled)" };
+    format!("{}  {}{state}", principal.app_id, principal.display_name)
 }

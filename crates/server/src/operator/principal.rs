@@ -1,19 +1,25 @@
-//! Making service principals.
+//! Service principals: made, listed, given another secret, deleted.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use chrono::{DateTime, SecondsFormat};
 use holdfast_access::{ControlCaller, Role, assignment::scope_covers, decide_control};
 use holdfast_arm::ResourceId;
 use holdfast_identity::password;
-use holdfast_registry::{NewPrincipal, NewSecret};
-use secrecy::ExposeSecret as _;
+use holdfast_registry::{ApplicationKey, ApplicationView, NewPrincipal, NewSecret, Timestamp};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{Desk, News, Order};
 
 /// How long a secret is good: a year, as in Azure.
 const SECRET_LIFE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+/// Everything of the directory: the operator's reach.
+const EVERYWHERE: &str = "/";
+/// Principals read at once.
+const PAGE: usize = 500;
 /// The longest name (Entra ID).
 const MAX_NAME_CHARS: usize = 256;
 
@@ -25,6 +31,55 @@ pub(crate) struct CreatePrincipal {
     pub(crate) role: String,
     /// The subscription when `None`.
     pub(crate) scope: Option<String>,
+}
+
+/// Lists all service principals.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ListPrincipals;
+
+/// Shows one.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ShowPrincipal {
+    pub(crate) app_id: String,
+}
+
+/// Takes all secrets of one away and gives it another; all its tokens become void.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ResetPrincipal {
+    pub(crate) app_id: String,
+}
+
+/// Deletes one with its application, credentials and roles.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DeletePrincipal {
+    pub(crate) app_id: String,
+}
+
+/// A service principal, in the words of the directory's Graph.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Principal {
+    pub(crate) app_id: String,
+    pub(crate) display_name: String,
+    pub(crate) id: String,
+    pub(crate) account_enabled: bool,
+    pub(crate) secrets: Vec<Secret>,
+    /// How many it has.
+    pub(crate) certificates: usize,
+}
+
+/// What is known of a secret.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Secret {
+    pub(crate) key_id: String,
+    pub(crate) display_name: Option<String>,
+    /// Its first characters.
+    pub(crate) hint: String,
+    pub(crate) end_date_time: String,
 }
 
 /// What scripts read (design, section 9); the secret is shown this once.
@@ -50,13 +105,7 @@ impl Order for CreatePrincipal {
         let registry = &desk.house.registry;
         let new = NewPrincipal {
             display_name: self.name,
-            secret: NewSecret {
-                display_name: None,
-                hint: password::hint(&secret),
-                verifier: desk.house.sealer.verifier(secret.expose_secret()),
-                starts_at: registry.now(),
-                expires_at: registry.now().plus(SECRET_LIFE),
-            },
+            secret: new_secret(desk, &secret),
             role: role.id,
         };
         let principal = registry
@@ -79,6 +128,118 @@ impl Order for CreatePrincipal {
             tenant: desk.house.tenant.to_string(),
         })
     }
+}
+
+impl Order for ListPrincipals {
+    const PATH: &'static str = "/principal/list";
+    type Answer = Vec<Principal>;
+
+    async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<Vec<Principal>> {
+        let grant = decide_control(&ControlCaller::operator(), EVERYWHERE)?;
+        let (mut principals, mut after) = (Vec::new(), None);
+        loop {
+            let page = desk
+                .house
+                .registry
+                .list_service_principals(&grant, String::new(), after, PAGE)
+                .await?;
+            principals.extend(page.iter().filter_map(shown));
+            match page.last() {
+                Some(last) => after = Some(last.application.marker()),
+                None => return Ok(principals),
+            }
+        }
+    }
+}
+
+impl Order for ShowPrincipal {
+    const PATH: &'static str = "/principal/show";
+    type Answer = Principal;
+
+    async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<Principal> {
+        let grant = decide_control(&ControlCaller::operator(), EVERYWHERE)?;
+        let registry = &desk.house.registry;
+        let view = registry.load_application(&grant, key(&self.app_id)?).await?;
+        shown(&view).with_context(|| format!("application {} has no service principal", self.app_id))
+    }
+}
+
+impl Order for ResetPrincipal {
+    const PATH: &'static str = "/principal/reset";
+    type Answer = Created;
+
+    async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<Created> {
+        let caller = ControlCaller::operator();
+        let (registry, key) = (&desk.house.registry, key(&self.app_id)?);
+        let view = registry
+            .load_application(&decide_control(&caller, EVERYWHERE)?, key)
+            .await?;
+        let secret = password::generate();
+        registry
+            .reset_secrets(&decide_control(&caller, EVERYWHERE)?, key, new_secret(desk, &secret))
+            .await?;
+        tracing::info!(application.id = %view.application.app_id, "a service principal got another secret");
+        Ok(Created {
+            app_id: view.application.app_id.to_string(),
+            display_name: view.application.display_name,
+            password: secret.expose_secret().to_owned(),
+            tenant: desk.house.tenant.to_string(),
+        })
+    }
+}
+
+impl Order for DeletePrincipal {
+    const PATH: &'static str = "/principal/delete";
+    type Answer = ();
+
+    async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<()> {
+        let grant = decide_control(&ControlCaller::operator(), EVERYWHERE)?;
+        let registry = &desk.house.registry;
+        registry.delete_application(&grant, key(&self.app_id)?).await?;
+        tracing::info!(application.id = self.app_id, "a service principal was deleted");
+        Ok(())
+    }
+}
+
+fn key(app_id: &str) -> anyhow::Result<ApplicationKey> {
+    let id = Uuid::parse_str(app_id);
+    let id = id.with_context(|| format!("{app_id:?} is no app id; `holdfast principal list` shows them"))?;
+    Ok(ApplicationKey::App(id))
+}
+
+fn new_secret(desk: &Desk, secret: &SecretString) -> NewSecret {
+    let now = desk.house.registry.now();
+    NewSecret {
+        display_name: None,
+        hint: password::hint(secret),
+        verifier: desk.house.sealer.verifier(secret.expose_secret()),
+        starts_at: now,
+        expires_at: now.plus(SECRET_LIFE),
+    }
+}
+
+/// `None` for an application without a service principal.
+fn shown(view: &ApplicationView) -> Option<Principal> {
+    let principal = view.principal.as_ref()?;
+    let secret = |secret: &holdfast_registry::ports::ApplicationSecret| Secret {
+        key_id: secret.id.to_string(),
+        display_name: secret.display_name.clone(),
+        hint: secret.hint.clone(),
+        end_date_time: when(secret.expires_at),
+    };
+    Some(Principal {
+        app_id: principal.app_id.to_string(),
+        display_name: principal.display_name.clone(),
+        id: principal.id.to_string(),
+        account_enabled: principal.is_enabled,
+        secrets: view.secrets.iter().map(secret).collect(),
+        certificates: view.certificates.len(),
+    })
+}
+
+fn when(at: Timestamp) -> String {
+    let moment = DateTime::from_timestamp_micros(at.0).unwrap_or_default();
+    moment.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 /// A name for people.
