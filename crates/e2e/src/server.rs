@@ -137,6 +137,17 @@ impl Server {
         data
     }
 
+    /// Ends it with SIGKILL and starts it again on the same data with the same flags.
+    ///
+    /// # Panics
+    /// When it does not become ready again.
+    #[must_use]
+    pub fn crash(self) -> Self {
+        let flags = self.flags.clone();
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        Self::open(self.kill(), &flags)
+    }
+
     /// Starts one whose default registry takes manifests that refer to content it does not have.
     ///
     /// # Panics

@@ -3,6 +3,7 @@
 mod commands;
 mod directory;
 mod health;
+mod import;
 mod manifest;
 mod quickstart;
 mod registry;

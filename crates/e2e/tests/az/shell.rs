@@ -49,6 +49,19 @@ impl Shell {
         shell
     }
 
+    /// The same, on a server with more flags. Its HTTPS port is fixed, so that it is the same after [`Shell::crash`].
+    pub(crate) fn with_flags(flags: &[&str], registries: &[&str]) -> Self {
+        let address = holdfast_e2e::free_address().to_string();
+        let server = Server::open(Data::new(), &[&["--https", &address], flags].concat());
+        Self::at(server, "127.0.0.1", registries).owned()
+    }
+
+    /// Ends the server as a power switch would, and starts it again.
+    pub(crate) fn crash(self) -> Self {
+        let server = self.server.crash();
+        Self { server, ..self }
+    }
+
     /// The same, signed in as nobody.
     pub(crate) fn signed_out(registries: &[&str]) -> Self {
         Self::at(Server::start(), "127.0.0.1", registries)
