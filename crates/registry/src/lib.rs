@@ -6,6 +6,7 @@ pub mod application;
 mod attributes;
 mod blob;
 mod check;
+mod decision;
 mod directory;
 mod erase;
 mod error;
@@ -39,6 +40,7 @@ pub use application::{
 };
 pub use attributes::{Attributes, AttributesPatch};
 pub use check::{CheckEvent, CheckOptions, CheckProgress, Checked, Finding};
+pub use decision::{Answer, Decision, Wish};
 pub use directory::{FirstStart, Overview, SealedPassword};
 pub use error::{Error, ReceiveError, RoleError, TokenError};
 pub use explain::Explanation;

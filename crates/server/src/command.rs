@@ -2,6 +2,7 @@
 
 mod azure_cli;
 mod ca;
+mod can;
 mod check;
 mod credentials;
 mod gc;
@@ -44,6 +45,8 @@ enum Command {
     Gc(gc::Gc),
     /// Verify every stored byte against its digest, and say what is wrong
     Check(check::Check),
+    /// Say whether somebody may do something, and why: 0 is yes, 1 is no
+    Can(can::Can),
     /// Print the certificate of the local CA
     Ca(ca::Ca),
     /// Print what the Azure CLI must be told to use this server
@@ -71,6 +74,7 @@ impl CommandLine {
             Command::Status(status) => status.run(),
             Command::Gc(gc) => gc.run(),
             Command::Check(check) => check.run(),
+            Command::Can(can) => can.run(),
             Command::Ca(ca) => ca.run(),
             Command::AzureCli(azure_cli) => azure_cli.run(),
             Command::Principal(principal) => principal.run(),

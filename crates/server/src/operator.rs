@@ -2,6 +2,7 @@
 //! socket in the folder (`door`); a command that finds none opens the house itself (`visitor`).
 
 pub(crate) mod addresses;
+pub(crate) mod can;
 pub(crate) mod check;
 pub(crate) mod credentials;
 pub(crate) mod door;

@@ -271,3 +271,125 @@ fn refused(house: &House, args: &[&str]) -> String {
     assert!(!output.status.success(), "{args:?}");
     text(&output.stderr)
 }
+
+#[test]
+fn can_says_yes_or_no_and_why() {
+    let mut house = House::running();
+    let made = house.json(&["principal", "create", "ci", "--role", "AcrPull"]);
+    let app_id = made["appId"].as_str().unwrap().to_owned();
+    on_and_off(&mut house, |house| {
+        let ask = |who: &str, action: &str, what: &str| {
+            let output = house.operate(&["can", who, action, what, "--output", "json"]);
+            let printed: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+            (output.status.code().unwrap(), printed)
+        };
+        let (status, yes) = ask(&app_id, "pull", "holdfast/team/app:v1");
+        assert_eq!((status, &yes["allowed"]), (0, &Value::Bool(true)), "{yes}");
+        assert!(
+            yes["who"].as_str().unwrap().starts_with("service principal ci"),
+            "{yes}"
+        );
+        assert!(
+            yes["because"][0]
+                .as_str()
+                .unwrap()
+                .starts_with("AcrPull at /subscriptions/"),
+            "{yes}"
+        );
+        assert_eq!(yes["notes"][0], "there is no repository team/app yet");
+        let (status, no) = ask(&app_id, "push", "holdfast/team/app");
+        assert_eq!((status, &no["allowed"]), (1, &Value::Bool(false)), "{no}");
+        assert!(
+            no["against"][0]
+                .as_str()
+                .unwrap()
+                .ends_with("the role does not allow it"),
+            "{no}"
+        );
+        assert!(no["needed"][0].as_str().unwrap().contains("AcrPush"), "{no}");
+        for (who, action, what, status) in [
+            (app_id.as_str(), "catalog_read", "holdfast", 0),
+            (&app_id, "delete", "holdfast/app", 1),
+            (&app_id, "Microsoft.ContainerRegistry/registries/read", "holdfast", 1),
+            (
+                &app_id,
+                "microsoft.containerregistry/registries/pull/read",
+                "holdfast",
+                0,
+            ),
+            ("admin", "delete", "holdfast/app", 0),
+            ("anonymous", "pull", "holdfast/app", 1),
+            ("anonymous", "push", "holdfast/app", 1),
+            ("nobody", "pull", "holdfast/app", 2),
+            (&app_id, "pull", "nothing/app", 2),
+            (&app_id, "pull", "holdfast", 2),
+            (&app_id, "pull", "holdfast/-", 2),
+            (&app_id, "fly", "holdfast/app", 2),
+        ] {
+            assert_eq!(ask(who, action, what).0, status, "{who} {action} {what}");
+        }
+        let told = house.operate(&["can", "nobody", "pull", "holdfast/app"]);
+        assert!(
+            text(&told.stderr).contains("nobody here is \"nobody\""),
+            "{}",
+            text(&told.stderr)
+        );
+    });
+    house.told(&[
+        "registry",
+        "update",
+        "--anonymous-pull",
+        "true",
+        "--admin-enabled",
+        "false",
+    ]);
+    let ask = |who: &str| house.operate(&["can", who, "pull", "holdfast/app"]);
+    assert!(text(&ask("anonymous").stdout).contains("because: anonymous pull is on"));
+    let admin = ask("admin");
+    assert_eq!(admin.status.code(), Some(1));
+    assert!(text(&admin.stdout).contains("does not count: the admin account is off"));
+}
+
+#[test]
+fn a_principal_is_made_with_any_role_at_any_scope() {
+    let house = House::running();
+    let status = house.json(&["status"]);
+    let registry = format!(
+        "/subscriptions/{}/resourceGroups/default/providers/Microsoft.ContainerRegistry/registries/holdfast",
+        status["subscriptionId"].as_str().unwrap()
+    );
+    let create = |role: &str, scope: &str| {
+        house.operate(&[
+            "principal",
+            "create",
+            "p",
+            "--role",
+            role,
+            "--scope",
+            scope,
+            "--output",
+            "json",
+        ])
+    };
+    for role in holdfast_access::Role::BUILT_IN {
+        let made = create(role.name, &format!("{registry}/repositories/team/*"));
+        assert_eq!(made.status.code(), Some(0), "{}: {}", role.name, text(&made.stderr));
+    }
+    let made = create("AcrPush", &format!("{registry}/repositories/team/app"));
+    let made: Value = serde_json::from_slice(&made.stdout).unwrap();
+    let can = |what: &str| {
+        house
+            .operate(&["can", made["appId"].as_str().unwrap(), "push", what])
+            .status
+            .code()
+    };
+    assert_eq!((can("holdfast/team/app"), can("holdfast/team/web")), (Some(0), Some(1)));
+    for scope in [
+        "registries",
+        &registry[..registry.len() - 9],
+        &format!("{registry}/repositories/team*"),
+    ] {
+        let refused = create("AcrPush", scope);
+        assert_eq!(refused.status.code(), Some(1), "{scope}");
+    }
+}

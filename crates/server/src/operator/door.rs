@@ -23,6 +23,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     Desk, News, Order,
+    can::ExplainDecision,
     check::CheckAll,
     credentials::ShowCredentials,
     garbage::{CollectGarbage, ExplainDigest},
@@ -138,6 +139,7 @@ async fn answer(request: Request<Incoming>, desk: Arc<Desk>) -> Response<Lines> 
         ShowCredentials::PATH => fill::<ShowCredentials>(&body, desk),
         ShowStatus::PATH => fill::<ShowStatus>(&body, desk),
         CollectGarbage::PATH => fill::<CollectGarbage>(&body, desk),
+        ExplainDecision::PATH => fill::<ExplainDecision>(&body, desk),
         ExplainDigest::PATH => fill::<ExplainDigest>(&body, desk),
         CheckAll::PATH => fill::<CheckAll>(&body, desk),
         CreatePrincipal::PATH => fill::<CreatePrincipal>(&body, desk),
