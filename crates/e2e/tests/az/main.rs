@@ -8,5 +8,6 @@ mod manifest;
 mod quickstart;
 mod registry;
 mod repository;
+mod role;
 mod shell;
 mod token;
