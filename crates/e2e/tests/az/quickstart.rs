@@ -61,6 +61,14 @@ fn the_token_that_az_exposes_signs_podman_and_skopeo_in() {
         shell.run(&format!("{client} logout {host}"));
         shell.command(&inspect).fail();
     }
+
+    // Signed out of the directory, with the admin account.
+    let admin = format!("-n holdfast -u holdfast -p '{}'", shell.server.password());
+    let signed_out = "export AZURE_CONFIG_DIR=\"$HOME/nobody\"\n";
+    shell.run(&format!("{signed_out}{}", shell.cloud()));
+    let list = |admin: &str| shell.command(&format!("{signed_out}az acr repository list {admin}"));
+    assert_eq!(list(&admin).run().json(), json!(["team/app"]));
+    list("-n holdfast -u holdfast -p wrong").fail();
 }
 
 #[test]

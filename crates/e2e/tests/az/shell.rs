@@ -6,8 +6,6 @@ use serde_json::Value;
 
 /// The registry that the first start makes.
 const DEFAULT_REGISTRY: &str = "holdfast";
-/// An address of this machine on which nobody else has port 443.
-const STANDARD_PORT: &str = "127.44.3.1:443";
 
 /// A service principal, as `holdfast principal create` prints it.
 pub(crate) struct Principal {
@@ -43,8 +41,11 @@ impl Shell {
 
     /// The same, on a server whose names need no port.
     pub(crate) fn on_the_standard_port(registries: &[&str]) -> Self {
-        let server = Server::open(Data::new(), &["--https", STANDARD_PORT]);
-        let mut shell = Self::at(server, STANDARD_PORT.trim_end_matches(":443"), registries).owned();
+        // Of this process only, so that runs side by side do not want the same port.
+        let [.., high, low] = std::process::id().to_be_bytes();
+        let address = format!("127.44.{high}.{}", low.max(1));
+        let server = Server::open(Data::new(), &["--https", &format!("{address}:443")]);
+        let mut shell = Self::at(server, &address, registries).owned();
         shell.engine = Some(Dockerd::start_with_hosts(&shell.hosts));
         shell
     }
