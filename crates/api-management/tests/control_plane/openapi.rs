@@ -31,8 +31,8 @@ const ELSEWHERE: [&str; 14] = [
 /// What no server may take from a request.
 const NONSENSE: &str = "taken-from-a-request";
 
-/// A request, with a path below the registry or, with a slash before it, below the subscription.
-type Step = (&'static str, &'static str, Value);
+/// A request, with a path below the registry or, with a slash before it, below the subscription; and the status.
+type Step = (&'static str, &'static str, Value, u16);
 
 /// In an order in which each finds what it needs. `{S}` stands for the subscription in bodies too.
 fn steps() -> Vec<Step> {
@@ -51,54 +51,71 @@ fn steps() -> Vec<Step> {
     });
     let check = json!({"name": "mine1", "type": "Microsoft.ContainerRegistry/registries"});
     let check_name = "/providers/Microsoft.ContainerRegistry/checkNameAvailability";
+    let settings = json!({
+        "tags": {"team": "green"},
+        "properties": {
+            "anonymousPullEnabled": true,
+            "networkRuleSet": {"defaultAction": "Deny", "ipRules": [{"action": "Allow", "value": "192.0.2.0/24"}]},
+            "policies": {"retentionPolicy": {"days": 3, "status": "enabled"}},
+        },
+    });
+    let none = || Value::Null;
     vec![
-        ("POST", check_name, check.clone()),
-        ("PUT", "", registry.clone()),
-        ("PUT", "", registry),
-        ("POST", check_name, check),
-        ("GET", "", Value::Null),
-        ("PATCH", "", json!({"tags": {"team": "green"}})),
-        ("GET", "/providers/Microsoft.ContainerRegistry/registries", Value::Null),
+        ("POST", check_name, check.clone(), 200),
+        ("PUT", "", registry.clone(), 201),
+        ("PUT", "", registry, 200),
+        ("POST", check_name, check, 200),
+        ("PATCH", "", settings, 200),
+        ("GET", "", none(), 200),
+        ("GET", "/providers/Microsoft.ContainerRegistry/registries", none(), 200),
         (
             "GET",
             "/resourceGroups/rg/providers/Microsoft.ContainerRegistry/registries",
-            Value::Null,
+            none(),
+            200,
         ),
-        ("POST", "listCredentials", Value::Null),
-        ("POST", "regenerateCredential", json!({"name": "password"})),
-        ("GET", "listUsages", Value::Null),
-        ("POST", "importImage", import),
-        ("GET", "listPolicies", Value::Null),
+        ("POST", "listCredentials", none(), 200),
+        ("POST", "regenerateCredential", json!({"name": "password"}), 200),
+        ("GET", "listUsages", none(), 200),
+        ("POST", "importImage", import, 202),
+        ("GET", "listPolicies", none(), 200),
         (
             "POST",
             "updatePolicies",
             json!({"trustPolicy": {"type": "Notary", "status": "disabled"}}),
+            200,
         ),
-        ("GET", "replications", Value::Null),
-        ("PUT", "scopeMaps/pullers", scope_map.clone()),
-        ("PUT", "scopeMaps/pullers", scope_map),
-        ("GET", "scopeMaps/pullers", Value::Null),
+        ("GET", "replications", none(), 200),
+        ("PUT", "scopeMaps/pullers", scope_map.clone(), 201),
+        ("PUT", "scopeMaps/pullers", scope_map, 200),
+        ("GET", "scopeMaps/pullers", none(), 200),
         (
             "PATCH",
             "scopeMaps/pullers",
             json!({"properties": {"description": "still"}}),
+            200,
         ),
-        ("GET", "scopeMaps", Value::Null),
-        ("PUT", "tokens/build", token.clone()),
-        ("PUT", "tokens/build", token),
-        ("POST", "generateCredentials", credentials),
-        ("GET", "tokens/build", Value::Null),
-        ("PATCH", "tokens/build", json!({"properties": {"status": "disabled"}})),
-        ("GET", "tokens", Value::Null),
-        ("DELETE", "tokens/build", Value::Null),
-        ("DELETE", "tokens/build", Value::Null),
-        ("GET", "tokens/build", Value::Null),
-        ("DELETE", "scopeMaps/pullers", Value::Null),
-        ("GET", "scopeMaps/pullers", Value::Null),
-        ("PATCH", "", json!({"sku": {"name": "Gold"}})),
-        ("DELETE", "", Value::Null),
-        ("DELETE", "", Value::Null),
-        ("GET", "", Value::Null),
+        ("GET", "scopeMaps", none(), 200),
+        ("PUT", "tokens/build", token.clone(), 201),
+        ("PUT", "tokens/build", token, 200),
+        ("POST", "generateCredentials", credentials, 200),
+        ("GET", "tokens/build", none(), 200),
+        (
+            "PATCH",
+            "tokens/build",
+            json!({"properties": {"status": "disabled"}}),
+            200,
+        ),
+        ("GET", "tokens", none(), 200),
+        ("DELETE", "tokens/build", none(), 200),
+        ("DELETE", "tokens/build", none(), 204),
+        ("GET", "tokens/build", none(), 404),
+        ("DELETE", "scopeMaps/pullers", none(), 200),
+        ("GET", "scopeMaps/pullers", none(), 404),
+        ("PATCH", "", json!({"sku": {"name": "Gold"}}), 400),
+        ("DELETE", "", none(), 200),
+        ("DELETE", "", none(), 204),
+        ("GET", "", none(), 404),
     ]
 }
 
@@ -112,7 +129,7 @@ async fn every_answer_has_the_shape_that_its_version_says() {
         let query = format!("?api-version={version}");
         let group = format!("{{S}}/resourceGroups/rg{query}");
         cloud.send("PUT", &group, Some(&owner), r#"{"location":"local"}"#).await;
-        for (method, place, body) in steps() {
+        for (method, place, body, expected) in steps() {
             let path = match place {
                 "" => format!("{R}mine1"),
                 _ if place.starts_with('/') => format!("{{S}}{place}"),
@@ -123,13 +140,16 @@ async fn every_answer_has_the_shape_that_its_version_says() {
                 body => body.to_string().replace("{S}", &cloud.subscription),
             };
             let response = cloud.send(method, &format!("{path}{query}"), Some(&owner), &body).await;
+            let status = response.status().as_u16();
+            if status != expected {
+                faults.push(format!("{version} {method} {path} {status}: {}", body_of(&response)));
+            }
             let served: &Served = response.extensions().get().unwrap();
             seen.insert(served.route);
             let Some(operation) = document.find(method, &path.replace("{S}", &cloud.subscription)) else {
                 continue;
             };
             described.insert(served.route);
-            let status = response.status().as_u16();
             for fault in operation.faults(status, response.body()) {
                 faults.push(format!("{version} {method} {path} {status}: {fault}"));
             }
