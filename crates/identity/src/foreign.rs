@@ -140,13 +140,13 @@ impl<'a> Unverified<'a> {
     /// The SHA-256 of the certificate that it claims to be signed with (`x5t#S256`).
     #[must_use]
     pub fn certificate_sha256(&self) -> Option<Vec<u8>> {
-        URL_SAFE_NO_PAD.decode(self.header.x5t_sha256.as_deref()?).ok()
+        fingerprint(self.header.x5t_sha256.as_deref()?)
     }
 
     /// The SHA-1 of the certificate that it claims to be signed with (`x5t`). Only a name: nothing rests on it.
     #[must_use]
     pub fn certificate_sha1(&self) -> Option<Vec<u8>> {
-        URL_SAFE_NO_PAD.decode(self.header.x5t.as_deref()?).ok()
+        fingerprint(self.header.x5t.as_deref()?)
     }
 
     /// The issuer that it claims to be of.
@@ -182,6 +182,11 @@ fn decode(part: &str, name: &'static str) -> Result<Vec<u8>, Error> {
     URL_SAFE_NO_PAD
         .decode(part)
         .map_err(|_| Error::Malformed { part: name })
+}
+
+/// MSAL for Python pads these, against the RFC.
+fn fingerprint(text: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok()
 }
 
 /// RFC 7519 §2 allows fractions, and MSAL for Python sends them.

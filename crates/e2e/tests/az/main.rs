@@ -10,4 +10,5 @@ mod registry;
 mod repository;
 mod role;
 mod shell;
+mod signin;
 mod token;

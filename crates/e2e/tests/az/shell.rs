@@ -68,6 +68,11 @@ impl Shell {
         Self::at(Server::start(), "127.0.0.1", registries)
     }
 
+    /// The same, on a server that was started with flags of its own.
+    pub(crate) fn signed_out_at(server: Server, registries: &[&str]) -> Self {
+        Self::at(server, "127.0.0.1", registries)
+    }
+
     fn at(server: Server, address: &str, registries: &[&str]) -> Self {
         let az = project::root().join(".tools/az/bin/az");
         assert!(az.exists(), "the Azure CLI is missing; run tools/install");

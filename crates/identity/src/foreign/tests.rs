@@ -107,6 +107,20 @@ fn none_hmac_extensions_and_odd_texts_are_refused() {
 }
 
 #[test]
+fn fingerprints_of_certificates_may_be_padded() {
+    let signer = signer(jsonwebtoken::Algorithm::ES256);
+    for print in ["AAECAw", "AAECAw=="] {
+        let mut header = Header::new(signer.algorithm);
+        header.x5t = Some(print.to_owned());
+        header.x5t_s256 = Some(print.to_owned());
+        let token = jsonwebtoken::encode(&header, &claims(), &signer.key).unwrap();
+        let read = Unverified::parse(&token).unwrap();
+        assert_eq!(read.certificate_sha1(), Some(vec![0, 1, 2, 3]));
+        assert_eq!(read.certificate_sha256(), Some(vec![0, 1, 2, 3]));
+    }
+}
+
+#[test]
 fn times_count_with_a_small_skew() {
     let signer = signer(jsonwebtoken::Algorithm::ES256);
     let key = signer.key();
