@@ -213,6 +213,14 @@ impl<A> Clone for ControlGrant<A> {
     }
 }
 
+impl<A> PartialEq for ControlGrant<A> {
+    fn eq(&self, other: &Self) -> bool {
+        self.actor == other.actor && self.scope == other.scope
+    }
+}
+
+impl<A> Eq for ControlGrant<A> {}
+
 impl<A> Clone for ControlReach<A> {
     fn clone(&self) -> Self {
         Self {

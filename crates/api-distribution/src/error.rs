@@ -341,6 +341,7 @@ fn shown_domain(error: &Domain) -> Shown {
         | Domain::RegistryProtected { .. }
         | Domain::AdminDisabled { .. }
         | Domain::LocationUnknown { .. }
+        | Domain::StorageAccount(_)
         | Domain::SkuLacks { .. }
         | Domain::QuotaExceeded { .. }
         | Domain::Token(_)

@@ -16,6 +16,7 @@ pub(crate) mod resource;
 pub(crate) mod role_assignment;
 pub(crate) mod role_definition;
 pub(crate) mod scope_map;
+pub(crate) mod storage_account;
 pub(crate) mod subscription;
 pub(crate) mod token;
 

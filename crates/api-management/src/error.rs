@@ -5,13 +5,13 @@ mod role;
 mod token;
 
 use bytes::Bytes;
-use holdfast_access::ControlRefusal;
+use holdfast_access::{ControlAction, ControlGrant, ControlRefusal};
 use holdfast_arm::{Code, Error as Arm, ResourceGroupName};
 use holdfast_registry::Error as Domain;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
-use crate::body;
+use crate::{arm::storage_account, body};
 
 /// When to try again, in seconds, where as many imports wait as a registry may have.
 const IMPORTS_RETRY_SECS: u64 = 30;
@@ -104,11 +104,22 @@ fn oauth(code: &str, number: u32, description: &str) -> Response<Bytes> {
 
 /// ARM says it the same way whether the thing is there or not, unless the caller may read it.
 fn refused(refusal: &ControlRefusal) -> Arm {
-    let id = match &refusal.actor {
+    let id = actor_id(refusal);
+    Arm::authorization_failed(&id, &id, refusal.action, &refusal.scope)
+}
+
+/// The caller may do what it asked for, but lacks a right on another resource that the body names.
+pub(crate) fn refused_linked<A: ControlAction>(grant: &ControlGrant<A>, linked: &ControlRefusal) -> Error {
+    let id = actor_id(linked);
+    let asked = (A::ACTION, grant.scope());
+    Arm::linked_authorization_failed(&id, &id, asked, (linked.action, &linked.scope)).into()
+}
+
+fn actor_id(refusal: &ControlRefusal) -> String {
+    match &refusal.actor {
         holdfast_access::Actor::Principal { id } => id.clone(),
         other => other.to_string(),
-    };
-    Arm::authorization_failed(&id, &id, refusal.action, &refusal.scope)
+    }
 }
 
 fn domain_error(error: Domain, group: Option<&ResourceGroupName>, request_id: &str) -> Arm {
@@ -152,10 +163,15 @@ fn domain_error(error: Domain, group: Option<&ResourceGroupName>, request_id: &s
             Code::BadRequest,
             format!("The admin user is disabled for the registry {name}. Please enable it and try again."),
         ),
-        Domain::LocationUnknown { location, known } => {
+        Domain::LocationUnknown {
+            resource_type,
+            location,
+            known,
+        } => {
             let known: Vec<&str> = known.iter().map(String::as_str).collect();
-            Arm::location_unavailable_for_type(&location, "Microsoft.ContainerRegistry/registries", &known)
+            Arm::location_unavailable_for_type(&location, resource_type, &known)
         }
+        Domain::StorageAccount(error) => storage_account::error(error, &group_name),
         Domain::SkuLacks { feature, sku } => Arm::unsupported_in_sku(feature, sku.as_str()),
         Domain::QuotaExceeded { feature, quota, sku } => Arm::quota_exceeded(feature, quota, sku.as_str()),
         Domain::Token(error) => token::token_error(error),
@@ -216,7 +232,8 @@ fn status(code: Code) -> StatusCode {
         | Code::RegistryNameAlreadyInUse
         | Code::ReservedResourceName
         | Code::ResourceGroupBeingDeleted
-        | Code::RoleAssignmentExists => StatusCode::CONFLICT,
+        | Code::RoleAssignmentExists
+        | Code::StorageAccountAlreadyTaken => StatusCode::CONFLICT,
         Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
         Code::RequestContentTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -5,6 +5,7 @@ mod directory;
 mod operation;
 mod role;
 mod scope_map;
+mod storage_account;
 mod token;
 
 use holdfast_arm::{Error, RegistryName, ResourceGroupName, RoleAssignmentName, SubscriptionId};
@@ -14,6 +15,7 @@ use percent_encoding::percent_decode_str;
 pub(crate) use operation::OperationPath;
 pub(crate) use role::ScopePath;
 pub(crate) use scope_map::ScopeMapPath;
+pub(crate) use storage_account::StoragePath;
 pub(crate) use token::TokenPath;
 
 /// The longest path that is looked at.
@@ -178,6 +180,20 @@ routes! { Route,
     RoleDefinitionGet(ScopePath, String) = "arm.role-definitions.get";
     /// `GET {scope}/…/denyAssignments`
     DenyAssignmentsList(ScopePath) = "arm.deny-assignments.list";
+    /// `POST …/checkNameAvailability` of storage accounts
+    StorageCheckName(SubscriptionId) = "arm.storage-accounts.check-name";
+    /// `GET …/storageAccounts` of a subscription
+    StorageAccountsList(SubscriptionId) = "arm.storage-accounts.list";
+    /// `GET …/storageAccounts` of a group
+    StorageAccountsOfGroup(GroupPath) = "arm.storage-accounts.list-of-group";
+    /// `PUT …/storageAccounts/{a}`
+    StoragePut(StoragePath) = "arm.storage-accounts.put";
+    /// `GET …/storageAccounts/{a}`
+    StorageGet(StoragePath) = "arm.storage-accounts.get";
+    /// `PATCH …/storageAccounts/{a}`
+    StoragePatch(StoragePath) = "arm.storage-accounts.patch";
+    /// `DELETE …/storageAccounts/{a}`
+    StorageDelete(StoragePath) = "arm.storage-accounts.delete";
 }
 
 impl Route {
@@ -219,14 +235,20 @@ impl Route {
             | Self::ProviderGet(id, _)
             | Self::ProviderRegister(id, _)
             | Self::CheckName(id)
-            | Self::RegistriesList(id) => Some(id),
+            | Self::RegistriesList(id)
+            | Self::StorageCheckName(id)
+            | Self::StorageAccountsList(id) => Some(id),
             Self::OperationResult(path) => Some(&path.subscription),
             Self::GroupPut(path)
             | Self::GroupGet(path)
             | Self::GroupHead(path)
             | Self::GroupPatch(path)
             | Self::GroupDelete(path)
-            | Self::RegistriesOfGroup(path) => Some(&path.subscription),
+            | Self::RegistriesOfGroup(path)
+            | Self::StorageAccountsOfGroup(path) => Some(&path.subscription),
+            Self::StoragePut(path) | Self::StorageGet(path) | Self::StoragePatch(path) | Self::StorageDelete(path) => {
+                Some(&path.subscription)
+            }
             Self::RegistryPut(path)
             | Self::RegistryGet(path)
             | Self::RegistryPatch(path)
@@ -267,7 +289,11 @@ impl Route {
             | Self::GroupHead(path)
             | Self::GroupPatch(path)
             | Self::GroupDelete(path)
-            | Self::RegistriesOfGroup(path) => Some(&path.group),
+            | Self::RegistriesOfGroup(path)
+            | Self::StorageAccountsOfGroup(path) => Some(&path.group),
+            Self::StoragePut(path) | Self::StorageGet(path) | Self::StoragePatch(path) | Self::StorageDelete(path) => {
+                Some(&path.group)
+            }
             Self::RegistryPut(path)
             | Self::RegistryGet(path)
             | Self::RegistryPatch(path)
@@ -350,6 +376,9 @@ fn in_subscription(
         })),
         ["providers", NAMESPACE, "checknameavailability"] => post(Route::CheckName(subscription)),
         ["providers", NAMESPACE, "registries"] => get(Route::RegistriesList(subscription)),
+        ["providers", storage_account::NAMESPACE, rest @ ..] => {
+            return storage_account::in_subscription(method, subscription, rest);
+        }
         ["resourcegroups"] => get(Route::GroupsList(subscription)),
         ["resourcegroups", _, rest @ ..] => {
             let group = match segments[1].parse() {
@@ -381,6 +410,9 @@ fn in_group(method: &Method, path: GroupPath, segments: &[&str], lower: &[&str])
             return Some(only(method, &Method::GET, Route::RegistriesOfGroup(path)));
         }
         ["providers", NAMESPACE, "registries", _, rest @ ..] => (segments[3], rest),
+        ["providers", storage_account::NAMESPACE, rest @ ..] => {
+            return storage_account::in_group(method, path, &segments[2..], rest);
+        }
         _ => return None,
     };
     let GroupPath { subscription, group } = path;

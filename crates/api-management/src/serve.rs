@@ -16,7 +16,7 @@ use crate::{
     answer::stamp,
     arm::{
         group, import, metadata, operation, provider, registry, registry_policies, registry_usage, replication,
-        resource, role_assignment, role_definition, scope_map, subscription, token,
+        resource, role_assignment, role_definition, scope_map, storage_account, subscription, token,
     },
     body,
     caller::Audience,
@@ -299,7 +299,7 @@ async fn endpoint(call: &Call<'_>, route: Route) -> Result<Response<Bytes>, Erro
         Route::GroupHead(p) => group::head(call, call.may(&p.id())?).await,
         Route::GroupPatch(p) => group::patch(call, call.may(&p.id())?).await,
         Route::GroupDelete(p) => group::delete(call, call.may(&p.id())?).await,
-        Route::ResourcesList(s) => resource::list(call, call.reach(), &s).await,
+        Route::ResourcesList(s) => resource::list(call, call.reach(), call.reach(), &s).await,
         Route::ProvidersList(s) => provider::list(call, call.may(&of(&s))?, &s).await,
         Route::ProviderGet(s, namespace) => provider::get(call, call.may(&of(&s))?, &s, &namespace).await,
         Route::ProviderRegister(s, namespace) => provider::register(call, call.may(&of(&s))?, &s, &namespace).await,
@@ -337,6 +337,15 @@ async fn endpoint(call: &Call<'_>, route: Route) -> Result<Response<Bytes>, Erro
         Route::RoleDefinitionsList(p) => role_definition::list(call, call.may(&p.id)?, &p),
         Route::RoleDefinitionGet(p, name) => role_definition::get(call.may(&p.id)?, &p, &name),
         Route::DenyAssignmentsList(p) => role_assignment::list_denials(call.may(&p.id)?),
+        Route::StorageCheckName(s) => storage_account::check_name(call, call.may(&of(&s))?).await,
+        Route::StorageAccountsList(s) => storage_account::list(call, call.reach(), &s, None).await,
+        Route::StorageAccountsOfGroup(p) => {
+            storage_account::list(call, call.reach(), &p.subscription, Some(&p.group)).await
+        }
+        Route::StoragePut(p) => storage_account::put(call, call.may(&p.id())?, &p).await,
+        Route::StorageGet(p) => storage_account::get(call, call.may(&p.id())?).await,
+        Route::StoragePatch(p) => storage_account::patch(call, call.may(&p.id())?).await,
+        Route::StorageDelete(p) => storage_account::delete(call, call.may(&p.id())?).await,
         // Answered before anybody was asked for a token.
         Route::Metadata
         | Route::OpenIdConfiguration(_)

@@ -38,6 +38,16 @@ pub const REGISTRY_VERSIONS: &[&str] = &[
     "2017-03-01",
 ];
 
+/// The versions that clients ask storage accounts for, newest first; any other will do as well.
+pub const STORAGE_VERSIONS: &[&str] = &[
+    "2025-08-01",
+    "2025-01-01",
+    "2024-01-01",
+    "2023-05-01",
+    "2022-09-01",
+    "2021-09-01",
+];
+
 /// An api-version. Ordered by date; on the same day the preview comes before the stable one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ApiVersion {

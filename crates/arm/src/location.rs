@@ -21,6 +21,84 @@ pub struct Error {
     pub input: String,
 }
 
+/// Azure's regions by name and as people write them: clients find the name by the latter.
+const REGIONS: &[(&str, &str)] = &[
+    ("australiacentral", "Australia Central"),
+    ("australiacentral2", "Australia Central 2"),
+    ("australiaeast", "Australia East"),
+    ("australiasoutheast", "Australia Southeast"),
+    ("austriaeast", "Austria East"),
+    ("belgiumcentral", "Belgium Central"),
+    ("brazilsouth", "Brazil South"),
+    ("brazilsoutheast", "Brazil Southeast"),
+    ("canadacentral", "Canada Central"),
+    ("canadaeast", "Canada East"),
+    ("centralindia", "Central India"),
+    ("centralus", "Central US"),
+    ("chilecentral", "Chile Central"),
+    ("chinaeast", "China East"),
+    ("chinaeast2", "China East 2"),
+    ("chinanorth", "China North"),
+    ("chinanorth2", "China North 2"),
+    ("chinanorth3", "China North 3"),
+    ("eastasia", "East Asia"),
+    ("eastus", "East US"),
+    ("eastus2", "East US 2"),
+    ("francecentral", "France Central"),
+    ("francesouth", "France South"),
+    ("germanynorth", "Germany North"),
+    ("germanywestcentral", "Germany West Central"),
+    ("indonesiacentral", "Indonesia Central"),
+    ("israelcentral", "Israel Central"),
+    ("italynorth", "Italy North"),
+    ("japaneast", "Japan East"),
+    ("japanwest", "Japan West"),
+    ("koreacentral", "Korea Central"),
+    ("koreasouth", "Korea South"),
+    ("malaysiawest", "Malaysia West"),
+    ("mexicocentral", "Mexico Central"),
+    ("newzealandnorth", "New Zealand North"),
+    ("northcentralus", "North Central US"),
+    ("northeurope", "North Europe"),
+    ("norwayeast", "Norway East"),
+    ("norwaywest", "Norway West"),
+    ("polandcentral", "Poland Central"),
+    ("qatarcentral", "Qatar Central"),
+    ("southafricanorth", "South Africa North"),
+    ("southafricawest", "South Africa West"),
+    ("southcentralus", "South Central US"),
+    ("southeastasia", "Southeast Asia"),
+    ("southindia", "South India"),
+    ("spaincentral", "Spain Central"),
+    ("swedencentral", "Sweden Central"),
+    ("switzerlandnorth", "Switzerland North"),
+    ("switzerlandwest", "Switzerland West"),
+    ("uaecentral", "UAE Central"),
+    ("uaenorth", "UAE North"),
+    ("uksouth", "UK South"),
+    ("ukwest", "UK West"),
+    ("usgovarizona", "USGov Arizona"),
+    ("usgovtexas", "USGov Texas"),
+    ("usgovvirginia", "USGov Virginia"),
+    ("westcentralus", "West Central US"),
+    ("westeurope", "West Europe"),
+    ("westindia", "West India"),
+    ("westus", "West US"),
+    ("westus2", "West US 2"),
+    ("westus3", "West US 3"),
+];
+
+/// A location's name as people write it: that of Azure's region, or else the name with a capital letter.
+#[must_use]
+pub fn display_name(name: &str) -> String {
+    if let Some((_, shown)) = REGIONS.iter().find(|(region, _)| *region == name) {
+        return (*shown).to_owned();
+    }
+    let mut letters = name.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
+}
+
 impl Location {
     /// The normalised name.
     #[must_use]
@@ -67,6 +145,15 @@ mod tests {
         for text in ["westeurope", "West Europe", "WESTEUROPE", " west europe "] {
             assert_eq!(text.parse::<Location>().unwrap().as_str(), "westeurope");
         }
+    }
+
+    #[test]
+    fn what_is_shown_reads_as_the_name() {
+        for (name, shown) in REGIONS {
+            assert_eq!(shown.parse::<Location>().unwrap().as_str(), *name);
+            assert_eq!(display_name(name), *shown);
+        }
+        assert_eq!(display_name("local"), "Local");
     }
 
     #[test]

@@ -7,13 +7,15 @@
 
 use std::str::FromStr;
 
-use crate::name::{RegistryName, ResourceGroupName, SubscriptionId};
+use crate::name::{RegistryName, ResourceGroupName, StorageAccountName, SubscriptionId};
 use crate::text::{compared_by_key, excerpt, fold_case, serde_as_text};
 
 /// Bytes of the longest id that is read: a repository name of 255, an extension, and names at their limits.
 pub const MAX_BYTES: usize = 2048;
 /// The provider of registries, as Azure spells it.
 pub const CONTAINER_REGISTRY: &str = "Microsoft.ContainerRegistry";
+/// The provider of storage accounts, as Azure spells it.
+pub const STORAGE: &str = "Microsoft.Storage";
 /// The provider of role definitions and assignments, as Azure spells it.
 pub const AUTHORIZATION: &str = "Microsoft.Authorization";
 
@@ -111,6 +113,18 @@ impl ResourceId {
     pub fn for_registry(subscription: &SubscriptionId, group: &ResourceGroupName, name: &RegistryName) -> Self {
         Self::known(&format!(
             "/subscriptions/{subscription}/resourceGroups/{group}/providers/{CONTAINER_REGISTRY}/registries/{name}"
+        ))
+    }
+
+    /// The id of a storage account.
+    #[must_use]
+    pub fn for_storage_account(
+        subscription: &SubscriptionId,
+        group: &ResourceGroupName,
+        name: &StorageAccountName,
+    ) -> Self {
+        Self::known(&format!(
+            "/subscriptions/{subscription}/resourceGroups/{group}/providers/{STORAGE}/storageAccounts/{name}"
         ))
     }
 

@@ -59,6 +59,33 @@ impl FilesystemStore {
             probing: Arc::default(),
         })
     }
+
+    /// Opens a store that must be there: one that is gone is not made anew, for its objects are missed. Blocks.
+    ///
+    /// # Errors
+    /// When there is no such folder, or as [`FilesystemStore::open`].
+    pub fn open_existing(root: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let layout = Layout::new(root.as_ref());
+        layout.check().map_err(attempted(format!(
+            "looked for the folders of the store {}",
+            layout.root().display()
+        )))?;
+        Self::open(root)
+    }
+
+    /// Whether no object lies in it. Blocks.
+    pub(crate) fn is_empty(&self) -> Result<bool, StoreError> {
+        list(&self.layout).map(|objects| objects.is_empty())
+    }
+
+    /// Removes the folders of a store without objects; one that is not there is a success. Blocks.
+    pub(crate) fn remove(root: &Path) -> Result<(), StoreError> {
+        let layout = Layout::new(root);
+        layout.remove().map_err(attempted(format!(
+            "removed the folders of the store {}",
+            root.display()
+        )))
+    }
 }
 
 #[async_trait]

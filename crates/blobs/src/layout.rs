@@ -97,6 +97,24 @@ impl Layout {
         Ok(())
     }
 
+    /// Whether the store's folder is there with the one for its objects.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        std::fs::metadata(&self.objects).map(drop)
+    }
+
+    /// Removes the folders. One that is not empty is an error; those that are gone by then are made again by
+    /// [`Layout::create`].
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        let shards = self.shards().map(|(_, shard)| shard);
+        for folder in shards.chain([self.objects.clone(), self.root.clone()]) {
+            match std::fs::remove_dir(&folder) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     fn numbered_shard(&self, number: u8) -> PathBuf {
         self.objects.join(format!("{number:02x}"))
     }

@@ -5,6 +5,7 @@
 //! contract suite (`holdfast_testkit::blobs`).
 //!
 //! - [`FilesystemStore`]: a folder on this machine, the default.
+//! - [`FilesystemPlaces`]: where the folders of storage accounts are made.
 //! - [`fault::FaultyStore`]: wraps any store and makes chosen operations fail, for tests of everything above.
 
 mod failure;
@@ -12,7 +13,9 @@ pub mod fault;
 mod filesystem;
 mod layout;
 mod live;
+mod places;
 mod reading;
 mod writer;
 
 pub use filesystem::FilesystemStore;
+pub use places::FilesystemPlaces;

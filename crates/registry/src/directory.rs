@@ -1,8 +1,6 @@
 //! First start: one directory, subscription, resource group, storage account and registry, made in
 //! one transaction. It refuses to make passwords: they come in sealed.
 
-use std::collections::BTreeSet;
-
 use uuid::Uuid;
 
 use crate::{
@@ -133,15 +131,5 @@ impl Registry {
     /// [`Error::Metadata`].
     pub async fn list_subscriptions(&self) -> Result<Vec<Subscription>, Error> {
         self.metadata.query(|read| read.list_subscriptions()).await
-    }
-
-    /// Where the service keeps bytes, each location once.
-    ///
-    /// # Errors
-    /// [`Error::Metadata`].
-    pub async fn list_locations(&self) -> Result<Vec<String>, Error> {
-        let accounts = self.metadata.query(|read| read.list_storage_accounts()).await?;
-        let locations: BTreeSet<String> = accounts.into_iter().map(|account| account.location).collect();
-        Ok(locations.into_iter().collect())
     }
 }

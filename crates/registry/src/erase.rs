@@ -12,14 +12,22 @@ use crate::{
     limits::{MANIFESTS_PER_TRANSACTION, ROWS_PER_STEP},
     ports::{
         Candidate, Durability, JobId, JobKind, JobRecord, JobState, ListOrder, MetadataExt, Page, Read, RegistryRecord,
-        RepositoryRecord, Tx,
+        RepositoryRecord, StorageAccount, Tx,
     },
     registry_resource::find_at,
     resource_group::load_group,
+    storage_account,
 };
 
 /// How long whoever asked for a deletion has to finish it before the job goes on with it. Both at once do no harm.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What is left in a group: registries first, for some may lie in an account.
+enum Left {
+    Registry(RegistryId),
+    /// By its scope.
+    Account(String),
+}
 
 impl Registry {
     /// Deletes the registry that the grant is for with everything in it; says whether it was there. Nothing is read from
@@ -65,12 +73,13 @@ impl Registry {
         }
     }
 
-    /// Deletes the group that the grant is for with all registries in it. From the first moment on nothing new is made in
-    /// it; what is cut off is finished by a job.
+    /// Deletes the group that the grant is for with all registries and storage accounts in it. From the first moment on
+    /// nothing new is made in it; what is cut off is finished by a job.
     ///
     /// # Errors
-    /// [`Error::ResourceGroupUnknown`], [`Error::ConditionFailed`], [`Error::RegistryProtected`], [`Error::Metadata`],
-    /// [`Error::Full`].
+    /// [`Error::ResourceGroupUnknown`], [`Error::ConditionFailed`], [`Error::RegistryProtected`],
+    /// [`Error::StorageAccount`] when something of another group lies in an account, [`Error::Blobs`],
+    /// [`Error::Metadata`], [`Error::Full`].
     pub async fn delete_resource_group(
         &self,
         grant: &ControlGrant<control::ResourceGroupsDelete>,
@@ -85,6 +94,7 @@ impl Registry {
                 for registry in tx.list_registries_of_group(group.subscription_id, &group.name)? {
                     refuse_if_protected(tx, &registry)?;
                 }
+                storage_account::list_to_erase(tx, &scope)?;
                 ask_once(tx, JobKind::EraseGroup, &scope, id, now)
             })
             .await?;
@@ -94,7 +104,7 @@ impl Registry {
     /// Goes on with the deletion of the group that the grant is for, which `job` stands for.
     ///
     /// # Errors
-    /// [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::StorageAccount`], [`Error::Blobs`], [`Error::Metadata`], [`Error::Full`].
     pub async fn resume_group_deletion(
         &self,
         grant: &ControlGrant<control::ResourceGroupsDelete>,
@@ -115,18 +125,23 @@ impl Registry {
                     }
                     let group = load_group(tx, &scope)?;
                     let left = tx.list_registries_of_group(group.subscription_id, &group.name)?;
+                    let accounts = storage_account::list_to_erase(tx, &scope)?;
                     let Some(registry) = left.into_iter().next() else {
+                        if let Some(account) = accounts.first().and_then(StorageAccount::scope) {
+                            return Ok(Some(Left::Account(account)));
+                        }
                         // A group made anew under the name starts without roles.
                         tx.remove_role_assignments_within(&scope)?;
                         tx.remove_resource_group(group.subscription_id, &group.name)?;
                         tx.remove_job(job)?;
                         return Ok(None);
                     };
-                    begin(tx, registry, id, now).map(Some)
+                    begin(tx, registry, id, now).map(|registry| Some(Left::Registry(registry)))
                 })
                 .await?;
             match begun {
-                Some(registry) => self.erase_registry(registry).await?,
+                Some(Left::Registry(registry)) => self.erase_registry(registry).await?,
+                Some(Left::Account(account)) => self.erase_storage_account(&account).await.map(drop)?,
                 None => return Ok(()),
             }
         }

@@ -90,11 +90,16 @@ pub enum Error {
     /// The service keeps no bytes there.
     #[error("location {location} is not one of {}", .known.join(", "))]
     LocationUnknown {
+        /// What was to be there, by its type in ARM.
+        resource_type: &'static str,
         /// As asked for.
         location: String,
         /// Where it does.
         known: Vec<String>,
     },
+    /// What was asked does not go with storage accounts as they are.
+    #[error(transparent)]
+    StorageAccount(#[from] crate::StorageAccountError),
     /// The tier does not have it.
     #[error("{feature} is not part of the {} tier", .sku.as_str())]
     SkuLacks {

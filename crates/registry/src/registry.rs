@@ -1,7 +1,11 @@
 //! [`Registry`]: the ports, caches and limits that all operations share, and the operations on
 //! registries themselves.
 
-use std::{collections::HashMap, net::IpAddr, sync::Arc};
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use bytes::Bytes;
 use holdfast_access::{RegistryId, RepositoryAction, action};
@@ -13,18 +17,22 @@ use crate::{
     Error, Limits, Timestamp,
     limits::{BLOB_CACHE_BYTES, MANIFEST_CACHE_BYTES},
     ports::{
-        AdminPassword, Author, Blobs, Clock, Durability, Ids, Metadata, MetadataExt, Read, RegistryRecord,
+        AdminPassword, Author, Blobs, Clock, Durability, Ids, Metadata, MetadataExt, Places, Read, RegistryRecord,
         StorageAccountId,
     },
     upload::Leases,
 };
 
+type Stores = HashMap<StorageAccountId, Arc<dyn Blobs>>;
+
 /// What a [`Registry`] is made of.
 pub struct RegistryParts {
     /// Where the rows lie.
     pub metadata: Arc<dyn Metadata>,
-    /// Where the bytes lie, by storage account.
+    /// Where the bytes lie, by storage account: those that have a row.
     pub stores: HashMap<StorageAccountId, Arc<dyn Blobs>>,
+    /// Where the stores of further storage accounts are made.
+    pub places: Arc<dyn Places>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The source of ids.
@@ -36,7 +44,10 @@ pub struct RegistryParts {
 /// The operations. Cheap to share behind an `Arc`.
 pub struct Registry {
     pub(crate) metadata: Arc<dyn Metadata>,
-    stores: HashMap<StorageAccountId, Arc<dyn Blobs>>,
+    stores: RwLock<Stores>,
+    pub(crate) places: Arc<dyn Places>,
+    /// Held while a storage account is made or removed: a row and a folder change together.
+    pub(crate) storage_changes: tokio::sync::Mutex<()>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) limits: Limits,
@@ -64,7 +75,9 @@ impl Registry {
         let opened_at = parts.clock.now();
         Self {
             metadata: parts.metadata,
-            stores: parts.stores,
+            stores: RwLock::new(parts.stores),
+            places: parts.places,
+            storage_changes: tokio::sync::Mutex::default(),
             clock: parts.clock,
             ids: parts.ids,
             limits: parts.limits,
@@ -95,15 +108,27 @@ impl Registry {
     }
 
     /// Where a storage account's bytes lie.
-    pub(crate) fn store(&self, account: StorageAccountId) -> Result<&Arc<dyn Blobs>, Error> {
-        self.stores
-            .get(&account)
-            .ok_or_else(|| Error::metadata("looked up a storage account", StorageAccountClosed { account }))
+    pub(crate) fn store(&self, account: StorageAccountId) -> Result<Arc<dyn Blobs>, Error> {
+        let stores = self.stores.read().unwrap_or_else(PoisonError::into_inner);
+        let found = stores.get(&account).map(Arc::clone);
+        found.ok_or_else(|| Error::metadata("looked up a storage account", StorageAccountClosed { account }))
     }
 
     /// Every open store, for start-up, readiness and the check.
-    pub fn stores(&self) -> impl Iterator<Item = (StorageAccountId, &Arc<dyn Blobs>)> {
-        self.stores.iter().map(|(id, store)| (*id, store))
+    #[must_use]
+    pub fn stores(&self) -> Vec<(StorageAccountId, Arc<dyn Blobs>)> {
+        let stores = self.stores.read().unwrap_or_else(PoisonError::into_inner);
+        stores.iter().map(|(id, store)| (*id, Arc::clone(store))).collect()
+    }
+
+    pub(crate) fn open_store(&self, account: StorageAccountId, store: Arc<dyn Blobs>) {
+        let mut stores = self.stores.write().unwrap_or_else(PoisonError::into_inner);
+        stores.insert(account, store);
+    }
+
+    pub(crate) fn close_store(&self, account: StorageAccountId) {
+        let mut stores = self.stores.write().unwrap_or_else(PoisonError::into_inner);
+        stores.remove(&account);
     }
 
     /// The metadata port, for jobs and the check.

@@ -9,9 +9,9 @@ use holdfast_access::{Actor, ControlGrant, ControlReach, control};
 use uuid::Uuid;
 
 use crate::{
-    Error, Precondition, Registry, SealedPassword, Timestamp,
+    Error, Precondition, Registry, SealedPassword, Timestamp, classic,
     erase::refuse_if_deleting,
-    ports::{AdminPassword, Durability, MetadataExt, NewRegistry, Read, RegistryRecord, Sku, StorageAccount, Tags, Tx},
+    ports::{AdminPassword, Durability, MetadataExt, NewRegistry, Read, RegistryRecord, Sku, Tags, Tx},
     precondition::entity_tag,
     resource_group::load_group,
 };
@@ -24,8 +24,9 @@ impl Registry {
     /// Makes the registry that the grant is for, or changes it; says whether it is new. A new one has the two passwords.
     ///
     /// # Errors
-    /// [`Error::ResourceGroupUnknown`], [`Error::ResourceGroupBeingDeleted`], [`Error::RegistryNameTaken`], [`Error::RegistryElsewhere`],
-    /// [`Error::LocationUnknown`], [`Error::ConditionFailed`], what [`Self::change_registry`] says of settings.
+    /// [`Error::ResourceGroupUnknown`], [`Error::ResourceGroupBeingDeleted`], [`Error::RegistryNameTaken`],
+    /// [`Error::RegistryElsewhere`], [`Error::LocationUnknown`], [`Error::ConditionFailed`], [`Error::StorageAccount`],
+    /// what [`Self::change_registry`] says of settings.
     pub async fn put_registry(
         &self,
         grant: &ControlGrant<control::RegistriesWrite>,
@@ -54,17 +55,21 @@ impl Registry {
                             found: found.location,
                         });
                     }
-                    Some(found) => (found, false),
+                    Some(found) => {
+                        classic::refuse_if_moved(tx, &found, &change)?;
+                        (found, false)
+                    }
                     None => {
-                        let account = account_at(tx, &location)?;
+                        let sku = change.sku.unwrap_or(Sku::Standard);
+                        let storage_account = classic::storage_for(tx, sku, &location, change.storage.as_ref())?;
                         let id = tx.insert_registry(&NewRegistry {
                             name,
                             rid,
                             subscription_id: group.subscription_id,
                             resource_group: group.name,
                             location,
-                            sku: change.sku.unwrap_or(Sku::Standard),
-                            storage_account: account.id,
+                            sku,
+                            storage_account,
                             admin_enabled: change.admin_enabled.unwrap_or(false),
                             tags: Tags::new(),
                             created_at: now,
@@ -87,7 +92,8 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::RegistryUnknown`], [`Error::ConditionFailed`], [`Error::SkuLacks`], [`Error::SkuTooSmall`],
-    /// [`Error::QuotaExceeded`], [`Error::SettingsContradict`], [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::QuotaExceeded`], [`Error::SettingsContradict`], [`Error::StorageAccount`], [`Error::Metadata`],
+    /// [`Error::Full`].
     pub async fn change_registry(
         &self,
         grant: &ControlGrant<control::RegistriesWrite>,
@@ -110,6 +116,7 @@ impl Registry {
             .transact(Durability::Durable, move |tx| {
                 let mut registry = load_at(tx, &scope)?;
                 precondition.check(Some(&registry.entity_tag()))?;
+                classic::refuse_if_moved(tx, &registry, &change)?;
                 change.apply(&mut registry, now)?;
                 save(tx, &mut registry, &actor, now)?;
                 Ok(registry)
@@ -257,15 +264,4 @@ fn load_admin(read: &mut (impl Read + ?Sized), scope: &str) -> Result<RegistryRe
     } else {
         Err(Error::AdminDisabled { name: registry.name })
     }
-}
-
-/// The service's own storage account at a location.
-fn account_at(read: &mut (impl Read + ?Sized), location: &str) -> Result<StorageAccount, Error> {
-    let accounts = read.list_storage_accounts()?;
-    let locations = accounts.iter().map(|account| account.location.clone()).collect();
-    let found = accounts.into_iter().find(|account| account.location == location);
-    found.ok_or_else(|| Error::LocationUnknown {
-        location: location.to_owned(),
-        known: locations,
-    })
 }

@@ -2,29 +2,31 @@
 //! open where that would be unsafe, with a message that says what to do.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
+    path::Path,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context as _, bail};
-use holdfast_blobs::FilesystemStore;
+use holdfast_blobs::{FilesystemPlaces, FilesystemStore};
 use holdfast_identity::{Sealer, ServerKeys, Stretcher, password, sealed::admin_password_place};
 use holdfast_metadata::SqliteStore;
 use holdfast_registry::{
-    FirstStart, Limits, Overview, Registry, RegistryParts, SealedPassword, Timestamp,
-    ports::{Blobs, Clock, Metadata, RandomIds, RegistryRecord, StorageAccountId, SystemClock},
+    FirstStart, Limits, Overview, Registry, RegistryParts, SealedPassword, Timestamp, ensure_location, forget_location,
+    ports::{Blobs, Clock, Metadata, Places as _, RandomIds, RegistryRecord, StorageAccountId, SystemClock},
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
-use crate::folder::{Folder, Held};
+use crate::{
+    folder::{Folder, Held},
+    locations::{Ground, LOCAL, Locations, OWN_ACCOUNT, own_account},
+};
 
 /// Names that a first start gives.
 const REGISTRY: &str = "holdfast";
-const LOCATION: &str = "local";
 const RESOURCE_GROUP: &str = "default";
-const STORAGE_ACCOUNT: &str = "default";
 /// No clock is right that shows less: 2024-01-01.
 const EARLIEST_SECS: u64 = 1_704_067_200;
 /// How far the clock may be behind what it showed before. Days of difference are a wrong clock, not a summer time.
@@ -48,6 +50,8 @@ pub(crate) struct House {
     pub(crate) subscription: Uuid,
     /// Whether this start made it all.
     pub(crate) is_new: bool,
+    /// The folders of the locations.
+    pub(crate) ground: Ground,
     // Last: the folder is let go when everything in it is closed.
     _held: Held,
 }
@@ -69,7 +73,12 @@ pub(crate) fn make_password(
 
 impl House {
     /// Opens a data folder that this process holds, making what is missing. Blocks now and then: for start-up.
-    pub(crate) async fn open(folder: Folder, held: Held, limits: Limits) -> anyhow::Result<Self> {
+    pub(crate) async fn open(
+        folder: Folder,
+        held: Held,
+        limits: Limits,
+        locations: &Locations,
+    ) -> anyhow::Result<Self> {
         let clock = SystemClock;
         check_clock(&folder)?;
         let keys = ServerKeys::open_or_create(&folder.keys()).context("cannot open the server's keys")?;
@@ -77,6 +86,7 @@ impl House {
         let stretcher = Arc::new(Stretcher::new(&keys));
         let metadata = Arc::new(SqliteStore::open(folder.database()).context("cannot open the database")?);
         let port: Arc<dyn Metadata> = Arc::<SqliteStore>::clone(&metadata);
+        make_first_store(port.as_ref(), &folder).await?;
         let is_new = first_start(&sealer)?
             .run(port.as_ref(), &RandomIds, clock.now())
             .await
@@ -90,16 +100,11 @@ impl House {
         let subscription = subscription.context("the database holds no subscription; restore a backup of it")?;
         let default_registry = overview.registries.into_iter().next();
         let default_registry = default_registry.context("the database holds no registry; restore a backup of it")?;
-        let mut stores: HashMap<StorageAccountId, Arc<dyn Blobs>> = HashMap::new();
-        for account in overview.storage_accounts {
-            let path = folder.blobs(&account.name);
-            let store = FilesystemStore::open(&path);
-            let store = store.with_context(|| format!("cannot open the blobs in {}", path.display()))?;
-            stores.insert(account.id, Arc::new(store));
-        }
+        let (ground, stores) = open_stores(port.as_ref(), &folder, locations, tenant).await?;
         let registry = Arc::new(Registry::new(RegistryParts {
             metadata: port,
             stores,
+            places: Arc::new(FilesystemPlaces::new(ground.roots.clone())),
             clock: Arc::new(clock),
             ids: Arc::new(RandomIds),
             limits,
@@ -115,6 +120,7 @@ impl House {
             tenant,
             subscription,
             is_new,
+            ground,
             _held: held,
         })
     }
@@ -122,18 +128,22 @@ impl House {
     /// Proves that every store can be written, and says when room gets short.
     pub(crate) async fn probe(&self) -> anyhow::Result<()> {
         for (_, store) in self.registry.stores() {
-            store.probe().await.with_context(|| {
-                format!(
-                    "the data folder {} cannot be written; make room, or see who owns it",
-                    self.folder.path().display()
-                )
-            })?;
+            let probed = store.probe().await;
+            probed.context("a folder for blobs cannot be written; make room, or see who owns it")?;
         }
-        let free = self.folder.free_bytes().context("cannot ask how much room is left")?;
+        self.warn_if_full("the data folder", self.folder.path())?;
+        for (location, root) in self.ground.roots.iter().filter(|(location, _)| *location != LOCAL) {
+            self.warn_if_full(&format!("the location {location}"), root)?;
+        }
+        Ok(())
+    }
+
+    fn warn_if_full(&self, what: &str, path: &Path) -> anyhow::Result<()> {
+        let free = free_bytes(path).context("cannot ask how much room is left")?;
         if free < LOW_SPACE_BYTES {
             tracing::warn!(
                 free_bytes = free,
-                "little room is left for the data folder: {}",
+                "little room is left for {what}: {}",
                 crate::output::bytes(free)
             );
         }
@@ -151,10 +161,80 @@ fn first_start(sealer: &Sealer) -> anyhow::Result<FirstStart> {
     Ok(FirstStart {
         registry: REGISTRY.to_owned(),
         resource_group: RESOURCE_GROUP.to_owned(),
-        location: LOCATION.to_owned(),
-        storage_account: STORAGE_ACCOUNT.to_owned(),
+        location: LOCAL.to_owned(),
+        storage_account: OWN_ACCOUNT.to_owned(),
         passwords: [make(1)?, make(2)?],
     })
+}
+
+type Stores = HashMap<StorageAccountId, Arc<dyn Blobs>>;
+
+/// The first account's folder is there before its row: afterwards one that is gone is missed.
+async fn make_first_store(metadata: &dyn Metadata, folder: &Folder) -> anyhow::Result<()> {
+    let overview = Overview::read(metadata).await.context("cannot read the database")?;
+    if overview.directory.is_none() {
+        let path = folder.blobs().join(OWN_ACCOUNT);
+        FilesystemStore::open(&path).with_context(|| format!("cannot make the blobs in {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// Opens the store of every storage account. Locations that are new get one of the service's own; those that are declared
+/// no longer go when nothing lies in them.
+async fn open_stores(
+    metadata: &dyn Metadata,
+    folder: &Folder,
+    locations: &Locations,
+    tenant: Uuid,
+) -> anyhow::Result<(Ground, Stores)> {
+    forget_empty(metadata, locations).await?;
+    let known = Overview::read(metadata).await?.storage_accounts;
+    let ground = locations.take(folder, tenant, &known)?;
+    let places = FilesystemPlaces::new(ground.roots.clone());
+    for location in locations.names() {
+        let account = own_account(location);
+        if !known.iter().any(|known| known.name == account) {
+            let made = places.make(location, &account).await;
+            drop(made.with_context(|| format!("cannot make the blobs of location {location}"))?);
+            let now = SystemClock.now();
+            let ensured = ensure_location(metadata, location.clone(), account, now).await;
+            ensured.with_context(|| format!("cannot make the location {location}"))?;
+        }
+    }
+    let mut stores = Stores::new();
+    for account in Overview::read(metadata).await?.storage_accounts {
+        let path = places.folder(&account.location, &account.name)?;
+        let store = FilesystemStore::open_existing(&path);
+        let store = store.with_context(|| {
+            format!(
+                "cannot open the blobs in {}; mount their disk, or restore them from a backup",
+                path.display()
+            )
+        })?;
+        stores.insert(account.id, Arc::new(store));
+    }
+    Ok((ground, stores))
+}
+
+async fn forget_empty(metadata: &dyn Metadata, locations: &Locations) -> anyhow::Result<()> {
+    let known = Overview::read(metadata).await?.storage_accounts;
+    let known: BTreeSet<String> = known.into_iter().map(|account| account.location).collect();
+    for location in known {
+        let is_declared = location == LOCAL || locations.names().any(|name| *name == location);
+        if !is_declared && forget_location(metadata, location.clone()).await? {
+            tracing::info!(
+                location,
+                "nothing lies in a location that no setting names any more; it is forgotten"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Bytes that can still be written under a path.
+fn free_bytes(path: &Path) -> std::io::Result<u64> {
+    let space = rustix::fs::statvfs(path)?;
+    Ok(space.f_bavail.saturating_mul(space.f_frsize))
 }
 
 /// Tokens, certificates and the garbage collector's grace period all trust the clock.

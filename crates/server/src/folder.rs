@@ -4,7 +4,9 @@
 //! DATA/                  0700
 //!   lock                 held while a process works here; names it
 //!   metadata.db          rows (holdfast-metadata)
-//!   blobs/ACCOUNT/       bytes (holdfast-blobs)
+//!   blobs/ACCOUNT/       bytes of the location `local` (holdfast-blobs)
+//!   locations/NAME/      bytes of a location that was given no folder of its own (locations.rs)
+//!   locations.json       where the locations lay at the last start
 //!   keys/                signing and master key (holdfast-identity)
 //!   tls/                 local CA and certificate (holdfast-identity)
 //!   addresses.json       where the server was last reached
@@ -139,9 +141,14 @@ impl Folder {
         self.path.join("metadata.db")
     }
 
-    /// Where a storage account's objects lie. Names of accounts are plain (lower-case letters and digits).
-    pub(crate) fn blobs(&self, account: &str) -> PathBuf {
-        self.path.join("blobs").join(account)
+    /// Where the storage accounts of the location `local` lie.
+    pub(crate) fn blobs(&self) -> PathBuf {
+        self.path.join("blobs")
+    }
+
+    /// Where the other locations were at the last start.
+    pub(crate) fn locations(&self) -> PathBuf {
+        self.path.join("locations.json")
     }
 
     /// The server's keys.
@@ -169,12 +176,6 @@ impl Folder {
         let log = self.path.join("metadata.db-wal");
         let times = [self.database(), log].map(|path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok());
         times.into_iter().flatten().max()
-    }
-
-    /// Bytes that can still be written in it.
-    pub(crate) fn free_bytes(&self) -> io::Result<u64> {
-        let space = rustix::fs::statvfs(&self.path)?;
-        Ok(space.f_bavail.saturating_mul(space.f_frsize))
     }
 
     /// Puts a small file in place in one step, readable by its owner.

@@ -7,6 +7,7 @@ mod folder;
 mod host;
 mod issuer;
 mod listener;
+mod locations;
 mod log;
 mod maintenance;
 mod metrics;

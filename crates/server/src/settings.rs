@@ -5,7 +5,7 @@ mod parse;
 mod sources;
 mod table;
 
-use std::{ffi::OsString, fmt, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, ffi::OsString, fmt, path::PathBuf, time::Duration};
 
 use holdfast_client::{Allowed, Destinations, Outgoing, SetupError};
 use holdfast_registry::Limits;
@@ -26,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) https: Option<ListenAddress>,
     /// Lower case, without a dot at the end.
     pub(crate) domain: String,
+    /// Further locations, each once, with their folders.
+    pub(crate) locations: Vec<(String, Option<PathBuf>)>,
     /// Lower case; names and IPs.
     pub(crate) hostnames: Vec<String>,
     /// The operator's certificate, when there is one.
@@ -140,6 +142,8 @@ impl Reader {
         let data_dir = self.one("data-dir", parse::path);
         let (http, https) = (self.one("http", parse::address), self.one("https", parse::address));
         let domain = self.one("domain", parse::domain);
+        let locations = self.many("location", parse::location);
+        self.check_locations(&locations);
         let hostnames = self.many("hostname", parse::host);
         let tls = self.tls();
         let allow_plain_http = self.one("allow-plain-http", parse::switch);
@@ -166,6 +170,7 @@ impl Reader {
             http: http?,
             https: https?,
             domain: domain?,
+            locations,
             hostnames,
             tls,
             trusted_proxies,
@@ -207,6 +212,15 @@ impl Reader {
                 "others on the network could read passwords; listen there with --https, or say --allow-plain-http when \
                  the network is yours or a proxy in front speaks TLS",
             );
+        }
+    }
+
+    fn check_locations(&mut self, locations: &[(String, Option<PathBuf>)]) {
+        let mut seen = BTreeSet::new();
+        for (name, _) in locations {
+            if !seen.insert(name) {
+                self.wrong("location", &format!("the location {name} is given twice"));
+            }
         }
     }
 

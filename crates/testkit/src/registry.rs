@@ -6,7 +6,7 @@ mod content;
 mod gate;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     ops::Deref,
     path::{Path, PathBuf},
     sync::{
@@ -18,7 +18,7 @@ use std::{
 
 use bytes::Bytes;
 use holdfast_access::{Actor, Caller, Grant, RegistryGrant, RegistryId, RepositoryAction, Rights, action};
-use holdfast_blobs::{FilesystemStore, fault::FaultyStore};
+use holdfast_blobs::{FilesystemPlaces, FilesystemStore, fault::FaultyStore};
 use holdfast_metadata::SqliteStore;
 use holdfast_oci::{Algorithm, Digest, Reference, RepositoryName, Tag};
 use holdfast_registry::{
@@ -223,6 +223,12 @@ impl TestRegistry {
             .join(&name)
     }
 
+    /// The folder of a storage account that a test made.
+    #[must_use]
+    pub fn account_path(&self, location: &str, account: &str) -> PathBuf {
+        self.folder.path().join("accounts").join(location).join(account)
+    }
+
     /// A grant for the operator, who may do everything.
     #[must_use]
     pub fn grant<A: RepositoryAction>(&self, repository: &str) -> Grant<A> {
@@ -408,6 +414,12 @@ fn blobs_root(folder: &Path) -> PathBuf {
     folder.join("blobs")
 }
 
+/// Where further storage accounts are made, in two locations; the first account's store is a folder beside them.
+fn places(folder: &Path) -> FilesystemPlaces {
+    let roots = ["local", "far"].map(|location| (location.to_owned(), folder.join("accounts").join(location)));
+    FilesystemPlaces::new(BTreeMap::from(roots))
+}
+
 fn open_metadata(folder: &Path) -> Arc<SqliteStore> {
     Arc::new(SqliteStore::open(folder.join("metadata.sqlite")).expect("the database opens"))
 }
@@ -428,6 +440,7 @@ fn open(
     let registry = Registry::new(RegistryParts {
         metadata: decorator.map_or_else(|| Arc::clone(&port), |decorate| decorate(Arc::clone(&port))),
         stores: HashMap::from([(record.storage_account, shared)]),
+        places: Arc::new(places(folder)),
         clock: clock.clone(),
         ids: ids.clone(),
         limits,

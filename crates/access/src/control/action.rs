@@ -80,6 +80,9 @@ control_actions! {
         RunsRead: "runs/read" known by "runs/read";
         AgentPoolsRead: "agentpools/read" known by "agentpools/read";
     }
+    in "Microsoft.Storage", known in "Microsoft.Resources/subscriptions" {
+        CheckStorageAccountName: "checknameavailability/read" known by "read";
+    }
     in "Microsoft.Storage/storageAccounts", known in "Microsoft.Storage/storageAccounts" {
         StorageAccountsRead: "read" known by "read";
         StorageAccountsWrite: "write" known by "read";

@@ -10,7 +10,7 @@ use std::{
 };
 
 use holdfast_api_distribution::{Address, Distribution, DistributionParts, Served};
-use holdfast_blobs::{FilesystemStore, fault::FaultyStore};
+use holdfast_blobs::{FilesystemPlaces, FilesystemStore, fault::FaultyStore};
 use holdfast_identity::{
     Credential, DirectoryIssuer, Issuer, Sealer, ServerKeys, Throttle,
     token::{AccessClaims, RefreshClaims},
@@ -149,6 +149,7 @@ impl House {
         let registry = Arc::new(Registry::new(RegistryParts {
             metadata: Arc::clone(&metadata),
             stores: HashMap::from([(overview.storage_accounts[0].id, port)]),
+            places: Arc::new(FilesystemPlaces::new(BTreeMap::new())),
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds),
             limits,

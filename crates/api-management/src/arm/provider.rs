@@ -1,17 +1,42 @@
-//! Resource providers: there is one, and it is always registered.
+//! Resource providers: those of registries and of storage accounts, always registered.
 
 use bytes::Bytes;
 use holdfast_access::{ControlGrant, control};
 use holdfast_arm::{
-    Error as Arm, Page, SubscriptionId, api_version::REGISTRY_VERSIONS, resource_id::CONTAINER_REGISTRY,
+    Error as Arm, Page, SubscriptionId,
+    api_version::{REGISTRY_VERSIONS, STORAGE_VERSIONS},
+    resource_id::{CONTAINER_REGISTRY, STORAGE},
 };
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{body, error::Error, serve::Call};
 
-/// What can be asked for below the namespace, and what each can have.
-const TYPES: [(&str, &str); 10] = [
+/// A provider: its namespace, its versions, and what can be asked for below it.
+struct Provider {
+    namespace: &'static str,
+    versions: &'static [&'static str],
+    /// Each with what it can have.
+    types: &'static [(&'static str, &'static str)],
+}
+
+const PROVIDERS: [Provider; 2] = [
+    Provider {
+        namespace: CONTAINER_REGISTRY,
+        versions: REGISTRY_VERSIONS,
+        types: &REGISTRY_TYPES,
+    },
+    Provider {
+        namespace: STORAGE,
+        versions: STORAGE_VERSIONS,
+        types: &[
+            ("storageAccounts", "SupportsTags, SupportsLocation"),
+            ("checkNameAvailability", "None"),
+        ],
+    },
+];
+
+const REGISTRY_TYPES: [(&str, &str); 10] = [
     ("registries", "SupportsTags, SupportsLocation"),
     ("registries/scopeMaps", "None"),
     ("registries/tokens", "None"),
@@ -29,8 +54,12 @@ pub(crate) async fn list(
     _grant: ControlGrant<control::ProvidersRead>,
     subscription: &SubscriptionId,
 ) -> Result<Response<Bytes>, Error> {
-    let provider = shown(call, subscription).await?;
-    Ok(body::json(StatusCode::OK, &Page::whole(vec![provider])))
+    let locations = call.app.registry.list_locations().await?;
+    let shown: Vec<Value> = PROVIDERS
+        .iter()
+        .map(|one| one.shown(subscription, &locations))
+        .collect();
+    Ok(body::json(StatusCode::OK, &Page::whole(shown)))
 }
 
 pub(crate) async fn get(
@@ -52,29 +81,30 @@ pub(crate) async fn register(
 }
 
 async fn answer(call: &Call<'_>, subscription: &SubscriptionId, namespace: &str) -> Result<Response<Bytes>, Error> {
-    if !namespace.eq_ignore_ascii_case(CONTAINER_REGISTRY) {
-        return Err(Arm::invalid_resource_namespace(namespace).into());
-    }
-    let provider = shown(call, subscription).await?;
-    Ok(body::json(StatusCode::OK, &provider))
+    let mut all = PROVIDERS.iter();
+    let found = all.find(|one| one.namespace.eq_ignore_ascii_case(namespace));
+    let provider = found.ok_or_else(|| Arm::invalid_resource_namespace(namespace))?;
+    let locations = call.app.registry.list_locations().await?;
+    Ok(body::json(StatusCode::OK, &provider.shown(subscription, &locations)))
 }
 
-async fn shown(call: &Call<'_>, subscription: &SubscriptionId) -> Result<Value, Error> {
-    let locations = call.app.registry.list_locations().await?;
-    let shown = |(kind, capabilities): &(&str, &str)| {
+impl Provider {
+    fn shown(&self, subscription: &SubscriptionId, locations: &[String]) -> Value {
+        let shown = |(kind, capabilities): &(&str, &str)| {
+            json!({
+                "resourceType": kind,
+                "locations": locations,
+                "apiVersions": self.versions,
+                "capabilities": capabilities,
+            })
+        };
+        let types: Value = self.types.iter().map(shown).collect();
         json!({
-            "resourceType": kind,
-            "locations": locations,
-            "apiVersions": REGISTRY_VERSIONS,
-            "capabilities": capabilities,
+            "id": format!("/subscriptions/{subscription}/providers/{}", self.namespace),
+            "namespace": self.namespace,
+            "registrationPolicy": "RegistrationFree",
+            "registrationState": "Registered",
+            "resourceTypes": types,
         })
-    };
-    let types: Value = TYPES.iter().map(shown).collect();
-    Ok(json!({
-        "id": format!("/subscriptions/{subscription}/providers/{CONTAINER_REGISTRY}"),
-        "namespace": CONTAINER_REGISTRY,
-        "registrationPolicy": "RegistrationFree",
-        "registrationState": "Registered",
-        "resourceTypes": types,
-    }))
+    }
 }

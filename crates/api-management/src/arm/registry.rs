@@ -14,11 +14,12 @@ use holdfast_registry::{
 use http::{Response, StatusCode};
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     registry_body::{TYPE, shown},
-    registry_request::{read_patch, read_put},
+    registry_request::{read_patch, read_put, read_storage},
+    storage_account,
 };
 use crate::{
     Management, body, conditional,
@@ -36,7 +37,8 @@ pub(crate) async fn put(
     grant: ControlGrant<control::RegistriesWrite>,
     path: &RegistryPath,
 ) -> Result<Response<Bytes>, Error> {
-    let (location, change) = read_put(call.body)?;
+    let (location, mut change) = read_put(call.body)?;
+    change.storage = storage(call, &grant)?;
     let name = path.name.to_string();
     let passwords = [fresh(call.app, &name, 1)?, fresh(call.app, &name, 2)?];
     let registry = &call.app.registry;
@@ -44,7 +46,7 @@ pub(crate) async fn put(
         .put_registry(&grant, (name, location), change, passwords, call.precondition.clone())
         .await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(answer(call, status, &record))
+    answer(call, status, &record).await
 }
 
 pub(crate) async fn get(
@@ -52,17 +54,18 @@ pub(crate) async fn get(
     grant: ControlGrant<control::RegistriesRead>,
 ) -> Result<Response<Bytes>, Error> {
     let record = call.app.registry.load_registry_resource(&grant).await?;
-    Ok(answer(call, StatusCode::OK, &record))
+    answer(call, StatusCode::OK, &record).await
 }
 
 pub(crate) async fn patch(
     call: &Call<'_>,
     grant: ControlGrant<control::RegistriesWrite>,
 ) -> Result<Response<Bytes>, Error> {
-    let change = read_patch(call.body)?;
+    let mut change = read_patch(call.body)?;
+    change.storage = storage(call, &grant)?;
     let precondition = call.precondition.clone();
     let record = call.app.registry.change_registry(&grant, change, precondition).await?;
-    Ok(answer(call, StatusCode::OK, &record))
+    answer(call, StatusCode::OK, &record).await
 }
 
 pub(crate) async fn delete(
@@ -78,9 +81,25 @@ pub(crate) async fn delete(
     }))
 }
 
-fn answer(call: &Call<'_>, status: StatusCode, record: &RegistryRecord) -> Response<Bytes> {
-    let shown = shown(call.app, record, call.version);
-    conditional::tagged(body::json(status, &shown), &record.entity_tag())
+async fn answer(call: &Call<'_>, status: StatusCode, record: &RegistryRecord) -> Result<Response<Bytes>, Error> {
+    let shown = whole(call, record).await?;
+    Ok(conditional::tagged(body::json(status, &shown), &record.entity_tag()))
+}
+
+/// The whole body, with the storage account of a Classic one.
+async fn whole(call: &Call<'_>, record: &RegistryRecord) -> Result<Value, Error> {
+    let mut body = shown(call.app, record, call.version);
+    storage_account::add_to(call, record, &mut body).await?;
+    Ok(body)
+}
+
+/// The right on the storage account that the body names, if it names one.
+fn storage(
+    call: &Call<'_>,
+    grant: &ControlGrant<control::RegistriesWrite>,
+) -> Result<Option<ControlGrant<control::StorageAccountsWrite>>, Error> {
+    let id = read_storage(call.body)?;
+    id.map(|id| storage_account::may_use(call, grant, &id)).transpose()
 }
 
 /// Those of a subscription, or of one group in it. Whoever may see the group is told when there is none.
@@ -103,9 +122,11 @@ pub(crate) async fn list(
         .await?;
     registries
         .retain(|record| group.is_none_or(|group| holdfast_arm::fold_case(&record.resource_group) == group.key()));
-    let page = page(call, registries, registry_key, |record| {
-        shown(call.app, record, call.version)
-    })?;
+    let mut bodies = Vec::new();
+    for record in &registries {
+        bodies.push((registry_key(record), whole(call, record).await?));
+    }
+    let page = page(call, bodies, |(key, _)| key.clone(), |(_, body)| body.clone())?;
     Ok(body::json(StatusCode::OK, &page))
 }
 

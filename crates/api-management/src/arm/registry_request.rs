@@ -14,7 +14,7 @@ use super::{reading::Object, registry_body::fixed};
 use crate::{body, error::Error};
 
 /// The tiers that can be asked for.
-const SKUS: [&str; 3] = ["Basic", "Standard", "Premium"];
+const SKUS: [&str; 4] = ["Classic", "Basic", "Standard", "Premium"];
 /// Days of a retention policy (ACR).
 const MAX_RETENTION_DAYS: u32 = 365;
 /// Days of a soft delete policy (ACR).
@@ -23,6 +23,19 @@ const MAX_SOFT_DELETE_DAYS: u32 = 90;
 const MAX_IP_RULES: usize = 1_000;
 
 const SWITCH: &[(&str, bool)] = &[("enabled", true), ("disabled", false)];
+
+/// The id of the storage account that a PUT or PATCH names.
+pub(crate) fn read_storage(body: &[u8]) -> Result<Option<String>, Error> {
+    let body: Value = body::parse(body)?;
+    let properties = Object::of_body(&body)?.object("properties")?;
+    let Some(account) = properties.value("storageAccount").filter(|account| !account.is_null()) else {
+        return Ok(None);
+    };
+    match account["id"].as_str() {
+        Some(id) => Ok(Some(id.to_owned())),
+        None => Err(Arm::invalid_parameter("properties.storageAccount.id", "The id must be a text.").into()),
+    }
+}
 
 /// A PUT: location and tier must be there.
 pub(crate) fn read_put(body: &[u8]) -> Result<(String, RegistryChange), Error> {

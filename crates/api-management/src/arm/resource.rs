@@ -3,13 +3,14 @@
 use bytes::Bytes;
 use holdfast_access::{ControlReach, control};
 use holdfast_arm::SubscriptionId;
-use holdfast_registry::ports::RegistryRecord;
+use holdfast_registry::ports::{RegistryRecord, StorageAccount};
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::{
     registry::registry_key,
     registry_body::{TYPE, system_data},
+    storage_account,
 };
 use crate::{
     body,
@@ -30,40 +31,46 @@ const FIELDS: [&str; 6] = [
 pub(crate) async fn list(
     call: &Call<'_>,
     reach: ControlReach<control::RegistriesRead>,
+    storage_reach: ControlReach<control::StorageAccountsRead>,
     subscription: &SubscriptionId,
 ) -> Result<Response<Bytes>, Error> {
     let filter = call.filter(&FIELDS)?;
-    let registries = call
-        .app
-        .registry
-        .list_registry_resources(&reach, uuid(subscription))
-        .await?;
+    let (registry, subscription) = (&call.app.registry, uuid(subscription));
+    let registries = registry.list_registry_resources(&reach, subscription).await?;
+    let accounts = registry.list_storage_accounts(&storage_reach, subscription).await?;
     let tag = filter.as_ref().and_then(|filter| filter.demanded("tagname"));
-    let is_named = |(name, _): &(&String, &String)| tag.is_none_or(|tag| tag.eq_ignore_ascii_case(name));
-    let passes = |registry: &&RegistryRecord| {
-        let values = |field: &str| {
-            match field {
-                "resourcetype" => vec![TYPE.to_owned()],
-                "name" => vec![registry.name.clone()],
-                "location" => vec![registry.location.clone()],
-                "tagname" => registry.tags.keys().cloned().collect(),
-                // The value of the tag that the filter names, not of any other.
-                "tagvalue" => registry
-                    .tags
-                    .iter()
-                    .filter(is_named)
-                    .map(|(_, value)| value.clone())
-                    .collect(),
-                _ => vec![registry.resource_group.clone()],
-            }
-        };
+    let passes = |(_, resource): &(String, Value)| {
+        let values = |field: &str| values(resource, field, tag);
         filter
             .as_ref()
             .is_none_or(|filter| filter.passes(&values, &|_, _| false))
     };
-    let passing: Vec<RegistryRecord> = registries.into_iter().filter(|registry| passes(&registry)).collect();
-    let page = page(call, passing, registry_key, shown)?;
+    let registries = registries.iter().map(|record| (registry_key(record), shown(record)));
+    // After all registries: their keys are digits.
+    let key = |account: &StorageAccount| format!("s{:020}", account.id.0);
+    let accounts = accounts
+        .iter()
+        .map(|account| (key(account), storage_account::listed(account)));
+    let passing = registries.chain(accounts).filter(passes).collect();
+    let page = page(call, passing, |(key, _)| key.clone(), |(_, resource)| resource.clone())?;
     Ok(body::json(StatusCode::OK, &page))
+}
+
+/// What a resource has in a field of the filter, whose `tagname` is `tag`.
+fn values(resource: &Value, field: &str, tag: Option<&str>) -> Vec<String> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let tags = || resource["tags"].as_object().into_iter().flatten();
+    match field {
+        "resourcetype" => vec![text(&resource["type"])],
+        "resourcegroup" => vec![text(&resource["id"]).split('/').nth(4).unwrap_or_default().to_owned()],
+        "tagname" => tags().map(|(name, _)| name.clone()).collect(),
+        // The value of the tag that the filter names, not of any other.
+        "tagvalue" => tags()
+            .filter(|(name, _)| tag.is_none_or(|tag| tag.eq_ignore_ascii_case(name)))
+            .map(|(_, value)| text(value))
+            .collect(),
+        field => vec![text(&resource[field])],
+    }
 }
 
 fn shown(registry: &RegistryRecord) -> Value {

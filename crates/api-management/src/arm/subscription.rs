@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use holdfast_access::{ControlGrant, control};
-use holdfast_arm::{Error as Arm, Page, SubscriptionId};
+use holdfast_arm::{Error as Arm, Page, SubscriptionId, location::display_name};
 use holdfast_registry::ports::Subscription;
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
@@ -48,11 +48,12 @@ pub(crate) async fn locations(
 ) -> Result<Response<Bytes>, Error> {
     let locations = call.app.registry.list_locations().await?;
     let shown = |name: &String| {
+        let shown = display_name(name);
         json!({
             "id": format!("/subscriptions/{id}/locations/{name}"),
             "name": name,
-            "displayName": name,
-            "regionalDisplayName": name,
+            "displayName": shown,
+            "regionalDisplayName": shown,
             "metadata": { "regionType": "Physical" },
         })
     };

@@ -122,6 +122,8 @@ codes! {
     RoleDefinitionDoesNotExist,
     /// Too busy, or shutting down.
     ServerTimeout,
+    /// A storage account of this name exists, maybe out of the caller's sight.
+    StorageAccountAlreadyTaken,
     /// No such subscription.
     SubscriptionNotFound,
     /// A tag's name is too long or empty.

@@ -1,9 +1,7 @@
-//! The directory, subscriptions, resource groups and storage accounts.
+//! The directory, subscriptions and resource groups.
 
-use holdfast_registry::ports::{
-    Directory, DirectoryRead, DirectoryTx, ResourceGroup, StorageAccount, StorageAccountId, Subscription,
-};
-use holdfast_registry::{Error, Timestamp};
+use holdfast_registry::Error;
+use holdfast_registry::ports::{Directory, DirectoryRead, DirectoryTx, ResourceGroup, Subscription};
 use rusqlite::{Row, params};
 use uuid::Uuid;
 
@@ -16,7 +14,6 @@ const LIST_RESOURCE_GROUPS: &str = "SELECT subscription_id, name, location, crea
     FROM resource_group WHERE subscription_id = ?1 ORDER BY name";
 const FIND_RESOURCE_GROUP: &str = "SELECT subscription_id, name, location, created_at, tags, revision \
     FROM resource_group WHERE subscription_id = ?1 AND name = ?2";
-const LIST_STORAGE_ACCOUNTS: &str = "SELECT id, name, location, created_at FROM storage_account ORDER BY id";
 
 impl DirectoryRead for Session<'_> {
     fn find_directory(&mut self) -> Result<Option<Directory>, Error> {
@@ -44,15 +41,6 @@ impl DirectoryRead for Session<'_> {
             resource_group_row,
         )
     }
-
-    fn list_storage_accounts(&mut self) -> Result<Vec<StorageAccount>, Error> {
-        self.list(
-            "listed storage accounts",
-            LIST_STORAGE_ACCOUNTS,
-            [],
-            storage_account_row,
-        )
-    }
 }
 
 const INSERT_DIRECTORY: &str = "INSERT INTO directory (id, tenant_id, created_at) VALUES (1, ?1, ?2)";
@@ -62,7 +50,6 @@ const INSERT_RESOURCE_GROUP: &str = "INSERT INTO resource_group \
 const UPDATE_RESOURCE_GROUP: &str = "UPDATE resource_group SET tags = ?3, revision = ?4 \
     WHERE subscription_id = ?1 AND name = ?2";
 const REMOVE_RESOURCE_GROUP: &str = "DELETE FROM resource_group WHERE subscription_id = ?1 AND name = ?2";
-const INSERT_STORAGE_ACCOUNT: &str = "INSERT INTO storage_account (name, location, created_at) VALUES (?1, ?2, ?3)";
 
 impl DirectoryTx for Session<'_> {
     fn insert_directory(&mut self, directory: &Directory) -> Result<(), Error> {
@@ -109,17 +96,6 @@ impl DirectoryTx for Session<'_> {
         let params = params![subscription.as_bytes(), name];
         Ok(self.change("removed a resource group", REMOVE_RESOURCE_GROUP, params)? > 0)
     }
-
-    fn insert_storage_account(
-        &mut self,
-        name: &str,
-        location: &str,
-        now: Timestamp,
-    ) -> Result<StorageAccountId, Error> {
-        let params = params![name, location, now.0];
-        self.insert("inserted a storage account", INSERT_STORAGE_ACCOUNT, params)
-            .map(StorageAccountId)
-    }
 }
 
 fn directory_row(row: &Row<'_>) -> rusqlite::Result<Directory> {
@@ -145,15 +121,6 @@ fn resource_group_row(row: &Row<'_>) -> rusqlite::Result<ResourceGroup> {
         created_at: column::timestamp(row, 3)?,
         tags: column::tags(row, 4)?,
         revision: column::unsigned(row, 5)?,
-    })
-}
-
-fn storage_account_row(row: &Row<'_>) -> rusqlite::Result<StorageAccount> {
-    Ok(StorageAccount {
-        id: StorageAccountId(row.get(0)?),
-        name: row.get(1)?,
-        location: row.get(2)?,
-        created_at: column::timestamp(row, 3)?,
     })
 }
 

@@ -24,6 +24,7 @@ mod role_assignment;
 mod scope_map;
 mod session;
 mod sign_in;
+mod storage_account;
 mod store;
 mod tag;
 mod token;

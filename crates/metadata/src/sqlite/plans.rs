@@ -2,11 +2,12 @@
 
 use super::{
     application, blob, directory, garbage, job, manifest, open, person, principal, registry, repository,
-    role_assignment, scope_map, sign_in, tag, token, upload,
+    role_assignment, scope_map, sign_in, storage_account, tag, token, upload,
 };
 
 const NOUNS: &[(&str, &[&str])] = &[
     ("directory", directory::PLANNED),
+    ("storage account", storage_account::PLANNED),
     ("registry", registry::PLANNED),
     ("application", application::PLANNED),
     ("principal", principal::PLANNED),

@@ -25,7 +25,7 @@ impl Check<'_> {
             }
             for ObjectInfo { key, size_bytes } in unknown {
                 // Deleted since the listing.
-                if !is_there(store, &key).await {
+                if !is_there(&store, &key).await {
                     continue;
                 }
                 self.report(Finding::ObjectUnknown {

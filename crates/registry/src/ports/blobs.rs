@@ -1,7 +1,7 @@
 //! The port to a place for bytes (a storage account). Objects are written once under a random key
 //! and never change afterwards; which digest they hold is the metadata's business.
 
-use std::{fmt, fs::File, io, ops::Range};
+use std::{fmt, fs::File, io, ops::Range, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -123,4 +123,16 @@ pub trait BlobWriter: Send {
 
     /// Flushes and makes the object durable, bytes and name.
     async fn finish(self: Box<Self>) -> Result<(), StoreError>;
+}
+
+/// Where the stores of storage accounts are: one place a location. Which locations there are is the operator's choice;
+/// a user names an account and never a path.
+#[async_trait]
+pub trait Places: Send + Sync {
+    /// Makes the store of an account in a location. One that is there already must be empty: it can only be left over
+    /// from a making that was cut off.
+    async fn make(&self, location: &str, account: &str) -> Result<Arc<dyn Blobs>, StoreError>;
+
+    /// Removes the store of an account that has no row any more; objects in it are an error and stay.
+    async fn remove(&self, location: &str, account: &str) -> Result<(), StoreError>;
 }

@@ -1,4 +1,4 @@
-//! The directory, its subscriptions and resource groups, and where bytes may lie.
+//! The directory, its subscriptions and resource groups.
 //! Plain data, and the two halves of the port: reading, and changing in a transaction.
 
 use std::collections::BTreeMap;
@@ -6,13 +6,7 @@ use std::collections::BTreeMap;
 use holdfast_arm::fold_case;
 use uuid::Uuid;
 
-use super::row::row_id;
 use crate::{Error, Timestamp};
-
-row_id!(
-    /// A storage account's row.
-    StorageAccountId
-);
 
 /// The tenant everything belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,19 +48,6 @@ pub struct ResourceGroup {
     pub revision: u64,
 }
 
-/// A named place for bytes in one location.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StorageAccount {
-    /// Row id.
-    pub id: StorageAccountId,
-    /// Its name.
-    pub name: String,
-    /// Its location, a plain name.
-    pub location: String,
-    /// When it was made.
-    pub created_at: Timestamp,
-}
-
 impl ResourceGroup {
     /// Its id in ARM, in lower case: where roles count.
     #[must_use]
@@ -78,7 +59,7 @@ impl ResourceGroup {
     }
 }
 
-/// Directories, subscriptions, resource groups and storage accounts.
+/// Directories, subscriptions and resource groups.
 #[expect(missing_docs, reason = "find gives Option, list gives a page, names say the rest")]
 pub trait DirectoryRead {
     fn find_directory(&mut self) -> Result<Option<Directory>, Error>;
@@ -86,7 +67,6 @@ pub trait DirectoryRead {
     fn list_resource_groups(&mut self, subscription: Uuid) -> Result<Vec<ResourceGroup>, Error>;
     /// Without regard to case.
     fn find_resource_group(&mut self, subscription: Uuid, name: &str) -> Result<Option<ResourceGroup>, Error>;
-    fn list_storage_accounts(&mut self) -> Result<Vec<StorageAccount>, Error>;
 }
 
 /// Changes of the same.
@@ -95,10 +75,8 @@ pub trait DirectoryTx {
     fn insert_directory(&mut self, directory: &Directory) -> Result<(), Error>;
     fn insert_subscription(&mut self, subscription: &Subscription) -> Result<(), Error>;
     fn insert_resource_group(&mut self, group: &ResourceGroup) -> Result<(), Error>;
-    fn insert_storage_account(&mut self, name: &str, location: &str, now: Timestamp)
-    -> Result<StorageAccountId, Error>;
     /// Writes the tags and the revision.
     fn update_resource_group(&mut self, group: &ResourceGroup) -> Result<(), Error>;
-    /// The caller has looked that no registry is in it; says whether it was there.
+    /// The caller has looked that nothing is in it; says whether it was there.
     fn remove_resource_group(&mut self, subscription: Uuid, name: &str) -> Result<bool, Error>;
 }

@@ -8,7 +8,7 @@ use super::{
     ApplicationRead, ApplicationTx, BlobRead, BlobTx, DirectoryRead, DirectoryTx, GarbageRead, GarbageTx, JobRead,
     JobTx, ManifestRead, ManifestTx, PersonRead, PersonTx, PrincipalRead, PrincipalTx, RegistryRead, RegistryTx,
     RepositoryRead, RepositoryTx, RoleAssignmentRead, RoleAssignmentTx, ScopeMapRead, ScopeMapTx, SignInRead, SignInTx,
-    TagRead, TagTx, TokenRead, TokenTx, UploadRead, UploadTx,
+    StorageAccountRead, StorageAccountTx, TagRead, TagTx, TokenRead, TokenTx, UploadRead, UploadTx,
 };
 use crate::Error;
 
@@ -106,6 +106,7 @@ struct NoResult;
 pub trait Read:
     DirectoryRead
     + ApplicationRead
+    + StorageAccountRead
     + PrincipalRead
     + PersonRead
     + SignInRead
@@ -125,6 +126,7 @@ pub trait Read:
 impl<T> Read for T where
     T: DirectoryRead
         + ApplicationRead
+        + StorageAccountRead
         + PrincipalRead
         + PersonRead
         + SignInRead
@@ -154,6 +156,7 @@ pub trait Tx:
     + RegistryTx
     + ScopeMapTx
     + TokenTx
+    + StorageAccountTx
     + RepositoryTx
     + ManifestTx
     + TagTx
@@ -167,6 +170,7 @@ impl<T> Tx for T where
     T: Read
         + DirectoryTx
         + ApplicationTx
+        + StorageAccountTx
         + PrincipalTx
         + PersonTx
         + SignInTx

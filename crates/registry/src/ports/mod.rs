@@ -20,6 +20,7 @@ mod role_assignment;
 mod row;
 mod scope_map;
 mod sign_in;
+mod storage_account;
 mod tag;
 mod token;
 mod upload;
@@ -29,11 +30,9 @@ pub use application::{
     FederatedCredential,
 };
 pub use blob::{BlobId, BlobRead, BlobRecord, BlobTx, NewBlob};
-pub use blobs::{BlobWriter, Blobs, ObjectInfo, ObjectKey, Readable, StoreError};
+pub use blobs::{BlobWriter, Blobs, ObjectInfo, ObjectKey, Places, Readable, StoreError};
 pub use clock::{Clock, Ids, RandomIds, SystemClock};
-pub use directory::{
-    Directory, DirectoryRead, DirectoryTx, ResourceGroup, StorageAccount, StorageAccountId, Subscription, Tags,
-};
+pub use directory::{Directory, DirectoryRead, DirectoryTx, ResourceGroup, Subscription, Tags};
 pub use garbage::{Candidate, CandidateId, GarbageRead, GarbageTx, QueuedCandidate};
 pub use job::{JobId, JobKind, JobLease, JobRead, JobRecord, JobState, JobTx, UnknownJobKind};
 pub use manifest::{ManifestId, ManifestRead, ManifestRecord, ManifestTx, NewManifest};
@@ -47,6 +46,7 @@ pub use repository::{RepositoryId, RepositoryRead, RepositoryRecord, RepositoryT
 pub use role_assignment::{PrincipalType, RoleAssignment, RoleAssignmentRead, RoleAssignmentTx, WrittenCondition};
 pub use scope_map::{ScopeMapRead, ScopeMapRecord, ScopeMapTx};
 pub use sign_in::{AuthorizationCode, DeviceAnswer, DeviceCode, ProvenPerson, SignInRead, SignInTx};
+pub use storage_account::{StorageAccount, StorageAccountId, StorageAccountRead, StorageAccountTx, StorageResource};
 pub use tag::{TagRead, TagRecord, TagTx};
 pub use token::{NewToken, TokenId, TokenPassword, TokenRead, TokenRecord, TokenTx};
 pub use upload::{UploadId, UploadRead, UploadRecord, UploadTx};

@@ -1,7 +1,7 @@
 //! What a request changes of a registry, and which states are no registry's: the rules between settings, and between
 //! settings and tier.
 
-use holdfast_access::{Actor, IpRule, NetworkAction, RoleAssignmentMode};
+use holdfast_access::{Actor, ControlGrant, IpRule, NetworkAction, RoleAssignmentMode, control};
 use uuid::Uuid;
 
 use crate::{
@@ -44,6 +44,8 @@ pub struct RegistryChange {
     pub bypass_for_tasks: Option<bool>,
     /// See [`ShownSettings::metadata_search`].
     pub metadata_search: Option<bool>,
+    /// The storage account that a Classic registry lies in; the grant proves that the caller may use it.
+    pub storage: Option<ControlGrant<control::StorageAccountsWrite>>,
 }
 
 impl RegistryChange {

@@ -1,7 +1,7 @@
 //! From a body to an object: bytes are hashed and written as they come, and what was stored is
 //! proven to be what the digest says.
 
-use std::{cmp::Ordering, sync::Arc};
+use std::cmp::Ordering;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
@@ -112,7 +112,7 @@ impl Registry {
         mut body: Body,
     ) -> Result<(), Error> {
         let start = session.offset;
-        let store = Arc::clone(self.store(session.upload.storage_account)?);
+        let store = self.store(session.upload.storage_account)?;
         let key = session.upload.object_key.clone();
         if body.length == Some(0) && start > 0 {
             check_received(range, 0)?;

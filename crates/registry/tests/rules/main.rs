@@ -12,5 +12,6 @@ mod garbage;
 mod lock;
 mod manifest;
 mod model;
+mod storage_account;
 mod token;
 mod upload;

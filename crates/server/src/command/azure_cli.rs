@@ -128,6 +128,7 @@ mod tests {
                 sku: "Premium".to_owned(),
                 location: "local".to_owned(),
             }],
+            storage_accounts: Vec::new(),
         }
     }
 

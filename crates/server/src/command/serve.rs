@@ -24,6 +24,7 @@ use crate::{
     host::Hosts,
     issuer::Issuers,
     listener::{Acceptor, Listener, max_connections},
+    locations::Locations,
     log,
     maintenance::{Certificate, Maintenance},
     metrics::Metrics,
@@ -90,8 +91,10 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     let http = bind(settings.http.as_ref(), "http").await?;
     let https = bind(settings.https.as_ref(), "https").await?;
     let outgoing = settings.outgoing().context("cannot set up outgoing requests")?;
-    let house = Arc::new(House::open(folder, held, settings.limits()).await?);
+    let locations = Locations::declared(&settings)?;
+    let house = Arc::new(House::open(folder, held, settings.limits(), &locations).await?);
     house.probe().await?;
+    locations.store(&house.folder)?;
     let https = match https {
         Some(listener) => {
             let (config, certificate) = certificate(&settings, &house)?;

@@ -34,6 +34,21 @@ impl Status {
                         registry.sku, registry.location
                     ));
                 }
+                for account in &status.storage_accounts {
+                    let folder = account
+                        .folder
+                        .as_ref()
+                        .map_or("-".to_owned(), |folder| folder.display().to_string());
+                    let owner = if account.id.is_some() {
+                        "a user's"
+                    } else {
+                        "the service's"
+                    };
+                    say(&format!(
+                        "storage         {} ({}, {owner}) in {folder}",
+                        account.name, account.location
+                    ));
+                }
             }
         }
         Ok(ExitCode::SUCCESS)

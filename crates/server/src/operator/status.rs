@@ -1,7 +1,12 @@
 //! What there is and where it is reached.
 
+use std::path::PathBuf;
+
 use anyhow::Context as _;
-use holdfast_registry::Overview;
+use holdfast_registry::{
+    Overview,
+    ports::{RegistryRecord, StorageAccount},
+};
 use serde::{Deserialize, Serialize};
 
 use super::{Desk, News, Order};
@@ -20,6 +25,7 @@ pub(crate) struct Status {
     pub(crate) subscription_id: String,
     pub(crate) resource_group: String,
     pub(crate) registries: Vec<RegistryStatus>,
+    pub(crate) storage_accounts: Vec<StorageStatus>,
 }
 
 /// One registry.
@@ -30,6 +36,19 @@ pub(crate) struct RegistryStatus {
     pub(crate) login_server: String,
     pub(crate) sku: String,
     pub(crate) location: String,
+}
+
+/// One storage account.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StorageStatus {
+    pub(crate) name: String,
+    pub(crate) location: String,
+    pub(crate) folder: Option<PathBuf>,
+    /// Its id in ARM when it is a user's; those of the service have none.
+    pub(crate) id: Option<String>,
+    /// Registries whose bytes lie in it.
+    pub(crate) registries: Vec<String>,
 }
 
 impl Order for ShowStatus {
@@ -60,6 +79,26 @@ impl Order for ShowStatus {
                     location: registry.location.clone(),
                 })
                 .collect(),
+            storage_accounts: overview
+                .storage_accounts
+                .iter()
+                .map(|account| storage(desk, &overview.registries, account))
+                .collect(),
         })
+    }
+}
+
+fn storage(desk: &Desk, registries: &[RegistryRecord], account: &StorageAccount) -> StorageStatus {
+    let lies_here = |registry: &&RegistryRecord| registry.storage_account == account.id;
+    StorageStatus {
+        name: account.name.clone(),
+        location: account.location.clone(),
+        folder: desk.house.ground.folder(account),
+        id: account.arm_id(),
+        registries: registries
+            .iter()
+            .filter(lies_here)
+            .map(|registry| registry.name.clone())
+            .collect(),
     }
 }

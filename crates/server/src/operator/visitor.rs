@@ -23,6 +23,7 @@ use super::{
 use crate::{
     boot::House,
     folder::{Busy, Folder},
+    locations::Locations,
     settings::Settings,
 };
 
@@ -51,7 +52,8 @@ pub(crate) async fn ask<O: Order>(
         }
         match folder.hold() {
             Ok(held) => {
-                let house = House::open(folder, held, settings.limits()).await?;
+                let locations = Locations::last(&folder, settings)?;
+                let house = House::open(folder, held, settings.limits(), &locations).await?;
                 return fill_here(settings, house, order, hear).await;
             }
             // A server that starts or stops: its door opens, or its lock does.

@@ -3,7 +3,10 @@
 
 use std::{fmt, net::IpAddr, path::PathBuf, time::Duration};
 
+use holdfast_arm::Location;
 use ipnet::IpNet;
+
+use crate::locations::LOCAL;
 
 /// Where to listen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,6 +176,21 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
     Ok(bytes)
 }
 
+/// `NAME`, or `NAME=FOLDER`. Names are read as the Azure CLI writes them: `East US` is `eastus`.
+pub(super) fn location(text: &str) -> Result<(String, Option<PathBuf>), String> {
+    let (name, folder) = match text.split_once('=') {
+        Some((name, folder)) => (name, Some(path(folder)?)),
+        None => (text, None),
+    };
+    let name: Location = name
+        .parse()
+        .map_err(|_| "it is not NAME or NAME=FOLDER with a name of letters and digits, such as eastus".to_owned())?;
+    if name.as_str() == LOCAL {
+        return Err(format!("the location {LOCAL} lies in the data folder; see --data-dir"));
+    }
+    Ok((name.to_string(), folder))
+}
+
 /// A path that is not empty.
 pub(super) fn path(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() {
@@ -295,6 +313,28 @@ mod tests {
         }
         assert_eq!(host("[::1]"), Ok("::1".to_owned()));
         assert_eq!(host("10.0.0.1"), Ok("10.0.0.1".to_owned()));
+    }
+
+    #[test]
+    fn locations_have_plain_names_and_maybe_a_folder() {
+        let folder = |path: &str| Some(PathBuf::from(path));
+        assert_eq!(location("eastus"), Ok(("eastus".to_owned(), None)));
+        assert_eq!(
+            location("East US=/mnt/a=b"),
+            Ok(("eastus".to_owned(), folder("/mnt/a=b")))
+        );
+        for text in [
+            "",
+            "=",
+            "=/mnt",
+            "east-us=/mnt",
+            "../x=/mnt",
+            "eastus=",
+            "local",
+            "Local=/mnt",
+        ] {
+            assert!(location(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -93,6 +93,12 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "The domain of login servers: registry NAME answers at NAME.DOMAIN",
     ),
     many(
+        "location",
+        "NAME[=FOLDER]",
+        "",
+        "A further location for registries, such as eastus=/mnt/disk; in the data folder without FOLDER; may repeat",
+    ),
+    many(
         "hostname",
         "NAME",
         "",

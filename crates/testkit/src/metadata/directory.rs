@@ -1,7 +1,7 @@
-//! Claims about the directory, subscriptions, resource groups and storage accounts.
+//! Claims about the directory, subscriptions and resource groups.
 
 use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{Metadata, ResourceGroup, StorageAccount, Subscription, Tags};
+use holdfast_registry::ports::{Metadata, ResourceGroup, Subscription, Tags};
 use uuid::Uuid;
 
 use super::fixture;
@@ -111,31 +111,6 @@ pub async fn a_group_is_found_tagged_and_removed(metadata: &dyn Metadata) {
     assert_eq!(removed, (true, false));
     let full = fixture::try_write(metadata, move |tx| tx.remove_resource_group(subscription, "group")).await;
     assert!(full.is_err(), "a registry is in it");
-}
-
-/// Accounts keep the id they were given.
-pub async fn storage_accounts_read_back_as_written(metadata: &dyn Metadata) {
-    let (first, second) = fixture::write(metadata, |tx| {
-        let first = tx.insert_storage_account("near", "local", Timestamp(8))?;
-        Ok((first, tx.insert_storage_account("far", "westeurope", Timestamp(9))?))
-    })
-    .await;
-    let found = fixture::read(metadata, |read| read.list_storage_accounts()).await;
-    let expected = [
-        StorageAccount {
-            id: first,
-            name: "near".to_owned(),
-            location: "local".to_owned(),
-            created_at: Timestamp(8),
-        },
-        StorageAccount {
-            id: second,
-            name: "far".to_owned(),
-            location: "westeurope".to_owned(),
-            created_at: Timestamp(9),
-        },
-    ];
-    assert_eq!(found, expected);
 }
 
 fn group(subscription_id: Uuid, name: &str) -> ResourceGroup {

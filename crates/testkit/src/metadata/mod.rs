@@ -18,6 +18,7 @@ pub mod repository;
 pub mod role_assignment;
 pub mod scope_map;
 pub mod sign_in;
+pub mod storage_account;
 pub mod tag;
 pub mod token;
 pub mod transaction;
@@ -35,7 +36,13 @@ macro_rules! metadata_contract {
                 subscriptions_and_groups_read_back_as_written
                 resource_groups_are_compared_without_case
                 a_group_is_found_tagged_and_removed
+            }
+            storage_account {
                 storage_accounts_read_back_as_written
+                an_account_is_found_by_name_in_any_case_and_named_once
+                a_users_account_belongs_to_its_group
+                an_account_is_used_while_something_lies_in_it
+                objects_to_delete_are_those_of_the_account
             }
             application {
                 an_application_reads_back_as_written

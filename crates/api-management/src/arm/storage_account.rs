@@ -1,0 +1,263 @@
+//! Storage accounts of users: named places in a location that Classic registries lie in. They are no service for blobs:
+//! there are no endpoints, no keys and no network of their own, and what would need one is refused.
+
+use bytes::Bytes;
+use holdfast_access::{ControlGrant, ControlReach, control, decide_control};
+use holdfast_arm::{
+    Code, Error as Arm, Location, Page, ResourceGroupName, ResourceId, StorageAccountName, SubscriptionId,
+};
+use holdfast_registry::{
+    StorageAccountError,
+    ports::{RegistryRecord, Sku, StorageAccount, Tags},
+};
+use http::{Response, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::when;
+use crate::{
+    body,
+    error::{Error, refused_linked},
+    route::StoragePath,
+    serve::{Call, uuid},
+};
+
+pub(crate) const TYPE: &str = "Microsoft.Storage/storageAccounts";
+
+/// What clients know of accounts and has one value here: asking for another one is refused.
+fn fixed() -> Value {
+    json!({
+        "isHnsEnabled": false,
+        "isSftpEnabled": false,
+        "isNfsV3Enabled": false,
+        "isLocalUserEnabled": false,
+        "networkAcls": { "defaultAction": "Allow" },
+        "publicNetworkAccess": "Enabled",
+        "encryption": { "keySource": "Microsoft.Storage", "requireInfrastructureEncryption": false },
+    })
+}
+
+#[derive(Deserialize)]
+struct Request {
+    location: Option<String>,
+    tags: Option<Tags>,
+    #[serde(default)]
+    properties: Value,
+}
+
+pub(crate) async fn put(
+    call: &Call<'_>,
+    grant: ControlGrant<control::StorageAccountsWrite>,
+    path: &StoragePath,
+) -> Result<Response<Bytes>, Error> {
+    let request: Request = body::parse(call.body)?;
+    let location: Location = request
+        .location
+        .ok_or_else(Arm::location_required)?
+        .parse()
+        .map_err(Arm::from)?;
+    refuse_unserved(&request.properties, &fixed(), "properties")?;
+    let (name, tags) = (path.name.to_string(), request.tags.unwrap_or_default());
+    let registry = &call.app.registry;
+    let (account, _) = registry
+        .put_storage_account(&grant, name, location.to_string(), tags)
+        .await?;
+    // New or not: Azure answers the same, and its clients would poll after 201.
+    Ok(body::json(StatusCode::OK, &shown(&account)))
+}
+
+pub(crate) async fn get(
+    call: &Call<'_>,
+    grant: ControlGrant<control::StorageAccountsRead>,
+) -> Result<Response<Bytes>, Error> {
+    let account = call.app.registry.load_storage_account(&grant).await?;
+    Ok(body::json(StatusCode::OK, &shown(&account)))
+}
+
+/// Tags are the only thing about an account that can change.
+pub(crate) async fn patch(
+    call: &Call<'_>,
+    grant: ControlGrant<control::StorageAccountsWrite>,
+) -> Result<Response<Bytes>, Error> {
+    let request: Request = body::parse(call.body)?;
+    refuse_unserved(&request.properties, &fixed(), "properties")?;
+    let account = call.app.registry.change_storage_account(&grant, request.tags).await?;
+    Ok(body::json(StatusCode::OK, &shown(&account)))
+}
+
+pub(crate) async fn delete(
+    call: &Call<'_>,
+    grant: ControlGrant<control::StorageAccountsDelete>,
+) -> Result<Response<Bytes>, Error> {
+    let was_there = call.app.registry.delete_storage_account(&grant).await?;
+    Ok(body::empty(if was_there {
+        StatusCode::OK
+    } else {
+        StatusCode::NO_CONTENT
+    }))
+}
+
+/// Those of a subscription, or of one group in it.
+pub(crate) async fn list(
+    call: &Call<'_>,
+    reach: ControlReach<control::StorageAccountsRead>,
+    subscription: &SubscriptionId,
+    group: Option<&ResourceGroupName>,
+) -> Result<Response<Bytes>, Error> {
+    let accounts = call
+        .app
+        .registry
+        .list_storage_accounts(&reach, uuid(subscription))
+        .await?;
+    let is_there =
+        |account: &&StorageAccount| group.is_none_or(|group| holdfast_arm::fold_case(group_of(account)) == group.key());
+    let shown: Vec<Value> = accounts.iter().filter(is_there).map(shown).collect();
+    Ok(body::json(StatusCode::OK, &Page::whole(shown)))
+}
+
+#[derive(Deserialize)]
+struct NameRequest {
+    name: String,
+    r#type: String,
+}
+
+/// Taken and malformed names are answers here, not errors.
+pub(crate) async fn check_name(
+    call: &Call<'_>,
+    grant: ControlGrant<control::CheckStorageAccountName>,
+) -> Result<Response<Bytes>, Error> {
+    let request: NameRequest = body::parse(call.body)?;
+    if !request.r#type.eq_ignore_ascii_case(TYPE) {
+        let why = format!("The type must be {TYPE}.");
+        return Err(Arm::invalid_parameter("type", &why).into());
+    }
+    let refused = |reason, message: &str| json!({ "nameAvailable": false, "reason": reason, "message": message });
+    let name = request.name;
+    let answer = match name.parse::<StorageAccountName>() {
+        Err(error) => refused(
+            "AccountNameInvalid",
+            &format!("{name} is not a valid storage account name. {}", error.rule),
+        ),
+        Ok(_) if call.app.registry.is_storage_account_name_free(&grant, &name).await? => {
+            json!({ "nameAvailable": true })
+        }
+        Ok(_) => refused(
+            "AlreadyExists",
+            &format!("The storage account named {name} is already taken."),
+        ),
+    };
+    Ok(body::json(StatusCode::OK, &answer))
+}
+
+/// Looks for a setting with a value that this server does not have.
+fn refuse_unserved(given: &Value, fixed: &Value, path: &str) -> Result<(), Arm> {
+    let odd = || Arm::invalid_parameter(path, "This server does not support another value of this property.");
+    match (given, fixed) {
+        (Value::Null, _) => Ok(()),
+        (Value::Object(given), Value::Object(fixed)) => given.iter().try_for_each(|(key, value)| {
+            let found = fixed.get(key);
+            found.map_or(Ok(()), |found| refuse_unserved(value, found, &format!("{path}.{key}")))
+        }),
+        (Value::String(given), Value::String(fixed)) if given.eq_ignore_ascii_case(fixed) => Ok(()),
+        (given, fixed) if given == fixed => Ok(()),
+        _ => Err(odd()),
+    }
+}
+
+fn group_of(account: &StorageAccount) -> &str {
+    account
+        .resource
+        .as_ref()
+        .map_or("", |resource| resource.resource_group.as_str())
+}
+
+/// The whole body. One copy on a disk is what Azure calls locally redundant, whatever was asked for.
+fn shown(account: &StorageAccount) -> Value {
+    let mut shown = listed(account);
+    shown["properties"] = json!({
+        "provisioningState": "Succeeded",
+        "creationTime": when(account.created_at),
+        "primaryLocation": account.location,
+        "statusOfPrimary": "available",
+    });
+    shown
+}
+
+/// How `/resources` shows it.
+pub(crate) fn listed(account: &StorageAccount) -> Value {
+    json!({
+        "sku": { "name": "Standard_LRS", "tier": "Standard" },
+        "kind": "StorageV2",
+        "id": account.arm_id(),
+        "name": account.name,
+        "type": TYPE,
+        "location": account.location,
+        "tags": account.resource.as_ref().map(|resource| &resource.tags),
+    })
+}
+
+/// The right on the account that a request's `storageAccount` names: a registry lies only where the caller may write.
+pub(crate) fn may_use(
+    call: &Call<'_>,
+    registry: &ControlGrant<control::RegistriesWrite>,
+    id: &str,
+) -> Result<ControlGrant<control::StorageAccountsWrite>, Error> {
+    const PATH: &str = "properties.storageAccount.id";
+    let invalid = || Arm::linked_property_invalid(id, PATH);
+    let parsed = ResourceId::parse(id).map_err(|_| invalid())?;
+    let has_group = parsed.subscription().is_some() && parsed.resource_group().is_some();
+    if !parsed.is_of_type(TYPE) || !has_group {
+        return Err(invalid().into());
+    }
+    decide_control(call.who, parsed.key()).map_err(|refusal| refused_linked(registry, &refusal))
+}
+
+/// Adds the account that a Classic registry lies in to its body.
+pub(crate) async fn add_to(call: &Call<'_>, registry: &RegistryRecord, body: &mut Value) -> Result<(), Error> {
+    let is_known = holdfast_arm::shape::registry_has("properties.storageAccount", call.version);
+    if registry.sku == Sku::Classic && is_known {
+        let account = call.app.registry.find_storage_of(registry).await?;
+        body["properties"]["storageAccount"] = json!({ "id": account.and_then(|account| account.arm_id()) });
+    }
+    Ok(())
+}
+
+/// In ARM's words. `group` is the resource group of the path.
+pub(crate) fn error(error: StorageAccountError, group: &str) -> Arm {
+    match error {
+        StorageAccountError::Unknown { name } => Arm::resource_not_found(TYPE, &name, group),
+        StorageAccountError::NameTaken { name } => Arm::new(
+            Code::StorageAccountAlreadyTaken,
+            format!("The storage account named {name} is already taken."),
+        ),
+        StorageAccountError::Elsewhere { name, wanted, found } => {
+            Arm::resource_elsewhere(&name, &found, group, &wanted)
+        }
+        StorageAccountError::NotBeside { name, found, wanted } => Arm::of_provider(
+            Code::BadRequest,
+            format!(
+                "The storage account '{name}' is in location '{found}'. A Classic registry must be in the same location \
+                 as its storage account, not in '{wanted}'."
+            ),
+        ),
+        StorageAccountError::InUse { name, by } => {
+            Arm::conflict(&format!("The storage account {name} cannot be deleted: {by}."))
+        }
+        StorageAccountError::Unfit { sku: Sku::Classic } => Arm::of_provider(
+            Code::BadRequest,
+            "A registry of SKU Classic needs properties.storageAccount.id, the id of a storage account in the same \
+             location; the other SKUs need none.",
+        ),
+        StorageAccountError::Unfit { sku } => Arm::of_provider(
+            Code::BadRequest,
+            format!("A registry of SKU {} takes no storage account.", sku.as_str()),
+        ),
+        StorageAccountError::Fixed { name } => Arm::of_provider(
+            Code::BadRequest,
+            format!(
+                "The registry {name} keeps its bytes in the storage account that it was made in: it cannot change \
+                 between Classic and a managed SKU. Make another registry and import the images of this one."
+            ),
+        ),
+    }
+}

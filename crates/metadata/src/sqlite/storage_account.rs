@@ -1,0 +1,126 @@
+//! Storage accounts. The bytes in them are elsewhere.
+
+use holdfast_registry::ports::{
+    ObjectKey, StorageAccount, StorageAccountId, StorageAccountRead, StorageAccountTx, StorageResource,
+};
+use holdfast_registry::{Error, Timestamp};
+use rusqlite::{Row, params};
+
+use super::column;
+use super::session::Session;
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT storage_account.id, name, location, created_at, subscription_id, resource_group, tags, updated_at \
+             FROM storage_account LEFT JOIN storage_resource ON storage_account_id = storage_account.id ",
+            $rest
+        )
+    };
+}
+
+// A handful of rows, so they may be walked.
+const LIST: &str = select!("ORDER BY storage_account.id");
+const FIND: &str = select!("WHERE storage_account.id = ?1");
+// The column's collation is NOCASE.
+const FIND_BY_NAME: &str = select!("WHERE name = ?1");
+const IS_USED: &str = "SELECT 1 WHERE \
+    EXISTS (SELECT 1 FROM registry WHERE storage_account_id = ?1) \
+    OR EXISTS (SELECT 1 FROM blob WHERE storage_account_id = ?1) \
+    OR EXISTS (SELECT 1 FROM upload WHERE storage_account_id = ?1)";
+// Kind 4 are objects.
+const LIST_TO_DELETE: &str = "SELECT name, size_bytes FROM candidate WHERE kind = 4 AND owner_id = ?1 LIMIT ?2";
+
+impl StorageAccountRead for Session<'_> {
+    fn list_storage_accounts(&mut self) -> Result<Vec<StorageAccount>, Error> {
+        self.list("listed storage accounts", LIST, [], account_row)
+    }
+
+    fn find_storage_account(&mut self, id: StorageAccountId) -> Result<Option<StorageAccount>, Error> {
+        self.find("looked up a storage account", FIND, [id.0], account_row)
+    }
+
+    fn find_storage_account_by_name(&mut self, name: &str) -> Result<Option<StorageAccount>, Error> {
+        self.find("looked up a storage account by name", FIND_BY_NAME, [name], account_row)
+    }
+
+    fn is_storage_account_used(&mut self, id: StorageAccountId) -> Result<bool, Error> {
+        self.exists("looked into a storage account", IS_USED, [id.0])
+    }
+
+    fn list_objects_to_delete(&mut self, id: StorageAccountId, limit: usize) -> Result<Vec<(ObjectKey, u64)>, Error> {
+        let params = params![id.0, column::limit(limit)];
+        self.list("listed objects to delete", LIST_TO_DELETE, params, |row| {
+            Ok((column::object_key(row, 0)?, column::unsigned(row, 1)?))
+        })
+    }
+}
+
+const INSERT: &str = "INSERT INTO storage_account (name, location, created_at) VALUES (?1, ?2, ?3)";
+const PUT_RESOURCE: &str = "INSERT INTO storage_resource (storage_account_id, subscription_id, resource_group, tags, \
+    updated_at) VALUES (?1, ?2, ?3, ?4, ?5) \
+    ON CONFLICT (storage_account_id) DO UPDATE SET tags = excluded.tags, updated_at = excluded.updated_at";
+const REMOVE_RESOURCE: &str = "DELETE FROM storage_resource WHERE storage_account_id = ?1";
+const REMOVE: &str = "DELETE FROM storage_account WHERE id = ?1";
+
+impl StorageAccountTx for Session<'_> {
+    fn insert_storage_account(
+        &mut self,
+        name: &str,
+        location: &str,
+        now: Timestamp,
+    ) -> Result<StorageAccountId, Error> {
+        let params = params![name, location, now.0];
+        self.insert("inserted a storage account", INSERT, params)
+            .map(StorageAccountId)
+    }
+
+    fn put_storage_resource(&mut self, id: StorageAccountId, resource: &StorageResource) -> Result<(), Error> {
+        let params = params![
+            id.0,
+            resource.subscription_id.as_bytes(),
+            resource.resource_group,
+            column::tags_text(&resource.tags),
+            resource.updated_at.0,
+        ];
+        self.change("wrote a user's storage account", PUT_RESOURCE, params)
+            .map(drop)
+    }
+
+    fn remove_storage_account(&mut self, id: StorageAccountId) -> Result<(), Error> {
+        self.change("removed a user's storage account", REMOVE_RESOURCE, [id.0])?;
+        self.change("removed a storage account", REMOVE, [id.0]).map(drop)
+    }
+}
+
+fn account_row(row: &Row<'_>) -> rusqlite::Result<StorageAccount> {
+    let group: Option<String> = row.get(5)?;
+    let resource = group.map(|resource_group| {
+        Ok::<_, rusqlite::Error>(StorageResource {
+            subscription_id: column::uuid(row, 4)?,
+            resource_group,
+            tags: column::tags(row, 6)?,
+            updated_at: column::timestamp(row, 7)?,
+        })
+    });
+    Ok(StorageAccount {
+        id: StorageAccountId(row.get(0)?),
+        name: row.get(1)?,
+        location: row.get(2)?,
+        created_at: column::timestamp(row, 3)?,
+        resource: resource.transpose()?,
+    })
+}
+
+/// Statements whose plans the tests look at.
+#[cfg(test)]
+pub(super) const PLANNED: &[&str] = &[
+    FIND,
+    FIND_BY_NAME,
+    IS_USED,
+    LIST_TO_DELETE,
+    INSERT,
+    PUT_RESOURCE,
+    REMOVE_RESOURCE,
+    REMOVE,
+];

@@ -1,0 +1,331 @@
+//! Storage accounts of users: made, listed and deleted under grants of the control plane. The user gives a name and a
+//! location; where the bytes then lie is the operator's choice. A folder is made before its row and removed after it.
+
+mod error;
+
+use holdfast_access::{ControlGrant, ControlReach, control};
+use uuid::Uuid;
+
+pub use self::error::Error as StorageAccountError;
+use crate::{
+    Error, Registry,
+    erase::refuse_if_deleting,
+    limits::ROWS_PER_STEP,
+    location::load_own,
+    ports::{
+        Durability, MetadataExt, Read, RegistryRecord, StorageAccount, StorageAccountId, StorageResource, Tags, Tx,
+    },
+    resource_group::load_group,
+};
+
+/// The type in ARM.
+pub(crate) const TYPE: &str = "Microsoft.Storage/storageAccounts";
+
+impl Registry {
+    /// Makes the account that the grant is for, or replaces its tags; says whether it is new.
+    ///
+    /// # Errors
+    /// [`Error::ResourceGroupUnknown`], [`Error::ResourceGroupBeingDeleted`], [`Error::StorageAccount`],
+    /// [`Error::LocationUnknown`], [`Error::Blobs`], [`Error::Metadata`], [`Error::Full`].
+    pub async fn put_storage_account(
+        &self,
+        grant: &ControlGrant<control::StorageAccountsWrite>,
+        name: String,
+        location: String,
+        tags: Tags,
+    ) -> Result<(StorageAccount, bool), Error> {
+        let _change = self.storage_changes.lock().await;
+        let (scope, wanted) = (grant.scope().to_owned(), (name.clone(), location.clone()));
+        let found = self
+            .metadata
+            .query(move |read| {
+                load_group(read, &scope)?;
+                let found = find_to_change(read, &scope, &wanted.0, &wanted.1)?;
+                if found.is_none() {
+                    load_own(read, &wanted.1, TYPE)?;
+                }
+                Ok(found)
+            })
+            .await?;
+        if found.is_some() {
+            return Ok((self.change_storage_account(grant, Some(tags)).await?, false));
+        }
+        let store = self.places.make(&location, &name).await?;
+        match self.insert_storage_account(grant, &name, &location, tags).await {
+            Ok(account) => {
+                self.open_store(account.id, store);
+                Ok((account, true))
+            }
+            Err(error) => {
+                // No row names it, and nobody else makes one meanwhile.
+                if let Err(error) = self.places.remove(&location, &name).await {
+                    tracing::warn!(error = %error, account = name, "could not remove an unused storage account");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn insert_storage_account(
+        &self,
+        grant: &ControlGrant<control::StorageAccountsWrite>,
+        name: &str,
+        location: &str,
+        tags: Tags,
+    ) -> Result<StorageAccount, Error> {
+        let (scope, now) = (grant.scope().to_owned(), self.clock.now());
+        let (name, location) = (name.to_owned(), location.to_owned());
+        self.metadata
+            .transact(Durability::Durable, move |tx| {
+                let group = load_group(tx, &scope)?;
+                refuse_if_deleting(tx, &group.scope())?;
+                if tx.find_storage_account_by_name(&name)?.is_some() {
+                    return Err(StorageAccountError::NameTaken { name }.into());
+                }
+                let id = tx.insert_storage_account(&name, &location, now)?;
+                let resource = StorageResource {
+                    subscription_id: group.subscription_id,
+                    resource_group: group.name,
+                    tags,
+                    updated_at: now,
+                };
+                tx.put_storage_resource(id, &resource)?;
+                load_at(tx, &scope)
+            })
+            .await
+    }
+
+    /// Changes the account that the grant is for; tags that are not given stay.
+    ///
+    /// # Errors
+    /// [`Error::StorageAccount`], [`Error::Metadata`], [`Error::Full`].
+    pub async fn change_storage_account(
+        &self,
+        grant: &ControlGrant<control::StorageAccountsWrite>,
+        tags: Option<Tags>,
+    ) -> Result<StorageAccount, Error> {
+        let (scope, now) = (grant.scope().to_owned(), self.clock.now());
+        self.metadata
+            .transact(Durability::Durable, move |tx| {
+                let mut account = load_at(tx, &scope)?;
+                if let (Some(resource), Some(tags)) = (&mut account.resource, tags) {
+                    resource.tags = tags;
+                    resource.updated_at = now;
+                    tx.put_storage_resource(account.id, resource)?;
+                }
+                Ok(account)
+            })
+            .await
+    }
+
+    /// The account that the grant is for.
+    ///
+    /// # Errors
+    /// [`Error::StorageAccount`], [`Error::ResourceGroupUnknown`], [`Error::Metadata`].
+    pub async fn load_storage_account(
+        &self,
+        grant: &ControlGrant<control::StorageAccountsRead>,
+    ) -> Result<StorageAccount, Error> {
+        let scope = grant.scope().to_owned();
+        self.metadata
+            .query(move |read| {
+                load_group(read, &scope)?;
+                load_at(read, &scope)
+            })
+            .await
+    }
+
+    /// The accounts of a subscription that the caller may see, the first one made first.
+    ///
+    /// # Errors
+    /// [`Error::Metadata`].
+    pub async fn list_storage_accounts(
+        &self,
+        reach: &ControlReach<control::StorageAccountsRead>,
+        subscription: Uuid,
+    ) -> Result<Vec<StorageAccount>, Error> {
+        let all = self.metadata.query(|read| read.list_storage_accounts()).await?;
+        let is_seen = |account: &StorageAccount| {
+            let is_in = |resource: &StorageResource| resource.subscription_id == subscription;
+            account.resource.as_ref().is_some_and(is_in) && account.scope().is_some_and(|scope| reach.covers(&scope))
+        };
+        Ok(all.into_iter().filter(is_seen).collect())
+    }
+
+    /// Whether an account could be made under this name.
+    ///
+    /// # Errors
+    /// [`Error::Metadata`].
+    pub async fn is_storage_account_name_free(
+        &self,
+        _grant: &ControlGrant<control::CheckStorageAccountName>,
+        name: &str,
+    ) -> Result<bool, Error> {
+        let name = name.to_owned();
+        self.metadata
+            .query(move |read| Ok(read.find_storage_account_by_name(&name)?.is_none()))
+            .await
+    }
+
+    /// The account that a registry's bytes lie in, when it is a user's.
+    ///
+    /// # Errors
+    /// [`Error::Metadata`].
+    pub async fn find_storage_of(&self, registry: &RegistryRecord) -> Result<Option<StorageAccount>, Error> {
+        let id = registry.storage_account;
+        let found = self.metadata.query(move |read| read.find_storage_account(id)).await?;
+        Ok(found.filter(|account| !account.is_own()))
+    }
+
+    /// Deletes the account that the grant is for; says whether it was there. Objects that only wait to be deleted go
+    /// with it.
+    ///
+    /// # Errors
+    /// [`Error::StorageAccount`], [`Error::Metadata`], [`Error::Blobs`], [`Error::Full`].
+    pub async fn delete_storage_account(
+        &self,
+        grant: &ControlGrant<control::StorageAccountsDelete>,
+    ) -> Result<bool, Error> {
+        self.erase_storage_account(grant.scope()).await
+    }
+
+    pub(crate) async fn erase_storage_account(&self, scope: &str) -> Result<bool, Error> {
+        let _change = self.storage_changes.lock().await;
+        let at = scope.to_owned();
+        let found = self
+            .metadata
+            .query(move |read| {
+                let found = find_at(read, &at)?;
+                if let Some(account) = &found {
+                    refuse_if_used(read, account)?;
+                }
+                Ok(found)
+            })
+            .await?;
+        let Some(account) = found else {
+            return Ok(false);
+        };
+        self.empty_storage_account(&account).await?;
+        let removed = account.clone();
+        self.metadata
+            .transact(Durability::Durable, move |tx| remove_if_empty(tx, &removed))
+            .await?;
+        self.close_store(account.id);
+        if let Err(error) = self.places.remove(&account.location, &account.name).await {
+            tracing::warn!(error = %error, account = account.name, "could not remove the folder of a storage account");
+        }
+        Ok(true)
+    }
+
+    /// Does for one account what the collector would do next, and looks whether that was all.
+    async fn empty_storage_account(&self, account: &StorageAccount) -> Result<(), Error> {
+        let id = account.id;
+        let waiting = || {
+            self.metadata
+                .query(move |read| read.list_objects_to_delete(id, ROWS_PER_STEP))
+        };
+        let mut objects = waiting().await?;
+        while let Some((first, _)) = objects.first().cloned() {
+            for (key, size_bytes) in &objects {
+                self.delete_object(id, key, *size_bytes).await;
+            }
+            objects = waiting().await?;
+            if objects.first().is_some_and(|(key, _)| *key == first) {
+                // The log says why.
+                return Err(in_use(account, "objects in it could not be deleted"));
+            }
+        }
+        match self.store(id)?.list().await?.len() {
+            0 => Ok(()),
+            count => {
+                let by = format!("it holds {count} objects that nothing here names; ask the operator for a check");
+                Err(in_use(account, &by))
+            }
+        }
+    }
+}
+
+/// The accounts in the group at a scope, which go with it: no registry outside of the group lies in one.
+pub(crate) fn list_to_erase(read: &mut (impl Read + ?Sized), group: &str) -> Result<Vec<StorageAccount>, Error> {
+    let inside = format!("{group}/");
+    let mut accounts = read.list_storage_accounts()?;
+    accounts.retain(|account| account.scope().is_some_and(|scope| scope.starts_with(&inside)));
+    if accounts.is_empty() {
+        return Ok(accounts);
+    }
+    for registry in read.list_registries()? {
+        let account = accounts.iter().find(|account| account.id == registry.storage_account);
+        if let Some(account) = account.filter(|_| !registry.scope().starts_with(&inside)) {
+            return Err(in_use(account, &format!("registry {} lies in it", registry.name)));
+        }
+    }
+    Ok(accounts)
+}
+
+/// The account to change at a scope, unless its name is another's or it is elsewhere.
+fn find_to_change(
+    read: &mut (impl Read + ?Sized),
+    scope: &str,
+    name: &str,
+    location: &str,
+) -> Result<Option<StorageAccount>, Error> {
+    match read.find_storage_account_by_name(name)? {
+        Some(found) if found.scope().as_deref() != Some(scope) => {
+            Err(StorageAccountError::NameTaken { name: name.to_owned() }.into())
+        }
+        Some(found) if found.location != location => Err(StorageAccountError::Elsewhere {
+            name: found.name,
+            wanted: location.to_owned(),
+            found: found.location,
+        }
+        .into()),
+        found => Ok(found),
+    }
+}
+
+/// The account at a scope.
+fn find_at(read: &mut (impl Read + ?Sized), scope: &str) -> Result<Option<StorageAccount>, Error> {
+    let name = scope.rsplit('/').next().unwrap_or_default();
+    let found = read.find_storage_account_by_name(name)?;
+    Ok(found.filter(|account| account.scope().as_deref() == Some(scope)))
+}
+
+/// The same; its absence is an error.
+pub(crate) fn load_at(read: &mut (impl Read + ?Sized), scope: &str) -> Result<StorageAccount, Error> {
+    find_at(read, scope)?.ok_or_else(|| {
+        StorageAccountError::Unknown {
+            name: scope.rsplit('/').next().unwrap_or_default().to_owned(),
+        }
+        .into()
+    })
+}
+
+fn remove_if_empty(tx: &mut dyn Tx, account: &StorageAccount) -> Result<(), Error> {
+    refuse_if_used(tx, account)?;
+    if !tx.list_objects_to_delete(account.id, 1)?.is_empty() {
+        return Err(in_use(account, "objects in it wait to be deleted; try again"));
+    }
+    if let Some(scope) = account.scope() {
+        // An account made anew under the name starts without roles.
+        tx.remove_role_assignments_within(&scope)?;
+    }
+    tx.remove_storage_account(account.id)
+}
+
+fn refuse_if_used(read: &mut (impl Read + ?Sized), account: &StorageAccount) -> Result<(), Error> {
+    let id: StorageAccountId = account.id;
+    let registry = read.list_registries()?.into_iter().find(|r| r.storage_account == id);
+    match registry {
+        Some(registry) => Err(in_use(account, &format!("registry {} lies in it", registry.name))),
+        None if read.is_storage_account_used(id)? => Err(in_use(account, "blobs lie in it")),
+        None => Ok(()),
+    }
+}
+
+fn in_use(account: &StorageAccount, by: &str) -> Error {
+    StorageAccountError::InUse {
+        name: account.name.clone(),
+        by: by.to_owned(),
+    }
+    .into()
+}

@@ -1,0 +1,250 @@
+//! Storage accounts of users and the Classic registries in them: bytes lie where the owner said, nothing is shared across
+//! accounts, and an account goes when nothing lies in it any more.
+
+use bytes::Bytes;
+use holdfast_access::{
+    Actor, Caller, ControlAction, ControlCaller, ControlGrant, Grant, RegistryId, RepositoryAction, Rights, action,
+    control, decide, decide_control,
+};
+use holdfast_oci::{Algorithm, Digest};
+use holdfast_registry::{
+    Body, Error, Precondition, RegistryChange, SealedPassword, StorageAccountError, ensure_location,
+    ports::{RegistryRecord, Sku, StorageAccount, Tags},
+};
+use holdfast_testkit::registry::{TestRegistry, name, read_all};
+
+/// A house with a second location.
+struct Cloud {
+    registry: TestRegistry,
+    group: String,
+}
+
+fn may<A: ControlAction>(scope: &str) -> ControlGrant<A> {
+    decide_control(&ControlCaller::operator(), &scope.to_lowercase()).unwrap()
+}
+
+fn on<A: RepositoryAction>(registry: RegistryId, repository: &str) -> Grant<A> {
+    let caller = Caller::with_basic(Actor::Operator, Rights::everything());
+    decide(&caller, registry, &name(repository)).unwrap()
+}
+
+impl Cloud {
+    async fn start() -> Self {
+        let registry = TestRegistry::start().await;
+        let now = registry.now();
+        ensure_location(registry.rows(), "far".to_owned(), "default-far".to_owned(), now)
+            .await
+            .unwrap();
+        let record = registry.record();
+        let group = format!(
+            "/subscriptions/{}/resourcegroups/{}",
+            record.subscription_id, record.resource_group
+        );
+        Self { registry, group }
+    }
+
+    fn scope(&self, account: &str) -> String {
+        format!("{}/providers/microsoft.storage/storageaccounts/{account}", self.group)
+    }
+
+    async fn account(&self, account: &str, location: &str) -> Result<StorageAccount, Error> {
+        let grant = may(&self.scope(account));
+        let made = self
+            .registry
+            .put_storage_account(&grant, account.to_owned(), location.to_owned(), Tags::new());
+        Ok(made.await?.0)
+    }
+
+    async fn delete_account(&self, account: &str) -> Result<bool, Error> {
+        let grant = may::<control::StorageAccountsDelete>(&self.scope(account));
+        self.registry.delete_storage_account(&grant).await
+    }
+
+    fn registry_grant<A: ControlAction>(&self, name: &str) -> ControlGrant<A> {
+        may(&format!(
+            "{}/providers/microsoft.containerregistry/registries/{name}",
+            self.group
+        ))
+    }
+
+    async fn put(&self, name: &str, location: &str, sku: Sku, account: Option<&str>) -> Result<RegistryRecord, Error> {
+        let change = RegistryChange {
+            sku: Some(sku),
+            storage: account.map(|account| may(&self.scope(account))),
+            ..RegistryChange::default()
+        };
+        let passwords = [1, 2].map(|slot| SealedPassword {
+            sealed: vec![slot],
+            verifier: [slot; 32],
+        });
+        let grant = self.registry_grant(name);
+        let made = self.registry.put_registry(
+            &grant,
+            (name.to_owned(), location.to_owned()),
+            change,
+            passwords,
+            Precondition::default(),
+        );
+        Ok(made.await?.0)
+    }
+
+    async fn push(&self, registry: RegistryId, bytes: &'static [u8]) -> Digest {
+        let digest = Digest::of(Algorithm::Sha256, bytes);
+        let body = Body::whole(Bytes::from_static(bytes));
+        let grant = on(registry, "app");
+        self.registry.upload_whole(&grant, &digest, body).await.unwrap();
+        digest
+    }
+
+    fn files(&self, location: &str, account: &str) -> usize {
+        let objects = self.registry.account_path(location, account).join("objects");
+        let shards = std::fs::read_dir(objects).unwrap();
+        shards
+            .map(|shard| std::fs::read_dir(shard.unwrap().path()).unwrap().count())
+            .sum()
+    }
+}
+
+fn fault(error: Result<impl std::fmt::Debug, Error>) -> StorageAccountError {
+    match error.unwrap_err() {
+        Error::StorageAccount(error) => error,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn equal_bytes_are_shared_inside_an_account_and_not_across_accounts() {
+    let cloud = Cloud::start().await;
+    cloud.account("near", "local").await.unwrap();
+    cloud.account("away", "far").await.unwrap();
+    let first = cloud.put("first", "local", Sku::Classic, Some("near")).await.unwrap();
+    let second = cloud.put("second", "local", Sku::Classic, Some("near")).await.unwrap();
+    let third = cloud.put("third", "far", Sku::Classic, Some("away")).await.unwrap();
+    let own = cloud.registry.id();
+    let mut digests = Vec::new();
+    for registry in [first.id, second.id, third.id, own] {
+        digests.push(cloud.push(registry, b"one layer").await);
+    }
+    assert_eq!((cloud.files("local", "near"), cloud.files("far", "away")), (1, 1));
+    assert_eq!(cloud.registry.count_objects().await, 1);
+    // A mount needs both repositories in one registry; whoever asks for more uploads.
+    let (target, source) = (on::<action::Push>(third.id, "app"), on::<action::Pull>(first.id, "app"));
+    let mounted = cloud.registry.mount_blob(&target, &source, &digests[0]).await.unwrap();
+    assert_eq!(mounted, None);
+    cloud.registry.pass_grace();
+    cloud.registry.collect().await;
+    assert_eq!((cloud.files("local", "near"), cloud.files("far", "away")), (0, 0));
+
+    let digest = cloud.push(third.id, b"after the collection").await;
+    let blob = cloud.registry.load_blob(&on(third.id, "app"), &digest).await.unwrap();
+    let read = cloud
+        .registry
+        .open_blob(&on(third.id, "app"), &blob, 0..blob.size_bytes)
+        .await
+        .unwrap();
+    assert_eq!(read_all(read), "after the collection");
+    assert_eq!(cloud.registry.stores().len(), 3);
+}
+
+#[tokio::test]
+async fn an_account_goes_only_when_nothing_lies_in_it() {
+    let cloud = Cloud::start().await;
+    let made = cloud.account("mine", "far").await.unwrap();
+    assert_eq!(made.location, "far");
+    let again = cloud.account("mine", "far").await.unwrap();
+    assert_eq!(again.id, made.id);
+    let registry = cloud.put("first", "far", Sku::Classic, Some("mine")).await.unwrap();
+    cloud.push(registry.id, b"a layer").await;
+    assert!(matches!(
+        fault(cloud.delete_account("mine").await),
+        StorageAccountError::InUse { .. }
+    ));
+    let grant = cloud.registry_grant::<control::RegistriesDelete>("first");
+    assert!(
+        cloud
+            .registry
+            .delete_registry(&grant, Precondition::default())
+            .await
+            .unwrap()
+    );
+    // The registry's object waits for the collector; what somebody else put there is nobody's to delete.
+    assert_eq!(cloud.files("far", "mine"), 1);
+    let foreign = cloud
+        .registry
+        .account_path("far", "mine")
+        .join("objects/00/00000000000000000000000000000000");
+    std::fs::write(&foreign, "somebody's").unwrap();
+    assert!(matches!(
+        fault(cloud.delete_account("mine").await),
+        StorageAccountError::InUse { .. }
+    ));
+    assert_eq!(cloud.files("far", "mine"), 1);
+    std::fs::remove_file(&foreign).unwrap();
+    assert!(cloud.delete_account("mine").await.unwrap());
+    assert!(!cloud.delete_account("mine").await.unwrap());
+    assert!(!cloud.registry.account_path("far", "mine").exists());
+    cloud.registry.pass_grace();
+    let collected = cloud.registry.collect().await;
+    assert_eq!(collected.objects, 0, "no object of it is left in the queue");
+    cloud.account("mine", "local").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_registry_lies_in_an_account_that_fits_it_and_stays_there() {
+    let cloud = Cloud::start().await;
+    cloud.account("near", "local").await.unwrap();
+    cloud.account("away", "far").await.unwrap();
+    for (location, sku, account) in [
+        ("local", Sku::Classic, Some("away")),
+        ("local", Sku::Classic, Some("missing")),
+        ("local", Sku::Classic, None),
+        ("local", Sku::Premium, Some("near")),
+    ] {
+        fault(cloud.put("first", location, sku, account).await);
+        let found = cloud.registry.find_registry("first").await.unwrap();
+        assert_eq!(found, None, "a failed create leaves nothing behind");
+    }
+    let nowhere = cloud.put("first", "mars", Sku::Classic, Some("near")).await;
+    assert!(matches!(nowhere, Err(Error::LocationUnknown { .. })));
+    let classic = cloud.put("first", "local", Sku::Classic, Some("near")).await.unwrap();
+    assert_eq!(
+        cloud
+            .put("first", "local", Sku::Classic, Some("near"))
+            .await
+            .unwrap()
+            .id,
+        classic.id
+    );
+    let managed = cloud.put("second", "far", Sku::Premium, None).await.unwrap();
+    assert_ne!(managed.storage_account, classic.storage_account);
+    cloud.account("next", "local").await.unwrap();
+    for (name, location, sku, account) in [
+        ("first", "local", Sku::Premium, None),
+        ("first", "local", Sku::Classic, Some("next")),
+        ("second", "far", Sku::Classic, Some("away")),
+    ] {
+        let moved = fault(cloud.put(name, location, sku, account).await);
+        assert!(matches!(moved, StorageAccountError::Fixed { .. }), "{moved:?}");
+    }
+    let taken = fault(cloud.account("default-far", "local").await);
+    assert!(matches!(taken, StorageAccountError::NameTaken { .. }));
+    let elsewhere = fault(cloud.account("near", "far").await);
+    assert!(matches!(elsewhere, StorageAccountError::Elsewhere { .. }));
+}
+
+#[tokio::test]
+async fn a_failed_create_of_an_account_leaves_nothing_behind() {
+    let cloud = Cloud::start().await;
+    let unknown = cloud.account("mine", "mars").await;
+    assert!(matches!(unknown, Err(Error::LocationUnknown { .. })));
+    let scope = cloud
+        .scope("mine")
+        .replace("/resourcegroups/group/", "/resourcegroups/none/");
+    let nowhere = cloud
+        .registry
+        .put_storage_account(&may(&scope), "mine".to_owned(), "local".to_owned(), Tags::new())
+        .await;
+    assert!(matches!(nowhere, Err(Error::ResourceGroupUnknown { .. })));
+    assert!(!cloud.registry.account_path("local", "mine").exists());
+    assert_eq!(cloud.registry.stores().len(), 1);
+}
