@@ -24,7 +24,11 @@ pub(crate) fn endpoints(app: &Management, site: &Site, version: ApiVersion) -> R
         "resourceManager": base,
         // Where Graph is, and what its tokens are for: the client puts paths behind it.
         "microsoftGraphResourceId": format!("{base}/"),
-        "suffixes": { "acrLoginServer": app.login_server_suffix.trim_start_matches('.') },
+        "suffixes": {
+            "acrLoginServer": app.login_server_suffix.trim_start_matches('.'),
+            // az makes names of blob hosts from it to show them (`az acr show-endpoints`); nothing listens there.
+            "storage": format!("core{}", app.login_server_suffix),
+        },
     });
     Ok(if version < ONE_CLOUD {
         body::json(StatusCode::OK, &json!([cloud]))

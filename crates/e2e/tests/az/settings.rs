@@ -17,17 +17,29 @@ fn az_changes_policies_and_the_tier() {
         (&json!("LegacyRegistryPermissions"), &json!("Enabled"))
     );
 
-    let config = |arguments: &str| shell.json(&format!("az acr config {arguments}"));
-    let retention = config("retention update -r azset1 --status enabled --days 30 --type UntaggedManifests");
-    assert_eq!((&retention["status"], &retention["days"]), (&json!("enabled"), &json!(30)));
-    assert_eq!(config("retention show -r azset1")["days"], 30);
-    let arm = config("authentication-as-arm update -r azset1 --status disabled");
+    let retention =
+        shell.json("az acr config retention update -r azset1 --status enabled --days 30 --type UntaggedManifests");
+    assert_eq!(
+        (&retention["status"], &retention["days"]),
+        (&json!("enabled"), &json!(30))
+    );
+    assert_eq!(shell.json("az acr config retention show -r azset1")["days"], 30);
+    let arm = shell.json("az acr config authentication-as-arm update -r azset1 --status disabled");
     assert_eq!(arm["status"], "disabled");
-    assert_eq!(config("authentication-as-arm show -r azset1")["status"], "disabled");
+    assert_eq!(
+        shell.json("az acr config authentication-as-arm show -r azset1")["status"],
+        "disabled"
+    );
     // The other audience is taken still.
     shell.run("az acr login -n azset1 --expose-token");
-    assert_eq!(config("content-trust show -r azset1")["status"], "disabled");
-    assert_eq!(config("soft-delete show -r azset1")["retentionDays"], 7);
+    assert_eq!(
+        shell.json("az acr config content-trust show -r azset1")["status"],
+        "disabled"
+    );
+    assert_eq!(
+        shell.json("az acr config soft-delete show -r azset1")["retentionDays"],
+        7
+    );
     shell
         .command("az acr config soft-delete update -r azset1 --status enabled")
         .fail()
@@ -35,12 +47,20 @@ fn az_changes_policies_and_the_tier() {
 
     let refused = shell.command("az acr update -n azset1 --sku Basic").fail();
     refused.says("Retention policy");
-    config("retention update -r azset1 --status disabled --type UntaggedManifests");
-    assert_eq!(shell.json("az acr update -n azset1 --sku Basic")["sku"]["tier"], "Basic");
+    shell.json("az acr config retention update -r azset1 --status disabled --type UntaggedManifests");
+    assert_eq!(
+        shell.json("az acr update -n azset1 --sku Basic")["sku"]["tier"],
+        "Basic"
+    );
     let usages = shell.json("az acr show-usage -n azset1 --query 'value[].[name,limit]'");
     assert_eq!(
         usages,
-        json!([["Size", 10_737_418_240_u64], ["Webhooks", 2], ["ScopeMaps", 100], ["Tokens", 100]])
+        json!([
+            ["Size", 10_737_418_240_u64],
+            ["Webhooks", 2],
+            ["ScopeMaps", 100],
+            ["Tokens", 100]
+        ])
     );
     shell
         .command("az acr update -n azset1 --anonymous-pull-enabled true")
@@ -58,7 +78,10 @@ fn az_reads_and_tags_groups_and_resources() {
         json!({ "team": "blue", "cost": "7" })
     );
     let names = shell.json("az group list --query '[].name'");
-    assert!(names.as_array().is_some_and(|names| names.contains(&json!("rg"))), "{names}");
+    assert!(
+        names.as_array().is_some_and(|names| names.contains(&json!("rg"))),
+        "{names}"
+    );
     let made = shell.json("az acr create -n azgrp1 -g rg --sku Basic --tags a=b");
     let id = made["id"].as_str().unwrap_or_default();
     let listed = shell.json("az resource list -g rg --query '[].[name,type]'");
@@ -70,7 +93,10 @@ fn az_reads_and_tags_groups_and_resources() {
     let provider = shell.json("az provider show -n Microsoft.ContainerRegistry");
     assert_eq!(provider["registrationState"], "Registered");
     shell.run("az provider register -n Microsoft.ContainerRegistry");
-    assert_eq!(shell.json("az account list-locations --query '[].name'"), json!(["local"]));
+    assert_eq!(
+        shell.json("az account list-locations --query '[].name'"),
+        json!(["local"])
+    );
     let endpoints = shell.json("az acr show-endpoints -n azgrp1");
     assert_eq!(endpoints["loginServer"], made["loginServer"]);
     shell.run("az group delete -n rg --yes");
