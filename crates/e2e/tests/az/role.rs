@@ -149,6 +149,14 @@ fn az_gives_roles_in_one_repository_and_takes_them_away() {
     shell.run(&format!("az role assignment delete --ids '{given}'"));
     push("team/web").fail();
     push("team/app").run();
+    // By the application's id, which az finds in the directory, as it does the name to show.
+    let app_id = &writer.app_id;
+    shell.run(&format!(
+        "az role assignment create --assignee {app_id} --scope {id} --role AcrDelete"
+    ));
+    let named = format!("az role assignment list --assignee {app_id} --scope {id} --query [0].principalName");
+    assert_eq!(shell.json(&named), json!(app_id));
+    assert_eq!(shell.json("az role deny-assignment list"), json!([]));
     // Who may push may not give that right to others.
     shell.run(&writer.login());
     shell
