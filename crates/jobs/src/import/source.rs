@@ -1,6 +1,8 @@
 //! Where an image comes from: a registry of this server, whose bytes are linked where both keep them in one storage
 //! account, or any other registry, which is asked through the one way out.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -9,7 +11,6 @@ use holdfast_client::registry::{Blob, Client, Credentials};
 use holdfast_oci::{Digest, Reference};
 use holdfast_registry::ports::{JobRecord, Readable};
 use holdfast_registry::{Body, Import, ImportFailureKind, ImportSource, ManifestContent, ReceiveError, Registry};
-use std::sync::Arc;
 use tokio::io::AsyncReadExt as _;
 use tokio_util::io::ReaderStream;
 

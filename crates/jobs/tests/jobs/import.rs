@@ -1,0 +1,229 @@
+//! Imports.
+
+use std::time::Duration;
+
+use holdfast_access::{Actor, ControlCaller, RoleId, action, control, decide_control, reach_of};
+use holdfast_oci::{Algorithm, Digest};
+use holdfast_registry::ports::{JobId, JobState};
+use holdfast_registry::{
+    Error, Import, ImportFailure, ImportFailureKind, ImportSource, ImportTag, NewPrincipal, NewSecret,
+};
+use holdfast_testkit::registry::{Document, name, pattern, tag};
+use secrecy::SecretString;
+use uuid::Uuid;
+
+use super::upstream::{Mood, Upstream};
+use super::{World, operator};
+
+fn image() -> Document {
+    Document::image(&[pattern(1, 300_000), pattern(2, 100)])
+}
+
+fn blob_path(document: &Document, index: usize) -> String {
+    format!(
+        "/v2/app/blobs/{}",
+        Digest::of(Algorithm::Sha256, &document.blobs()[index])
+    )
+}
+
+impl World {
+    /// Somebody who may do everything in the registry `test`.
+    async fn owner(&self) -> ControlCaller {
+        let now = self.registry.now();
+        let secret = NewSecret {
+            display_name: None,
+            hint: "abc".to_owned(),
+            verifier: self.sealer.verifier("secret"),
+            starts_at: now,
+            expires_at: now.plus(Duration::from_secs(7200)),
+        };
+        let new = NewPrincipal {
+            display_name: "owner".to_owned(),
+            secret,
+            role: RoleId::OWNER,
+        };
+        let made = self
+            .registry
+            .create_principal(&operator("/"), &operator(&self.subscription), new)
+            .await
+            .unwrap();
+        let found = self.registry.find_principal(made.id).await.unwrap().unwrap();
+        ControlCaller::new(
+            Actor::Principal {
+                id: made.id.to_string(),
+            },
+            found.assignments,
+        )
+    }
+
+    async fn ask(&self, who: &ControlCaller, from: &Upstream, is_forced: bool) -> Result<JobId, Error> {
+        let import = Import {
+            source: ImportSource::Upstream {
+                host: from.host.clone(),
+                username: Some("puller".to_owned()),
+            },
+            repository: name("app"),
+            reference: tag("v1").into(),
+            tags: vec![ImportTag {
+                repository: name("here"),
+                tag: tag("v1"),
+            }],
+            untagged: vec![name("bare")],
+            is_forced,
+        };
+        let sealed = self
+            .sealer
+            .seal(&SecretString::from("secret"), &import.secret_place())
+            .unwrap();
+        let grant = decide_control(who, &self.scope("group", "test")).unwrap();
+        let asked = self.registry.ask_for_import(&grant, import, None, Some(sealed)).await?;
+        Ok(asked.0)
+    }
+
+    async fn outcome(&self, who: &ControlCaller, id: JobId) -> Result<JobState, ImportFailure> {
+        let reach = reach_of::<control::ImportImage>(who);
+        let job = self.registry.find_import(&reach, id).await.unwrap().unwrap();
+        assert_eq!(
+            job.sealed.is_none(),
+            job.state != JobState::Open,
+            "a secret is kept as long as it is needed"
+        );
+        match job.state {
+            JobState::Failed => Err(ImportFailure::of(&job)),
+            state => Ok(state),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_breaks_off_is_taken_up_where_it_ended_and_what_is_there_is_not_fetched() {
+    let (world, document) = (World::start().await, image());
+    let upstream = Upstream::start(&document).await;
+    let (owner, runner) = (
+        world.owner().await,
+        world.runner(&[format!("http://{}", upstream.host)]),
+    );
+    let large = blob_path(&document, 1);
+    assert_eq!(document.blobs()[1].len(), 300_000, "the first layer follows the config");
+    upstream.will(&large, &[Mood::CutOff(200_000), Mood::CutOff(50_000)]);
+    let id = world.ask(&owner, &upstream, false).await.unwrap();
+    assert_eq!(world.outcome(&owner, id).await, Ok(JobState::Open));
+    assert_eq!(runner.run_due().await, 1);
+    assert_eq!(world.outcome(&owner, id).await, Ok(JobState::Succeeded));
+    let ranges: Vec<String> = upstream.asked(&large);
+    assert_eq!(
+        ranges.iter().filter(|line| line.ends_with(" 100000-")).count(),
+        1,
+        "{ranges:?}"
+    );
+    assert_eq!(
+        ranges.iter().filter(|line| line.ends_with(" 250000-")).count(),
+        1,
+        "{ranges:?}"
+    );
+    let digest = document.digest();
+    for (repository, reference) in [("here", "v1".to_owned()), ("bare", digest.to_string())] {
+        assert_eq!(
+            world.registry.pull(repository, &reference).await.unwrap().digest,
+            digest
+        );
+    }
+    assert!(world.registry.tags("bare").await.unwrap().is_empty());
+    // A second time nothing is left to fetch but the manifest; and a tag that is there stays.
+    let before = upstream.asked("/v2/app/blobs/").len();
+    assert!(matches!(
+        world.ask(&owner, &upstream, false).await,
+        Err(Error::TagExists { .. })
+    ));
+    let id = world.ask(&owner, &upstream, true).await.unwrap();
+    runner.run_due().await;
+    assert_eq!(world.outcome(&owner, id).await, Ok(JobState::Succeeded));
+    assert_eq!(upstream.asked("/v2/app/blobs/").len(), before);
+}
+
+#[tokio::test]
+async fn a_registry_that_does_not_answer_is_asked_later_and_one_that_lies_is_not_believed() {
+    let (world, document) = (World::start().await, image());
+    let upstream = Upstream::start(&document).await;
+    let (owner, runner) = (
+        world.owner().await,
+        world.runner(&[format!("http://{}", upstream.host)]),
+    );
+    upstream.will("/v2/app/manifests/v1", &[Mood::Status(503)]);
+    let id = world.ask(&owner, &upstream, false).await.unwrap();
+    assert_eq!((runner.run_due().await, runner.run_due().await), (1, 0), "it waits");
+    assert_eq!(world.outcome(&owner, id).await, Ok(JobState::Open));
+    world.registry.advance(Duration::from_secs(10));
+    upstream.will(&blob_path(&document, 1), &[Mood::Lies]);
+    assert_eq!(runner.run_due().await, 1);
+    let failure = world.outcome(&owner, id).await.unwrap_err();
+    assert_eq!(failure.kind, ImportFailureKind::Source, "{failure:?}");
+    assert!(
+        world.registry.pull("here", "v1").await.is_err(),
+        "nothing is half there"
+    );
+    // A tag that came to be while the image was fetched.
+    let id = world.ask(&owner, &upstream, false).await.unwrap();
+    let other = Document::image(&[pattern(9, 10)]);
+    world.registry.push("here", Some("v1"), &other).await;
+    runner.run_due().await;
+    assert_eq!(
+        world.outcome(&owner, id).await.unwrap_err().kind,
+        ImportFailureKind::Conflict
+    );
+    assert_eq!(world.registry.pull("here", "v1").await.unwrap().digest, other.digest());
+    // What the other registry says is passed on; where it may not be asked, the setting is named.
+    upstream.will("/v2/app/manifests/v1", &[Mood::Status(418)]);
+    let id = world.ask(&owner, &upstream, true).await.unwrap();
+    runner.run_due().await;
+    let said = world.outcome(&owner, id).await.unwrap_err().message;
+    assert!(said.contains("418") && said.contains("sad"), "{said}");
+    let id = world.ask(&owner, &upstream, true).await.unwrap();
+    world.runner(&[]).run_due().await;
+    let said = world.outcome(&owner, id).await.unwrap_err().message;
+    assert!(said.contains("--allow-outgoing 127.0.0.1"), "{said}");
+}
+
+#[tokio::test]
+async fn a_job_whose_holder_died_is_done_by_another_and_a_right_taken_away_ends_it() {
+    let (mut world, document) = (World::start().await, image());
+    let upstream = Upstream::start(&document).await;
+    let owner = world.owner().await;
+    let id = world.ask(&owner, &upstream, false).await.unwrap();
+    let (dead, lease) = (Uuid::new_v4(), Duration::from_secs(20));
+    let taken = world.registry.take_job(dead, lease).await.unwrap().unwrap();
+    assert_eq!((taken.id, taken.attempts), (id, 1));
+    world.registry.reopen().await;
+    let runner = world.runner(&[format!("http://{}", upstream.host)]);
+    assert_eq!(runner.run_due().await, 0, "it is held still");
+    world.registry.advance(lease);
+    assert_eq!(runner.run_due().await, 1);
+    assert_eq!(world.outcome(&owner, id).await, Ok(JobState::Succeeded));
+    let kept = world.registry.keep_job(id, dead, lease, None).await.unwrap();
+    assert!(!kept, "who lost the lease changes nothing");
+    // Who asked is nobody any more.
+    let nobody = ControlCaller::new(
+        Actor::Principal {
+            id: Uuid::new_v4().to_string(),
+        },
+        owner.assignments().to_vec(),
+    );
+    let id = world.ask(&nobody, &upstream, true).await.unwrap();
+    runner.run_due().await;
+    assert_eq!(
+        world.outcome(&owner, id).await.unwrap_err().kind,
+        ImportFailureKind::NotAllowed
+    );
+    let stranger = ControlCaller::new(Actor::Anonymous, Vec::new());
+    let reach = reach_of::<control::ImportImage>(&stranger);
+    assert!(world.registry.find_import(&reach, id).await.unwrap().is_none());
+    assert!(world.registry.pull("here", "v1").await.is_ok());
+    let grant = world.registry.grant::<action::Push>("here");
+    assert!(
+        world
+            .registry
+            .keep_blob(&grant, &Digest::of(Algorithm::Sha256, &document.blobs()[1]))
+            .await
+            .unwrap()
+    );
+}

@@ -1,0 +1,79 @@
+//! Jobs in one process: deletions that were cut off, imports from a registry that misbehaves, leases that were lost.
+
+#![expect(clippy::unwrap_used, reason = "tests panic on purpose, in their helpers too")]
+
+mod erase;
+mod import;
+mod upstream;
+
+use std::sync::Arc;
+
+use holdfast_access::{ControlCaller, ControlGrant, RegistryId, control, decide_control};
+use holdfast_client::{Destinations, Options, Outgoing};
+use holdfast_identity::{Sealer, ServerKeys};
+use holdfast_jobs::{Runner, RunnerParts};
+use holdfast_registry::ports::RandomIds;
+use holdfast_registry::{Precondition, RegistryChange, SealedPassword};
+use holdfast_testkit::registry::TestRegistry;
+
+/// A server's registries, and what its jobs need.
+struct World {
+    registry: TestRegistry,
+    sealer: Arc<Sealer>,
+    subscription: String,
+    _keys: tempfile::TempDir,
+}
+
+impl World {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = ServerKeys::open_or_create(folder.path()).unwrap();
+        let registry = TestRegistry::start().await;
+        let subscription = registry.list_subscriptions().await.unwrap()[0].id;
+        Self {
+            registry,
+            sealer: Arc::new(Sealer::new(&keys)),
+            subscription: format!("/subscriptions/{subscription}"),
+            _keys: folder,
+        }
+    }
+
+    /// A runner as each process has one, which may ask these.
+    fn runner(&self, allowed: &[String]) -> Arc<Runner> {
+        let allowed = allowed.iter().map(|entry| entry.parse().unwrap()).collect();
+        let options = Options {
+            destinations: Destinations::new(allowed),
+            ..Options::default()
+        };
+        Arc::new(Runner::new(RunnerParts {
+            registry: self.registry.shared(),
+            sealer: Arc::clone(&self.sealer),
+            outgoing: Outgoing::new(options).unwrap(),
+            ids: Arc::new(RandomIds),
+        }))
+    }
+
+    fn scope(&self, group: &str, name: &str) -> String {
+        let group = format!("{}/resourcegroups/{group}", self.subscription);
+        format!("{group}/providers/microsoft.containerregistry/registries/{name}")
+    }
+
+    async fn make(&self, group: &str, name: &str) -> Result<RegistryId, holdfast_registry::Error> {
+        let grant: ControlGrant<control::RegistriesWrite> = operator(&self.scope(group, name));
+        let passwords = [1, 2].map(|slot| SealedPassword {
+            sealed: vec![slot],
+            verifier: [slot; 32],
+        });
+        let (name, change) = ((name.to_owned(), "local".to_owned()), RegistryChange::default());
+        let precondition = Precondition::default();
+        let made = self
+            .registry
+            .put_registry(&grant, name, change, passwords, precondition)
+            .await?;
+        Ok(made.0.id)
+    }
+}
+
+fn operator<A: holdfast_access::ControlAction>(scope: &str) -> ControlGrant<A> {
+    decide_control(&ControlCaller::operator(), scope).unwrap()
+}
