@@ -25,7 +25,7 @@ pub(super) enum Source {
         pull: Grant<action::Pull>,
     },
     /// Any registry.
-    Elsewhere(Client),
+    Elsewhere(Box<Client>),
 }
 
 impl Source {
@@ -60,12 +60,8 @@ impl Source {
                     None => None,
                 };
                 let outgoing = runner.outgoing.clone();
-                Ok(Self::Elsewhere(Client::new(
-                    outgoing,
-                    host,
-                    &import.repository,
-                    credentials,
-                )?))
+                let client = Client::new(outgoing, host, &import.repository, credentials)?;
+                Ok(Self::Elsewhere(Box::new(client)))
             }
         }
     }
