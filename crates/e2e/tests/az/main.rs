@@ -13,4 +13,5 @@ mod role;
 mod settings;
 mod shell;
 mod signin;
+mod storage;
 mod token;
