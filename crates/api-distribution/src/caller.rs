@@ -9,6 +9,7 @@ use holdfast_access::{Actor, Caller, RegistryId, Rights, rights_of};
 use holdfast_identity::{
     Credential, Credentials,
     basic::NULL_GUID,
+    refresh::RefreshToken,
     token::{Claims, Kind},
 };
 use holdfast_registry::{PrincipalView, ports::RegistryRecord};
@@ -153,6 +154,20 @@ impl Distribution {
             return Err(Error::ArmTokenRefused);
         }
         let principal = self.load_principal(claims.oid, claims.generation).await?;
+        Ok(identified(registry, &principal))
+    }
+
+    /// The person that a refresh token of the directory stands for, with its rights in the registry.
+    pub(crate) async fn caller_of_directory_refresh(
+        &self,
+        token: &SecretString,
+        address: &Address,
+    ) -> Result<Identified, Error> {
+        let now = self.registry.now().unix_secs();
+        let token = RefreshToken::open(token, &self.sealer).filter(|token| now < token.expires_at);
+        let token = token.ok_or(Error::TokenRevoked)?;
+        let registry = self.load_registry(address).await?;
+        let principal = self.load_principal(token.object_id, token.generation).await?;
         Ok(identified(registry, &principal))
     }
 

@@ -102,14 +102,24 @@ pub(crate) async fn post(
 pub(crate) async fn exchange(app: &Distribution, body: &Received, address: &Address) -> Result<Response<Body>, Error> {
     let form = Form::parse(&body.whole(MAX_FORM_BYTES).await?);
     check_service(form.service.as_deref(), address)?;
-    if form.grant_type != "access_token" {
-        let found = holdfast_oci::message::excerpt(&form.grant_type);
-        let reason = format!("grant_type {found} is not known; send access_token");
-        return Err(Error::TokenRequest { reason });
-    }
-    let who = app
-        .caller_of_directory_token(&SecretString::from(form.access_token), address)
-        .await?;
+    let who = match form.grant_type.as_str() {
+        // ACR: the second brings a refresh token along, which adds nothing to the access token.
+        "access_token" | "access_token_refresh_token" => {
+            app.caller_of_directory_token(&SecretString::from(form.access_token), address)
+                .await?
+        }
+        "refresh_token" => {
+            app.caller_of_directory_refresh(&SecretString::from(form.refresh_token), address)
+                .await?
+        }
+        other => {
+            let found = holdfast_oci::message::excerpt(other);
+            let reason = format!(
+                "grant_type {found} is not known; send access_token, access_token_refresh_token or refresh_token"
+            );
+            return Err(Error::TokenRequest { reason });
+        }
+    };
     let exchanged = Exchanged {
         refresh_token: refresh_token(app, &who, address)?,
     };

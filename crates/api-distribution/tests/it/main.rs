@@ -14,6 +14,7 @@ mod named_token;
 mod network;
 mod openapi;
 mod path;
+mod principal;
 mod protocol;
 mod token;
 mod upload;

@@ -1,0 +1,170 @@
+//! Applications and people of the directory at a registry: by secret, and by what the directory gave them.
+
+use std::time::Duration;
+
+use holdfast_access::{ControlCaller, ControlGrant, RoleId, control, decide_control};
+use holdfast_identity::directory::{DirectoryGrant, SignedIn};
+use holdfast_identity::refresh::RefreshToken;
+use holdfast_registry::ports::{PersonRecord, PrincipalRecord};
+use holdfast_registry::{NewPerson, NewPrincipal, NewSecret};
+use secrecy::ExposeSecret as _;
+use uuid::Uuid;
+
+use crate::house::{ADMIN, House};
+use crate::wire::Ask;
+
+const SECRET: &str = "a secret of an application";
+const AUDIENCE: &str = "https://containerregistry.azure.net";
+
+fn everywhere() -> ControlGrant<control::PrincipalsWrite> {
+    decide_control(&ControlCaller::operator(), "/").unwrap()
+}
+
+async fn application(house: &House, role: RoleId) -> PrincipalRecord {
+    let new = NewPrincipal {
+        display_name: "an application".to_owned(),
+        secret: NewSecret {
+            display_name: None,
+            hint: "a s".to_owned(),
+            verifier: house.sealer.verifier(SECRET),
+            starts_at: house.registry.now(),
+            expires_at: house.registry.now().plus(Duration::from_secs(3600)),
+        },
+        role,
+    };
+    let scope = house.record(ADMIN).await.scope();
+    let assign = decide_control(&ControlCaller::operator(), &scope).unwrap();
+    house
+        .registry
+        .create_principal(&everywhere(), &assign, new)
+        .await
+        .unwrap()
+}
+
+async fn person(house: &House, role: RoleId) -> PersonRecord {
+    let new = NewPerson {
+        user_name: "ann@example.org".parse().unwrap(),
+        display_name: "Ann".to_owned(),
+        verifier: "not asked for here".to_owned(),
+    };
+    let scope = house.record(ADMIN).await.scope();
+    let assign = decide_control(&ControlCaller::operator(), &scope).unwrap();
+    house
+        .registry
+        .create_person(&everywhere(), Some((role, assign)), new)
+        .await
+        .unwrap()
+}
+
+fn exchange(house: &House, form: &str) -> Ask {
+    house.ask("POST", "/oauth2/exchange").body(form.to_owned())
+}
+
+/// Whether a refresh token of the registry gets one that may push.
+async fn may_push(house: &House, refresh_token: &str) -> bool {
+    let form = format!("grant_type=refresh_token&scope=repository:team/app:push&refresh_token={refresh_token}");
+    let issued = house
+        .ask("POST", "/oauth2/token")
+        .body(form)
+        .send()
+        .await
+        .expect(200)
+        .json();
+    let bearer = format!("Bearer {}", issued["access_token"].as_str().unwrap());
+    let start = house
+        .ask("POST", "/v2/team/app/blobs/uploads/")
+        .header("Authorization", &bearer);
+    start.send().await.status == 202
+}
+
+#[tokio::test]
+async fn an_application_signs_in_with_its_id_and_secret_and_has_its_role() {
+    let house = House::new().await;
+    let reader = application(&house, RoleId::ACR_PULL).await.app_id.to_string();
+    let writer = application(&house, RoleId::ACR_PUSH).await.app_id.to_string();
+    for (user, expected) in [(&reader, 401), (&writer, 202)] {
+        house.ask("GET", "/v2/").basic(user, SECRET).send().await.expect(200);
+        let start = house.ask("POST", "/v2/team/app/blobs/uploads/").basic(user, SECRET);
+        start.send().await.expect(expected);
+    }
+    for (user, secret) in [
+        (reader.as_str(), "wrong"),
+        ("00000000-0000-4000-8000-000000000001", SECRET),
+    ] {
+        let refused = house.ask("GET", "/v2/").basic(user, secret).peer(&House::stranger());
+        refused.send().await.expect(401);
+    }
+}
+
+#[tokio::test]
+async fn tokens_of_applications_and_people_are_exchanged_until_they_are_void() {
+    let house = House::new().await;
+    let (app, ann) = (
+        application(&house, RoleId::ACR_PULL).await,
+        person(&house, RoleId::ACR_PUSH).await,
+    );
+    let issuer = "https://localhost:5443/t/v2.0".to_owned();
+    let grant = DirectoryGrant {
+        audience: AUDIENCE.to_owned(),
+        issuer: issuer.clone(),
+        app_id: app.app_id,
+        object_id: app.id,
+        generation: app.generation,
+    };
+    let client_id = Uuid::from_u128(4);
+    let who = SignedIn {
+        issuer,
+        client_id,
+        object_id: ann.principal.id,
+        user_name: ann.user_name.to_string(),
+        display_name: "Ann".to_owned(),
+        generation: ann.principal.generation,
+    };
+    let refresh = |expires_at| {
+        let token = RefreshToken {
+            object_id: ann.principal.id,
+            client_id,
+            generation: ann.principal.generation,
+            expires_at,
+        };
+        token.seal(&house.sealer).expose_secret().to_owned()
+    };
+    let of_app = house.directory.issue(grant, house.now()).unwrap();
+    let of_ann = house.directory.issue_signed_in(&who, AUDIENCE, house.now()).unwrap();
+    let kept = refresh(house.now() + 60);
+    let by_app = format!("grant_type=access_token&service={ADMIN}.registry.localhost&access_token={of_app}");
+    let by_ann = [
+        format!("grant_type=access_token&tenant=t&access_token={of_ann}"),
+        format!("grant_type=access_token_refresh_token&access_token={of_ann}&refresh_token={kept}"),
+        format!("grant_type=refresh_token&refresh_token={kept}"),
+    ];
+    for (form, pushes) in [
+        (&by_app, false),
+        (&by_ann[0], true),
+        (&by_ann[1], true),
+        (&by_ann[2], true),
+    ] {
+        let exchanged = exchange(&house, form).send().await.expect(200).json();
+        let refresh_token = exchanged["refresh_token"].as_str().unwrap();
+        assert_eq!(may_push(&house, refresh_token).await, pushes, "{form}");
+    }
+    let id = house.directory.issue_id(&who, None, house.now()).unwrap();
+    for bad in [
+        format!("grant_type=refresh_token&refresh_token={}", refresh(house.now())),
+        format!("grant_type=refresh_token&refresh_token={of_ann}"),
+        format!("grant_type=access_token&access_token={kept}"),
+        format!("grant_type=access_token&access_token={id}"),
+    ] {
+        exchange(&house, &bad).send().await.expect(401);
+    }
+    exchange(&house, "grant_type=password").send().await.expect(400);
+    house
+        .registry
+        .enable_person(&everywhere(), ann.user_name.clone(), false)
+        .await
+        .unwrap();
+    for form in &by_ann {
+        exchange(&house, form).send().await.expect(401);
+    }
+    exchange(&house, &by_app).send().await.expect(200);
+}
