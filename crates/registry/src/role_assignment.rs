@@ -12,6 +12,7 @@ use crate::{
     limits::MAX_ROLE_ASSIGNMENTS,
     person::is_person,
     ports::{Durability, MetadataExt, PrincipalRecord, PrincipalType, Read, RoleAssignment, Tx, WrittenCondition},
+    storage_account,
 };
 
 /// A role for a principal, as asked for.
@@ -247,7 +248,7 @@ fn type_of(principal: &PrincipalRecord) -> PrincipalType {
     }
 }
 
-/// Roles are given at the root, a subscription, a group, a registry, and the repositories of a registry.
+/// Roles are given at the root, a subscription, a group, a storage account, a registry, and its repositories.
 fn check_scope(read: &mut (impl Read + ?Sized), scope: &ResourceId) -> Result<(), Error> {
     let unknown = || {
         Error::from(RoleError::ScopeUnknown {
@@ -262,7 +263,8 @@ fn check_scope(read: &mut (impl Read + ?Sized), scope: &ResourceId) -> Result<()
     let is_ours = read.list_subscriptions()?.iter().any(|known| known.id == subscription);
     let is_there = match (scope.resource_group(), scope.registry_id()) {
         (None, _) => scope.providers().is_empty(),
-        (Some(group), None) => scope.providers().is_empty() && read.find_resource_group(subscription, group)?.is_some(),
+        (Some(group), None) if scope.providers().is_empty() => read.find_resource_group(subscription, group)?.is_some(),
+        (Some(_), None) => storage_account::find_at(read, scope.key())?.is_some(),
         (Some(_), Some(registry)) => {
             let is_place = registry == *scope || scope.repository().is_some();
             // A malformed name or pattern covers not even itself.

@@ -284,7 +284,7 @@ fn find_to_change(
 }
 
 /// The account at a scope.
-fn find_at(read: &mut (impl Read + ?Sized), scope: &str) -> Result<Option<StorageAccount>, Error> {
+pub(crate) fn find_at(read: &mut (impl Read + ?Sized), scope: &str) -> Result<Option<StorageAccount>, Error> {
     let name = scope.rsplit('/').next().unwrap_or_default();
     let found = read.find_storage_account_by_name(name)?;
     Ok(found.filter(|account| account.scope().as_deref() == Some(scope)))

@@ -193,6 +193,15 @@ async fn assignments_are_refused_in_arms_words() {
             "ResourceNotFound",
         ),
         (
+            format!(
+                "{{S}}/resourceGroups/rg/providers/Microsoft.Storage/storageAccounts/none1{ASSIGNMENTS}/{}{V}",
+                guid(3)
+            ),
+            ask(&reader, &id, json!({})),
+            404,
+            "ResourceNotFound",
+        ),
+        (
             format!("{{S}}{ASSIGNMENTS}/one{V}"),
             ask(&reader, &id, json!({})),
             400,
