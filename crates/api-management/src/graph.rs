@@ -1,5 +1,5 @@
 //! The part of Microsoft Graph that the Azure CLI manages service principals with (`/v1.0/applications`,
-//! `/v1.0/servicePrincipals`): the journey of a request on one page, as in `serve`. It refuses to be more of Graph than
+//! `/v1.0/servicePrincipals`) and looks people up: the journey of a request on one page, as in `serve`. It refuses to be more of Graph than
 //! that: there are no groups, owners or permissions here.
 
 mod application;
@@ -11,6 +11,7 @@ mod object;
 mod route;
 mod service_principal;
 mod shown;
+mod user;
 
 use bytes::Bytes;
 use error::Error;
@@ -106,5 +107,8 @@ async fn endpoint(call: &Call<'_>, route: GraphRoute) -> Result<Response<Bytes>,
         GraphRoute::RemovePassword(key) => credential::remove_password(call, call.may().await?, key).await,
         GraphRoute::ObjectsByIds => object::by_ids(call, call.may().await?).await,
         GraphRoute::ObjectGet(id) => object::get(call, call.may().await?, id).await,
+        GraphRoute::UsersList => user::list(call, call.may().await?).await,
+        GraphRoute::UserGet(key) => user::get(call, call.may().await?, key).await,
+        GraphRoute::Me => user::me(call).await,
     }
 }

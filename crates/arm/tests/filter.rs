@@ -178,6 +178,14 @@ fn certain_demands_are_found_and_others_are_not() {
     assert_eq!(filter("x eq 'y' or appId eq 'a'").demanded("appId"), None);
     assert_eq!(filter("not appId eq 'a'").demanded("appId"), None);
     assert_eq!(filter("appId ne 'a'").demanded("appId"), None);
+    for (text, prefix) in [
+        ("startswith(displayName,'web')", Some("web")),
+        ("appId eq 'a' and displayName eq 'w'", Some("w")),
+        ("startswith(displayName,'web') or appId eq 'a'", None),
+        ("not startswith(displayName,'web')", None),
+    ] {
+        assert_eq!(filter(text).demanded_prefix("displayname"), prefix, "{text}");
+    }
     let assigned = filter("atScope() and assignedTo('p')");
     assert_eq!(assigned.demanded_call("assignedto"), Some(&["p".to_owned()][..]));
     assert_eq!(filter("atScope() or assignedTo('p')").demanded_call("assignedTo"), None);

@@ -4,6 +4,8 @@
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
+use crate::foreign::ForeignKey;
+
 /// The longest certificate that is read.
 pub const MAX_CERTIFICATE_BYTES: usize = 16 * 1024;
 
@@ -29,6 +31,9 @@ pub enum Error {
         /// How long it was.
         length_bytes: usize,
     },
+    /// Its key is of a kind that signs no assertion here.
+    #[error("the certificate's key is neither RSA nor on P-256, P-384 or P-521")]
+    Key,
     /// Not one X.509 certificate in DER.
     #[error("the key is not an X.509 certificate in DER")]
     Malformed,
@@ -47,6 +52,9 @@ pub fn read(der: &[u8]) -> Result<Fingerprints, Error> {
     let (rest, certificate) = X509Certificate::from_der(der).map_err(|_| Error::Malformed)?;
     if !rest.is_empty() {
         return Err(Error::Malformed);
+    }
+    if ForeignKey::of_certificate(der).is_none() {
+        return Err(Error::Key);
     }
     let validity = certificate.validity();
     let sum = |algorithm| digest(algorithm, der);
@@ -81,6 +89,9 @@ mod tests {
         ] {
             assert_eq!(read(wrong), Err(Error::Malformed));
         }
+        let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+        let other = rcgen::CertificateParams::default().self_signed(&key).unwrap();
+        assert_eq!(read(other.der()), Err(Error::Key));
         let long = vec![0x30; MAX_CERTIFICATE_BYTES + 1];
         assert!(matches!(read(&long), Err(Error::TooLong { .. })));
     }

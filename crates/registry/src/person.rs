@@ -5,8 +5,9 @@ mod error;
 mod name;
 
 pub use error::Error;
-use holdfast_access::{Assignment, ControlGrant, RoleId, control};
+use holdfast_access::{Actor, Assignment, ControlGrant, RoleId, control};
 pub use name::{ParseUserNameError, UserName};
+use uuid::Uuid;
 
 use crate::{
     PrincipalView, Registry,
@@ -158,6 +159,32 @@ impl Registry {
     /// [`crate::Error::Metadata`].
     pub async fn find_person_by_name(&self, name: UserName) -> Result<Option<PersonRecord>, crate::Error> {
         self.metadata.query(move |read| read.find_person_by_name(&name)).await
+    }
+
+    /// The person of an object id.
+    ///
+    /// # Errors
+    /// [`crate::Error::Metadata`].
+    pub async fn find_person(
+        &self,
+        _grant: &ControlGrant<control::PrincipalsRead>,
+        id: Uuid,
+    ) -> Result<Option<PersonRecord>, crate::Error> {
+        self.metadata.query(move |read| read.find_person(id)).await
+    }
+
+    /// The person who acts, if it is one: everybody may know who they are.
+    ///
+    /// # Errors
+    /// [`crate::Error::Metadata`].
+    pub async fn find_acting_person(&self, actor: &Actor) -> Result<Option<PersonRecord>, crate::Error> {
+        let Actor::Principal { id } = actor else {
+            return Ok(None);
+        };
+        match Uuid::parse_str(id) {
+            Ok(id) => self.metadata.query(move |read| read.find_person(id)).await,
+            Err(_) => Ok(None),
+        }
     }
 
     /// The person of a sign-in, if nothing has voided it since.

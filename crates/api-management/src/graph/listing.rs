@@ -24,9 +24,10 @@ const MAX_ROUNDS: usize = 20;
 /// The parameters that are looked at; the others are ignored: every answer has all properties.
 #[derive(Debug)]
 pub(super) struct Query {
-    filter: Option<String>,
+    pub(super) filter: Option<String>,
     top: usize,
-    after: Option<ApplicationMarker>,
+    /// Where the page before ended, as its link says.
+    pub(super) after: Option<String>,
 }
 
 impl Query {
@@ -48,7 +49,7 @@ impl Query {
                         Error::new(Code::BadRequest, message)
                     })?;
                 }
-                "$skiptoken" => query.after = Some(marker(&value)?),
+                "$skiptoken" => query.after = Some(value.into_owned()),
                 _ => {}
             }
         }
@@ -56,7 +57,7 @@ impl Query {
     }
 
     /// The filter, whose fields must be among these (in lower case).
-    fn filter(&self, kind: &str, known: &[&str]) -> Result<Option<Filter>, Error> {
+    pub(super) fn filter(&self, kind: &str, known: &[&str]) -> Result<Option<Filter>, Error> {
         let Some(text) = &self.filter else {
             return Ok(None);
         };
@@ -78,15 +79,20 @@ impl Query {
         }
     }
 
-    fn next_link(&self, call: &Call<'_>, path: &str, marker: &ApplicationMarker) -> String {
+    pub(super) fn next_link(&self, call: &Call<'_>, path: &str, marker: &str) -> String {
         let mut text = form_urlencoded::Serializer::new(String::new());
         if let Some(filter) = &self.filter {
             text.append_pair("$filter", filter);
         }
         text.append_pair("$top", &self.top.to_string());
-        text.append_pair("$skiptoken", &format!("{}:{}", marker.id, marker.folded_name));
+        text.append_pair("$skiptoken", marker);
         format!("{}/v1.0/{path}?{}", call.site.base_url, text.finish())
     }
+}
+
+/// A place that no page ended at.
+pub(super) fn odd_marker() -> Error {
+    Error::new(Code::BadRequest, "The $skiptoken is not one of this server's.")
 }
 
 /// `ID:name`
@@ -98,7 +104,7 @@ fn marker(text: &str) -> Result<ApplicationMarker, Error> {
             id: Uuid::parse_str(id).ok()?,
         })
     };
-    read().ok_or_else(|| Error::new(Code::BadRequest, "The $skiptoken is not one of this server's."))
+    read().ok_or_else(odd_marker)
 }
 
 /// What a kind of object is listed by.
@@ -149,7 +155,7 @@ pub(super) async fn page(
     } else {
         let prefix = filter.as_ref().and_then(|filter| filter.demanded_prefix("displayName"));
         let prefix = fold_case(prefix.unwrap_or_default());
-        next = query.after.clone();
+        next = query.after.as_deref().map(marker).transpose()?;
         for _ in 0..MAX_ROUNDS {
             let batch = read(call, kind, grant, prefix.clone(), next.take()).await?;
             let is_last = batch.len() < query.top;
@@ -177,7 +183,9 @@ pub(super) async fn page(
         "value": value,
     });
     if let Some(marker) = next {
-        document["@odata.nextLink"] = query.next_link(call, kind.path, &marker).into();
+        document["@odata.nextLink"] = query
+            .next_link(call, kind.path, &format!("{}:{}", marker.id, marker.folded_name))
+            .into();
     }
     Ok(document)
 }

@@ -69,6 +69,9 @@ async fn find(
     if let Some(view) = found(call, grant, ApplicationKey::Principal(id)).await? {
         return Ok(Some(("servicePrincipal", shown::service_principal(call, &view))));
     }
+    if let Some(person) = call.app.registry.find_person(grant, id).await? {
+        return Ok(Some(("user", shown::user(call, &person))));
+    }
     let application = found(call, grant, ApplicationKey::Object(id)).await?;
     Ok(application.map(|view| ("application", shown::application(call, &view))))
 }

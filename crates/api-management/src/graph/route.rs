@@ -53,6 +53,12 @@ routes! { GraphRoute,
     ObjectsByIds = "graph.objects.get-by-ids";
     /// `GET /directoryObjects/{id}`
     ObjectGet(Uuid) = "graph.objects.get";
+    /// `GET /users`
+    UsersList = "graph.users.list";
+    /// `GET /users/{id or name}`
+    UserGet(String) = "graph.users.get";
+    /// `GET /me`
+    Me = "graph.me";
 }
 
 impl GraphRoute {
@@ -88,6 +94,8 @@ impl GraphRoute {
             "applications" => in_applications(method, key, below),
             "serviceprincipals" => in_principals(method, key, below),
             "directoryobjects" if key.is_none() => in_objects(method, below),
+            "users" if key.is_none() => in_users(method, below),
+            "me" if key.is_none() && below.is_empty() => one_of(method, [(&Method::GET, GraphRoute::Me)]),
             _ => return Err(unknown()),
         };
         found?.ok_or_else(unknown)
@@ -191,6 +199,14 @@ fn in_objects(method: &Method, below: &[&str]) -> Result<Option<GraphRoute>, Err
     match below {
         [word] if word.eq_ignore_ascii_case("getByIds") => one_of(method, [(&Method::POST, GraphRoute::ObjectsByIds)]),
         [id] => one_of(method, [(&Method::GET, GraphRoute::ObjectGet(object_id(id)?))]),
+        _ => Ok(None),
+    }
+}
+
+fn in_users(method: &Method, below: &[&str]) -> Result<Option<GraphRoute>, Error> {
+    match below {
+        [] => one_of(method, [(&Method::GET, GraphRoute::UsersList)]),
+        [key] => one_of(method, [(&Method::GET, GraphRoute::UserGet((*key).to_owned()))]),
         _ => Ok(None),
     }
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, SecondsFormat};
 use holdfast_registry::{
     ApplicationView, FederatedSubject, Timestamp,
-    ports::{ApplicationCertificate, ApplicationSecret, FederatedCredential},
+    ports::{ApplicationCertificate, ApplicationSecret, FederatedCredential, PersonRecord},
 };
 use serde_json::{Value, json};
 
@@ -72,6 +72,20 @@ pub(super) fn service_principal(call: &Call<'_>, view: &ApplicationView) -> Valu
         "passwordCredentials": view.secrets.iter().map(password).collect::<Vec<_>>(),
         "keyCredentials": view.certificates.iter().map(key).collect::<Vec<_>>(),
         "@odata.context": context(call, "servicePrincipals"),
+    })
+}
+
+/// A person.
+pub(super) fn user(call: &Call<'_>, person: &PersonRecord) -> Value {
+    json!({
+        "@odata.type": "#microsoft.graph.user",
+        "id": person.principal.id,
+        "displayName": person.principal.display_name,
+        "userPrincipalName": person.user_name.as_str(),
+        "accountEnabled": person.principal.is_enabled,
+        "createdDateTime": when(person.principal.created_at),
+        "mail": null,
+        "@odata.context": context(call, "users"),
     })
 }
 

@@ -84,6 +84,7 @@ async fn every_route_of_graph_answers_every_kind_of_caller_as_it_should() {
     let (_, stranger) = cloud.principal(RoleId::OWNER, &elsewhere).await;
     let (_, reader) = cloud.principal(RoleId::READER, &cloud.subscription).await;
     let (_, contributor) = cloud.principal(RoleId::CONTRIBUTOR, &cloud.subscription).await;
+    cloud.ann().await;
     let (app, principal, password) = cloud.application(&owner, "one").await;
     let of_app = |below: &str| path("applications", &app, below);
     let of_principal = |below: &str| path("servicePrincipals", &principal, below);
@@ -127,6 +128,9 @@ async fn every_route_of_graph_answers_every_kind_of_caller_as_it_should() {
             reads,
         ),
         ("GET", path("directoryObjects", &app, ""), Value::Null, reads),
+        ("GET", "/users".to_owned(), Value::Null, reads),
+        ("GET", "/users/ANN@example.org".to_owned(), Value::Null, reads),
+        ("GET", "/me".to_owned(), Value::Null, [401, 400, 400, 400, 400]),
         ("DELETE", of_principal(""), Value::Null, writes(204)),
         (
             "POST",
@@ -480,6 +484,45 @@ async fn a_principal_with_more_rights_than_the_caller_is_out_of_reach() {
         .graph("DELETE", &format!("/servicePrincipals/{id}"), &supreme, Value::Null)
         .await;
     assert_eq!(status, 204);
+}
+
+#[tokio::test]
+async fn people_are_found_by_name_and_id_and_know_who_they_are() {
+    let (cloud, owner) = start().await;
+    cloud.ann().await;
+    let get = async |path: &str| cloud.graph("GET", path, &owner, Value::Null).await;
+    let (_, listed) = get("/users?$filter=userPrincipalName%20eq%20'ANN@example.org'").await;
+    let ann = listed["value"][0].clone();
+    assert_eq!(
+        (&ann["displayName"], &ann["userPrincipalName"]),
+        (&json!("Ann"), &json!("ann@example.org"))
+    );
+    let (_, listed) = get("/users?$filter=startswith(displayName,'a')").await;
+    assert_eq!(listed["value"], json!([ann]));
+    let link = listed["@odata.nextLink"].as_str().unwrap();
+    let (_, rest) = get(link.strip_prefix("https://localhost:5443/v1.0").unwrap()).await;
+    assert_eq!((&rest["value"], rest.get("@odata.nextLink")), (&json!([]), None));
+    for filter in ["userPrincipalName%20eq%20'bob@example.org'", "displayName%20eq%20'bob'"] {
+        assert_eq!(get(&format!("/users?$filter={filter}")).await.1["value"], json!([]));
+    }
+    assert_eq!(get(&path("users", &ann, "")).await.1, ann);
+    assert_eq!(
+        code(&get("/users/bob@example.org").await),
+        (404, "Request_ResourceNotFound")
+    );
+    let ids = json!({ "ids": [ann["id"]], "types": ["user"] });
+    let (_, found) = cloud.graph("POST", "/directoryObjects/getByIds", &owner, ids).await;
+    assert_eq!(found["value"], json!([ann]));
+    let id = ann["id"].as_str().unwrap().parse().unwrap();
+    let grant = DirectoryGrant {
+        audience: "https://localhost:5443/".to_owned(),
+        issuer: "https://localhost:5443/t/v2.0".to_owned(),
+        app_id: id,
+        object_id: id,
+        generation: 1,
+    };
+    let token = cloud.directory.issue(grant, cloud.registry.now().unix_secs()).unwrap();
+    assert_eq!(cloud.graph("GET", "/me", &token, Value::Null).await, (200, ann));
 }
 
 #[tokio::test]

@@ -119,7 +119,7 @@ fn form(fields: &[(&str, &str)]) -> String {
 }
 
 impl Cloud {
-    async fn ann(&self) {
+    pub(super) async fn ann(&self) {
         let operator = ControlCaller::operator();
         let new = NewPerson {
             user_name: "ann@example.org".parse().unwrap(),

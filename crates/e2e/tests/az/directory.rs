@@ -158,6 +158,26 @@ fn applications_and_their_credentials_are_managed_with_az_ad() {
         "az role assignment list --assignee {id} --all --query '[].[roleDefinitionName, principalName, principalType]'"
     ));
     assert_eq!(roles, json!([["Reader", id, "ServicePrincipal"]]));
+    // And by the name of a person.
+    let person = ["user", "create", "ann@example.org", "--output", "json"];
+    shell.server.operate(&person);
+    let ann = shell.json("az ad user show --id ann@example.org");
+    assert_eq!(
+        shell.json("az ad user list --upn Ann@example.org --query '[].id'"),
+        json!([ann["id"]])
+    );
+    let give = "az role assignment create --assignee ann@example.org --role AcrPull --resource-group rg1";
+    assert_eq!(shell.json(&format!("{give} --query principalId")), ann["id"]);
+    let names = "az role assignment list -g rg1 --query '[].principalName'";
+    assert_eq!(
+        shell
+            .json(names)
+            .as_array()
+            .map(|names| names.contains(&json!("ann@example.org"))),
+        Some(true)
+    );
+    shell.run("az role assignment delete --assignee ann@example.org --resource-group rg1");
+
     shell.run(&format!("az ad app delete --id {id}"));
     shell
         .command(&format!("az ad sp show --id {id}"))
