@@ -166,17 +166,13 @@ fn applications_and_their_credentials_are_managed_with_az_ad() {
         shell.json("az ad user list --upn Ann@example.org --query '[].id'"),
         json!([ann["id"]])
     );
-    let give = "az role assignment create --assignee ann@example.org --role AcrPull --resource-group rg1";
-    assert_eq!(shell.json(&format!("{give} --query principalId")), ann["id"]);
-    let names = "az role assignment list -g rg1 --query '[].principalName'";
-    assert_eq!(
-        shell
-            .json(names)
-            .as_array()
-            .map(|names| names.contains(&json!("ann@example.org"))),
-        Some(true)
-    );
-    shell.run("az role assignment delete --assignee ann@example.org --resource-group rg1");
+    let scope = "--scope $(az group show -n rg1 --query id -o tsv)";
+    let give =
+        format!("az role assignment create --assignee ann@example.org --role AcrPull {scope} --query principalId");
+    assert_eq!(shell.json(&give), ann["id"]);
+    let theirs = format!("az role assignment list --assignee ann@example.org {scope} --query '[].principalName'");
+    assert_eq!(shell.json(&theirs), json!(["ann@example.org"]));
+    shell.run(&format!("az role assignment delete --assignee ann@example.org {scope}"));
 
     shell.run(&format!("az ad app delete --id {id}"));
     shell

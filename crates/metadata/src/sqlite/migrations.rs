@@ -70,3 +70,33 @@ pub(super) fn apply(connection: &mut Connection) -> Result<(), Error> {
     transaction.commit()?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_secret_of_a_principal_becomes_its_applications() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        for step in &STEPS[..2] {
+            connection.execute_batch(step).unwrap();
+        }
+        connection
+            .execute_batch(&format!(
+                "PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 2;
+                 INSERT INTO principal VALUES (zeroblob(16), x'00112233445566778899aabbccddeeff', 'Name', 3, 4);
+                 INSERT INTO principal_secret VALUES (randomblob(16), zeroblob(16), zeroblob(32), 9, 5);"
+            ))
+            .unwrap();
+        apply(&mut connection).unwrap();
+        let moved: (String, bool, i64, i64) = connection
+            .query_row(
+                "SELECT folded_name, is_enabled, starts_at, expires_at FROM principal
+                 JOIN application USING (app_id) JOIN application_secret ON application_id = application.id",
+                [],
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+            )
+            .unwrap();
+        assert_eq!(moved, ("name".to_owned(), true, 5, 9));
+    }
+}
