@@ -348,6 +348,7 @@ fn shown_domain(error: &Domain) -> Shown {
         | Domain::Application(_)
         | Domain::SkuTooSmall { .. }
         | Domain::SettingsContradict { .. }
+        | Domain::ExportDisabled { .. }
         | Domain::ConditionFailed { .. }
         | Domain::Person(_)
         | Domain::Role(_)

@@ -184,6 +184,9 @@ fn domain_error(error: Domain, group: Option<&ResourceGroupName>, request_id: &s
                 in_use.join(", ")
             ),
         ),
+        Domain::ExportDisabled { name } => Arm::conflict(&format!(
+            "The export policy of the registry {name} is disabled. Images cannot be imported from it."
+        )),
         Domain::SettingsContradict { reason } => Arm::of_provider(Code::InvalidParameters, reason),
         Domain::ConditionFailed { condition } => Arm::precondition_failed(&condition),
         Domain::Role(error) => role::role_error(error),

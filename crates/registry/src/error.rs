@@ -132,6 +132,12 @@ pub enum Error {
     /// About an application of the directory.
     #[error(transparent)]
     Application(#[from] crate::application::Error),
+    /// The export policy of the registry that an image was to be imported from forbids it.
+    #[error("the export policy of registry {name} is disabled: nothing is imported from it")]
+    ExportDisabled {
+        /// The registry that was to be imported from.
+        name: String,
+    },
     /// Settings that do not go together.
     #[error("the settings contradict each other: {reason}")]
     SettingsContradict {

@@ -146,8 +146,8 @@ impl Registry {
     /// registry.
     ///
     /// # Errors
-    /// [`Error::RegistryUnknown`], [`Error::TagExists`], [`Error::TooManyTags`], [`Error::TooManyImports`],
-    /// [`Error::Metadata`], [`Error::Overloaded`], [`Error::Full`].
+    /// [`Error::RegistryUnknown`], [`Error::ExportDisabled`], [`Error::TagExists`], [`Error::TooManyTags`],
+    /// [`Error::TooManyImports`], [`Error::Metadata`], [`Error::Overloaded`], [`Error::Full`].
     pub async fn ask_for_import(
         &self,
         grant: &ControlGrant<control::ImportImage>,
@@ -175,6 +175,9 @@ impl Registry {
                     return Err(Error::TooManyImports {
                         limit: MAX_OPEN_IMPORTS,
                     });
+                }
+                if let ImportSource::Registry { id, .. } = &import.source {
+                    refuse_if_kept_in(tx, RegistryId(*id), registry.id)?;
                 }
                 if !import.is_forced {
                     refuse_if_tagged(tx, registry.id, &import.tags)?;
@@ -236,6 +239,14 @@ impl Registry {
                 Ok(true)
             })
             .await
+    }
+}
+
+/// A registry whose export policy is disabled keeps its images to itself.
+fn refuse_if_kept_in(tx: &mut dyn Tx, source: RegistryId, target: RegistryId) -> Result<(), Error> {
+    match tx.find_registry(source)? {
+        Some(source) if !source.allow_export && source.id != target => Err(Error::ExportDisabled { name: source.name }),
+        _ => Ok(()),
     }
 }
 

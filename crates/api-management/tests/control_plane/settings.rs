@@ -442,3 +442,35 @@ async fn usages_are_counted_and_a_smaller_tier_must_have_room() {
     assert_eq!(patch(&cloud, &owner, smaller).await.0, 200);
     assert_eq!(usages().await[2], row("ScopeMaps", 100, 100));
 }
+
+#[tokio::test]
+async fn nothing_is_imported_from_a_registry_whose_export_policy_is_disabled() {
+    let (cloud, _, owner) = start().await;
+    let policy = |status: &str| json!({ "exportPolicy": { "status": status } });
+    let closed = json!({ "publicNetworkAccess": "Disabled", "policies": policy("disabled") });
+    assert_eq!(put(&cloud, &owner, "Premium", closed).await.0, 201);
+    let other = format!("{R}other1{V}");
+    let body = r#"{"location":"local","sku":{"name":"Basic"}}"#;
+    assert_eq!(cloud.send("PUT", &other, Some(&owner), body).await.status(), 201);
+    let source = format!("{R}mine1").replace("{S}", &cloud.subscription);
+    let import = json!({ "source": { "resourceId": source, "sourceImage": "app:v1" }, "targetTags": ["app:v1"] });
+    let ask = async |target: &str| {
+        let path = format!("{R}{target}/importImage{V}");
+        cloud.send("POST", &path, Some(&owner), &import.to_string()).await
+    };
+    let refused = ask("other1").await;
+    let message = body_of(&refused)["error"]["message"].to_string();
+    assert!(
+        refused.status() == 409 && message.contains("export policy of the registry mine1"),
+        "{message}"
+    );
+    let within = ask("mine1").await;
+    assert_eq!(within.status(), 202, "{}", body_of(&within));
+    patch(
+        &cloud,
+        &owner,
+        json!({ "properties": { "policies": policy("enabled") } }),
+    )
+    .await;
+    assert_eq!(ask("other1").await.status(), 202);
+}

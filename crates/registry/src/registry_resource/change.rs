@@ -130,19 +130,26 @@ fn check(before: &RegistryRecord, registry: &RegistryRecord) -> Result<(), Error
     Ok(())
 }
 
-/// The author of what an actor does.
+/// The author of what an actor does: a person by their name, an application by its id.
 pub(crate) fn author_of(read: &mut (impl Read + ?Sized), actor: &Actor) -> Result<Author, Error> {
-    let name = match actor {
-        Actor::Principal { id } => {
-            let found = Uuid::parse_str(id).ok().map(|id| read.find_principal(id)).transpose()?;
-            found
-                .flatten()
-                .map_or_else(|| id.clone(), |found| found.app_id.to_string())
-        }
-        other => other.to_string(),
-    };
-    Ok(Author {
+    let application = |name: String| Author {
         name,
         kind: AuthorKind::Application,
-    })
+    };
+    let Actor::Principal { id } = actor else {
+        return Ok(application(actor.to_string()));
+    };
+    let Ok(object_id) = Uuid::parse_str(id) else {
+        return Ok(application(id.clone()));
+    };
+    if let Some(person) = read.find_person(object_id)? {
+        return Ok(Author {
+            name: person.user_name.to_string(),
+            kind: AuthorKind::User,
+        });
+    }
+    let found = read.find_principal(object_id)?;
+    Ok(application(
+        found.map_or_else(|| id.clone(), |found| found.app_id.to_string()),
+    ))
 }
