@@ -1,0 +1,116 @@
+//! Where the thing that a route names lies: its subscription and its resource group. It refuses to look whether they exist.
+
+use holdfast_arm::{ResourceGroupName, SubscriptionId};
+
+use super::Route;
+
+impl Route {
+    /// The subscription it is in.
+    #[must_use]
+    pub fn subscription(&self) -> Option<&SubscriptionId> {
+        match self {
+            Self::Metadata
+            | Self::OpenIdConfiguration(_)
+            | Self::Keys(_)
+            | Self::Token(_)
+            | Self::DeviceCode(_)
+            | Self::DevicePage
+            | Self::DeviceAnswer
+            | Self::AuthorizePage(_)
+            | Self::AuthorizeAnswer(_)
+            | Self::UserRealm
+            | Self::TenantsList
+            | Self::OperationsList
+            | Self::SubscriptionsList => None,
+            Self::SubscriptionGet(id)
+            | Self::LocationsList(id)
+            | Self::GroupsList(id)
+            | Self::ResourcesList(id)
+            | Self::ProvidersList(id)
+            | Self::ProviderGet(id, _)
+            | Self::ProviderRegister(id, _)
+            | Self::CheckName(id)
+            | Self::RegistriesList(id)
+            | Self::StorageCheckName(id)
+            | Self::StorageAccountsList(id) => Some(id),
+            Self::OperationResult(path) => Some(&path.subscription),
+            Self::GroupPut(path)
+            | Self::GroupGet(path)
+            | Self::GroupHead(path)
+            | Self::GroupPatch(path)
+            | Self::GroupDelete(path)
+            | Self::RegistriesOfGroup(path)
+            | Self::StorageAccountsOfGroup(path) => Some(&path.subscription),
+            Self::StoragePut(path) | Self::StorageGet(path) | Self::StoragePatch(path) | Self::StorageDelete(path) => {
+                Some(&path.subscription)
+            }
+            Self::RegistryPut(path)
+            | Self::RegistryGet(path)
+            | Self::RegistryPatch(path)
+            | Self::RegistryDelete(path)
+            | Self::ListCredentials(path)
+            | Self::RegenerateCredential(path)
+            | Self::ListUsages(path)
+            | Self::ImportImage(path)
+            | Self::ListPolicies(path)
+            | Self::UpdatePolicies(path)
+            | Self::ReplicationsList(path)
+            | Self::ScopeMapsList(path)
+            | Self::TokensList(path)
+            | Self::GenerateCredentials(path) => Some(&path.subscription),
+            Self::ScopeMapPut(path)
+            | Self::ScopeMapGet(path)
+            | Self::ScopeMapPatch(path)
+            | Self::ScopeMapDelete(path) => Some(&path.registry.subscription),
+            Self::TokenPut(path) | Self::TokenGet(path) | Self::TokenPatch(path) | Self::TokenDelete(path) => {
+                Some(&path.registry.subscription)
+            }
+            Self::RoleAssignmentsList(path)
+            | Self::RoleAssignmentPut(path, _)
+            | Self::RoleAssignmentGet(path, _)
+            | Self::RoleAssignmentDelete(path, _)
+            | Self::RoleDefinitionsList(path)
+            | Self::RoleDefinitionGet(path, _)
+            | Self::DenyAssignmentsList(path) => path.subscription.as_ref(),
+        }
+    }
+
+    /// The resource group it is in.
+    #[must_use]
+    pub fn group(&self) -> Option<&ResourceGroupName> {
+        match self {
+            Self::GroupPut(path)
+            | Self::GroupGet(path)
+            | Self::GroupHead(path)
+            | Self::GroupPatch(path)
+            | Self::GroupDelete(path)
+            | Self::RegistriesOfGroup(path)
+            | Self::StorageAccountsOfGroup(path) => Some(&path.group),
+            Self::StoragePut(path) | Self::StorageGet(path) | Self::StoragePatch(path) | Self::StorageDelete(path) => {
+                Some(&path.group)
+            }
+            Self::RegistryPut(path)
+            | Self::RegistryGet(path)
+            | Self::RegistryPatch(path)
+            | Self::RegistryDelete(path)
+            | Self::ListCredentials(path)
+            | Self::RegenerateCredential(path)
+            | Self::ListUsages(path)
+            | Self::ImportImage(path)
+            | Self::ListPolicies(path)
+            | Self::UpdatePolicies(path)
+            | Self::ReplicationsList(path)
+            | Self::ScopeMapsList(path)
+            | Self::TokensList(path)
+            | Self::GenerateCredentials(path) => Some(&path.group),
+            Self::ScopeMapPut(path)
+            | Self::ScopeMapGet(path)
+            | Self::ScopeMapPatch(path)
+            | Self::ScopeMapDelete(path) => Some(&path.registry.group),
+            Self::TokenPut(path) | Self::TokenGet(path) | Self::TokenPatch(path) | Self::TokenDelete(path) => {
+                Some(&path.registry.group)
+            }
+            _ => None,
+        }
+    }
+}
