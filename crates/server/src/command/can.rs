@@ -20,7 +20,7 @@ pub(super) struct Can {
     /// pull, push, delete, metadata_read, metadata_write, catalog_read, or an action of ARM
     #[arg(value_name = "DO")]
     action: String,
-    /// REGISTRY/REPOSITORY[:TAG], a registry, or an id of ARM
+    /// REGISTRY/REPOSITORY (with :TAG if you like), a registry, or an id of ARM
     what: String,
     #[command(flatten)]
     place: Place,
