@@ -50,14 +50,14 @@ codes! {
     InvalidParameter,
     /// Several values do not go together.
     InvalidParameters,
+    /// The id of a principal is no GUID.
+    InvalidPrincipalId,
     /// The body is not the JSON that is expected; also two tags whose names differ in case alone.
     InvalidRequestContent,
     /// The name of a resource group is out of the grammar.
     InvalidResourceGroup,
     /// The group exists in another location.
     InvalidResourceGroupLocation,
-    /// The id of a principal is no GUID.
-    InvalidPrincipalId,
     /// The id of a resource is out of the grammar.
     InvalidResourceId,
     /// The resource exists in another location.
