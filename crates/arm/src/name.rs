@@ -1,8 +1,8 @@
 //! Names, each with the grammar that ARM or ACR gives it. A name keeps its spelling and compares without regard to
 //! case.
 //!
-//! A name says nothing of whether it is free or reserved. A resource group's name may hold letters of any script, as in
-//! Azure; all others are ASCII.
+//! A name says nothing of whether it is free or reserved. All are ASCII, where everybody folds case alike; a resource
+//! group's too, though Azure takes letters of any script.
 
 use crate::text::{compared_by_key, excerpt, fold_case, serde_as_text};
 
@@ -67,7 +67,7 @@ fn is_alphanumeric_dash_or_underscore(c: char) -> bool {
 }
 
 fn is_group_character(c: char) -> bool {
-    c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '(' | ')')
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '(' | ')')
 }
 
 fn is_lower_alphanumeric(c: char) -> bool {
@@ -97,8 +97,8 @@ const DASH_RULE: &str =
     "Resource names may contain alpha numeric characters and '-' only and must be between 5 and 50 characters.";
 const DASH_UNDERSCORE_RULE: &str =
     "Resource names may contain alpha numeric characters, '-' and '_' only and must be between 5 and 50 characters.";
-const GROUP_RULE: &str = "The name can only be a letter, digit, '-', '.', '(', ')' or '_', must be between 1 and 90 \
-                          characters and cannot end with '.'.";
+const GROUP_RULE: &str = "The name can only be a letter from a to z, digit, '-', '.', '(', ')' or '_', must be between \
+                          1 and 90 characters and cannot end with '.'.";
 const STORAGE_RULE: &str =
     "Storage account name must be between 3 and 24 characters in length and use numbers and lower-case letters only.";
 const GUID_RULE: &str = "A GUID such as '00000000-0000-0000-0000-000000000000' is expected.";
