@@ -20,6 +20,7 @@ use crate::{
         AdminPassword, Author, Blobs, Clock, Durability, Ids, Metadata, MetadataExt, Places, Read, RegistryRecord,
         StorageAccountId,
     },
+    registry_resource,
     upload::Leases,
 };
 
@@ -214,10 +215,12 @@ impl Registry {
             .await
     }
 
-    /// Changes the switches of a registry for its operator in one step and returns it as it is then.
+    /// Changes the switches of a registry for its operator in one step and returns it as it is then. What its tier does
+    /// not have is refused as in ARM, which could not change anything of it any more.
     ///
     /// # Errors
-    /// [`Error::RegistryUnknown`], [`Error::Metadata`].
+    /// [`Error::RegistryUnknown`], [`Error::SkuLacks`], [`Error::SkuTooSmall`], [`Error::QuotaExceeded`],
+    /// [`Error::SettingsContradict`], [`Error::Metadata`].
     pub async fn update_registry<F>(&self, name: &str, change: F) -> Result<RegistryRecord, Error>
     where
         F: FnOnce(&mut RegistryRecord) + Send + 'static,
@@ -229,7 +232,9 @@ impl Registry {
                 let mut registry = tx
                     .find_registry_by_name(&name)?
                     .ok_or(Error::RegistryUnknown { name })?;
+                let before = registry.clone();
                 change(&mut registry);
+                registry_resource::check(&before, &registry)?;
                 registry.updated_at = now;
                 registry.updated_by = Some(Author::operator());
                 registry.revision += 1;

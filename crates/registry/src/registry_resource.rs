@@ -16,7 +16,7 @@ use crate::{
     resource_group::load_group,
 };
 pub use change::RegistryChange;
-pub(crate) use change::author_of;
+pub(crate) use change::{author_of, check};
 pub use usage::RegistryUsage;
 use usage::refuse_if_crowded;
 

@@ -105,7 +105,8 @@ fn without_repeats(rules: Vec<IpRule>) -> Vec<IpRule> {
     kept
 }
 
-fn check(before: &RegistryRecord, registry: &RegistryRecord) -> Result<(), Error> {
+/// Refuses a registry that its tier cannot have.
+pub(crate) fn check(before: &RegistryRecord, registry: &RegistryRecord) -> Result<(), Error> {
     let sku = registry.sku;
     let lacking = sku.lacks(registry);
     if !lacking.is_empty() && sku != before.sku && before.sku.lacks(registry).is_empty() {

@@ -248,3 +248,22 @@ async fn a_failed_create_of_an_account_leaves_nothing_behind() {
     assert!(!cloud.registry.account_path("local", "mine").exists());
     assert_eq!(cloud.registry.stores().len(), 1);
 }
+
+#[tokio::test]
+async fn the_operator_switches_on_only_what_the_tier_has() {
+    let cloud = Cloud::start().await;
+    cloud.account("mine", "local").await.unwrap();
+    cloud.put("first", "local", Sku::Classic, Some("mine")).await.unwrap();
+    cloud.put("second", "local", Sku::Standard, None).await.unwrap();
+    let anonymous = |registry: &mut RegistryRecord| registry.anonymous_pull = true;
+    let retention = |registry: &mut RegistryRecord| registry.retention_days = Some(7);
+    let refused = cloud.registry.update_registry("first", anonymous).await;
+    assert!(matches!(refused, Err(Error::SkuLacks { .. })), "{refused:?}");
+    let refused = cloud.registry.update_registry("second", retention).await;
+    assert!(matches!(refused, Err(Error::SkuLacks { .. })), "{refused:?}");
+    cloud.registry.update_registry("second", anonymous).await.unwrap();
+    for (name, sku, account) in [("first", Sku::Classic, Some("mine")), ("second", Sku::Standard, None)] {
+        let after = cloud.put(name, "local", sku, account).await.unwrap();
+        assert_eq!(after.retention_days, None, "ARM can still change it");
+    }
+}
