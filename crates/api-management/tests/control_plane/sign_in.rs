@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use holdfast_access::{ControlCaller, RoleId, decide_control};
+use holdfast_identity::directory::SignedIn;
 use holdfast_identity::outside::{FetchDocument, FetchError};
 use holdfast_registry::{
     ApplicationChange, ApplicationKey, CertificateChange, FederatedSubject, NewCertificate, NewPerson,
@@ -119,7 +120,8 @@ fn form(fields: &[(&str, &str)]) -> String {
 }
 
 impl Cloud {
-    pub(super) async fn ann(&self) {
+    /// A person who reads the subscription; gives a token.
+    pub(super) async fn ann(&self) -> String {
         let operator = ControlCaller::operator();
         let new = NewPerson {
             user_name: "ann@example.org".parse().unwrap(),
@@ -128,7 +130,17 @@ impl Cloud {
         };
         let role = (RoleId::READER, decide_control(&operator, &self.subscription).unwrap());
         let everywhere = decide_control(&operator, "/").unwrap();
-        self.registry.create_person(&everywhere, Some(role), new).await.unwrap();
+        let ann = self.registry.create_person(&everywhere, Some(role), new).await.unwrap();
+        let who = SignedIn {
+            issuer: format!("{BASE}/t/v2.0"),
+            client_id: CLI.parse().unwrap(),
+            object_id: ann.principal.id,
+            user_name: "ann@example.org".to_owned(),
+            display_name: ann.principal.display_name,
+            generation: ann.principal.generation,
+        };
+        let now = self.registry.now().unix_secs();
+        self.directory.issue_signed_in(&who, &format!("{BASE}/"), now).unwrap()
     }
 
     async fn token(&self, fields: &[(&str, &str)]) -> (u16, Value) {
