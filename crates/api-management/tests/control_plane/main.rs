@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests panic on purpose, in their helpers too")]
 
+mod callers;
 mod graph;
 mod openapi;
 mod role;
@@ -9,11 +10,11 @@ mod settings;
 mod sign_in;
 mod token;
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use holdfast_access::{ControlCaller, RoleId, decide_control};
-use holdfast_api_management::{Management, ManagementParts, Route, Served, Site};
+use holdfast_api_management::{Management, ManagementParts, Site};
 use holdfast_identity::{
     DirectoryIssuer, OutsideIssuers, Sealer, ServerKeys, Stretcher, Throttle, directory::DirectoryGrant,
 };
@@ -33,7 +34,8 @@ struct Cloud {
     sealer: Arc<Sealer>,
     stretcher: Arc<Stretcher>,
     web: Arc<sign_in::Web>,
-    _keys: tempfile::TempDir,
+    keys: ServerKeys,
+    _folder: tempfile::TempDir,
 }
 
 impl Cloud {
@@ -63,7 +65,8 @@ impl Cloud {
             sealer,
             stretcher,
             web,
-            _keys: folder,
+            keys,
+            _folder: folder,
         }
     }
 
@@ -145,189 +148,6 @@ const SCOPE_MAP: &str = r#"{"properties":{"actions":["repositories/app/content/r
 const IMPORT: &str = r#"{"source":{"registryUri":"registry.example","sourceImage":"app:v1"}}"#;
 /// Of a scope map that is not there: only a test that knows the subscription can name one that is.
 const TOKEN: &str = r#"{"properties":{"scopeMapId":"/subscriptions/s/resourceGroups/g"}}"#;
-
-/// Method, path, body, and what nobody, a stranger, a reader and the owner get.
-fn table() -> Vec<(&'static str, String, &'static str, [u16; 4])> {
-    let s = |path: &str| format!("{{S}}{path}{V}");
-    let r = |path: &str| format!("{R}mine1{path}{V}");
-    let a = |path: &str| format!("{A}store1{path}{V}");
-    let check = r#"{"name":"free1","type":"Microsoft.ContainerRegistry/registries"}"#;
-    vec![
-        ("GET", format!("/metadata/endpoints{V}"), "", [200; 4]),
-        (
-            "GET",
-            "/common/v2.0/.well-known/openid-configuration".to_owned(),
-            "",
-            [200; 4],
-        ),
-        ("GET", "/common/discovery/v2.0/keys".to_owned(), "", [200; 4]),
-        ("POST", "/common/oauth2/v2.0/token".to_owned(), "", [400; 4]),
-        ("POST", "/common/oauth2/v2.0/devicecode".to_owned(), "", [400; 4]),
-        ("GET", "/devicelogin".to_owned(), "", [200; 4]),
-        ("POST", "/devicelogin".to_owned(), "", [400; 4]),
-        ("GET", "/common/oauth2/v2.0/authorize".to_owned(), "", [400; 4]),
-        ("POST", "/common/oauth2/v2.0/authorize".to_owned(), "", [400; 4]),
-        ("GET", "/common/userrealm/ann@x".to_owned(), "", [200; 4]),
-        ("GET", format!("/tenants{V}"), "", [401, 200, 200, 200]),
-        ("GET", format!("/subscriptions{V}"), "", [401, 200, 200, 200]),
-        ("GET", s(""), "", [401, 403, 200, 200]),
-        ("GET", s("/locations"), "", [401, 403, 200, 200]),
-        (
-            "PUT",
-            s("/resourcegroups/rg"),
-            r#"{"location":"Local"}"#,
-            [401, 403, 403, 201],
-        ),
-        ("GET", s("/resourceGroups"), "", [401, 200, 200, 200]),
-        ("GET", s("/resourceGroups/RG"), "", [401, 403, 200, 200]),
-        ("HEAD", s("/resourceGroups/rg"), "", [401, 403, 204, 204]),
-        (
-            "PATCH",
-            s("/resourceGroups/rg"),
-            r#"{"tags":{"a":"b"}}"#,
-            [401, 403, 403, 200],
-        ),
-        ("GET", s("/providers"), "", [401, 403, 200, 200]),
-        (
-            "GET",
-            s("/providers/Microsoft.ContainerRegistry"),
-            "",
-            [401, 403, 200, 200],
-        ),
-        (
-            "POST",
-            s("/providers/Microsoft.ContainerRegistry/register"),
-            "",
-            [401, 403, 403, 200],
-        ),
-        (
-            "POST",
-            s("/providers/Microsoft.ContainerRegistry/checkNameAvailability"),
-            check,
-            [401, 403, 200, 200],
-        ),
-        ("PUT", r(""), REGISTRY, [401, 403, 403, 201]),
-        ("GET", r(""), "", [401, 403, 200, 200]),
-        ("PATCH", r(""), r#"{"sku":{"name":"Premium"}}"#, [401, 403, 403, 200]),
-        ("GET", s("/resources"), "", [401, 200, 200, 200]),
-        (
-            "GET",
-            s("/providers/Microsoft.ContainerRegistry/registries"),
-            "",
-            [401, 200, 200, 200],
-        ),
-        (
-            "GET",
-            s("/resourceGroups/rg/providers/Microsoft.ContainerRegistry/registries"),
-            "",
-            [401, 200, 200, 200],
-        ),
-        ("POST", r("/listCredentials"), "", [401, 403, 403, 200]),
-        (
-            "POST",
-            r("/regenerateCredential"),
-            r#"{"name":"password2"}"#,
-            [401, 403, 403, 200],
-        ),
-        ("GET", r("/listUsages"), "", [401, 403, 200, 200]),
-        ("POST", r("/importImage"), IMPORT, [401, 403, 403, 202]),
-        (
-            "GET",
-            s("/providers/Microsoft.ContainerRegistry/locations/local/operationResults/registries-none"),
-            "",
-            [401, 404, 404, 404],
-        ),
-        ("GET", r("/listPolicies"), "", [401, 403, 200, 200]),
-        ("POST", r("/updatePolicies"), "{}", [401, 403, 403, 200]),
-        ("GET", r("/replications"), "", [401, 403, 200, 200]),
-        (
-            "GET",
-            format!("/providers/Microsoft.ContainerRegistry/operations{V}"),
-            "",
-            [401, 200, 200, 200],
-        ),
-        ("PUT", r("/scopeMaps/pullers"), SCOPE_MAP, [401, 403, 403, 201]),
-        ("GET", r("/scopemaps/Pullers"), "", [401, 403, 200, 200]),
-        ("PATCH", r("/scopeMaps/pullers"), "{}", [401, 403, 403, 200]),
-        ("GET", r("/scopeMaps"), "", [401, 403, 200, 200]),
-        ("PUT", r("/tokens/build"), TOKEN, [401, 403, 403, 400]),
-        ("GET", r("/tokens/build"), "", [401, 403, 404, 404]),
-        ("PATCH", r("/tokens/build"), "{}", [401, 403, 403, 404]),
-        ("GET", r("/tokens"), "", [401, 403, 200, 200]),
-        (
-            "POST",
-            r("/generateCredentials"),
-            r#"{"tokenId":"/subscriptions/s/resourceGroups/g"}"#,
-            [401, 403, 403, 400],
-        ),
-        ("DELETE", r("/tokens/build"), "", [401, 403, 403, 204]),
-        ("DELETE", r("/scopeMaps/pullers"), "", [401, 403, 403, 200]),
-        ("GET", r(role::DEFINITIONS), "", [401, 403, 200, 200]),
-        (
-            "GET",
-            r(&format!("{}/{}", role::DEFINITIONS, RoleId::ACR_PULL)),
-            "",
-            [401, 403, 200, 200],
-        ),
-        ("GET", r(role::ASSIGNMENTS), "", [401, 403, 200, 200]),
-        ("GET", format!("{}{V}", role::ASSIGNMENTS), "", [401, 403, 403, 403]),
-        ("PUT", r(role::ONE), "{}", [401, 403, 403, 400]),
-        ("GET", r(role::ONE), "", [401, 403, 404, 404]),
-        ("DELETE", r(role::ONE), "", [401, 403, 403, 204]),
-        ("GET", r(role::DENIALS), "", [401, 403, 200, 200]),
-        ("DELETE", r(""), "", [401, 403, 403, 200]),
-        (
-            "POST",
-            s("/providers/Microsoft.Storage/checkNameAvailability"),
-            r#"{"name":"store1","type":"Microsoft.Storage/storageAccounts"}"#,
-            [401, 403, 200, 200],
-        ),
-        ("PUT", a(""), r#"{"location":"local"}"#, [401, 403, 403, 200]),
-        ("GET", a(""), "", [401, 403, 200, 200]),
-        ("PATCH", a(""), r#"{"tags":{"a":"b"}}"#, [401, 403, 403, 200]),
-        (
-            "GET",
-            s("/providers/Microsoft.Storage/storageAccounts"),
-            "",
-            [401, 200, 200, 200],
-        ),
-        (
-            "GET",
-            s("/resourceGroups/rg/providers/Microsoft.Storage/storageAccounts"),
-            "",
-            [401, 200, 200, 200],
-        ),
-        ("DELETE", a(""), "", [401, 403, 403, 200]),
-        ("DELETE", s("/resourceGroups/rg"), "", [401, 403, 403, 200]),
-    ]
-}
-
-#[tokio::test]
-async fn every_route_answers_every_kind_of_caller_as_it_should() {
-    let cloud = Cloud::start().await;
-    let elsewhere = format!("{}/resourcegroups/elsewhere", cloud.subscription);
-    let (_, stranger) = cloud.principal(RoleId::OWNER, &elsewhere).await;
-    let (_, reader) = cloud.principal(RoleId::READER, &cloud.subscription).await;
-    let (_, owner) = cloud.principal(RoleId::OWNER, &cloud.subscription).await;
-    let callers = [None, Some(&stranger), Some(&reader), Some(&owner)];
-    let mut seen = BTreeSet::new();
-    for (method, path, body, expected) in table() {
-        for (caller, expected) in callers.iter().zip(expected) {
-            let response = cloud.send(method, &path, caller.map(String::as_str), body).await;
-            let served: &Served = response.extensions().get().unwrap();
-            seen.insert(served.route);
-            assert_eq!(response.status(), expected, "{method} {path}: {}", json(&response));
-            let code = json(&response)["error"]["code"].clone();
-            match expected {
-                401 => assert_eq!(code, "AuthenticationFailed", "{path}"),
-                403 => assert_eq!(code, "AuthorizationFailed", "{path}"),
-                _ => {}
-            }
-        }
-    }
-    let all: BTreeSet<&str> = Route::LABELS.iter().copied().collect();
-    assert_eq!(seen, all, "the table misses no route");
-}
 
 #[tokio::test]
 async fn errors_are_arms() {
