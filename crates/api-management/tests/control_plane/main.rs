@@ -4,6 +4,7 @@
 
 mod callers;
 mod graph;
+mod import;
 mod openapi;
 mod role;
 mod settings;
