@@ -276,6 +276,29 @@ async fn errors_are_arms() {
 }
 
 #[tokio::test]
+async fn a_body_over_the_limit_is_refused_and_changes_nothing() {
+    let cloud = Cloud::start().await;
+    let (_, owner) = cloud.principal(RoleId::OWNER, &cloud.subscription).await;
+    let group = format!("{{S}}/resourceGroups/rg{V}");
+    let body = |padding: usize| format!(r#"{{"location":"local","tags":{{}}{}}}"#, " ".repeat(padding));
+    let limit = 1 << 20;
+    let (fits, exceeds) = (limit - body(0).len(), limit + 1 - body(0).len());
+    let refused = cloud.send("PUT", &group, Some(&owner), &body(exceeds)).await;
+    assert_eq!(
+        (refused.status().as_u16(), json(&refused)["error"]["code"].as_str()),
+        (413, Some("RequestContentTooLarge"))
+    );
+    let absent = cloud.send("GET", &group, Some(&owner), "").await;
+    assert_eq!(absent.status(), 404, "nothing was made");
+    let made = cloud.send("PUT", &group, Some(&owner), &body(fits)).await;
+    assert_eq!(made.status(), 201, "{}", json(&made));
+    let tagged = body(exceeds).replace("{}", r#"{"a":"b"}"#);
+    assert_eq!(cloud.send("PATCH", &group, Some(&owner), &tagged).await.status(), 413);
+    let kept = json(&cloud.send("GET", &group, Some(&owner), "").await);
+    assert_eq!(kept, json(&made), "nothing was changed");
+}
+
+#[tokio::test]
 async fn tokens_are_had_for_a_secret_and_end() {
     let cloud = Cloud::start().await;
     let (app, _) = cloud.principal(RoleId::OWNER, &cloud.subscription).await;
