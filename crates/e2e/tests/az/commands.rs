@@ -16,6 +16,8 @@ for name in cli.invocation.commands_loader.load_command_table(['acr']):
     if name.startswith('acr '):
         print('az ' + name)
 ";
+/// What the table of all commands stands under.
+const HEADING: &str = "\n## Every `az acr` command\n";
 /// What the second column may say.
 const VERDICTS: [&str; 3] = ["works", "differs", "not served"];
 
@@ -47,19 +49,54 @@ fn the_documentation_has_every_command_of_az_acr() {
 
 #[test]
 fn what_the_documentation_says_to_work_stands_in_a_test() {
-    let tests = fs::read_dir(project::root().join("crates/e2e/tests/az")).expect("this folder is there");
-    let tests: String = tests
-        .filter_map(|entry| fs::read_to_string(entry.ok()?.path()).ok())
-        .collect();
+    let tests = statements();
     for Row { command, verdict, how } in rows() {
         assert!(VERDICTS.contains(&verdict.as_str()), "{command}: {verdict}");
-        let is_tried = tests.contains(&format!("{command} ")) || tests.contains(&format!("{command}\""));
         assert!(
-            is_tried || verdict == "not served",
-            "{command} is said to work, and no test tries it"
+            is_tried(&tests, &command) || verdict == "not served",
+            "{command} is said to work, and no test has it succeed"
         );
         assert!(verdict != "differs" || !how.is_empty(), "{command} differs, but how?");
     }
+}
+
+#[test]
+fn a_comment_and_a_refusal_are_no_try() {
+    let command = "az acr show";
+    let is_tried = |source: &str| is_tried(&split(source), command);
+    assert!(is_tried("shell.run(\"az acr show -n one\");\n"));
+    assert!(is_tried("shell.run(\n    \"az acr show\"\n);\n"));
+    assert!(!is_tried("shell.run(\"az acr show-usage -n one\");\n"));
+    assert!(!is_tried("    // shell.run(\"az acr show -n one\");\n"));
+    let refused = "shell\n    .command(\"az acr show -n one\")\n    .fail();\n";
+    assert!(!is_tried(refused));
+    assert!(is_tried(&format!("{refused}shell.run(\"az acr show -n one\");\n")));
+}
+
+/// Whether a statement that expects no failure has the command.
+fn is_tried(statements: &[String], command: &str) -> bool {
+    let is_use = |text: &&String| text.contains(&format!("{command} ")) || text.contains(&format!("{command}\""));
+    statements
+        .iter()
+        .filter(is_use)
+        .any(|statement| !statement.contains(".fail()"))
+}
+
+/// The statements of the tests in this folder, but for those of this file.
+fn statements() -> Vec<String> {
+    let folder = fs::read_dir(project::root().join("crates/e2e/tests/az")).expect("this folder is there");
+    let files = folder.map(|entry| entry.expect("it is read").path());
+    files
+        .filter(|file| !file.ends_with("commands.rs"))
+        .flat_map(|file| split(&fs::read_to_string(file).expect("it is text")))
+        .collect()
+}
+
+/// The statements of a source without the lines that are comments: what ends a line with a semicolon ends one.
+fn split(source: &str) -> Vec<String> {
+    let code = source.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let code: Vec<_> = code.collect();
+    code.join("\n").split(";\n").map(str::to_owned).collect()
 }
 
 fn rows() -> Vec<Row> {
@@ -70,5 +107,7 @@ fn rows() -> Vec<Row> {
         let [verdict, how] = [cells.next()?, cells.next()?].map(str::to_owned);
         Some(Row { command, verdict, how })
     };
-    page.lines().filter_map(cells).collect()
+    // The tables before it are about commands with some of their flags.
+    let (_, table) = page.split_once(HEADING).expect("the page has the table");
+    table.lines().filter_map(cells).collect()
 }

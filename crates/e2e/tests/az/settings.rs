@@ -44,6 +44,11 @@ fn az_changes_policies_and_the_tier() {
         .command("az acr config soft-delete update -r azset1 --status enabled")
         .fail()
         .says("does not support another value");
+    shell.run("az acr config soft-delete update -r azset1 --days 14");
+    assert_eq!(
+        shell.json("az acr config soft-delete show -r azset1")["retentionDays"],
+        14
+    );
 
     let refused = shell.command("az acr update -n azset1 --sku Basic").fail();
     refused.says("Retention policy");
