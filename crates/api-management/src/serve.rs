@@ -132,9 +132,11 @@ impl Call<'_> {
         Ok(decide_control(self.who, id.key())?)
     }
 
-    /// The `$filter` of the request, whose fields and functions (`atScope()`) must be among these, in lower case.
+    /// The `$filter` of the request, whose fields and functions (`atScope()`) must be among these, in lower case. An empty
+    /// one is none: `az resource list` sends it.
     pub(crate) fn filter(&self, known: &[&str]) -> Result<Option<Filter>, Error> {
-        let filter = self.query.filter.as_deref().map(Filter::parse).transpose();
+        let text = self.query.filter.as_deref().filter(|text| !text.is_empty());
+        let filter = text.map(Filter::parse).transpose();
         let filter = filter.map_err(Arm::from)?;
         let fields = filter.iter().flat_map(Filter::fields);
         let odd = fields

@@ -299,6 +299,16 @@ async fn a_body_over_the_limit_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn an_empty_filter_is_none() {
+    let cloud = Cloud::start().await;
+    let (_, owner) = cloud.principal(RoleId::OWNER, &cloud.subscription).await;
+    let list = format!("{{S}}/resources{V}");
+    let all = cloud.send("GET", &list, Some(&owner), "").await;
+    let filtered = cloud.send("GET", &format!("{list}&$filter="), Some(&owner), "").await;
+    assert_eq!((filtered.status().as_u16(), json(&filtered)), (200, json(&all)));
+}
+
+#[tokio::test]
 async fn tokens_are_had_for_a_secret_and_end() {
     let cloud = Cloud::start().await;
     let (app, _) = cloud.principal(RoleId::OWNER, &cloud.subscription).await;
