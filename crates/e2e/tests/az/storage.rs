@@ -70,10 +70,14 @@ fn a_classic_registry_lies_in_its_owners_storage_account() {
     let (layout, _) = image::layout(&shell.sandbox, "image", "v1", &[("amd64", "from az")]);
     let login_server = made["properties"]["loginServer"].as_str().unwrap_or_default();
     let copied = shell.sandbox.path("copied");
-    shell.run(&format!(
+    // The admin account, for `az acr login` gets no token of a Classic registry.
+    let push = format!(
         "password=$(az acr credential show -n classic1 --query passwords[0].value -o tsv)\n\
          skopeo copy --dest-tls-verify=false --dest-creds classic1:$password oci:{layout}:v1 \
-         docker://{login_server}/team/app:v1\n\
+         docker://{login_server}/team/app:v1"
+    );
+    shell.run(&format!(
+        "{push}\n\
          skopeo copy --src-tls-verify=false --src-creds classic1:$password docker://{login_server}/team/app:v1 \
          oci:{copied}:v1"
     ));
@@ -108,5 +112,20 @@ fn a_classic_registry_lies_in_its_owners_storage_account() {
     shell.run("az storage account delete -n store1 -g rg1 --yes");
     assert!(!store.exists(), "the folder goes with the account");
     assert_eq!(shell.json("az storage account list"), json!([]));
+
+    shell.run("az storage account create -n store1 -g rg1");
+    shell.run(&classic("westeurope"));
+    shell.run(&push);
+    assert!(objects(&store) > 0);
     shell.run("az group delete -n rg1 --yes");
+    assert!(!store.exists(), "a group takes its registries and their accounts along");
+    assert_eq!(shell.json("az group exists -n rg1"), false);
+    let left = "az resource list --query \"[?resourceGroup=='rg1']\"";
+    assert_eq!(shell.json(left), json!([]));
+    assert_eq!(
+        shell.json("az storage account check-name -n store1")["nameAvailable"],
+        true
+    );
+    assert_eq!(shell.json("az acr check-name -n classic1")["nameAvailable"], true);
+    assert_eq!(shell.json("az acr check-name -n managed1")["nameAvailable"], true);
 }
