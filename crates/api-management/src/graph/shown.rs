@@ -155,5 +155,11 @@ pub(super) fn pattern(expression: &str) -> Result<String, Error> {
                        claims['sub'] matches 'PATTERN', where * stands for any characters and ? for one.";
         Error::new(Code::BadRequest, message)
     })?;
+    // Whoever the issuer vouches for would be the application.
+    if inner.starts_with(['*', '?']) {
+        let why = "the pattern begins with a wildcard and would trust subjects of anybody; put the part that is yours \
+                   before it, as in 'repo:OWNER/*'";
+        return Err(Error::invalid_value("claimsMatchingExpression", why));
+    }
     Ok(inner.replace("''", "'"))
 }

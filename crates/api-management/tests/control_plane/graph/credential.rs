@@ -174,10 +174,17 @@ async fn federated_credentials_trust_a_subject_or_a_pattern_once() {
         document[property] = value;
         wrong.push(document);
     }
-    let mut odd = pattern;
-    odd["name"] = "good".into();
-    odd["claimsMatchingExpression"]["value"] = "claims['ref'] matches '*'".into();
-    wrong.push(odd);
+    for expression in [
+        "claims['ref'] matches 'repo:*'",
+        "claims['sub'] matches '*'",
+        "claims['sub'] matches '*:ref:refs/heads/main'",
+        "claims['sub'] matches '?epo:a'",
+    ] {
+        let mut odd = pattern.clone();
+        odd["name"] = "good".into();
+        odd["claimsMatchingExpression"]["value"] = expression.into();
+        wrong.push(odd);
+    }
     for document in wrong {
         let refused = add(document.clone()).await;
         assert_eq!(code(&refused), (400, "Request_BadRequest"), "{document}");
