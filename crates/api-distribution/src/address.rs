@@ -1,6 +1,8 @@
 //! The address a request came to, as the server resolved it. It refuses to look at headers: whoever
 //! makes one has checked the `Host`.
 
+use std::net::IpAddr;
+
 /// Which registry is addressed, and under which name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
@@ -12,6 +14,8 @@ pub struct Address {
     pub authority: String,
     /// `http` or `https`.
     pub scheme: &'static str,
+    /// The address of ours that the connection came in on.
+    pub local: IpAddr,
 }
 
 impl Address {

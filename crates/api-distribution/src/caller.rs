@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use holdfast_access::{Actor, Caller, RegistryId, Rights, rights_of};
 use holdfast_identity::{
-    Credential, Credentials,
+    Credential, Credentials, Resource,
     basic::NULL_GUID,
     refresh::RefreshToken,
     token::{Claims, Kind},
@@ -18,9 +18,6 @@ use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use crate::{Address, Distribution, error::Error};
-
-/// What a token of the directory is for that is made for registries; others are for ARM.
-const REGISTRY_AUDIENCE: &str = "https://containerregistry.azure.net";
 
 /// A caller, the registry called, and the credential it came with.
 pub(crate) struct Identified {
@@ -150,8 +147,11 @@ impl Distribution {
             .verify(token.expose_secret(), now)
             .map_err(Error::TokenInvalid)?;
         let registry = self.load_registry(address).await?;
-        if !registry.accept_arm_tokens && claims.aud.trim_end_matches('/') != REGISTRY_AUDIENCE {
-            return Err(Error::ArmTokenRefused);
+        match self.directory.find_resource(&claims.aud, address.local) {
+            Some(Resource::Registries) => {}
+            Some(Resource::Here | Resource::Arm) if registry.accept_arm_tokens => {}
+            Some(Resource::Here | Resource::Arm) => return Err(Error::ArmTokenRefused),
+            Some(Resource::Graph) | None => return Err(Error::ForeignAudience),
         }
         let principal = self.load_principal(claims.oid, claims.generation).await?;
         Ok(identified(registry, &principal))

@@ -62,6 +62,9 @@ pub(crate) enum Error {
     /// A token for ARM where only tokens for registries are taken (ACR: `azureADAuthenticationAsArmPolicy`).
     #[error("this registry takes tokens for https://containerregistry.azure.net alone, not tokens for ARM")]
     ArmTokenRefused,
+    /// A token for neither.
+    #[error("the token is for another resource; get one for https://containerregistry.azure.net")]
+    ForeignAudience,
     /// Too many wrong passwords.
     #[error("too many failed sign-ins")]
     Throttled(#[source] throttle::TooMany),
@@ -115,7 +118,8 @@ impl Error {
             | Self::CredentialWrong
             | Self::TokenInvalid(_)
             | Self::TokenRevoked
-            | Self::ArmTokenRefused => plain(StatusCode::UNAUTHORIZED, Code::Unauthorized),
+            | Self::ArmTokenRefused
+            | Self::ForeignAudience => plain(StatusCode::UNAUTHORIZED, Code::Unauthorized),
             Self::Throttled(_) => plain(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests),
             Self::BodyTooLarge { .. } => plain(StatusCode::PAYLOAD_TOO_LARGE, Code::SizeInvalid),
             Self::Json(_) | Self::TokenRequest { .. } => plain(StatusCode::BAD_REQUEST, Code::Unsupported),
@@ -131,7 +135,9 @@ impl Error {
             Self::Refused(refusal) => (Some(refusal.scope().to_string()), refusal.error()),
             Self::MountRefused { scope } => (Some(scope.clone()), Some(holdfast_access::INSUFFICIENT_SCOPE)),
             Self::SignInRequired | Self::CredentialMalformed(_) | Self::CredentialWrong => (None, None),
-            Self::TokenInvalid(_) | Self::TokenRevoked | Self::ArmTokenRefused => (None, Some("invalid_token")),
+            Self::TokenInvalid(_) | Self::TokenRevoked | Self::ArmTokenRefused | Self::ForeignAudience => {
+                (None, Some("invalid_token"))
+            }
             _ => return None,
         };
         Some(Challenge { scope, error })

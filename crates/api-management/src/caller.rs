@@ -3,46 +3,25 @@
 
 use holdfast_access::{Actor, ControlCaller};
 use holdfast_arm::Error as Arm;
-use holdfast_identity::{Credentials, token};
+use holdfast_identity::{Credentials, Resource, token};
 use http::{HeaderMap, HeaderValue, header};
 use secrecy::ExposeSecret as _;
 
-use crate::{Management, arm::moment, error::Error};
+use crate::{Management, Site, arm::moment, error::Error};
 
-/// Tokens for this resource are for registries and for nothing else.
-const REGISTRY_AUDIENCE: &str = "https://containerregistry.azure.net";
-/// Names of the other faces in Azure, under which SDKs ask for tokens.
-const ARM_AUDIENCES: [&str; 2] = ["https://management.azure.com", "https://management.core.windows.net"];
-const GRAPH_AUDIENCES: [&str; 2] = ["https://graph.microsoft.com", "https://graph.windows.net"];
-
-/// Which face a request is for. A token for this server by its own name is good for both; one for a registry, or for
-/// the other face by its name in Azure, is not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Audience {
-    /// ARM.
-    Arm,
-    /// Graph.
-    Graph,
-}
-
-impl Audience {
-    fn refuses(self, audience: &str) -> bool {
-        let audience = audience.trim_end_matches('/');
-        let others = match self {
-            Self::Arm => GRAPH_AUDIENCES,
-            Self::Graph => ARM_AUDIENCES,
-        };
-        audience == REGISTRY_AUDIENCE || others.contains(&audience)
-    }
-}
+/// What tokens for ARM are for. One for this server by its own name is good for Graph as well; one for a registry, or for
+/// Graph by its name in Azure, is not for ARM.
+pub(crate) const FOR_ARM: [Resource; 2] = [Resource::Here, Resource::Arm];
+/// What tokens for Graph are for.
+pub(crate) const FOR_GRAPH: [Resource; 2] = [Resource::Here, Resource::Graph];
 
 impl Management {
-    /// Identifies the caller of a request.
+    /// Identifies the caller of a request to a face that tokens for the wanted resources are for.
     pub(crate) async fn identify(
         &self,
         headers: &HeaderMap,
-        base_url: &str,
-        audience: Audience,
+        site: &Site,
+        wanted: &[Resource],
     ) -> Result<ControlCaller, Error> {
         let values = headers.get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes);
         let token = match Credentials::from_headers(values) {
@@ -59,8 +38,9 @@ impl Management {
             Err(token::Error::Issuer) => return Err(Arm::invalid_token_tenant("another directory").into()),
             Err(_) => return Err(Arm::invalid_token().into()),
         };
-        if audience.refuses(&claims.aud) {
-            return Err(Arm::invalid_token_audience(&claims.aud, base_url).into());
+        let resource = self.directory.find_resource(&claims.aud, site.local);
+        if !resource.is_some_and(|resource| wanted.contains(&resource)) {
+            return Err(Arm::invalid_token_audience(&claims.aud, &site.base_url).into());
         }
         let found = self.registry.find_principal(claims.oid).await?;
         let principal = found.filter(|principal| principal.record.generation == claims.generation);

@@ -21,7 +21,7 @@ use http::{HeaderMap, Response, request::Parts};
 use listing::Query;
 pub use route::GraphRoute;
 
-use crate::{Management, Served, Site, caller::Audience};
+use crate::{Management, Served, Site, caller::FOR_GRAPH};
 
 /// A request after its path was understood and its caller known.
 struct Call<'a> {
@@ -73,7 +73,7 @@ async fn journey(
     site: &Site,
     served: &mut Served,
 ) -> Result<Response<Bytes>, Error> {
-    let who = app.identify(headers, &site.base_url, Audience::Graph).await?;
+    let who = app.identify(headers, site, &FOR_GRAPH).await?;
     served.actor = who.actor().to_string();
     let call = Call {
         app,

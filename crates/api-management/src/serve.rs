@@ -19,7 +19,7 @@ use crate::{
         resource, role_assignment, role_definition, scope_map, storage_account, subscription, token,
     },
     body,
-    caller::Audience,
+    caller::FOR_ARM,
     conditional, directory,
     error::{self, Error},
     graph::{self, GraphRoute},
@@ -64,6 +64,8 @@ pub struct Site {
     pub base_url: String,
     /// The client.
     pub peer: IpAddr,
+    /// The address of ours that the connection came in on.
+    pub local: IpAddr,
     /// The id of the request in the log.
     pub request_id: String,
 }
@@ -268,7 +270,7 @@ impl Management {
         if let Some(answered) = directory::endpoint(self, site, &route, asked).await {
             return answered;
         }
-        let who = self.identify(&head.headers, &site.base_url, Audience::Arm).await?;
+        let who = self.identify(&head.headers, site, &FOR_ARM).await?;
         served.actor = who.actor().to_string();
         let call = Call {
             app: self,

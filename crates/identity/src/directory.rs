@@ -2,6 +2,7 @@
 //! [`Issuer`](crate::Issuer), yet another kind: one never passes for the other, since their claims differ.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -12,6 +13,7 @@ use x509_parser::der_parser::asn1_rs::FromDer as _;
 use x509_parser::public_key::RSAPublicKey;
 
 use crate::keys::{Ring, ServerKeys};
+use crate::resource::{OwnNames, Resource};
 use crate::token::{BACKDATE_SECS, Error, MAX_SKEW_SECS, MAX_TOKEN_BYTES};
 
 /// How long a token of the directory can be used.
@@ -21,6 +23,7 @@ pub const DIRECTORY_SECS: i64 = 60 * 60;
 pub struct DirectoryIssuer {
     ring: Arc<Ring>,
     tenant: Uuid,
+    names: OwnNames,
 }
 
 /// What a token says.
@@ -132,12 +135,13 @@ struct Header {
 }
 
 impl DirectoryIssuer {
-    /// The issuer of a directory, with the server's keys.
+    /// The issuer of a directory, with the server's keys and names.
     #[must_use]
-    pub fn new(keys: &ServerKeys, tenant: Uuid) -> Self {
+    pub fn new(keys: &ServerKeys, tenant: Uuid, names: OwnNames) -> Self {
         Self {
             ring: keys.ring(),
             tenant,
+            names,
         }
     }
 
@@ -145,6 +149,13 @@ impl DirectoryIssuer {
     #[must_use]
     pub fn tenant(&self) -> Uuid {
         self.tenant
+    }
+
+    /// What an audience means; `None` when tokens for it are neither issued nor good for anything. `local` is the address
+    /// of ours that the connection came in on.
+    #[must_use]
+    pub fn find_resource(&self, audience: &str, local: IpAddr) -> Option<Resource> {
+        self.names.find_resource(audience, local)
     }
 
     /// The keys that tokens are checked with at `now` (Unix seconds), the one that signs first.
@@ -350,7 +361,7 @@ mod tests {
 
     #[test]
     fn a_token_says_for_an_hour_what_it_was_issued_for() {
-        let issuer = DirectoryIssuer::new(&keys(), Uuid::from_u128(9));
+        let issuer = DirectoryIssuer::new(&keys(), Uuid::from_u128(9), OwnNames::default());
         let token = issuer.issue(grant(), 1_000_000).unwrap();
         let claims = issuer.verify(&token, 1_000_000 + DIRECTORY_SECS - 1).unwrap();
         assert_eq!((claims.appid, claims.oid), (Uuid::from_u128(1), Uuid::from_u128(2)));
@@ -360,7 +371,7 @@ mod tests {
 
     #[test]
     fn a_persons_token_names_the_person_and_an_id_token_opens_nothing() {
-        let issuer = DirectoryIssuer::new(&keys(), Uuid::from_u128(9));
+        let issuer = DirectoryIssuer::new(&keys(), Uuid::from_u128(9), OwnNames::default());
         let who = SignedIn {
             issuer: "https://localhost:5443/t/v2.0".to_owned(),
             client_id: Uuid::from_u128(4),
@@ -391,15 +402,15 @@ mod tests {
     #[test]
     fn tokens_of_other_directories_keys_and_kinds_are_refused() {
         let keys = keys();
-        let issuer = DirectoryIssuer::new(&keys, Uuid::from_u128(9));
+        let issuer = DirectoryIssuer::new(&keys, Uuid::from_u128(9), OwnNames::default());
         let token = issuer.issue(grant(), 1_000).unwrap();
         assert!(
-            DirectoryIssuer::new(&keys, Uuid::from_u128(8))
+            DirectoryIssuer::new(&keys, Uuid::from_u128(8), OwnNames::default())
                 .verify(&token, 1_000)
                 .is_err()
         );
         assert!(
-            DirectoryIssuer::new(&self::keys(), Uuid::from_u128(9))
+            DirectoryIssuer::new(&self::keys(), Uuid::from_u128(9), OwnNames::default())
                 .verify(&token, 1_000)
                 .is_err()
         );
@@ -424,7 +435,7 @@ mod tests {
 
     #[test]
     fn the_published_key_checks_the_tokens() {
-        let issuer = DirectoryIssuer::new(&keys(), Uuid::from_u128(9));
+        let issuer = DirectoryIssuer::new(&keys(), Uuid::from_u128(9), OwnNames::default());
         let now = 4_000_000_000;
         let token = issuer.issue(grant(), now).unwrap();
         let key = issuer.public_keys(now).remove(0);

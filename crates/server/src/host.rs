@@ -2,9 +2,10 @@
 //! answer before it was found to be a name of this server: challenges carry it, and clients send passwords where
 //! challenges say.
 
-use std::{borrow::Cow, collections::HashSet, net::IpAddr};
+use std::{borrow::Cow, net::IpAddr};
 
 use holdfast_api_distribution::Address;
+use holdfast_identity::OwnNames;
 use http::{HeaderValue, StatusCode, header, request::Parts};
 
 /// The names this server has.
@@ -12,7 +13,7 @@ use http::{HeaderValue, StatusCode, header, request::Parts};
 pub(crate) struct Hosts {
     domain: String,
     default_registry: String,
-    names: HashSet<String>,
+    base: OwnNames,
 }
 
 /// Where a request came to.
@@ -64,7 +65,7 @@ impl Hosts {
         Self {
             domain: domain.to_owned(),
             default_registry: default_registry.to_ascii_lowercase(),
-            names: hostnames.iter().cloned().collect(),
+            base: OwnNames::new(domain, hostnames),
         }
     }
 
@@ -84,32 +85,24 @@ impl Hosts {
             registry,
             authority: named.authority(),
             scheme,
+            local,
         };
         Ok(Visit { address, is_base })
     }
 
     fn registry(&self, named: &Named, local: IpAddr) -> Result<(String, bool), Refusal> {
-        let base = || (self.default_registry.clone(), true);
-        let unknown = || Refusal::Unknown {
-            host: named.host.clone(),
-        };
-        if self.names.contains(&named.host) {
-            return Ok(base());
-        }
-        if let Some(ip) = named.ip {
-            let is_ours = ip.is_loopback() || ip == local.to_canonical();
-            return if is_ours { Ok(base()) } else { Err(unknown()) };
-        }
-        if named.host == "localhost" || named.host == self.domain {
-            return Ok(base());
+        if self.base.holds(&named.host, local) {
+            return Ok((self.default_registry.clone(), true));
         }
         let label = named
             .host
             .strip_suffix(&self.domain)
             .and_then(|rest| rest.strip_suffix('.'));
         match label {
-            Some(name) if is_registry_name(name) => Ok((name.to_owned(), false)),
-            _ => Err(unknown()),
+            Some(name) if named.ip.is_none() && is_registry_name(name) => Ok((name.to_owned(), false)),
+            _ => Err(Refusal::Unknown {
+                host: named.host.clone(),
+            }),
         }
     }
 }

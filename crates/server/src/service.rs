@@ -106,6 +106,7 @@ impl Service {
             let site = Site {
                 base_url: format!("{}://{}", address.scheme, address.authority),
                 peer: wire.peer,
+                local: wire.local,
                 request_id: request_id.to_owned(),
             };
             let response = self.management.serve(Request::from_parts(head, incoming), &site).await;

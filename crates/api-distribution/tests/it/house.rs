@@ -12,7 +12,7 @@ use std::{
 use holdfast_api_distribution::{Address, Distribution, DistributionParts, Served};
 use holdfast_blobs::{FilesystemPlaces, FilesystemStore, fault::FaultyStore};
 use holdfast_identity::{
-    Credential, DirectoryIssuer, Issuer, Sealer, ServerKeys, Throttle,
+    Credential, DirectoryIssuer, Issuer, OwnNames, Sealer, ServerKeys, Throttle,
     token::{AccessClaims, RefreshClaims},
 };
 use holdfast_metadata::SqliteStore;
@@ -154,7 +154,11 @@ impl House {
             ids: Arc::new(RandomIds),
             limits,
         }));
-        let directory = Arc::new(DirectoryIssuer::new(&keys, uuid::Uuid::from_u128(9)));
+        let directory = Arc::new(DirectoryIssuer::new(
+            &keys,
+            uuid::Uuid::from_u128(9),
+            OwnNames::default(),
+        ));
         let distribution = Distribution::new(DistributionParts {
             registry: Arc::clone(&registry),
             issuer: Arc::clone(&issuer),
@@ -495,6 +499,7 @@ async fn answer(
         login_server,
         authority,
         scheme: "http",
+        local: Ipv4Addr::LOCALHOST.into(),
     };
     let peer = header("x-peer").map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.parse().unwrap());
     let response = distribution.serve(request, &address, peer).await;

@@ -132,8 +132,11 @@ async fn a_token_for_arm_is_exchanged_only_where_the_policy_allows_it() {
         house.ask("POST", "/oauth2/exchange").body(form)
     };
     let (arm, registries) = ("https://localhost:5443/", "https://containerregistry.azure.net");
-    for audience in [arm, registries] {
+    for audience in [arm, "https://management.azure.com", registries] {
         exchange(audience).send().await.expect(200);
+    }
+    for audience in ["https://vault.azure.net", "https://graph.microsoft.com"] {
+        exchange(audience).send().await.expect(401);
     }
     house.update(|registry| registry.accept_arm_tokens = false).await;
     exchange(registries).send().await.expect(200);

@@ -17,7 +17,8 @@ use crate::{Management, Site, error::Error};
 
 /// A token for an application that proves itself.
 pub(super) async fn token(app: &Management, site: &Site, tenant: &str, form: &Form) -> Result<Response<Bytes>, Error> {
-    let resource = form.default_resource().ok_or_else(refusal::scope_without_resource)?;
+    let spelled = form.default_resource().ok_or_else(refusal::scope_without_resource)?;
+    issued::resource(app, site, spelled)?;
     let now = app.registry.now().unix_secs();
     let account = form.client_id.as_str();
     app.throttle
@@ -37,7 +38,7 @@ pub(super) async fn token(app: &Management, site: &Site, tenant: &str, form: &Fo
             let claimed = Claimed {
                 app_id: principal.record.app_id,
                 tenant,
-                resource,
+                resource: spelled,
                 credentials,
             };
             assertion::check(app, site, given.expose_secret(), &claimed).await
@@ -53,7 +54,7 @@ pub(super) async fn token(app: &Management, site: &Site, tenant: &str, form: &Fo
     };
     app.throttle.succeeded(site.peer, account);
     let grant = DirectoryGrant {
-        audience: resource.to_owned(),
+        audience: spelled.to_owned(),
         issuer: issued::issuer(app, site),
         app_id: principal.record.app_id,
         object_id: principal.record.id,

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use holdfast_identity::{
+    Resource,
     directory::{DIRECTORY_SECS, SignedIn},
     refresh::{REFRESH_TOKEN_SECS, RefreshToken},
 };
@@ -41,6 +42,7 @@ pub(super) fn to_person(app: &Management, site: &Site, grant: &ForPerson<'_>) ->
     let too_long = |error| refusal::scope_too_long(&error);
     let own = format!("{}/", site.base_url);
     let resource = scopes.resource().unwrap_or(&own);
+    self::resource(app, site, resource)?;
     let access = app.directory.issue_signed_in(&who, resource, now).map_err(too_long)?;
     let mut granted = scopes.of_resources();
     granted.extend(["openid", "profile"].into_iter().filter(|scope| scopes.contains(scope)));
@@ -68,6 +70,12 @@ pub(super) fn to_person(app: &Management, site: &Site, grant: &ForPerson<'_>) ->
         document["refresh_token"] = Value::from(refresh.seal(&app.sealer).expose_secret());
     }
     Ok(secret(&document))
+}
+
+/// What a client asks a token for, if there are tokens for it.
+pub(super) fn resource(app: &Management, site: &Site, spelled: &str) -> Result<Resource, Error> {
+    let found = app.directory.find_resource(spelled, site.local);
+    found.ok_or_else(|| refusal::unknown_resource(spelled, &site.base_url))
 }
 
 /// The directory's name in tokens, under the name that the client called.

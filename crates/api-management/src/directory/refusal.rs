@@ -55,6 +55,18 @@ pub(super) fn scope_without_resource() -> Error {
     )
 }
 
+pub(super) fn unknown_resource(resource: &str, base_url: &str) -> Error {
+    refuse(
+        "invalid_resource",
+        500_011,
+        format!(
+            "The resource principal named '{}' was not found in this directory. Ask for '{base_url}/', or for \
+             'https://management.azure.com', 'https://graph.microsoft.com' or 'https://containerregistry.azure.net'.",
+            shown(resource)
+        ),
+    )
+}
+
 /// The scope makes a token that is too long for anybody to use.
 pub(super) fn scope_too_long(error: &holdfast_identity::token::Error) -> Error {
     refuse("invalid_scope", 70011, error.to_string())

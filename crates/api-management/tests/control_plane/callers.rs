@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use holdfast_access::RoleId;
 use holdfast_api_management::{Route, Served};
-use holdfast_identity::{DirectoryIssuer, directory::DirectoryGrant};
+use holdfast_identity::{DirectoryIssuer, OwnNames, directory::DirectoryGrant};
 use uuid::Uuid;
 
 use super::{A, Cloud, IMPORT, R, REGISTRY, SCOPE_MAP, TOKEN, V, json, role};
@@ -244,7 +244,7 @@ async fn useless_tokens(cloud: &Cloud) -> [(&'static str, String); 3] {
         grant("https://localhost:5443/"),
         grant("https://containerregistry.azure.net"),
     );
-    let other = DirectoryIssuer::new(&cloud.keys, Uuid::from_u128(9));
+    let other = DirectoryIssuer::new(&cloud.keys, Uuid::from_u128(9), OwnNames::default());
     [
         (
             "ExpiredAuthenticationToken",

@@ -394,6 +394,7 @@ async fn errors_are_graphs_and_tokens_are_for_their_audience() {
         ("https://graph.microsoft.com", [401, 200]),
         ("https://management.azure.com/", [200, 401]),
         ("https://containerregistry.azure.net", [401, 401]),
+        ("https://vault.azure.net", [401, 401]),
     ] {
         let grant = DirectoryGrant {
             audience: audience.to_owned(),

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use holdfast_access::{ControlCaller, RoleId, decide_control};
 use holdfast_api_management::{Management, ManagementParts, Site};
 use holdfast_identity::{
-    DirectoryIssuer, OutsideIssuers, Sealer, ServerKeys, Stretcher, Throttle, directory::DirectoryGrant,
+    DirectoryIssuer, OutsideIssuers, OwnNames, Sealer, ServerKeys, Stretcher, Throttle, directory::DirectoryGrant,
 };
 use holdfast_registry::{NewPrincipal, NewSecret};
 use holdfast_testkit::registry::TestRegistry;
@@ -45,7 +45,7 @@ impl Cloud {
         let keys = ServerKeys::open_or_create(folder.path()).unwrap();
         let registry = TestRegistry::start().await;
         let subscription = registry.list_subscriptions().await.unwrap()[0].id;
-        let directory = Arc::new(DirectoryIssuer::new(&keys, subscription));
+        let directory = Arc::new(DirectoryIssuer::new(&keys, subscription, OwnNames::default()));
         let sealer = Arc::new(Sealer::new(&keys));
         let stretcher = Arc::new(Stretcher::new(&keys));
         let web = Arc::new(sign_in::Web::default());
@@ -131,6 +131,7 @@ impl Cloud {
         let site = Site {
             base_url: "https://localhost:5443".to_owned(),
             peer: [127, 0, 0, 1].into(),
+            local: [127, 0, 0, 1].into(),
             request_id: "r1".to_owned(),
         };
         self.management.serve(request, &site).await
@@ -337,6 +338,15 @@ async fn tokens_are_had_for_a_secret_and_end() {
         )
         .await;
     assert_eq!(elsewhere.status(), 400);
+    for foreign in ["https%3A%2F%2Fvault.azure.net", "https%3A%2F%2Fevil.example%3A5443%2F"] {
+        let asked = ask(&app, "a+secret").replace("https%3A%2F%2Flocalhost%2F", foreign);
+        let refused = cloud.send("POST", path, None, &asked).await;
+        assert_eq!(
+            (refused.status().as_u16(), json(&refused)["error"].as_str()),
+            (400, Some("invalid_resource"))
+        );
+        assert_eq!(json(&refused)["error_codes"][0], 500_011);
+    }
     let good = cloud.send("POST", path, None, &ask(&app, "a+secret")).await;
     let token = json(&good)["access_token"].as_str().unwrap().to_owned();
     let list = format!("{{S}}/resourceGroups{V}");

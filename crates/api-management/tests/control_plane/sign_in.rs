@@ -408,11 +408,10 @@ async fn refresh_tokens_end_with_the_password_and_with_the_account() {
         let code = code(&cloud).await;
         cloud.token(&redeem(&code, VERIFIER, "http://localhost:8400")).await.1
     };
-    let refresh = |tokens: &Value, client: &'static str| {
+    let refresh_for = |tokens: &Value, client: &'static str, scope: &'static str| {
         let token = tokens["refresh_token"].as_str().unwrap().to_owned();
         let cloud = &cloud;
         async move {
-            let scope = "https://containerregistry.azure.net/.default offline_access";
             let fields = [
                 ("grant_type", "refresh_token"),
                 ("client_id", client),
@@ -421,6 +420,10 @@ async fn refresh_tokens_end_with_the_password_and_with_the_account() {
             ];
             cloud.token(&fields).await
         }
+    };
+    let refresh = |tokens: &Value, client: &'static str| {
+        let scope = "https://containerregistry.azure.net/.default offline_access";
+        refresh_for(tokens, client, scope)
     };
     let first = signed_in().await;
     let (status, second) = refresh(&first, CLI).await;
@@ -434,6 +437,11 @@ async fn refresh_tokens_end_with_the_password_and_with_the_account() {
         "a token for registries is none for ARM"
     );
     assert_eq!(refresh(&second, CLI).await.0, 200);
+    let elsewhere = refresh_for(&second, CLI, "https://vault.azure.net/.default").await;
+    assert_eq!(
+        (elsewhere.1["error"].as_str(), number(&elsewhere)),
+        (Some("invalid_resource"), 500_011)
+    );
     assert_eq!(refresh(&first, "1950a258-227b-4e31-a9cf-717495945fc2").await.0, 400);
     let everywhere = decide_control(&ControlCaller::operator(), "/").unwrap();
     let name = || "ann@example.org".parse().unwrap();

@@ -8,7 +8,7 @@ use holdfast_api_distribution::{Distribution, DistributionParts};
 use holdfast_api_management::{Management, ManagementParts};
 use holdfast_client::Outgoing;
 use holdfast_identity::{
-    Certificates, DirectoryIssuer, Issuer, OutsideIssuers, Throttle,
+    Certificates, DirectoryIssuer, Issuer, OutsideIssuers, OwnNames, Throttle,
     authority::{self, Names},
     tls,
 };
@@ -206,7 +206,8 @@ fn service(
     outgoing: &Outgoing,
 ) -> Service {
     let registry = Arc::clone(&house.registry);
-    let directory = Arc::new(DirectoryIssuer::new(&house.keys, house.tenant));
+    let names = OwnNames::new(&settings.domain, &settings.hostnames);
+    let directory = Arc::new(DirectoryIssuer::new(&house.keys, house.tenant, names));
     let throttle = Arc::new(Throttle::new());
     Service {
         hosts: Hosts::new(&settings.domain, &house.default_registry.name, &settings.hostnames),
