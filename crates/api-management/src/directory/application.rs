@@ -18,7 +18,7 @@ use crate::{Management, Site, error::Error};
 /// A token for an application that proves itself.
 pub(super) async fn token(app: &Management, site: &Site, tenant: &str, form: &Form) -> Result<Response<Bytes>, Error> {
     let spelled = form.default_resource().ok_or_else(refusal::scope_without_resource)?;
-    issued::resource(app, site, spelled)?;
+    let resource = issued::resource(app, site, spelled)?;
     let now = app.registry.now().unix_secs();
     let account = form.client_id.as_str();
     app.throttle
@@ -38,7 +38,7 @@ pub(super) async fn token(app: &Management, site: &Site, tenant: &str, form: &Fo
             let claimed = Claimed {
                 app_id: principal.record.app_id,
                 tenant,
-                resource: spelled,
+                resource,
                 credentials,
             };
             assertion::check(app, site, given.expose_secret(), &claimed).await

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use holdfast_identity::{
+    Resource,
     foreign::{self, ForeignClaims, ForeignKey, Unverified},
     outside,
 };
@@ -26,7 +27,7 @@ const MAX_LIFE_SECS: i64 = 60 * 60;
 pub(super) struct Claimed<'a> {
     pub(super) app_id: Uuid,
     pub(super) tenant: &'a str,
-    pub(super) resource: &'a str,
+    pub(super) resource: Resource,
     pub(super) credentials: &'a GoodCredentials,
 }
 
@@ -71,9 +72,9 @@ async fn check_own(
         return Err(refusal::assertion_out_of_time("it is good for more than an hour"));
     }
     // MSAL signs one assertion and asks with it for each resource that it needs in the next minutes. Whoever steals one
-    // gets nothing for a resource that it was used for.
+    // gets nothing for a resource that it was used for, however that is spelled.
     let message = assertion.rsplit_once('.').map_or(assertion, |(message, _)| message);
-    let hash = app.sealer.verifier(&format!("{message} {}", claimed.resource));
+    let hash = app.sealer.verifier(&format!("{message} {}", claimed.resource.word()));
     let until = Timestamp((claims.exp + foreign::SKEW_SECS).saturating_mul(1_000_000));
     if app.registry.use_assertion(hash, until).await? {
         Ok(())

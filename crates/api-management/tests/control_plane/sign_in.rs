@@ -582,9 +582,9 @@ async fn an_application_signs_with_its_certificate() {
         200
     );
     assert_eq!(
-        number(&assert_with(&cloud, &app, &good, "https://localhost").await),
+        number(&assert_with(&cloud, &app, &good, "https://LOCALHOST:5443//").await),
         700_027,
-        "used"
+        "used, under another spelling"
     );
     let with = |name: &str, value: Value| {
         let mut claims = claims(2);
