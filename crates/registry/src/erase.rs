@@ -1,7 +1,7 @@
 //! Deletion of registries and resource groups: marked at once, together with a job that finishes it should this process
 //! end first; then the rows go in steps, and the objects are queued for the collector.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use holdfast_access::{ControlGrant, RegistryId, control};
 use holdfast_arm::fold_case;
@@ -81,7 +81,7 @@ impl Registry {
     /// [`Error::StorageAccount`] when something of another group lies in an account, [`Error::Blobs`],
     /// [`Error::Metadata`], [`Error::Full`].
     pub async fn delete_resource_group(
-        &self,
+        self: &Arc<Self>,
         grant: &ControlGrant<control::ResourceGroupsDelete>,
         precondition: Precondition,
     ) -> Result<(), Error> {
@@ -106,7 +106,7 @@ impl Registry {
     /// # Errors
     /// [`Error::StorageAccount`], [`Error::Blobs`], [`Error::Metadata`], [`Error::Full`].
     pub async fn resume_group_deletion(
-        &self,
+        self: &Arc<Self>,
         grant: &ControlGrant<control::ResourceGroupsDelete>,
         job: JobId,
     ) -> Result<(), Error> {
@@ -114,7 +114,7 @@ impl Registry {
     }
 
     /// The job is open as long as the group is the one whose deletion was asked for: it goes in the same transaction.
-    async fn erase_group(&self, scope: String, job: JobId) -> Result<(), Error> {
+    async fn erase_group(self: &Arc<Self>, scope: String, job: JobId) -> Result<(), Error> {
         loop {
             let (scope, now, id) = (scope.clone(), self.clock.now(), JobId(self.ids.uuid()));
             let begun = self
@@ -141,7 +141,10 @@ impl Registry {
                 .await?;
             match begun {
                 Some(Left::Registry(registry)) => self.erase_registry(registry).await?,
-                Some(Left::Account(account)) => self.erase_storage_account(&account).await.map(drop)?,
+                Some(Left::Account(account)) => {
+                    let whatever = Precondition::default();
+                    self.erase_storage_account(account, whatever).await.map(drop)?;
+                }
                 None => return Ok(()),
             }
         }

@@ -3,18 +3,21 @@
 
 mod error;
 
+use std::sync::Arc;
+
 use holdfast_access::{ControlGrant, ControlReach, control};
 use uuid::Uuid;
 
 pub use self::error::Error as StorageAccountError;
 use crate::{
-    Error, Registry,
+    Error, Precondition, Registry, Timestamp,
     erase::refuse_if_deleting,
     limits::ROWS_PER_STEP,
     location::load_own,
     ports::{
         Durability, MetadataExt, Read, RegistryRecord, StorageAccount, StorageAccountId, StorageResource, Tags, Tx,
     },
+    precondition::entity_tag,
     resource_group::load_group,
 };
 
@@ -22,43 +25,64 @@ use crate::{
 pub(crate) const TYPE: &str = "Microsoft.Storage/storageAccounts";
 
 impl Registry {
-    /// Makes the account that the grant is for, or replaces its tags; says whether it is new.
+    /// Makes the account that the grant is for, or replaces its tags; says whether it is new. It is done to its end,
+    /// though whoever asks goes away.
     ///
     /// # Errors
     /// [`Error::ResourceGroupUnknown`], [`Error::ResourceGroupBeingDeleted`], [`Error::StorageAccount`],
-    /// [`Error::LocationUnknown`], [`Error::Blobs`], [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::LocationUnknown`], [`Error::ConditionFailed`], [`Error::Blobs`], [`Error::Metadata`], [`Error::Full`].
     pub async fn put_storage_account(
-        &self,
+        self: &Arc<Self>,
         grant: &ControlGrant<control::StorageAccountsWrite>,
         name: String,
         location: String,
         tags: Tags,
+        precondition: Precondition,
     ) -> Result<(StorageAccount, bool), Error> {
-        let _change = self.storage_changes.lock().await;
-        let (scope, wanted) = (grant.scope().to_owned(), (name.clone(), location.clone()));
-        let found = self
-            .metadata
-            .query(move |read| {
-                load_group(read, &scope)?;
-                let found = find_to_change(read, &scope, &wanted.0, &wanted.1)?;
-                if found.is_none() {
-                    load_own(read, &wanted.1, TYPE)?;
-                }
-                Ok(found)
-            })
-            .await?;
-        if found.is_some() {
-            return Ok((self.change_storage_account(grant, Some(tags)).await?, false));
-        }
-        let store = self.places.make(&location, &name).await?;
-        match self.insert_storage_account(grant, &name, &location, tags).await {
+        let (registry, scope) = (Arc::clone(self), grant.scope().to_owned());
+        to_the_end(async move {
+            let _change = registry.storage_changes.lock().await;
+            let wanted = (scope.clone(), name.clone(), location.clone(), precondition.clone());
+            let is_there = registry
+                .metadata
+                .query(move |read| {
+                    let (scope, name, location, precondition) = wanted;
+                    load_group(read, &scope)?;
+                    let found = find_to_change(read, &scope, &name, &location)?;
+                    if found.is_none() {
+                        precondition.check(None)?;
+                        load_own(read, &location, TYPE)?;
+                    }
+                    Ok(found.is_some())
+                })
+                .await?;
+            if is_there {
+                let changed = registry.tag_storage_account(scope, Some(tags), precondition).await?;
+                return Ok((changed, false));
+            }
+            let made = registry.make_storage_account(scope, &name, &location, tags).await?;
+            Ok((made, true))
+        })
+        .await
+    }
+
+    /// The folder first, then the row; the lock is held.
+    async fn make_storage_account(
+        &self,
+        scope: String,
+        name: &str,
+        location: &str,
+        tags: Tags,
+    ) -> Result<StorageAccount, Error> {
+        let store = self.places.make(location, name).await?;
+        match self.insert_storage_account(scope, name, location, tags).await {
             Ok(account) => {
                 self.open_store(account.id, store);
-                Ok((account, true))
+                Ok(account)
             }
             Err(error) => {
                 // No row names it, and nobody else makes one meanwhile.
-                if let Err(error) = self.places.remove(&location, &name).await {
+                if let Err(error) = self.places.remove(location, name).await {
                     tracing::warn!(error = %error, account = name, "could not remove an unused storage account");
                 }
                 Err(error)
@@ -68,12 +92,12 @@ impl Registry {
 
     async fn insert_storage_account(
         &self,
-        grant: &ControlGrant<control::StorageAccountsWrite>,
+        scope: String,
         name: &str,
         location: &str,
         tags: Tags,
     ) -> Result<StorageAccount, Error> {
-        let (scope, now) = (grant.scope().to_owned(), self.clock.now());
+        let now = self.clock.now();
         let (name, location) = (name.to_owned(), location.to_owned());
         self.metadata
             .transact(Durability::Durable, move |tx| {
@@ -98,19 +122,32 @@ impl Registry {
     /// Changes the account that the grant is for; tags that are not given stay.
     ///
     /// # Errors
-    /// [`Error::StorageAccount`], [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::StorageAccount`], [`Error::ConditionFailed`], [`Error::Metadata`], [`Error::Full`].
     pub async fn change_storage_account(
         &self,
         grant: &ControlGrant<control::StorageAccountsWrite>,
         tags: Option<Tags>,
+        precondition: Precondition,
     ) -> Result<StorageAccount, Error> {
-        let (scope, now) = (grant.scope().to_owned(), self.clock.now());
+        self.tag_storage_account(grant.scope().to_owned(), tags, precondition)
+            .await
+    }
+
+    async fn tag_storage_account(
+        &self,
+        scope: String,
+        tags: Option<Tags>,
+        precondition: Precondition,
+    ) -> Result<StorageAccount, Error> {
+        let now = self.clock.now();
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let mut account = load_at(tx, &scope)?;
+                precondition.check(account.entity_tag().as_deref())?;
                 if let (Some(resource), Some(tags)) = (&mut account.resource, tags) {
                     resource.tags = tags;
-                    resource.updated_at = now;
+                    // Every change is a state of its own.
+                    resource.updated_at = now.max(Timestamp(resource.updated_at.0 + 1));
                     tx.put_storage_resource(account.id, resource)?;
                 }
                 Ok(account)
@@ -178,43 +215,62 @@ impl Registry {
     }
 
     /// Deletes the account that the grant is for; says whether it was there. Objects that only wait to be deleted go
-    /// with it.
+    /// with it. It is done to its end, though whoever asks goes away.
     ///
     /// # Errors
-    /// [`Error::StorageAccount`], [`Error::Metadata`], [`Error::Blobs`], [`Error::Full`].
+    /// [`Error::StorageAccount`], [`Error::ConditionFailed`], [`Error::Metadata`], [`Error::Blobs`], [`Error::Full`].
     pub async fn delete_storage_account(
-        &self,
+        self: &Arc<Self>,
         grant: &ControlGrant<control::StorageAccountsDelete>,
+        precondition: Precondition,
     ) -> Result<bool, Error> {
-        self.erase_storage_account(grant.scope()).await
+        self.erase_storage_account(grant.scope().to_owned(), precondition).await
     }
 
-    pub(crate) async fn erase_storage_account(&self, scope: &str) -> Result<bool, Error> {
-        let _change = self.storage_changes.lock().await;
-        let at = scope.to_owned();
-        let found = self
-            .metadata
-            .query(move |read| {
-                let found = find_at(read, &at)?;
-                if let Some(account) = &found {
-                    refuse_if_used(read, account)?;
-                }
-                Ok(found)
-            })
-            .await?;
-        let Some(account) = found else {
-            return Ok(false);
-        };
+    pub(crate) async fn erase_storage_account(
+        self: &Arc<Self>,
+        scope: String,
+        precondition: Precondition,
+    ) -> Result<bool, Error> {
+        let registry = Arc::clone(self);
+        to_the_end(async move {
+            let _change = registry.storage_changes.lock().await;
+            let condition = precondition.clone();
+            let found = registry
+                .metadata
+                .query(move |read| {
+                    let found = find_at(read, &scope)?;
+                    condition.check(found.as_ref().and_then(StorageAccount::entity_tag).as_deref())?;
+                    if let Some(account) = &found {
+                        refuse_if_used(read, account)?;
+                    }
+                    Ok(found)
+                })
+                .await?;
+            match found {
+                Some(account) => registry.remove_account(account, precondition).await.map(|()| true),
+                None => Ok(false),
+            }
+        })
+        .await
+    }
+
+    /// The row first, then the folder; the lock is held.
+    async fn remove_account(&self, account: StorageAccount, precondition: Precondition) -> Result<(), Error> {
         self.empty_storage_account(&account).await?;
         let removed = account.clone();
         self.metadata
-            .transact(Durability::Durable, move |tx| remove_if_empty(tx, &removed))
+            .transact(Durability::Durable, move |tx| {
+                let found = tx.find_storage_account(removed.id)?;
+                precondition.check(found.as_ref().and_then(StorageAccount::entity_tag).as_deref())?;
+                remove_if_empty(tx, &removed)
+            })
             .await?;
         self.close_store(account.id);
         if let Err(error) = self.places.remove(&account.location, &account.name).await {
             tracing::warn!(error = %error, account = account.name, "could not remove the folder of a storage account");
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Does for one account what the collector would do next, and looks whether that was all.
@@ -242,6 +298,26 @@ impl Registry {
                 Err(in_use(account, &by))
             }
         }
+    }
+}
+
+impl StorageAccount {
+    /// What tells this state of the account from all others, as HTTP writes it; the service's own have none.
+    #[must_use]
+    pub fn entity_tag(&self) -> Option<String> {
+        let resource = self.resource.as_ref()?;
+        Some(entity_tag(self.created_at, resource.updated_at.0.unsigned_abs()))
+    }
+}
+
+/// Does the work in a task of its own: a row and a folder change together, or a store would stay shut, or a folder lie
+/// about, until the next start.
+async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(error) => Err(Error::metadata("changed a storage account", error)),
     }
 }
 
@@ -293,8 +369,11 @@ pub(crate) fn find_at(read: &mut (impl Read + ?Sized), scope: &str) -> Result<Op
 /// The same; its absence is an error.
 pub(crate) fn load_at(read: &mut (impl Read + ?Sized), scope: &str) -> Result<StorageAccount, Error> {
     find_at(read, scope)?.ok_or_else(|| {
+        let part = |index| scope.split('/').nth(index).unwrap_or_default().to_owned();
+        // /subscriptions/ID/resourcegroups/GROUP/providers/microsoft.storage/storageaccounts/NAME
         StorageAccountError::Unknown {
-            name: scope.rsplit('/').next().unwrap_or_default().to_owned(),
+            name: part(8),
+            group: part(4),
         }
         .into()
     })

@@ -3,9 +3,7 @@
 
 use bytes::Bytes;
 use holdfast_access::{ControlGrant, ControlReach, control, decide_control};
-use holdfast_arm::{
-    Code, Error as Arm, Location, Page, ResourceGroupName, ResourceId, StorageAccountName, SubscriptionId,
-};
+use holdfast_arm::{Code, Error as Arm, Location, ResourceGroupName, ResourceId, StorageAccountName, SubscriptionId};
 use holdfast_registry::{
     StorageAccountError,
     ports::{RegistryRecord, Sku, StorageAccount, Tags},
@@ -14,10 +12,15 @@ use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::when;
+use super::{
+    reading::Object,
+    registry_request::{read_tags, refuse_unserved},
+    when,
+};
 use crate::{
-    body,
+    body, conditional,
     error::{Error, refused_linked},
+    paging::page,
     route::StoragePath,
     serve::{Call, uuid},
 };
@@ -37,33 +40,43 @@ fn fixed() -> Value {
     })
 }
 
-#[derive(Deserialize)]
-struct Request {
-    location: Option<String>,
-    tags: Option<Tags>,
-    #[serde(default)]
-    properties: Value,
-}
-
 pub(crate) async fn put(
     call: &Call<'_>,
     grant: ControlGrant<control::StorageAccountsWrite>,
     path: &StoragePath,
 ) -> Result<Response<Bytes>, Error> {
-    let request: Request = body::parse(call.body)?;
+    let request: Value = body::parse(call.body)?;
+    let request = Object::of_body(&request)?;
     let location: Location = request
-        .location
+        .text("location")?
         .ok_or_else(Arm::location_required)?
         .parse()
         .map_err(Arm::from)?;
-    refuse_unserved(&request.properties, &fixed(), "properties")?;
-    let (name, tags) = (path.name.to_string(), request.tags.unwrap_or_default());
+    let tags = read_change(&request)?.unwrap_or_default();
+    let (name, precondition) = (path.name.to_string(), call.precondition.clone());
     let registry = &call.app.registry;
     let (account, _) = registry
-        .put_storage_account(&grant, name, location.to_string(), tags)
+        .put_storage_account(&grant, name, location.to_string(), tags, precondition)
         .await?;
     // New or not: Azure answers the same, and its clients would poll after 201.
-    Ok(body::json(StatusCode::OK, &shown(&account)))
+    Ok(answer(&account))
+}
+
+/// The tags, which are all that can be chosen.
+fn read_change(request: &Object<'_>) -> Result<Option<Tags>, Arm> {
+    request.object("properties")?;
+    if let Some(given) = request.value("properties") {
+        refuse_unserved(given, &fixed(), "properties")?;
+    }
+    read_tags(request)
+}
+
+fn answer(account: &StorageAccount) -> Response<Bytes> {
+    let answer = body::json(StatusCode::OK, &shown(account));
+    match account.entity_tag() {
+        Some(tag) => conditional::tagged(answer, &tag),
+        None => answer,
+    }
 }
 
 pub(crate) async fn get(
@@ -71,7 +84,7 @@ pub(crate) async fn get(
     grant: ControlGrant<control::StorageAccountsRead>,
 ) -> Result<Response<Bytes>, Error> {
     let account = call.app.registry.load_storage_account(&grant).await?;
-    Ok(body::json(StatusCode::OK, &shown(&account)))
+    Ok(answer(&account))
 }
 
 /// Tags are the only thing about an account that can change.
@@ -79,17 +92,23 @@ pub(crate) async fn patch(
     call: &Call<'_>,
     grant: ControlGrant<control::StorageAccountsWrite>,
 ) -> Result<Response<Bytes>, Error> {
-    let request: Request = body::parse(call.body)?;
-    refuse_unserved(&request.properties, &fixed(), "properties")?;
-    let account = call.app.registry.change_storage_account(&grant, request.tags).await?;
-    Ok(body::json(StatusCode::OK, &shown(&account)))
+    let request: Value = body::parse(call.body)?;
+    let tags = read_change(&Object::of_body(&request)?)?;
+    let precondition = call.precondition.clone();
+    let account = call
+        .app
+        .registry
+        .change_storage_account(&grant, tags, precondition)
+        .await?;
+    Ok(answer(&account))
 }
 
 pub(crate) async fn delete(
     call: &Call<'_>,
     grant: ControlGrant<control::StorageAccountsDelete>,
 ) -> Result<Response<Bytes>, Error> {
-    let was_there = call.app.registry.delete_storage_account(&grant).await?;
+    let precondition = call.precondition.clone();
+    let was_there = call.app.registry.delete_storage_account(&grant, precondition).await?;
     Ok(body::empty(if was_there {
         StatusCode::OK
     } else {
@@ -104,15 +123,15 @@ pub(crate) async fn list(
     subscription: &SubscriptionId,
     group: Option<&ResourceGroupName>,
 ) -> Result<Response<Bytes>, Error> {
-    let accounts = call
+    let mut accounts = call
         .app
         .registry
         .list_storage_accounts(&reach, uuid(subscription))
         .await?;
-    let is_there =
-        |account: &&StorageAccount| group.is_none_or(|group| holdfast_arm::fold_case(group_of(account)) == group.key());
-    let shown: Vec<Value> = accounts.iter().filter(is_there).map(shown).collect();
-    Ok(body::json(StatusCode::OK, &Page::whole(shown)))
+    accounts.retain(|account| group.is_none_or(|group| holdfast_arm::fold_case(group_of(account)) == group.key()));
+    accounts.sort_by(|one, other| one.name.cmp(&other.name));
+    let page = page(call, accounts, |account| account.name.clone(), shown)?;
+    Ok(body::json(StatusCode::OK, &page))
 }
 
 #[derive(Deserialize)]
@@ -147,21 +166,6 @@ pub(crate) async fn check_name(
         ),
     };
     Ok(body::json(StatusCode::OK, &answer))
-}
-
-/// Looks for a setting with a value that this server does not have.
-fn refuse_unserved(given: &Value, fixed: &Value, path: &str) -> Result<(), Arm> {
-    let odd = || Arm::invalid_parameter(path, "This server does not support another value of this property.");
-    match (given, fixed) {
-        (Value::Null, _) => Ok(()),
-        (Value::Object(given), Value::Object(fixed)) => given.iter().try_for_each(|(key, value)| {
-            let found = fixed.get(key);
-            found.map_or(Ok(()), |found| refuse_unserved(value, found, &format!("{path}.{key}")))
-        }),
-        (Value::String(given), Value::String(fixed)) if given.eq_ignore_ascii_case(fixed) => Ok(()),
-        (given, fixed) if given == fixed => Ok(()),
-        _ => Err(odd()),
-    }
 }
 
 fn group_of(account: &StorageAccount) -> &str {
@@ -225,7 +229,11 @@ pub(crate) async fn add_to(call: &Call<'_>, registry: &RegistryRecord, body: &mu
 /// In ARM's words. `group` is the resource group of the path.
 pub(crate) fn error(error: StorageAccountError, group: &str) -> Arm {
     match error {
-        StorageAccountError::Unknown { name } => Arm::resource_not_found(TYPE, &name, group),
+        StorageAccountError::Unknown { name, group: found } => {
+            // A registry may lie in an account of another group; that of the path keeps its spelling.
+            let is_here = holdfast_arm::fold_case(group) == found;
+            Arm::resource_not_found(TYPE, &name, if is_here { group } else { &found })
+        }
         StorageAccountError::NameTaken { name } => Arm::new(
             Code::StorageAccountAlreadyTaken,
             format!("The storage account named {name} is already taken."),

@@ -9,6 +9,7 @@ mod openapi;
 mod role;
 mod settings;
 mod sign_in;
+mod storage_account;
 mod token;
 
 use std::{sync::Arc, time::Duration};

@@ -6,10 +6,12 @@ use crate::ports::Sku;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No such storage account among those of users.
-    #[error("storage account {name} is not known here")]
+    #[error("storage account {name} is not known in resource group {group}")]
     Unknown {
         /// As asked for.
         name: String,
+        /// Where it was looked for, in lower case.
+        group: String,
     },
     /// Another storage account has the name.
     #[error("the storage account name {name} is in use")]

@@ -1,6 +1,8 @@
 //! Storage accounts of users and the Classic registries in them: bytes lie where the owner said, nothing is shared across
 //! accounts, and an account goes when nothing lies in it any more.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use holdfast_access::{
     Actor, Caller, ControlAction, ControlCaller, ControlGrant, Grant, RegistryId, RepositoryAction, Rights, action,
@@ -8,10 +10,11 @@ use holdfast_access::{
 };
 use holdfast_oci::{Algorithm, Digest};
 use holdfast_registry::{
-    Body, Error, Precondition, RegistryChange, SealedPassword, StorageAccountError, ensure_location,
+    Body, Error, Limits, Precondition, Registry, RegistryChange, SealedPassword, States, StorageAccountError,
+    ensure_location,
     ports::{RegistryRecord, Sku, StorageAccount, Tags},
 };
-use holdfast_testkit::registry::{TestRegistry, name, read_all};
+use holdfast_testkit::registry::{Decorator, Gate, TestRegistry, name, read_all};
 
 /// A house with a second location.
 struct Cloud {
@@ -30,7 +33,11 @@ fn on<A: RepositoryAction>(registry: RegistryId, repository: &str) -> Grant<A> {
 
 impl Cloud {
     async fn start() -> Self {
-        let registry = TestRegistry::start().await;
+        Self::start_with(None).await
+    }
+
+    async fn start_with(decorator: Option<Decorator>) -> Self {
+        let registry = TestRegistry::start_with(Limits::default(), decorator).await;
         let now = registry.now();
         ensure_location(registry.rows(), "far".to_owned(), "default-far".to_owned(), now)
             .await
@@ -48,16 +55,14 @@ impl Cloud {
     }
 
     async fn account(&self, account: &str, location: &str) -> Result<StorageAccount, Error> {
-        let grant = may(&self.scope(account));
-        let made = self
-            .registry
-            .put_storage_account(&grant, account.to_owned(), location.to_owned(), Tags::new());
+        let made = put(self.registry.shared(), self.scope(account), location);
         Ok(made.await?.0)
     }
 
     async fn delete_account(&self, account: &str) -> Result<bool, Error> {
         let grant = may::<control::StorageAccountsDelete>(&self.scope(account));
-        self.registry.delete_storage_account(&grant).await
+        let none = Precondition::default();
+        self.registry.shared().delete_storage_account(&grant, none).await
     }
 
     fn registry_grant<A: ControlAction>(&self, name: &str) -> ControlGrant<A> {
@@ -103,6 +108,15 @@ impl Cloud {
             .map(|shard| std::fs::read_dir(shard.unwrap().path()).unwrap().count())
             .sum()
     }
+}
+
+/// Makes the account of a scope; says whether it is new.
+async fn put(registry: Arc<Registry>, scope: String, location: &str) -> Result<(StorageAccount, bool), Error> {
+    let name = scope.rsplit('/').next().unwrap().to_owned();
+    let (grant, none) = (may(&scope), Precondition::default());
+    registry
+        .put_storage_account(&grant, name, location.to_owned(), Tags::new(), none)
+        .await
 }
 
 fn fault(error: Result<impl std::fmt::Debug, Error>) -> StorageAccountError {
@@ -240,10 +254,7 @@ async fn a_failed_create_of_an_account_leaves_nothing_behind() {
     let scope = cloud
         .scope("mine")
         .replace("/resourcegroups/group/", "/resourcegroups/none/");
-    let nowhere = cloud
-        .registry
-        .put_storage_account(&may(&scope), "mine".to_owned(), "local".to_owned(), Tags::new())
-        .await;
+    let nowhere = put(cloud.registry.shared(), scope, "local").await;
     assert!(matches!(nowhere, Err(Error::ResourceGroupUnknown { .. })));
     assert!(!cloud.registry.account_path("local", "mine").exists());
     assert_eq!(cloud.registry.stores().len(), 1);
@@ -266,4 +277,76 @@ async fn the_operator_switches_on_only_what_the_tier_has() {
         let after = cloud.put(name, "local", sku, account).await.unwrap();
         assert_eq!(after.retention_days, None, "ARM can still change it");
     }
+}
+
+#[tokio::test]
+async fn an_account_is_made_to_its_end_though_its_client_goes_away() {
+    let (gate, decorator) = Gate::new();
+    let cloud = Cloud::start_with(Some(decorator)).await;
+    let (registry, scope) = (cloud.registry.shared(), cloud.scope("mine"));
+    let stopped = gate.close();
+    let client = tokio::spawn(put(Arc::clone(&registry), scope.clone(), "local"));
+    stopped.reached.await.unwrap();
+    client.abort();
+    assert!(client.await.unwrap_err().is_cancelled());
+    stopped.go_on.send(()).expect("the account is still being made");
+    let (_, is_new) = put(registry, scope, "local").await.unwrap();
+    assert!(!is_new);
+    let record = cloud.put("first", "local", Sku::Classic, Some("mine")).await.unwrap();
+    cloud.push(record.id, b"a layer").await;
+    assert_eq!(cloud.files("local", "mine"), 1);
+}
+
+#[tokio::test]
+async fn a_folder_without_a_row_goes_again() {
+    let (gate, decorator) = Gate::new();
+    let cloud = Cloud::start_with(Some(decorator)).await;
+    let group = cloud.group.replace("/resourcegroups/group", "/resourcegroups/brief");
+    let subscription = cloud.registry.record().subscription_id;
+    let (named, none) = ((subscription, "brief".to_owned()), Precondition::default());
+    let registry = cloud.registry.shared();
+    registry
+        .put_resource_group(&may(&group), named, "local".to_owned(), Tags::new(), none.clone())
+        .await
+        .unwrap();
+    let scope = format!("{group}/providers/microsoft.storage/storageaccounts/mine");
+    let stopped = gate.close();
+    let making = tokio::spawn(put(Arc::clone(&registry), scope, "local"));
+    stopped.reached.await.unwrap();
+    registry.delete_resource_group(&may(&group), none).await.unwrap();
+    stopped.go_on.send(()).unwrap();
+    let refused = making.await.unwrap();
+    assert!(
+        matches!(refused, Err(Error::ResourceGroupUnknown { .. })),
+        "{refused:?}"
+    );
+    assert!(!cloud.registry.account_path("local", "mine").exists());
+    assert_eq!(cloud.registry.stores().len(), 1);
+    cloud.account("mine", "local").await.unwrap();
+}
+
+#[tokio::test]
+async fn an_account_changes_only_from_the_state_that_is_named() {
+    let cloud = Cloud::start().await;
+    let old = cloud.account("mine", "local").await.unwrap();
+    let only = |account: &StorageAccount| Precondition {
+        matches: Some(States::OneOf(vec![account.entity_tag().unwrap()])),
+        matches_none: None,
+    };
+    let (registry, grant) = (cloud.registry.shared(), may(&cloud.scope("mine")));
+    let new = registry
+        .change_storage_account(&grant, Some(Tags::new()), only(&old))
+        .await
+        .unwrap();
+    let late = registry.change_storage_account(&grant, None, only(&old)).await;
+    assert!(matches!(late, Err(Error::ConditionFailed { .. })), "{late:?}");
+    let (name, location) = ("mine".to_owned(), "local".to_owned());
+    let late = registry
+        .put_storage_account(&grant, name, location, Tags::new(), only(&old))
+        .await;
+    assert!(matches!(late, Err(Error::ConditionFailed { .. })), "{late:?}");
+    let grant = may(&cloud.scope("mine"));
+    let late = registry.delete_storage_account(&grant, only(&old)).await;
+    assert!(matches!(late, Err(Error::ConditionFailed { .. })), "{late:?}");
+    assert!(registry.delete_storage_account(&grant, only(&new)).await.unwrap());
 }
