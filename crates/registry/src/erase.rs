@@ -222,11 +222,16 @@ fn end_jobs(tx: &mut dyn Tx, scope: &str, now: Timestamp) -> Result<(), Error> {
 /// An error while the group's deletion goes on: nothing new is made in it.
 pub(crate) fn refuse_if_deleting(read: &mut (impl Read + ?Sized), group_scope: &str) -> Result<(), Error> {
     let scope = fold_case(group_scope);
-    if read.list_open_jobs(JobKind::EraseGroup, &scope, 1)?.is_empty() {
+    if !is_deleting(read, &scope)? {
         return Ok(());
     }
     let name = scope.rsplit('/').next().unwrap_or_default().to_owned();
     Err(Error::ResourceGroupBeingDeleted { name })
+}
+
+/// Whether the deletion of the group at a scope goes on.
+pub(crate) fn is_deleting(read: &mut (impl Read + ?Sized), group_scope: &str) -> Result<bool, Error> {
+    Ok(!read.list_open_jobs(JobKind::EraseGroup, group_scope, 1)?.is_empty())
 }
 
 /// One step of a deletion; says whether it was the last.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 pub use self::error::Error as StorageAccountError;
 use crate::{
     Error, Precondition, Registry, Timestamp,
-    erase::refuse_if_deleting,
+    erase::{is_deleting, refuse_if_deleting},
     limits::ROWS_PER_STEP,
     location::load_own,
     ports::{
@@ -291,14 +291,35 @@ impl Registry {
                 return Err(in_use(account, "objects in it could not be deleted"));
             }
         }
-        match self.store(id)?.list().await?.len() {
-            0 => Ok(()),
-            count => {
-                let by = format!("it holds {count} objects that nothing here names; ask the operator for a check");
-                Err(in_use(account, &by))
-            }
+        let (store, checked) = (self.store(id)?, account.clone());
+        let unnamed = store.list().await?;
+        if unnamed.is_empty() {
+            return Ok(());
         }
+        let is_going = self.metadata.query(move |read| is_group_going(read, &checked)).await?;
+        if !is_going {
+            let count = unnamed.len();
+            let by = format!("it holds {count} objects that nothing here names; ask the operator for a check");
+            return Err(in_use(account, &by));
+        }
+        // Nothing names them, and nothing new is put into an account whose group is being deleted.
+        for object in &unnamed {
+            store.delete(&object.key).await?;
+        }
+        tracing::warn!(
+            account = account.name,
+            objects = unnamed.len(),
+            "objects that nothing named went with their group"
+        );
+        Ok(())
     }
+}
+
+/// Whether the account's group is being deleted; something that lies in the account is an error.
+fn is_group_going(read: &mut (impl Read + ?Sized), account: &StorageAccount) -> Result<bool, Error> {
+    refuse_if_used(read, account)?;
+    let scope = account.scope().unwrap_or_default();
+    is_deleting(read, scope.split("/providers/").next().unwrap_or_default())
 }
 
 impl StorageAccount {

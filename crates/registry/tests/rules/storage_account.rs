@@ -350,3 +350,24 @@ async fn an_account_changes_only_from_the_state_that_is_named() {
     assert!(matches!(late, Err(Error::ConditionFailed { .. })), "{late:?}");
     assert!(registry.delete_storage_account(&grant, only(&new)).await.unwrap());
 }
+
+#[tokio::test]
+async fn objects_that_nothing_names_go_with_their_group() {
+    let cloud = Cloud::start().await;
+    let group = cloud.group.replace("/resourcegroups/group", "/resourcegroups/brief");
+    let subscription = cloud.registry.record().subscription_id;
+    let (named, none) = ((subscription, "brief".to_owned()), Precondition::default());
+    let registry = cloud.registry.shared();
+    registry
+        .put_resource_group(&may(&group), named, "local".to_owned(), Tags::new(), none.clone())
+        .await
+        .unwrap();
+    let scope = format!("{group}/providers/microsoft.storage/storageaccounts/mine");
+    put(Arc::clone(&registry), scope.clone(), "local").await.unwrap();
+    let folder = cloud.registry.account_path("local", "mine");
+    std::fs::write(folder.join("objects/00/00000000000000000000000000000000"), "lost").unwrap();
+    let alone = registry.delete_storage_account(&may(&scope), none.clone()).await;
+    assert!(matches!(fault(alone), StorageAccountError::InUse { .. }));
+    registry.delete_resource_group(&may(&group), none).await.unwrap();
+    assert!(!folder.exists());
+}
