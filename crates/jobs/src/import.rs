@@ -19,6 +19,7 @@ use holdfast_registry::{
     Attempt, Error, Expectation, Import, ImportFailure, ImportFailureKind, ImportJob, ImportTag, ManifestContent,
     PutManifest,
 };
+use tokio::time::timeout;
 use uuid::Uuid;
 
 pub(crate) use progress::Progress;
@@ -46,20 +47,39 @@ struct Part {
 
 /// Runs a job.
 pub(crate) async fn run(runner: &Runner, job: &JobRecord, progress: &Progress) -> Attempt {
-    match copy(runner, job, progress).await {
+    // One whose body kills its process, or never ends, has nobody who writes that it failed.
+    if job.attempts > 1 && (job.attempts > MAX_ATTEMPTS || is_too_old(runner, job)) {
+        return Attempt::Failed {
+            error: job.last_error.clone().unwrap_or_else(|| ended_unheard(job).to_json()),
+        };
+    }
+    let limit = runner.import_attempt_limit;
+    let copied = timeout(limit, copy(runner, job, progress)).await;
+    match copied.unwrap_or_else(|_| Err(Stop::took_too_long(limit))) {
         Ok(()) => Attempt::Succeeded,
         Err(Stop::Failed(failure)) => Attempt::Failed {
             error: failure.to_json(),
         },
         Err(Stop::Retry(failure)) => {
-            let is_too_old = runner.registry.now().since(job.created_at) > MAX_AGE;
-            if job.attempts >= MAX_ATTEMPTS || is_too_old {
+            if job.attempts >= MAX_ATTEMPTS || is_too_old(runner, job) {
                 return Attempt::Failed {
                     error: failure.to_json(),
                 };
             }
             runner.again(job, failure.to_json())
         }
+    }
+}
+
+fn is_too_old(runner: &Runner, job: &JobRecord) -> bool {
+    runner.registry.now().since(job.created_at) > MAX_AGE
+}
+
+fn ended_unheard(job: &JobRecord) -> ImportFailure {
+    let attempts = job.attempts.saturating_sub(1);
+    ImportFailure {
+        kind: ImportFailureKind::Internal,
+        message: format!("the import was begun {attempts} times and did not come to an end"),
     }
 }
 

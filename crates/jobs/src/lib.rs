@@ -5,4 +5,4 @@
 mod import;
 mod runner;
 
-pub use runner::{Runner, RunnerParts};
+pub use runner::{IMPORT_ATTEMPT_LIMIT, Runner, RunnerParts};

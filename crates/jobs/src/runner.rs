@@ -1,15 +1,16 @@
 //! The runner: takes what is due, a few jobs at once, keeps each lease alive while its body works, and writes what came of
 //! it. It refuses to know what a job does.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_access::{ControlCaller, decide_control};
 use holdfast_client::Outgoing;
 use holdfast_identity::Sealer;
-use holdfast_registry::ports::{Ids, JobKind, JobRecord};
+use holdfast_registry::ports::{BusyJobs, Ids, JobKind, JobRecord};
 use holdfast_registry::{Attempt, Error, Registry};
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinSet};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -18,6 +19,10 @@ use crate::import::{self, Progress};
 
 /// Jobs at work at once in one process.
 const MAX_AT_ONCE: usize = 4;
+/// Imports at work at once: they wait for others' registries, and deletions never wait for them.
+const MAX_IMPORTS_AT_ONCE: usize = 3;
+/// Imports at work at once into one registry, so that no registry waits for all those of another.
+const MAX_IMPORTS_PER_REGISTRY: usize = 2;
 /// How long a job is its holder's without a sign of life; what a process that was killed held is taken up after it.
 const LEASE: Duration = Duration::from_secs(20);
 /// How often a sign of life is given.
@@ -29,6 +34,10 @@ const FIRST_PAUSE: Duration = Duration::from_secs(2);
 /// The longest pause.
 const MAX_PAUSE: Duration = Duration::from_secs(300);
 
+/// How long one attempt at an import may take: a registry that sends a byte now and then holds no slot for ever. The blobs
+/// that came stay, so that the next attempt needs only the others.
+pub const IMPORT_ATTEMPT_LIMIT: Duration = Duration::from_secs(2 * 3600);
+
 /// What a runner is made of.
 pub struct RunnerParts {
     /// The operations.
@@ -39,6 +48,8 @@ pub struct RunnerParts {
     pub outgoing: Outgoing,
     /// The source of ids: the runner's own, and the spread of its pauses.
     pub ids: Arc<dyn Ids>,
+    /// How long one attempt at an import may take: [`IMPORT_ATTEMPT_LIMIT`].
+    pub import_attempt_limit: Duration,
 }
 
 /// Runs jobs.
@@ -46,6 +57,7 @@ pub struct Runner {
     pub(crate) registry: Arc<Registry>,
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) outgoing: Outgoing,
+    pub(crate) import_attempt_limit: Duration,
     ids: Arc<dyn Ids>,
     owner: Uuid,
 }
@@ -60,25 +72,33 @@ impl Runner {
             outgoing: parts.outgoing,
             owner: parts.ids.uuid(),
             ids: parts.ids,
+            import_attempt_limit: parts.import_attempt_limit,
         }
     }
 
     /// Works until it is told to stop; then lets go of what it holds, for the next process to go on with.
     pub async fn run(self: Arc<Self>, stopping: CancellationToken) {
         let mut working = JoinSet::new();
+        let mut at_work = HashMap::new();
         while !stopping.is_cancelled() {
             while working.len() < MAX_AT_ONCE {
-                let Some(job) = self.take().await else { break };
-                working.spawn(Arc::clone(&self).attempt(job, stopping.clone()));
+                let Some(job) = self.take(busy(&at_work)).await else {
+                    break;
+                };
+                let what = (job.kind, job.scope.clone());
+                let task = working.spawn(Arc::clone(&self).attempt(job, stopping.clone()));
+                at_work.insert(task.id(), what);
             }
             tokio::select! {
                 () = stopping.cancelled() => {}
                 () = self.registry.job_asked_for() => {}
-                Some(ended) = working.join_next() => told(ended),
+                Some(ended) = working.join_next_with_id() => {
+                    at_work.remove(&told(ended));
+                }
                 () = sleep(LOOK_EVERY) => {}
             }
         }
-        while let Some(ended) = working.join_next().await {
+        while let Some(ended) = working.join_next_with_id().await {
             told(ended);
         }
     }
@@ -86,15 +106,15 @@ impl Runner {
     /// Runs everything that is due now, one after the other, and says how many attempts that were.
     pub async fn run_due(self: &Arc<Self>) -> usize {
         let mut attempts = 0;
-        while let Some(job) = self.take().await {
+        while let Some(job) = self.take(BusyJobs::default()).await {
             Arc::clone(self).attempt(job, CancellationToken::new()).await;
             attempts += 1;
         }
         attempts
     }
 
-    async fn take(&self) -> Option<JobRecord> {
-        match self.registry.take_job(self.owner, LEASE).await {
+    async fn take(&self, busy: BusyJobs) -> Option<JobRecord> {
+        match self.registry.take_job(self.owner, LEASE, busy).await {
             Ok(job) => job,
             Err(error) => {
                 tracing::error!(error = %error, "could not look for jobs; trying again");
@@ -178,8 +198,56 @@ impl Runner {
     }
 }
 
-fn told(ended: Result<(), tokio::task::JoinError>) {
-    if let Err(error) = ended {
-        tracing::error!(error = %error, "a job ended unexpectedly; it is tried again when its lease runs out");
+/// Of what no more is begun beside what is at work.
+fn busy(at_work: &HashMap<task::Id, (JobKind, String)>) -> BusyJobs {
+    let mut imports: HashMap<&str, usize> = HashMap::new();
+    for (kind, scope) in at_work.values() {
+        if *kind == JobKind::ImportImage {
+            *imports.entry(scope).or_default() += 1;
+        }
+    }
+    let kinds = (imports.values().sum::<usize>() >= MAX_IMPORTS_AT_ONCE).then_some(JobKind::ImportImage);
+    let full = imports
+        .into_iter()
+        .filter(|(_, count)| *count >= MAX_IMPORTS_PER_REGISTRY);
+    BusyJobs {
+        kinds: kinds.into_iter().collect(),
+        scopes: full
+            .map(|(scope, _)| (JobKind::ImportImage, scope.to_owned()))
+            .collect(),
+    }
+}
+
+fn told(ended: Result<(task::Id, ()), task::JoinError>) -> task::Id {
+    match ended {
+        Ok((id, ())) => id,
+        Err(error) => {
+            tracing::error!(error = %error, "a job ended unexpectedly; it is tried again when its lease runs out");
+            error.id()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn imports_leave_a_slot_to_deletions_and_to_other_registries() {
+        let mut tasks = JoinSet::new();
+        let mut at_work = HashMap::new();
+        let mut begin = |kind, scope: &str| {
+            at_work.insert(tasks.spawn(async {}).id(), (kind, scope.to_owned()));
+            busy(&at_work)
+        };
+        let (import, none) = (JobKind::ImportImage, BusyJobs::default());
+        for _ in 0..2 {
+            assert_eq!(begin(JobKind::EraseRegistry, "a"), none);
+        }
+        assert_eq!(begin(import, "a"), none);
+        let full = begin(import, "a");
+        assert_eq!((full.kinds, full.scopes), (Vec::new(), vec![(import, "a".to_owned())]));
+        assert_eq!(begin(import, "b").kinds, [import]);
+        const { assert!(MAX_IMPORTS_AT_ONCE < MAX_AT_ONCE && MAX_IMPORTS_PER_REGISTRY < MAX_IMPORTS_AT_ONCE) };
     }
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     Error, Registry, Timestamp,
     limits::ROWS_PER_STEP,
-    ports::{Durability, JobId, JobLease, JobRecord, JobState, MetadataExt, Tx},
+    ports::{BusyJobs, Durability, JobId, JobLease, JobRecord, JobState, MetadataExt, Tx},
 };
 
 /// What came of an attempt.
@@ -38,21 +38,25 @@ impl Registry {
         self.jobs.notified().await;
     }
 
-    /// Takes the job that is due longest, if there is one.
+    /// Takes the job that is due longest, if there is one, passing over that of which enough is at work.
     ///
     /// # Errors
     /// [`Error::Metadata`], [`Error::Overloaded`].
-    pub async fn take_job(&self, owner: Uuid, lease: Duration) -> Result<Option<JobRecord>, Error> {
+    pub async fn take_job(&self, owner: Uuid, lease: Duration, busy: BusyJobs) -> Result<Option<JobRecord>, Error> {
         let now = self.clock.now();
         // Mostly there is none, and a look disturbs no writer.
-        let due = self.metadata.query(move |read| read.list_due_jobs(now, 1)).await?;
+        let passed_over = busy.clone();
+        let due = self
+            .metadata
+            .query(move |read| read.list_due_jobs(now, &passed_over, 1))
+            .await?;
         if due.is_empty() {
             return Ok(None);
         }
         let until = now.plus(lease);
         self.metadata
             .transact(Durability::Relaxed, move |tx| {
-                let Some(id) = tx.list_due_jobs(now, 1)?.into_iter().next() else {
+                let Some(id) = tx.list_due_jobs(now, &busy, 1)?.into_iter().next() else {
                     return Ok(None);
                 };
                 let Some(mut job) = tx.find_job(id)? else {

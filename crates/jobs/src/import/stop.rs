@@ -1,6 +1,8 @@
 //! Why an import did not come to its end, and whether another attempt may. One table from the errors below to what whoever
 //! asked is told; it refuses to tell causes that are only this server's.
 
+use std::time::Duration;
+
 use holdfast_access::ControlRefusal;
 use holdfast_client::registry::Error as Upstream;
 use holdfast_registry::{Error, ImportFailure, ImportFailureKind, ReceiveError};
@@ -23,6 +25,14 @@ impl Stop {
 
     pub(super) fn refused(refusal: ControlRefusal) -> Self {
         Self::failed(ImportFailureKind::NotAllowed, &refusal.to_string())
+    }
+
+    pub(super) fn took_too_long(limit: Duration) -> Self {
+        let secs = limit.as_secs();
+        Self::Retry(ImportFailure {
+            kind: ImportFailureKind::Source,
+            message: format!("the image did not come within {secs} seconds"),
+        })
     }
 
     pub(super) fn unreadable(error: serde_json::Error) -> Self {

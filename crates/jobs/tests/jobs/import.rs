@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use holdfast_access::{Actor, ControlCaller, RoleId, action, control, decide_control, reach_of};
 use holdfast_oci::{Algorithm, Digest};
-use holdfast_registry::ports::{JobId, JobState};
+use holdfast_registry::ports::{BusyJobs, JobId, JobState};
 use holdfast_registry::{
     Error, Import, ImportFailure, ImportFailureKind, ImportSource, ImportTag, NewPrincipal, NewSecret,
 };
 use holdfast_testkit::registry::{Document, name, pattern, tag};
 use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::upstream::{Mood, Upstream};
@@ -57,6 +58,16 @@ impl World {
     }
 
     async fn ask(&self, who: &ControlCaller, from: &Upstream, is_forced: bool) -> Result<JobId, Error> {
+        self.ask_into("test", who, from, is_forced).await
+    }
+
+    async fn ask_into(
+        &self,
+        registry: &str,
+        who: &ControlCaller,
+        from: &Upstream,
+        is_forced: bool,
+    ) -> Result<JobId, Error> {
         let import = Import {
             source: ImportSource::Upstream {
                 host: from.host.clone(),
@@ -75,7 +86,7 @@ impl World {
             .sealer
             .seal(&SecretString::from("secret"), &import.secret_place())
             .unwrap();
-        let grant = decide_control(who, &self.scope("group", "test")).unwrap();
+        let grant = decide_control(who, &self.scope("group", registry)).unwrap();
         let asked = self.registry.ask_for_import(&grant, import, None, Some(sealed)).await?;
         Ok(asked.0)
     }
@@ -191,7 +202,12 @@ async fn a_job_whose_holder_died_is_done_by_another_and_a_right_taken_away_ends_
     let owner = world.owner().await;
     let id = world.ask(&owner, &upstream, false).await.unwrap();
     let (dead, lease) = (Uuid::new_v4(), Duration::from_secs(20));
-    let taken = world.registry.take_job(dead, lease).await.unwrap().unwrap();
+    let taken = world
+        .registry
+        .take_job(dead, lease, BusyJobs::default())
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!((taken.id, taken.attempts), (id, 1));
     world.registry.reopen().await;
     let runner = world.runner(&[format!("http://{}", upstream.host)]);
@@ -226,4 +242,63 @@ async fn a_job_whose_holder_died_is_done_by_another_and_a_right_taken_away_ends_
             .await
             .unwrap()
     );
+}
+
+#[tokio::test]
+async fn an_attempt_ends_in_time_and_one_that_kills_its_holder_is_not_begun_for_ever() {
+    let (world, document) = (World::start().await, image());
+    let upstream = Upstream::start(&document).await;
+    let owner = world.owner().await;
+    upstream.will("/v2/app/manifests/v1", &[Mood::Stalls]);
+    let allowed = [format!("http://{}", upstream.host)];
+    let id = world.ask(&owner, &upstream, false).await.unwrap();
+    let runner = world.hasty_runner(&allowed, Duration::from_millis(200));
+    assert_eq!(runner.run_due().await, 1, "it comes back");
+    assert_eq!(world.outcome(&owner, id).await, Ok(JobState::Open));
+    world.registry.advance(Duration::from_secs(10));
+    let lease = Duration::from_secs(20);
+    while let Some(taken) = world
+        .registry
+        .take_job(Uuid::new_v4(), lease, BusyJobs::default())
+        .await
+        .unwrap()
+    {
+        world.registry.advance(lease);
+        if taken.attempts == 6 {
+            break;
+        }
+    }
+    assert_eq!(world.runner(&allowed).run_due().await, 1);
+    let failure = world.outcome(&owner, id).await.unwrap_err();
+    assert!(failure.message.contains("did not come within"), "{failure:?}");
+    assert_eq!(
+        upstream.asked("/v2/app/manifests/v1").len(),
+        1,
+        "it was not begun again"
+    );
+}
+
+#[tokio::test]
+async fn imports_that_hang_hold_up_no_other_registry() {
+    let (world, document) = (World::start().await, image());
+    let (slow, upstream) = (Upstream::start(&document).await, Upstream::start(&document).await);
+    let owner = world.owner().await;
+    world.make("group", "other").await.unwrap();
+    slow.will("/v2/app/manifests/v1", &vec![Mood::Stalls; 5]);
+    for _ in 0..5 {
+        world.ask(&owner, &slow, true).await.unwrap();
+    }
+    let id = world.ask_into("other", &owner, &upstream, false).await.unwrap();
+    let runner = world.runner(&[format!("http://{}", slow.host), format!("http://{}", upstream.host)]);
+    let stopping = CancellationToken::new();
+    let running = tokio::spawn(runner.run(stopping.clone()));
+    let ended = tokio::time::timeout(Duration::from_secs(30), async {
+        while world.outcome(&owner, id).await == Ok(JobState::Open) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    ended.await.expect("the other registry has its turn");
+    assert_eq!(world.outcome(&owner, id).await, Ok(JobState::Succeeded));
+    stopping.cancel();
+    running.await.unwrap();
 }

@@ -7,11 +7,12 @@ mod import;
 mod upstream;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use holdfast_access::{ControlCaller, ControlGrant, RegistryId, control, decide_control};
 use holdfast_client::{Destinations, Options, Outgoing};
 use holdfast_identity::{Sealer, ServerKeys};
-use holdfast_jobs::{Runner, RunnerParts};
+use holdfast_jobs::{IMPORT_ATTEMPT_LIMIT, Runner, RunnerParts};
 use holdfast_registry::ports::RandomIds;
 use holdfast_registry::{Precondition, RegistryChange, SealedPassword};
 use holdfast_testkit::registry::TestRegistry;
@@ -40,6 +41,11 @@ impl World {
 
     /// A runner as each process has one, which may ask these.
     fn runner(&self, allowed: &[String]) -> Arc<Runner> {
+        self.hasty_runner(allowed, IMPORT_ATTEMPT_LIMIT)
+    }
+
+    /// One that lets an attempt at an import take so long only.
+    fn hasty_runner(&self, allowed: &[String], import_attempt_limit: Duration) -> Arc<Runner> {
         let allowed = allowed.iter().map(|entry| entry.parse().unwrap()).collect();
         let options = Options {
             destinations: Destinations::new(allowed),
@@ -50,6 +56,7 @@ impl World {
             sealer: Arc::clone(&self.sealer),
             outgoing: Outgoing::new(options).unwrap(),
             ids: Arc::new(RandomIds),
+            import_attempt_limit,
         }))
     }
 

@@ -17,6 +17,8 @@ pub(super) enum Mood {
     CutOff(usize),
     /// With other bytes.
     Lies,
+    /// With nothing, for as long as it is waited for.
+    Stalls,
 }
 
 #[derive(Default)]
@@ -90,12 +92,14 @@ impl Upstream {
             }
             head.extend(byte);
         }
-        let answer = self.said(&String::from_utf8(head).unwrap());
+        let Some(answer) = self.said(&String::from_utf8(head).unwrap()) else {
+            return std::future::pending().await;
+        };
         drop(stream.write_all(&answer).await);
         drop(stream.shutdown().await);
     }
 
-    fn said(&self, head: &str) -> Vec<u8> {
+    fn said(&self, head: &str) -> Option<Vec<u8>> {
         let lower = head.to_ascii_lowercase();
         let path = head.split(' ').nth(1).unwrap().to_owned();
         let range = lower
@@ -107,8 +111,12 @@ impl Upstream {
         state.asked.push(format!("{path} {range}"));
         let mood = state.moods.get_mut(&path).and_then(VecDeque::pop_front);
         let close = "Connection: close\r\n";
-        if let Some(Mood::Status(status)) = mood {
-            return format!("HTTP/1.1 {status} No\r\n{close}Content-Length: 3\r\n\r\nsad").into_bytes();
+        match mood {
+            Some(Mood::Stalls) => return None,
+            Some(Mood::Status(status)) => {
+                return Some(format!("HTTP/1.1 {status} No\r\n{close}Content-Length: 3\r\n\r\nsad").into_bytes());
+            }
+            _ => {}
         }
         if !lower.contains(
             "authorization: basic cHVsbGVyOnNlY3JldA=="
@@ -116,10 +124,11 @@ impl Upstream {
                 .as_str(),
         ) {
             let challenge = "WWW-Authenticate: Basic realm=\"it\"";
-            return format!("HTTP/1.1 401 No\r\n{close}{challenge}\r\nContent-Length: 0\r\n\r\n").into_bytes();
+            return Some(format!("HTTP/1.1 401 No\r\n{close}{challenge}\r\nContent-Length: 0\r\n\r\n").into_bytes());
         }
         let Some((media_type, bytes)) = state.contents.get(&path).cloned() else {
-            return format!("HTTP/1.1 404 No\r\n{close}Content-Length: 16\r\n\r\nMANIFEST_UNKNOWN").into_bytes();
+            let head = format!("HTTP/1.1 404 No\r\n{close}Content-Length: 16\r\n\r\n");
+            return Some([head.as_bytes(), b"MANIFEST_UNKNOWN"].concat());
         };
         let start: usize = range.trim_end_matches('-').parse().unwrap();
         let status = if start > 0 { "206 Partial" } else { "200 OK" };
@@ -131,8 +140,8 @@ impl Upstream {
         match mood {
             Some(Mood::CutOff(missing)) => body.truncate(body.len() - missing),
             Some(Mood::Lies) => body[0] ^= 1,
-            Some(Mood::Status(_)) | None => {}
+            Some(Mood::Status(_) | Mood::Stalls) | None => {}
         }
-        [head.into_bytes(), body].concat()
+        Some([head.into_bytes(), body].concat())
     }
 }

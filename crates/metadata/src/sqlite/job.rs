@@ -1,6 +1,6 @@
 //! Jobs.
 
-use holdfast_registry::ports::{JobId, JobKind, JobLease, JobRead, JobRecord, JobState, JobTx};
+use holdfast_registry::ports::{BusyJobs, JobId, JobKind, JobLease, JobRead, JobRecord, JobState, JobTx};
 use holdfast_registry::{Error, Timestamp};
 use rusqlite::types::Type;
 use rusqlite::{Row, params};
@@ -25,7 +25,10 @@ macro_rules! select {
 }
 
 const FIND: &str = select!("WHERE id = ?1");
-const LIST_DUE: &str = "SELECT id FROM job WHERE due_at IS NOT NULL AND due_at <= ?1 ORDER BY due_at, id LIMIT ?2";
+/// What is passed over comes as lines of text, which needs no statement for each count of them.
+const LIST_DUE: &str = "SELECT id FROM job WHERE due_at IS NOT NULL AND due_at <= ?1 \
+    AND instr(?2, char(10) || kind || char(10)) = 0 AND instr(?3, char(10) || kind || ' ' || scope || char(10)) = 0 \
+    ORDER BY due_at, id LIMIT ?4";
 const LIST_OPEN: &str =
     select!("WHERE due_at IS NOT NULL AND kind = ?1 AND scope = ?2 ORDER BY created_at, id LIMIT ?3");
 const LIST_ENDED: &str = "SELECT id FROM job WHERE due_at IS NULL AND updated_at < ?1 ORDER BY updated_at, id LIMIT ?2";
@@ -35,8 +38,10 @@ impl JobRead for Session<'_> {
         self.find("looked up a job", FIND, [id.0.as_bytes()], job_row)
     }
 
-    fn list_due_jobs(&mut self, now: Timestamp, limit: usize) -> Result<Vec<JobId>, Error> {
-        let params = params![now.0, column::limit(limit)];
+    fn list_due_jobs(&mut self, now: Timestamp, busy: &BusyJobs, limit: usize) -> Result<Vec<JobId>, Error> {
+        let kinds = lines(busy.kinds.iter().map(ToString::to_string));
+        let scopes = lines(busy.scopes.iter().map(|(kind, scope)| format!("{kind} {scope}")));
+        let params = params![now.0, kinds, scopes, column::limit(limit)];
         self.list("listed due jobs", LIST_DUE, params, |row| {
             column::uuid(row, 0).map(JobId)
         })
@@ -104,6 +109,11 @@ impl JobTx for Session<'_> {
     fn remove_job(&mut self, id: JobId) -> Result<bool, Error> {
         Ok(self.change("removed a job", REMOVE, [id.0.as_bytes()])? > 0)
     }
+}
+
+/// Each between two line feeds, which neither a kind nor a scope has.
+fn lines(words: impl Iterator<Item = String>) -> String {
+    words.fold("\n".to_owned(), |lines, word| lines + &word + "\n")
 }
 
 fn state_number(state: JobState) -> i64 {

@@ -152,12 +152,22 @@ impl fmt::Debug for JobRecord {
     }
 }
 
+/// Of what enough is at work already, so that it is passed over.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BusyJobs {
+    /// Every job of these kinds.
+    pub kinds: Vec<JobKind>,
+    /// Jobs of a kind about a scope.
+    pub scopes: Vec<(JobKind, String)>,
+}
+
 /// Jobs.
 pub trait JobRead {
     /// The job's row.
     fn find_job(&mut self, id: JobId) -> Result<Option<JobRecord>, Error>;
-    /// Open jobs that nobody holds and whose time has come, the longest due first.
-    fn list_due_jobs(&mut self, now: Timestamp, limit: usize) -> Result<Vec<JobId>, Error>;
+    /// Open jobs that nobody holds and whose time has come, without those of which enough is at work; the longest due
+    /// first.
+    fn list_due_jobs(&mut self, now: Timestamp, busy: &BusyJobs, limit: usize) -> Result<Vec<JobId>, Error>;
     /// Open jobs of a kind about a scope, the first asked for first.
     fn list_open_jobs(&mut self, kind: JobKind, scope: &str, limit: usize) -> Result<Vec<JobRecord>, Error>;
     /// Jobs that ended before a moment.

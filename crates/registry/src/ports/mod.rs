@@ -34,7 +34,7 @@ pub use blobs::{BlobWriter, Blobs, ObjectInfo, ObjectKey, Places, Readable, Stor
 pub use clock::{Clock, Ids, RandomIds, SystemClock};
 pub use directory::{Directory, DirectoryRead, DirectoryTx, ResourceGroup, Subscription, Tags};
 pub use garbage::{Candidate, CandidateId, GarbageRead, GarbageTx, QueuedCandidate};
-pub use job::{JobId, JobKind, JobLease, JobRead, JobRecord, JobState, JobTx, UnknownJobKind};
+pub use job::{BusyJobs, JobId, JobKind, JobLease, JobRead, JobRecord, JobState, JobTx, UnknownJobKind};
 pub use manifest::{ManifestId, ManifestRead, ManifestRecord, ManifestTx, NewManifest};
 pub use metadata::{Durability, Metadata, MetadataExt, Read, ReadWork, Tx, WriteWork};
 pub use page::{ListOrder, Page};

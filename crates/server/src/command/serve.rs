@@ -12,7 +12,7 @@ use holdfast_identity::{
     authority::{self, Names},
     tls,
 };
-use holdfast_jobs::{Runner, RunnerParts};
+use holdfast_jobs::{IMPORT_ATTEMPT_LIMIT, Runner, RunnerParts};
 use holdfast_registry::ports::RandomIds;
 use rustls::ServerConfig;
 use tokio::{sync::Semaphore, time::timeout};
@@ -187,6 +187,7 @@ fn runner(house: &House, outgoing: Outgoing) -> Arc<Runner> {
         sealer: Arc::clone(&house.sealer),
         outgoing,
         ids: Arc::new(RandomIds),
+        import_attempt_limit: IMPORT_ATTEMPT_LIMIT,
     }))
 }
 

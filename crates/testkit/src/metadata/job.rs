@@ -1,7 +1,7 @@
 //! Claims about jobs.
 
 use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{JobId, JobKind, JobLease, JobRecord, JobState, Metadata};
+use holdfast_registry::ports::{BusyJobs, JobId, JobKind, JobLease, JobRecord, JobState, Metadata};
 use uuid::Uuid;
 
 use super::fixture;
@@ -27,7 +27,11 @@ async fn find(metadata: &dyn Metadata, id: JobId) -> Option<JobRecord> {
 }
 
 async fn due(metadata: &dyn Metadata, now: i64) -> Vec<JobId> {
-    fixture::read(metadata, move |read| read.list_due_jobs(Timestamp(now), 10)).await
+    due_beside(metadata, now, BusyJobs::default()).await
+}
+
+async fn due_beside(metadata: &dyn Metadata, now: i64, busy: BusyJobs) -> Vec<JobId> {
+    fixture::read(metadata, move |read| read.list_due_jobs(Timestamp(now), &busy, 10)).await
 }
 
 /// Every field comes back, at first and after each change.
@@ -68,6 +72,31 @@ pub async fn a_job_is_due_when_its_time_came_and_nobody_holds_it(metadata: &dyn 
     first.state = JobState::Succeeded;
     update(metadata, &first).await;
     assert_eq!(due(metadata, 90).await, [second.id]);
+}
+
+/// A kind as a whole, and a kind about one scope; the start of a scope's name is not that scope.
+pub async fn due_jobs_of_what_is_busy_are_passed_over(metadata: &dyn Metadata) {
+    let (first, second, mut erase) = (job("a", 10), job("ab", 20), job("a", 30));
+    erase.kind = JobKind::EraseRegistry;
+    for job in [&first, &second, &erase] {
+        insert(metadata, job).await;
+    }
+    let import = JobKind::ImportImage;
+    let scopes = |scopes: &[&str]| BusyJobs {
+        scopes: scopes.iter().map(|scope| (import, (*scope).to_owned())).collect(),
+        kinds: Vec::new(),
+    };
+    assert_eq!(due_beside(metadata, 90, scopes(&["a"])).await, [second.id, erase.id]);
+    assert_eq!(due_beside(metadata, 90, scopes(&["a", "ab"])).await, [erase.id]);
+    assert_eq!(
+        due_beside(metadata, 90, scopes(&["b"])).await,
+        [first.id, second.id, erase.id]
+    );
+    let kinds = BusyJobs {
+        kinds: vec![import],
+        scopes: Vec::new(),
+    };
+    assert_eq!(due_beside(metadata, 90, kinds).await, [erase.id]);
 }
 
 /// By kind and scope, in the order they were asked for.
