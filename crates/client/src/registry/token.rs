@@ -1,6 +1,6 @@
 //! Signing in: Basic, or a token from the realm that the challenge names. Credentials go to a realm only when it belongs
-//! to the registry they are for (the same host, or one beside it under the same domain): a registry that sends its
-//! callers elsewhere gets none of them there.
+//! to the registry they are for (the same host, one below it, or one of the same known domain): a registry that sends
+//! its callers elsewhere gets none of them there.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -180,14 +180,23 @@ impl Client {
     }
 }
 
-/// The same host, or one in the domain above it: `auth.docker.io` for `registry-1.docker.io`.
+/// Domains in which every host is run by whoever runs the registries there. Which domain names may be had by anybody is no
+/// property of their text (`co.uk`, `github.io`), so a registry outside these has its realm at its host or below it.
+const WHOLE_DOMAINS: [&str; 5] = ["docker.io", "gitlab.com", "quay.io", "redhat.com", "redhat.io"];
+
+/// The same host, one below it, or another host of a domain that is known to be one hand's: `auth.docker.io` for
+/// `registry-1.docker.io`.
 fn is_beside(host: &str, realm: &str) -> bool {
     let is_address = host.parse::<std::net::IpAddr>().is_ok();
-    let above = host
-        .split_once('.')
-        .map(|(_, above)| above)
-        .filter(|above| above.contains('.') && !is_address);
-    host == realm || above.is_some_and(|above| realm == above || realm.ends_with(&format!(".{above}")))
+    let is_in = |name: &str, domain: &str| {
+        name.strip_suffix(domain)
+            .is_some_and(|below| below.is_empty() || below.ends_with('.'))
+    };
+    host == realm
+        || !is_address && host.contains('.') && is_in(realm, host)
+        || WHOLE_DOMAINS
+            .iter()
+            .any(|domain| is_in(host, domain) && is_in(realm, domain))
 }
 
 fn basic(credentials: &Credentials) -> HeaderValue {
@@ -212,7 +221,13 @@ mod tests {
             ("registry-1.docker.io", "auth.docker.io", true),
             ("registry.gitlab.com", "gitlab.com", true),
             ("localhost", "localhost", true),
-            ("a.registry.example", "b.registry.example", true),
+            ("registry.example", "auth.registry.example", true),
+            ("quay.io", "quay.io", true),
+            ("registry.co.uk", "evil.co.uk", false),
+            ("registry.co.uk", "co.uk", false),
+            ("a.registry.example", "b.registry.example", false),
+            ("evil-docker.io", "auth.docker.io", false),
+            ("registry-1.docker.io", "evil-docker.io", false),
             ("registry.example", "attacker.example", false),
             ("registry.example.com", "example.com.attacker.net", false),
             ("registry.example.com", "notexample.com", false),
