@@ -104,6 +104,9 @@ impl Registry {
             // All that came is stored, so it can be built on.
             Ok(()) | Err(Error::Receive(_)) => {
                 let saved = self.save_progress(&session).await;
+                if let Err(Error::UploadBusy { .. }) = &saved {
+                    self.discard_orphan(&session.upload).await;
+                }
                 received.and(saved)?;
                 Ok(Progress {
                     id,
@@ -139,7 +142,14 @@ impl Registry {
             upload.algorithm = digest.algorithm();
         }
         let finished = self.finish(&upload, digest, range.as_ref(), body).await;
-        if let Err(Error::DigestMismatch { .. } | Error::Full { .. } | Error::BlobTooLarge { .. }) = &finished {
+        // It is unknown at the end when its registry was deleted while the bytes came.
+        if let Err(
+            Error::DigestMismatch { .. }
+            | Error::Full { .. }
+            | Error::BlobTooLarge { .. }
+            | Error::UploadUnknown { .. },
+        ) = &finished
+        {
             self.discard_upload(&upload).await;
         }
         finished
@@ -297,7 +307,11 @@ impl Registry {
     /// Removes a session that failed. The caller already has an error to report, so what goes wrong
     /// here is logged; the purge finds what is left.
     async fn discard_upload(&self, upload: &UploadRecord) {
-        if let Err(error) = self.remove_upload(upload).await {
+        let removed = self.remove_upload(upload).await;
+        if let Ok(false) = removed {
+            self.discard_orphan(upload).await;
+        }
+        if let Err(error) = removed {
             tracing::warn!(error = %error, upload.id = %upload.id.0, "could not remove a failed upload");
             // On a full disk the row may have to stay until the purge, but its bytes must go.
             if matches!(error, Error::Full { .. })
@@ -305,6 +319,31 @@ impl Registry {
                 && let Err(error) = store.delete(&upload.object_key).await
             {
                 tracing::warn!(error = %error, "could not delete a failed upload's object");
+            }
+        }
+    }
+
+    /// Removes the object of a session that somebody else removed while it was written, when no row needs it: what the
+    /// one who removed it queued may have been settled before the last bytes came.
+    async fn discard_orphan(&self, upload: &UploadRecord) {
+        let (account, key, now) = (upload.storage_account, upload.object_key.clone(), self.clock.now());
+        let object = object_candidate(upload, upload.offset);
+        let queued = self
+            .metadata
+            .transact(Durability::Relaxed, move |tx| {
+                // One that is queued may be at the collector at this moment: queued anew it is looked at once more.
+                let is_orphan = tx.find_candidate(&object)?.is_some() || !tx.is_object_known(account, &key)?;
+                if is_orphan {
+                    tx.queue_candidate(&object, now)?;
+                }
+                Ok(is_orphan)
+            })
+            .await;
+        match queued {
+            Ok(true) => self.delete_object(account, &upload.object_key, upload.offset).await,
+            Ok(false) => {}
+            Err(error) => {
+                tracing::warn!(error = %error, upload.id = %upload.id.0, "could not remove the object of a lost upload");
             }
         }
     }

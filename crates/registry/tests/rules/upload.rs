@@ -6,7 +6,10 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use holdfast_access::{Actor, action};
 use holdfast_oci::{Algorithm, Digest};
-use holdfast_registry::{Body, Error, Limits, ports::MetadataExt as _};
+use holdfast_registry::{
+    Body, Error, Limits,
+    ports::{Durability, MetadataExt as _},
+};
 use holdfast_testkit::registry::{Document, Gate, TestRegistry, pattern};
 
 use crate::claims::{
@@ -475,5 +478,42 @@ async fn a_finish_that_was_refused_by_a_lock_can_be_repeated() {
         crate::lock::set_repository(&world, "app", |patch| patch.write_enabled = Some(true)).await;
         finish(&world, "app", id, &sha256(&bytes), &bytes).await.unwrap();
         assert_eq!(world.read_blob("app", &sha256(&bytes)).await.unwrap(), bytes);
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_goes_while_its_bytes_come_leaves_no_object() {
+    for (before, last) in [(0, 1_000), (0, 100_000), (100, 0), (100_000, 10)] {
+        for is_chunk in [false, true] {
+            let (gate, decorator) = Gate::new();
+            let world = TestRegistry::start_with(Limits::default(), Some(decorator)).await;
+            let bytes = pattern(6, before + last.max(1));
+            let id = upload_of(&world, "app", &bytes.slice(..before)).await;
+            let (registry, grant) = (world.shared(), world.grant::<action::Push>("app"));
+            let (digest, rest) = (sha256(&bytes), Body::whole(bytes.slice(before..)));
+            let stopped = gate.close();
+            let writing = tokio::spawn(async move {
+                if is_chunk {
+                    registry.append_upload(&grant, id, None, rest).await.map(drop)
+                } else {
+                    registry.finish_upload(&grant, id, &digest, None, rest).await
+                }
+            });
+            // It has seen its session; the deletion of its registry takes that, and the collector what there was.
+            stopped.reached.await.unwrap();
+            let object = world
+                .rows()
+                .transact(Durability::Durable, move |tx| {
+                    let upload = tx.find_upload(id)?.expect("the session is open");
+                    tx.remove_upload(id)?;
+                    Ok::<_, Error>(upload.object_key)
+                })
+                .await
+                .unwrap();
+            drop(std::fs::remove_file(world.object_path(&object)));
+            stopped.go_on.send(()).unwrap();
+            assert!(writing.await.unwrap().is_err(), "{before} {last} {is_chunk}");
+            assert_nothing_left(&world).await;
+        }
     }
 }
