@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     Error, Registry, Timestamp,
-    limits::ROWS_PER_STEP,
+    limits::{JOBS_LOOKED_AT, ROWS_PER_STEP, UNREADABLE_JOB_PAUSE},
     ports::{BusyJobs, Durability, JobId, JobLease, JobRecord, JobState, MetadataExt, Tx},
 };
 
@@ -38,7 +38,8 @@ impl Registry {
         self.jobs.notified().await;
     }
 
-    /// Takes the job that is due longest, if there is one, passing over that of which enough is at work.
+    /// Takes the job that is due longest, if there is one, passing over that of which enough is at work. A row that cannot
+    /// be read, of a newer build for one, is put back for a while, so that the jobs behind it have their turn.
     ///
     /// # Errors
     /// [`Error::Metadata`], [`Error::Overloaded`].
@@ -56,10 +57,7 @@ impl Registry {
         let until = now.plus(lease);
         self.metadata
             .transact(Durability::Relaxed, move |tx| {
-                let Some(id) = tx.list_due_jobs(now, &busy, 1)?.into_iter().next() else {
-                    return Ok(None);
-                };
-                let Some(mut job) = tx.find_job(id)? else {
+                let Some(mut job) = first_readable(tx, now, &busy)? else {
                     return Ok(None);
                 };
                 job.lease = Some(JobLease { owner, until });
@@ -130,6 +128,20 @@ impl Registry {
             })
             .await
     }
+}
+
+fn first_readable(tx: &mut dyn Tx, now: Timestamp, busy: &BusyJobs) -> Result<Option<JobRecord>, Error> {
+    for id in tx.list_due_jobs(now, busy, JOBS_LOOKED_AT)? {
+        match tx.find_job(id) {
+            Ok(None) => {}
+            Ok(found) => return Ok(found),
+            Err(error) => {
+                tracing::error!(job.id = %id.0, error = %error, "could not read a job; it is let be for a while");
+                tx.postpone_job(id, now.plus(UNREADABLE_JOB_PAUSE), &error.to_string(), now)?;
+            }
+        }
+    }
+    Ok(None)
 }
 
 fn owned(tx: &mut dyn Tx, id: JobId, owner: Uuid) -> Result<Option<JobRecord>, Error> {

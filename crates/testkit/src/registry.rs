@@ -201,6 +201,12 @@ impl TestRegistry {
         &*self.open.metadata
     }
 
+    /// The file of the rows, for tests that write what no build writes.
+    #[must_use]
+    pub fn database_path(&self) -> PathBuf {
+        self.folder.path().join("metadata.sqlite")
+    }
+
     /// The registry's row as it was at first start.
     #[must_use]
     pub fn record(&self) -> &RegistryRecord {

@@ -65,6 +65,8 @@ const INSERT: &str = "INSERT INTO job (id, kind, scope, payload, sealed, state, 
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
 const UPDATE: &str = "UPDATE job SET sealed = ?2, state = ?3, progress = ?4, attempts = ?5, run_after = ?6, \
     lease_owner = ?7, lease_until = ?8, last_error = ?9, updated_at = ?10, due_at = ?11 WHERE id = ?1";
+const POSTPONE: &str = "UPDATE job SET run_after = ?2, lease_owner = NULL, lease_until = NULL, last_error = ?3, \
+    updated_at = ?4, due_at = ?2 WHERE id = ?1 AND due_at IS NOT NULL";
 const REMOVE: &str = "DELETE FROM job WHERE id = ?1";
 
 impl JobTx for Session<'_> {
@@ -104,6 +106,11 @@ impl JobTx for Session<'_> {
             due_at(job),
         ];
         self.change("updated a job", UPDATE, params).map(drop)
+    }
+
+    fn postpone_job(&mut self, id: JobId, until: Timestamp, error: &str, now: Timestamp) -> Result<(), Error> {
+        let params = params![id.0.as_bytes(), until.0, error, now.0];
+        self.change("postponed a job", POSTPONE, params).map(drop)
     }
 
     fn remove_job(&mut self, id: JobId) -> Result<bool, Error> {
@@ -164,4 +171,4 @@ fn job_row(row: &Row<'_>) -> rusqlite::Result<JobRecord> {
 
 /// Statements whose plans the tests look at.
 #[cfg(test)]
-pub(super) const PLANNED: &[&str] = &[FIND, LIST_DUE, LIST_OPEN, LIST_ENDED, INSERT, UPDATE, REMOVE];
+pub(super) const PLANNED: &[&str] = &[FIND, LIST_DUE, LIST_OPEN, LIST_ENDED, INSERT, UPDATE, POSTPONE, REMOVE];

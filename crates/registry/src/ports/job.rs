@@ -180,6 +180,9 @@ pub trait JobTx {
     fn insert_job(&mut self, job: &JobRecord) -> Result<(), Error>;
     /// Writes what may change: state, progress, sealed, attempts, `run_after`, lease, `last_error`, `updated_at`.
     fn update_job(&mut self, job: &JobRecord) -> Result<(), Error>;
+    /// Lets an open job go until a moment without reading its row, which may be one that this build cannot read; writes
+    /// what was wrong.
+    fn postpone_job(&mut self, id: JobId, until: Timestamp, error: &str, now: Timestamp) -> Result<(), Error>;
     /// Removes the row; says whether it was there.
     fn remove_job(&mut self, id: JobId) -> Result<bool, Error>;
 }

@@ -74,6 +74,28 @@ pub async fn a_job_is_due_when_its_time_came_and_nobody_holds_it(metadata: &dyn 
     assert_eq!(due(metadata, 90).await, [second.id]);
 }
 
+/// It is nobody's until then, and says why; one that ended stays as it is.
+pub async fn a_job_is_postponed_unread(metadata: &dyn Metadata) {
+    let (mut held, mut ended) = (job("a", 10), job("a", 10));
+    let (owner, until) = (Uuid::new_v4(), Timestamp(20));
+    held.lease = Some(JobLease { owner, until });
+    ended.state = JobState::Succeeded;
+    for job in [&held, &ended] {
+        insert(metadata, job).await;
+        let id = job.id;
+        fixture::write(metadata, move |tx| {
+            tx.postpone_job(id, Timestamp(50), "strange", Timestamp(30))
+        })
+        .await;
+    }
+    assert!(due(metadata, 49).await.is_empty());
+    assert_eq!(due(metadata, 50).await, [held.id]);
+    (held.lease, held.run_after, held.updated_at) = (None, Timestamp(50), Timestamp(30));
+    held.last_error = Some("strange".to_owned());
+    assert_eq!(find(metadata, held.id).await, Some(held));
+    assert_eq!(find(metadata, ended.id).await, Some(ended));
+}
+
 /// A kind as a whole, and a kind about one scope; the start of a scope's name is not that scope.
 pub async fn due_jobs_of_what_is_busy_are_passed_over(metadata: &dyn Metadata) {
     let (first, second, mut erase) = (job("a", 10), job("ab", 20), job("a", 30));

@@ -165,6 +165,7 @@ macro_rules! metadata_contract {
             job {
                 a_job_reads_back_as_written
                 a_job_is_due_when_its_time_came_and_nobody_holds_it
+                a_job_is_postponed_unread
                 due_jobs_of_what_is_busy_are_passed_over
                 open_jobs_are_found_by_what_they_are_about
                 ended_jobs_are_listed_and_removed
