@@ -88,12 +88,32 @@ async fn copy(runner: &Runner, job: &JobRecord, progress: &Progress) -> Result<(
     let caller = caller(runner, &asked.actor).await?;
     let grant: ControlGrant<control::ImportImage> = decide_control(&caller, &job.scope).map_err(Stop::refused)?;
     let target = target(runner, job, RegistryId(asked.registry)).await?;
-    let source = Source::open(runner, job, &asked.import, &caller).await?;
-    let parts = gather(&source, &asked.import.reference).await?;
-    for (repository, tags) in targets(&asked.import) {
-        let push = push_of_import(&grant, target.id, &repository);
-        copy_blobs(runner, &source, &push, &parts, progress).await?;
-        put_manifests(runner, &push, &parts, tags, asked.import.is_forced).await?;
+    let source = Source::open(runner, job, &asked.import, &caller, target.id).await?;
+    let copied = copy_into(runner, &source, &grant, target.id, &asked.import, progress).await;
+    let Err(Stop::Failed(failure)) = &copied else {
+        return copied;
+    };
+    if failure.kind == ImportFailureKind::TargetGone {
+        // Two registries may go meanwhile, and an operation on both says of neither which it was.
+        self::target(runner, job, target.id).await?;
+        return Err(Stop::source_gone());
+    }
+    copied
+}
+
+async fn copy_into(
+    runner: &Runner,
+    source: &Source,
+    grant: &ControlGrant<control::ImportImage>,
+    target: RegistryId,
+    import: &Import,
+    progress: &Progress,
+) -> Result<(), Stop> {
+    let parts = gather(source, &import.reference).await?;
+    for (repository, tags) in targets(import) {
+        let push = push_of_import(grant, target, &repository);
+        copy_blobs(runner, source, &push, &parts, progress).await?;
+        put_manifests(runner, &push, &parts, tags, import.is_forced).await?;
     }
     Ok(())
 }

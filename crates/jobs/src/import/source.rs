@@ -10,7 +10,9 @@ use holdfast_access::{Caller, ControlCaller, Grant, RegistryId, action, decide, 
 use holdfast_client::registry::{Blob, Client, Credentials};
 use holdfast_oci::{Digest, Reference};
 use holdfast_registry::ports::{JobRecord, Readable};
-use holdfast_registry::{Body, Import, ImportFailureKind, ImportSource, ManifestContent, ReceiveError, Registry};
+use holdfast_registry::{
+    Body, Error, Import, ImportFailureKind, ImportSource, ManifestContent, ReceiveError, Registry,
+};
 use tokio::io::AsyncReadExt as _;
 use tokio_util::io::ReaderStream;
 
@@ -35,10 +37,11 @@ impl Source {
         job: &JobRecord,
         import: &Import,
         caller: &ControlCaller,
+        target: RegistryId,
     ) -> Result<Self, Stop> {
         match &import.source {
             ImportSource::Registry { id, scope } => {
-                let pull = pull(runner, RegistryId(*id), scope, import, caller).await?;
+                let pull = pull(runner, (RegistryId(*id), scope), import, caller, target).await?;
                 Ok(Self::Here {
                     registry: Arc::clone(&runner.registry),
                     pull,
@@ -146,23 +149,23 @@ async fn feed(mut blob: Blob, sender: tokio::sync::mpsc::Sender<Result<Bytes, Re
     }
 }
 
-/// Proof that the caller may pull there, today.
+/// Proof that the caller may pull there, and that its images may leave it, today.
 async fn pull(
     runner: &Runner,
-    id: RegistryId,
-    scope: &str,
+    (id, scope): (RegistryId, &str),
     import: &Import,
     caller: &ControlCaller,
+    target: RegistryId,
 ) -> Result<Grant<action::Pull>, Stop> {
     let name = scope.rsplit('/').next().unwrap_or_default();
     let found = runner.registry.find_registry(name).await?;
-    let gone = || {
-        Stop::failed(
-            ImportFailureKind::Source,
-            "the registry that the image is imported from is gone",
-        )
-    };
-    let source = found.filter(|registry| registry.id == id).ok_or_else(gone)?;
+    let source = found
+        .filter(|registry| registry.id == id)
+        .ok_or_else(Stop::source_gone)?;
+    if !source.allow_export && source.id != target {
+        let refusal = Error::ExportDisabled { name: source.name };
+        return Err(Stop::failed(ImportFailureKind::NotAllowed, &refusal.to_string()));
+    }
     let rights = rights_of(caller.assignments(), &source.scope(), source.role_assignment_mode);
     let puller = Caller::with_basic(caller.actor().clone(), rights);
     let refused = |_| {

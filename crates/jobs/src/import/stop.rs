@@ -27,6 +27,13 @@ impl Stop {
         Self::failed(ImportFailureKind::NotAllowed, &refusal.to_string())
     }
 
+    pub(super) fn source_gone() -> Self {
+        Self::failed(
+            ImportFailureKind::Source,
+            "the registry that the image is imported from is gone",
+        )
+    }
+
     pub(super) fn took_too_long(limit: Duration) -> Self {
         let secs = limit.as_secs();
         Self::Retry(ImportFailure {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use holdfast_access::{Actor, ControlCaller, RoleId, action, control, decide_control, reach_of};
 use holdfast_oci::{Algorithm, Digest};
-use holdfast_registry::ports::{BusyJobs, JobId, JobState};
+use holdfast_registry::ports::{BusyJobs, JobId, JobState, RegistryRecord};
 use holdfast_registry::{
     Error, Import, ImportFailure, ImportFailureKind, ImportSource, ImportTag, NewPrincipal, NewSecret,
 };
@@ -301,4 +301,33 @@ async fn imports_that_hang_hold_up_no_other_registry() {
     assert_eq!(world.outcome(&owner, id).await, Ok(JobState::Succeeded));
     stopping.cancel();
     running.await.unwrap();
+}
+
+#[tokio::test]
+async fn what_became_of_the_source_meanwhile_is_told_as_that() {
+    let (world, document) = (World::start().await, image());
+    let owner = world.owner().await;
+    world.make("group", "other").await.unwrap();
+    world.registry.push("app", Some("v1"), &document).await;
+    let import = Import {
+        source: ImportSource::Registry {
+            id: world.registry.id().0,
+            scope: world.registry.record().scope(),
+        },
+        repository: name("app"),
+        reference: tag("v1").into(),
+        tags: Vec::new(),
+        untagged: vec![name("here")],
+        is_forced: false,
+    };
+    let grant = decide_control(&owner, &world.scope("group", "other")).unwrap();
+    let pull = world.registry.grant::<action::Pull>("app");
+    let asked = world.registry.ask_for_import(&grant, import, Some(&pull), None).await;
+    let (id, _) = asked.unwrap();
+    let keep_in = |record: &mut RegistryRecord| (record.allow_export, record.network.public_access) = (false, false);
+    world.registry.switch(keep_in).await;
+    world.runner(&[]).run_due().await;
+    let failure = world.outcome(&owner, id).await.unwrap_err();
+    assert_eq!(failure.kind, ImportFailureKind::NotAllowed, "{failure:?}");
+    assert!(failure.message.contains("export"), "{failure:?}");
 }
