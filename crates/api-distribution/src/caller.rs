@@ -10,6 +10,7 @@ use holdfast_identity::{
     Credential, Credentials, Resource,
     basic::NULL_GUID,
     refresh::RefreshToken,
+    throttle::Target,
     token::{Claims, Kind},
 };
 use holdfast_registry::{PrincipalView, ports::RegistryRecord};
@@ -68,71 +69,69 @@ impl Distribution {
             return self.caller_of_either(password, address, now).await;
         }
         // No registry's name has dashes, and no token has the form of an id.
-        if let Some(app_id) = application_id(user) {
-            self.throttle.check(peer, user, now).map_err(Error::Throttled)?;
-            let registry = self.load_registry(address).await?;
-            return self
-                .sign_in_principal(registry, app_id, password, (peer, user, now))
-                .await;
+        let app_id = application_id(user);
+        let account = app_id.map_or_else(|| token::account(address, user), |_| user.to_owned());
+        let attempt = self.throttle.take(peer, Target::Account(&account), now);
+        let attempt = attempt.map_err(Error::Throttled)?;
+        let outcome = match app_id {
+            Some(app_id) => self.sign_in_principal(app_id, password, address).await,
+            None => self.sign_in_account(user, password, address).await,
+        };
+        match &outcome {
+            Ok(_) => attempt.succeeded(),
+            Err(Error::CredentialWrong) => attempt.failed(),
+            Err(_) => attempt.withdraw(),
         }
-        let account = token::account(address, user);
-        self.throttle.check(peer, &account, now).map_err(Error::Throttled)?;
+        outcome
+    }
+
+    /// Checks a password of the admin account or of a token.
+    async fn sign_in_account(
+        &self,
+        user: &str,
+        password: &SecretString,
+        address: &Address,
+    ) -> Result<Identified, Error> {
         let registry = self.load_registry(address).await?;
         // The registry's own name is the admin account's, also while that is off.
         if !user.eq_ignore_ascii_case(&registry.name) {
-            return self
-                .sign_in_token(&registry, password, address, (peer, user, now))
-                .await;
+            return self.sign_in_token(&registry, user, password, address).await;
         }
         let passwords = self.registry.list_admin_passwords(registry.id).await?;
         // The same work while the account is off, so that time tells nothing.
         let verifiers: Vec<[u8; 32]> = passwords.iter().map(|password| password.verifier).collect();
         let matched = self.sealer.matches_any(password.expose_secret(), &verifiers);
         let matched = matched.and_then(|index| passwords.get(index));
-        match matched.filter(|_| registry.admin_enabled) {
-            Some(found) => {
-                self.throttle.succeeded(peer, &account);
-                let credential = Credential::Admin {
-                    slot: found.slot,
-                    generation: found.generation,
-                };
-                let caller = Caller::with_basic(admin(&registry), Rights::everything());
-                Ok(Identified {
-                    registry,
-                    caller,
-                    credential,
-                    access_token: None,
-                })
-            }
-            None => {
-                self.throttle.failed(peer, &account, now);
-                Err(Error::CredentialWrong)
-            }
-        }
+        let found = matched.filter(|_| registry.admin_enabled);
+        let found = found.ok_or(Error::CredentialWrong)?;
+        let credential = Credential::Admin {
+            slot: found.slot,
+            generation: found.generation,
+        };
+        let caller = Caller::with_basic(admin(&registry), Rights::everything());
+        Ok(Identified {
+            registry,
+            caller,
+            credential,
+            access_token: None,
+        })
     }
 
     /// Checks the secret of an application.
     async fn sign_in_principal(
         &self,
-        registry: RegistryRecord,
         app_id: Uuid,
         password: &SecretString,
-        (peer, user, now): (IpAddr, &str, i64),
+        address: &Address,
     ) -> Result<Identified, Error> {
+        let registry = self.load_registry(address).await?;
         let found = self.registry.find_principal_by_app(app_id).await?;
         // The same work for an application that does not exist, so that time tells nothing.
         let verifiers = found.as_ref().map_or(&[][..], |(_, verifiers)| verifiers);
         let matched = self.sealer.matches_any(password.expose_secret(), verifiers);
-        match found.filter(|_| matched.is_some()) {
-            Some((principal, _)) => {
-                self.throttle.succeeded(peer, user);
-                Ok(identified(registry, &principal))
-            }
-            None => {
-                self.throttle.failed(peer, user, now);
-                Err(Error::CredentialWrong)
-            }
-        }
+        let found = found.filter(|_| matched.is_some());
+        let (principal, _) = found.ok_or(Error::CredentialWrong)?;
+        Ok(identified(registry, &principal))
     }
 
     /// The principal that a token of the directory stands for, with its rights in the registry.

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::{Management, Route, Site, body, error::Error};
 use form::Form;
-pub(crate) use person::MAX_STRETCHING;
+pub(crate) use person::{MAX_QUEUED, MAX_STRETCHING};
 
 /// Names under which clients call the directory that they belong to.
 const ANY_TENANT: [&str; 2] = ["common", "organizations"];

@@ -52,6 +52,8 @@ pub struct Management {
     pub(crate) stretcher: Arc<Stretcher>,
     /// Turns at comparing passwords, which costs a processor and memory.
     pub(crate) stretching: Arc<Semaphore>,
+    /// Places to wait for such a turn.
+    pub(crate) queue: Semaphore,
     pub(crate) outside: Arc<OutsideIssuers>,
     pub(crate) throttle: Arc<Throttle>,
     pub(crate) login_server_suffix: String,
@@ -196,6 +198,7 @@ impl Management {
             sealer,
             stretcher,
             stretching: Arc::new(Semaphore::new(directory::MAX_STRETCHING)),
+            queue: Semaphore::new(directory::MAX_QUEUED),
             outside,
             throttle,
             login_server_suffix,

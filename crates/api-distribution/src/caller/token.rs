@@ -2,8 +2,6 @@
 //! It refuses to remember anything: a token that is disabled, a password that is gone and a map that was changed count at
 //! the next request.
 
-use std::net::IpAddr;
-
 use holdfast_access::{Actor, Caller, Rights};
 use holdfast_identity::Credential;
 use holdfast_registry::ports::RegistryRecord;
@@ -17,11 +15,10 @@ impl Distribution {
     pub(super) async fn sign_in_token(
         &self,
         registry: &RegistryRecord,
+        user: &str,
         password: &SecretString,
         address: &Address,
-        (peer, user, now): (IpAddr, &str, i64),
     ) -> Result<Identified, Error> {
-        let account = account(address, user);
         let found = self.registry.find_token_passwords(registry.id, user).await?;
         // The same work for a token that does not exist, so that time tells nothing.
         let passwords = found.as_ref().map_or(&[][..], |(_, passwords)| passwords);
@@ -29,10 +26,8 @@ impl Distribution {
         let matched = self.sealer.matches_any(password.expose_secret(), &verifiers);
         let matched = matched.and_then(|index| passwords.get(index));
         let (Some(matched), Some((name, _))) = (matched, &found) else {
-            self.throttle.failed(peer, &account, now);
             return Err(Error::CredentialWrong);
         };
-        self.throttle.succeeded(peer, &account);
         let credential = Credential::Token {
             name: name.clone(),
             slot: matched.slot,

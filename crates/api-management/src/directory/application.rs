@@ -1,8 +1,12 @@
 //! Applications sign in as themselves (`client_credentials`), with a secret or a signed assertion.
 
 use bytes::Bytes;
-use holdfast_identity::directory::{DIRECTORY_SECS, DirectoryGrant};
-use holdfast_registry::GoodCredentials;
+use holdfast_identity::{
+    Resource,
+    directory::{DIRECTORY_SECS, DirectoryGrant},
+    throttle::Target,
+};
+use holdfast_registry::{GoodCredentials, PrincipalView};
 use http::Response;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
@@ -20,39 +24,22 @@ pub(super) async fn token(app: &Management, site: &Site, tenant: &str, form: &Fo
     let spelled = form.default_resource().ok_or_else(refusal::scope_without_resource)?;
     let resource = issued::resource(app, site, spelled)?;
     let now = app.registry.now().unix_secs();
-    let account = form.client_id.as_str();
-    app.throttle
-        .check(site.peer, account, now)
-        .map_err(refusal::throttled)?;
-    let found = match Uuid::parse_str(account) {
-        Ok(id) => app.registry.find_client(id).await?,
-        Err(_) => None,
-    };
-    let proof = match (&form.client_assertion, &found) {
-        (None, _) => check_secret(app, form, found.as_ref().map(|(_, credentials)| credentials)),
-        (Some(_), _) if form.client_assertion_type != assertion::TYPE => {
-            return Err(refusal::missing("client_assertion_type"));
+    let account = Target::Account(&form.client_id);
+    let attempt = app.throttle.take(site.peer, account, now).map_err(refusal::throttled)?;
+    let principal = match prove(app, site, tenant, resource, form).await {
+        Ok(Ok(principal)) => {
+            attempt.succeeded();
+            principal
         }
-        (Some(_), None) => Err(refusal::unknown_client(account)),
-        (Some(given), Some((principal, credentials))) => {
-            let claimed = Claimed {
-                app_id: principal.record.app_id,
-                tenant,
-                resource,
-                credentials,
-            };
-            assertion::check(app, site, given.expose_secret(), &claimed).await
+        Ok(Err(error)) => {
+            attempt.failed();
+            return Err(error);
         }
-    };
-    let principal = match (proof, found) {
-        (Ok(()), Some((principal, _))) => principal,
-        (Ok(()), None) => return Err(refusal::wrong_secret()),
-        (Err(error), _) => {
-            app.throttle.failed(site.peer, account, now);
+        Err(error) => {
+            attempt.withdraw();
             return Err(error);
         }
     };
-    app.throttle.succeeded(site.peer, account);
     let grant = DirectoryGrant {
         audience: spelled.to_owned(),
         issuer: issued::issuer(app, site),
@@ -70,6 +57,41 @@ pub(super) async fn token(app: &Management, site: &Site, tenant: &str, form: &Fo
         "ext_expires_in": DIRECTORY_SECS,
         "access_token": token,
     })))
+}
+
+/// Who it is. The inner error says that the proof is not good, the outer one that it was not looked at.
+async fn prove(
+    app: &Management,
+    site: &Site,
+    tenant: &str,
+    resource: Resource,
+    form: &Form,
+) -> Result<Result<PrincipalView, Error>, Error> {
+    let found = match Uuid::parse_str(&form.client_id) {
+        Ok(id) => app.registry.find_client(id).await?,
+        Err(_) => None,
+    };
+    let proof = match (&form.client_assertion, &found) {
+        (None, _) => check_secret(app, form, found.as_ref().map(|(_, credentials)| credentials)),
+        (Some(_), _) if form.client_assertion_type != assertion::TYPE => {
+            return Err(refusal::missing("client_assertion_type"));
+        }
+        (Some(_), None) => Err(refusal::unknown_client(&form.client_id)),
+        (Some(given), Some((principal, credentials))) => {
+            let claimed = Claimed {
+                app_id: principal.record.app_id,
+                tenant,
+                resource,
+                credentials,
+            };
+            assertion::check(app, site, given.expose_secret(), &claimed).await
+        }
+    };
+    Ok(match (proof, found) {
+        (Ok(()), Some((principal, _))) => Ok(principal),
+        (Ok(()), None) => Err(refusal::wrong_secret()),
+        (Err(error), _) => Err(error),
+    })
 }
 
 /// The same work for an application that does not exist, so that time tells nothing.

@@ -201,17 +201,12 @@ async fn keep(app: &Management, checked: &Checked<'_>, person: ProvenPerson) -> 
 /// `grant_type=authorization_code`: the program redeems its code, once.
 pub(super) async fn token(app: &Management, site: &Site, form: &Form) -> Result<Response<Bytes>, Error> {
     let client = client::find(&form.client_id)?;
-    let now = app.registry.now().unix_secs();
-    app.throttle
-        .check(site.peer, "authorization codes", now)
-        .map_err(refusal::throttled)?;
     let verifier = app.sealer.verifier(form.code.expose_secret());
     let taken = app.registry.take_authorization_code(verifier).await?;
     let is_for = |code: &holdfast_registry::ports::AuthorizationCode| {
         code.client_id == client.id && code.redirect_uri == form.redirect_uri
     };
     let Some(code) = taken.filter(is_for) else {
-        app.throttle.failed(site.peer, "authorization codes", now);
         return Err(refusal::code_not_good());
     };
     if !pkce::matches(form.code_verifier.expose_secret(), &code.challenge) {

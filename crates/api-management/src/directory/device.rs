@@ -1,7 +1,10 @@
 //! The device flow (RFC 8628): a program without a browser shows a code, and a person types it into the page here.
 
 use bytes::Bytes;
-use holdfast_identity::code::{self, read_user_code};
+use holdfast_identity::{
+    code::{self, read_user_code},
+    throttle::Target,
+};
 use holdfast_registry::sign_in::{DEVICE_CODE_LIFE, NewDevice, POLL_INTERVAL, Poll};
 use http::{HeaderMap, Response};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -16,10 +19,6 @@ use super::{
 };
 use crate::{Management, Site, error::Error};
 
-/// Under this name the throttle counts devices that nobody ever answered.
-const DEVICES: &str = "device codes";
-/// And under this one codes that were typed and are none.
-const USER_CODES: &str = "user codes";
 /// How often another code is tried when one is in use.
 const MAX_TRIES: usize = 3;
 
@@ -28,10 +27,9 @@ pub(super) async fn start(app: &Management, site: &Site, body: &[u8]) -> Result<
     let form = Form::parse(body);
     let client = client::find(&form.client_id)?;
     let now = app.registry.now().unix_secs();
-    app.throttle
-        .check(site.peer, DEVICES, now)
-        .map_err(refusal::throttled)?;
-    app.throttle.failed(site.peer, DEVICES, now);
+    let attempt = app.throttle.take(site.peer, Target::Devices, now);
+    // Counted in any case: each takes a row for a while.
+    attempt.map_err(refusal::throttled)?.failed();
     for _ in 0..MAX_TRIES {
         let (device_code, user_code) = (code::generate(), code::generate_user_code());
         let new = NewDevice {
@@ -71,7 +69,6 @@ pub(super) async fn token(app: &Management, site: &Site, form: &Form) -> Result<
     };
     let person = app.registry.find_proven_person(proven).await?;
     let person = person.ok_or_else(refusal::code_not_good)?;
-    app.throttle.succeeded(site.peer, DEVICES);
     let grant = ForPerson {
         person: &person,
         client_id: client.id,
@@ -110,9 +107,10 @@ pub(super) async fn answer(
         return Ok(page::refused(&guard, &refusal::foreign_form()));
     }
     let now = app.registry.now().unix_secs();
-    if let Err(wait) = app.throttle.check(site.peer, USER_CODES, now) {
-        return Ok(page::refused(&guard, &refusal::throttled(wait)));
-    }
+    let attempt = match app.throttle.take(site.peer, Target::UserCodes, now) {
+        Ok(attempt) => attempt,
+        Err(wait) => return Ok(page::refused(&guard, &refusal::throttled(wait))),
+    };
     let verifier = read_user_code(&answer.user_code).map(|code| app.sealer.verifier(&code));
     let waiting = match verifier {
         Some(verifier) => app
@@ -123,12 +121,13 @@ pub(super) async fn answer(
         None => None,
     };
     let Some((verifier, client_id)) = waiting else {
-        app.throttle.failed(site.peer, USER_CODES, now);
+        attempt.failed();
         return Ok(page::ask_for_code(
             &guard,
             Some("That code is not right, or has expired."),
         ));
     };
+    attempt.withdraw();
     let client = client::name(client_id);
     let ask = |problem: Option<&Error>| page::ask_who_for_device(&guard, &answer.user_code, client, problem);
     let proven = match answer.action.as_str() {
@@ -143,7 +142,6 @@ pub(super) async fn answer(
     if !app.registry.answer_device(verifier, proven).await? {
         return Ok(page::ask_for_code(&guard, Some("That code has expired.")));
     }
-    app.throttle.succeeded(site.peer, USER_CODES);
     Ok(match proven {
         Some(_) => page::said(
             &guard,

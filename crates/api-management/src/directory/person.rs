@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use holdfast_registry::ports::ProvenPerson;
+use holdfast_identity::throttle::Target;
+use holdfast_registry::ports::{PersonRecord, ProvenPerson};
 use secrecy::SecretString;
 use tokio::time::timeout;
 
@@ -11,6 +12,8 @@ use crate::{Management, Site, error::Error};
 
 /// Passwords that are looked at at once: each takes a processor and some memory for a while.
 pub(crate) const MAX_STRETCHING: usize = 2;
+/// Sign-ins that are looked at or wait for it; who comes then is told at once that the server is busy.
+pub(crate) const MAX_QUEUED: usize = 64;
 /// How long a sign-in waits for its turn.
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
@@ -26,13 +29,52 @@ pub(super) async fn prove(
 ) -> Result<ProvenPerson, Error> {
     let name = name.trim();
     let now = app.registry.now().unix_secs();
-    app.throttle.check(site.peer, name, now).map_err(refusal::throttled)?;
+    let take = |target| app.throttle.take(site.peer, target, now).map_err(refusal::throttled);
+    let at_name = take(Target::Account(name))?;
+    // Names are free to make up, and one that nobody has costs as much as another.
+    let at_place = match take(Target::Passwords) {
+        Ok(attempt) => attempt,
+        Err(error) => {
+            at_name.withdraw();
+            return Err(error);
+        }
+    };
+    let person = match find(app, name, password).await {
+        Ok(Some(person)) => {
+            at_name.succeeded();
+            // A right password of one's own buys no tries at those of others.
+            at_place.withdraw();
+            person
+        }
+        Ok(None) => {
+            at_name.failed();
+            at_place.failed();
+            return Err(refusal::wrong_password());
+        }
+        Err(error) => {
+            at_name.withdraw();
+            at_place.withdraw();
+            return Err(error);
+        }
+    };
+    if !person.principal.is_enabled {
+        return Err(refusal::disabled());
+    }
+    Ok(ProvenPerson {
+        id: person.principal.id,
+        generation: person.principal.generation,
+    })
+}
+
+/// The person whose password it is. The same work for a name that nobody has, so that time tells nothing.
+async fn find(app: &Management, name: &str, password: SecretString) -> Result<Option<PersonRecord>, Error> {
+    let Ok(_queued) = app.queue.try_acquire() else {
+        return Err(refusal::busy());
+    };
     let found = match name.parse() {
         Ok(name) => app.registry.find_person_by_name(name).await?,
         Err(_) => None,
     };
-    // Before the work, so that many at once do not get more tries than one after the other.
-    app.throttle.failed(site.peer, name, now);
     let verifier = found.as_ref().map(|person| person.verifier.clone());
     let turn = timeout(MAX_WAIT, Arc::clone(&app.stretching).acquire_owned()).await;
     let Ok(Ok(turn)) = turn else {
@@ -44,15 +86,5 @@ pub(super) async fn prove(
         stretcher.matches(&password, verifier.as_deref())
     };
     let matches = tokio::task::spawn_blocking(compare).await.unwrap_or(false);
-    let Some(person) = found.filter(|_| matches) else {
-        return Err(refusal::wrong_password());
-    };
-    app.throttle.succeeded(site.peer, name);
-    if !person.principal.is_enabled {
-        return Err(refusal::disabled());
-    }
-    Ok(ProvenPerson {
-        id: person.principal.id,
-        generation: person.principal.generation,
-    })
+    Ok(found.filter(|_| matches))
 }

@@ -7,8 +7,11 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use holdfast_access::{ControlCaller, RoleId, decide_control};
-use holdfast_identity::directory::SignedIn;
-use holdfast_identity::outside::{FetchDocument, FetchError};
+use holdfast_identity::{
+    directory::SignedIn,
+    outside::{FetchDocument, FetchError},
+    throttle::{FREE_PASSWORDS, MAX_PASSWORDS_AT_ONCE},
+};
 use holdfast_registry::{
     ApplicationChange, ApplicationKey, CertificateChange, FederatedSubject, NewCertificate, NewPerson,
 };
@@ -488,6 +491,68 @@ async fn guessing_passwords_is_throttled() {
         browser.send(AUTHORIZE, &page, &SIGN_IN, BASE).await.response.status(),
         303
     );
+}
+
+#[tokio::test]
+async fn made_up_names_are_braked_together() {
+    let cloud = Cloud::start().await;
+    cloud.ann().await;
+    let mut browser = Browser::new(&cloud);
+    let page = browser.open(&authorize("http://localhost:8400", "query")).await;
+    let guess = |name: String| {
+        let (cloud, page) = (&cloud, &page);
+        let cookie = browser.cookie.clone();
+        async move {
+            let mut browser = Browser { cloud, cookie };
+            let wrong = [
+                ("user_name", name.as_str()),
+                ("password", "wrong"),
+                ("action", "sign-in"),
+            ];
+            browser
+                .send(AUTHORIZE, page, &wrong, BASE)
+                .await
+                .response
+                .status()
+                .as_u16()
+        }
+    };
+    let burst = futures_util::future::join_all((0..100).map(|index| guess(format!("nobody{index}")))).await;
+    let looked_at = burst.iter().filter(|status| **status == 400).count();
+    assert_eq!(looked_at, MAX_PASSWORDS_AT_ONCE as usize, "{burst:?}");
+    for index in MAX_PASSWORDS_AT_ONCE..FREE_PASSWORDS {
+        assert_eq!(guess(format!("somebody{index}")).await, 400);
+    }
+    assert_eq!(guess("yet another".to_owned()).await, 429);
+    cloud.registry.advance(Duration::from_secs(60));
+    assert_eq!(
+        browser.send(AUTHORIZE, &page, &SIGN_IN, BASE).await.response.status(),
+        303
+    );
+}
+
+#[tokio::test]
+async fn those_behind_one_address_do_not_lock_each_other_out() {
+    let cloud = Cloud::start().await;
+    cloud.ann().await;
+    let mut browser = Browser::new(&cloud);
+    let first = browser.open("/devicelogin").await;
+    for _ in 0..30 {
+        let stray = [
+            ("grant_type", "authorization_code"),
+            ("client_id", CLI),
+            ("code", "stray"),
+            ("redirect_uri", "http://localhost:8400"),
+            ("code_verifier", VERIFIER),
+        ];
+        let (status, refused) = cloud.token(&stray).await;
+        assert_eq!((status, &refused["error"]), (400, &json!("invalid_grant")));
+        assert!(start_device(&cloud).await["device_code"].is_string());
+        let typed = browser
+            .send("/devicelogin", &first, &[("user_code", "BCDFGHJKL")], BASE)
+            .await;
+        assert!(typed.text().contains("That code is not right"), "{}", typed.text());
+    }
 }
 
 /// A key with a certificate.
