@@ -22,7 +22,7 @@ pub const FRESH_SECS: i64 = 24 * 60 * 60;
 pub const STALE_SECS: i64 = 7 * FRESH_SECS;
 /// The pause between two fetches from one issuer, whatever names of keys its tokens bring.
 pub const REFETCH_SECS: i64 = 60;
-/// Issuers that are remembered; the others are fetched each time.
+/// Issuers that are remembered; the one that was not asked for longest goes first.
 const MAX_ISSUERS: usize = 1_000;
 
 /// Fetches a document of an outside issuer.
@@ -42,7 +42,13 @@ pub type FetchError = Box<dyn std::error::Error + Send + Sync>;
 /// The keys of outside issuers.
 pub struct OutsideIssuers {
     fetch: Arc<dyn FetchDocument>,
-    known: SyncMutex<HashMap<String, Arc<Mutex<Known>>>>,
+    known: SyncMutex<HashMap<String, Slot>>,
+}
+
+/// One issuer, and when its keys were last wanted.
+struct Slot {
+    known: Arc<Mutex<Known>>,
+    used_at: i64,
 }
 
 /// What is known of one issuer. Locked while its keys are fetched: who comes then waits for them.
@@ -74,7 +80,7 @@ impl OutsideIssuers {
     /// # Errors
     /// The issuer's keys cannot be had, or none has that name.
     pub async fn find_keys(&self, issuer: &str, kid: Option<&str>, now: i64) -> Result<Vec<ForeignKey>, Error> {
-        let known = self.known(issuer);
+        let known = self.known(issuer, now);
         let mut known = known.lock().await;
         let age = |at: Option<i64>| at.map_or(i64::MAX, |at| now.saturating_sub(at).max(0));
         let found = known.keys.find(kid);
@@ -106,15 +112,24 @@ impl OutsideIssuers {
         }))
     }
 
-    fn known(&self, issuer: &str) -> Arc<Mutex<Known>> {
+    fn known(&self, issuer: &str, now: i64) -> Arc<Mutex<Known>> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = known.get(issuer) {
-            return Arc::clone(found);
+        if let Some(slot) = known.get_mut(issuer) {
+            slot.used_at = now;
+            return Arc::clone(&slot.known);
+        }
+        if known.len() >= MAX_ISSUERS {
+            let oldest = known.iter().min_by_key(|(_, slot)| slot.used_at);
+            if let Some(oldest) = oldest.map(|(issuer, _)| issuer.clone()) {
+                known.remove(&oldest);
+            }
         }
         let new = Arc::new(Mutex::default());
-        if known.len() < MAX_ISSUERS {
-            known.insert(issuer.to_owned(), Arc::clone(&new));
-        }
+        let slot = Slot {
+            known: Arc::clone(&new),
+            used_at: now,
+        };
+        known.insert(issuer.to_owned(), slot);
         new
     }
 

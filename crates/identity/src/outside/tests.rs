@@ -107,3 +107,25 @@ async fn an_issuer_speaks_for_itself_only() {
         .unwrap_err();
     assert!(matches!(error, Error::Unreachable { .. }), "{error}");
 }
+
+#[tokio::test]
+async fn an_issuer_beyond_the_bound_is_remembered_and_the_one_unused_longest_forgotten() {
+    let (web, issuers) = issuers();
+    web.publish(&["one"]);
+    for index in 0..MAX_ISSUERS {
+        let now = 1_000 + i64::try_from(index).unwrap();
+        let other = format!("https://{index}.example");
+        issuers.find_keys(&other, None, now).await.unwrap_err();
+    }
+    web.asked();
+    let now = 1_000 + i64::try_from(MAX_ISSUERS).unwrap();
+    issuers.find_keys("https://0.example", None, now).await.unwrap_err();
+    assert_eq!(web.asked(), 1, "the pause is over; it is used again");
+    for _ in 0..3 {
+        assert_eq!(issuers.find_keys(ISSUER, Some("one"), now).await.unwrap().len(), 1);
+        issuers.find_keys("https://0.example", None, now).await.unwrap_err();
+    }
+    assert_eq!(web.asked(), 2, "the configuration and the keys, once");
+    assert_eq!(issuers.known.lock().unwrap().len(), MAX_ISSUERS);
+    assert!(!issuers.known.lock().unwrap().contains_key("https://1.example"));
+}
