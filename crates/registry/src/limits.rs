@@ -63,8 +63,8 @@ pub(crate) const MAX_CERTIFICATES_PER_APPLICATION: usize = 50;
 pub(crate) const MAX_FEDERATED_PER_APPLICATION: usize = 20;
 /// People in the directory; lists of them are read whole.
 pub(crate) const MAX_PEOPLE: usize = 10_000;
-/// Devices that wait for a person at one time: nobody had to sign in to make one.
-pub(crate) const MAX_WAITING_DEVICES: u64 = 10_000;
+/// Devices that wait for a person or did a short while ago: nobody had to sign in to make one.
+pub(crate) const MAX_DEVICES: u64 = 10_000;
 /// Role assignments there can be in all (Azure: in a subscription); a list of them is one page.
 pub(crate) const MAX_ROLE_ASSIGNMENTS: u64 = 4_000;
 /// Imports that wait or run for one registry; each may hold a secret and many bytes.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     Error, Registry, Timestamp,
-    limits::MAX_WAITING_DEVICES,
+    limits::MAX_DEVICES,
     ports::{AuthorizationCode, DeviceAnswer, DeviceCode, Durability, MetadataExt, ProvenPerson},
 };
 
@@ -78,7 +78,7 @@ pub enum Poll {
 }
 
 impl Registry {
-    /// Begins to wait for a person. `false` when too many devices wait, or the person's code is in use.
+    /// Begins to wait for a person. `false` when too many devices wait or are remembered, or the person's code is in use.
     ///
     /// # Errors
     /// [`Error::Metadata`], [`Error::Full`].
@@ -96,9 +96,11 @@ impl Registry {
         };
         self.metadata
             .transact(Durability::Relaxed, move |tx| {
-                tx.remove_expired_sign_ins(now.minus(EXPIRED_KEPT))?;
+                let forgotten = now.minus(EXPIRED_KEPT);
+                tx.remove_expired_sign_ins(forgotten)?;
                 let is_in_use = tx.find_device_code_by_user(&code.user_verifier)?.is_some();
-                if is_in_use || tx.count_device_codes(now)? >= MAX_WAITING_DEVICES {
+                // Those that expired and are kept take room too.
+                if is_in_use || tx.count_device_codes(forgotten)? >= MAX_DEVICES {
                     return Ok(false);
                 }
                 tx.insert_device_code(&code)?;

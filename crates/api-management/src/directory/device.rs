@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{
     client,
-    form::Form,
+    form::{Form, MAX_SCOPE_BYTES},
     issued::{self, ForPerson},
     page::{self, Guard},
     person, refusal,
@@ -26,6 +26,9 @@ const MAX_TRIES: usize = 3;
 pub(super) async fn start(app: &Management, site: &Site, body: &[u8]) -> Result<Response<Bytes>, Error> {
     let form = Form::parse(body);
     let client = client::find(&form.client_id)?;
+    if form.scope.len() > MAX_SCOPE_BYTES {
+        return Err(refusal::scope_too_large(MAX_SCOPE_BYTES));
+    }
     let now = app.registry.now().unix_secs();
     let attempt = app.throttle.take(site.peer, Target::Devices, now);
     // Counted in any case: each takes a row for a while.

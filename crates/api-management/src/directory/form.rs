@@ -8,6 +8,9 @@ use secrecy::SecretString;
 /// Scopes of OpenID Connect: they ask for more beside the token and name no resource.
 const OPENID_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 
+/// The longest scope that is kept until a person has signed in.
+pub(super) const MAX_SCOPE_BYTES: usize = 2048;
+
 /// The fields of a request.
 #[derive(Default)]
 pub(super) struct Form {

@@ -92,6 +92,15 @@ pub(super) fn unknown_client(id: &str) -> Error {
     )
 }
 
+/// The scope is longer than is kept.
+pub(super) fn scope_too_large(limit_bytes: usize) -> Error {
+    refuse(
+        "invalid_scope",
+        70011,
+        format!("The provided value for the input parameter 'scope' is longer than {limit_bytes} bytes."),
+    )
+}
+
 pub(super) fn missing(parameter: &str) -> Error {
     refuse(
         "invalid_request",

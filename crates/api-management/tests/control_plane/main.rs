@@ -12,7 +12,13 @@ mod sign_in;
 mod storage_account;
 mod token;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use holdfast_access::{ControlCaller, RoleId, decide_control};
@@ -36,6 +42,8 @@ struct Cloud {
     sealer: Arc<Sealer>,
     stretcher: Arc<Stretcher>,
     web: Arc<sign_in::Web>,
+    /// Which host of the loopback network calls.
+    host: AtomicU8,
     keys: ServerKeys,
     _folder: tempfile::TempDir,
 }
@@ -67,6 +75,7 @@ impl Cloud {
             sealer,
             stretcher,
             web,
+            host: AtomicU8::new(1),
             keys,
             _folder: folder,
         }
@@ -131,7 +140,7 @@ impl Cloud {
         let request = request.body(Full::new(Bytes::from(body.to_owned()))).unwrap();
         let site = Site {
             base_url: "https://localhost:5443".to_owned(),
-            peer: [127, 0, 0, 1].into(),
+            peer: [127, 0, 0, self.host.load(Ordering::Relaxed)].into(),
             local: [127, 0, 0, 1].into(),
             request_id: "r1".to_owned(),
         };

@@ -532,6 +532,42 @@ async fn made_up_names_are_braked_together() {
 }
 
 #[tokio::test]
+async fn a_crowd_is_told_at_once_that_there_is_no_room_to_wait() {
+    const MAX_QUEUED: usize = 64;
+    let cloud = Cloud::start().await;
+    cloud.ann().await;
+    let mut browser = Browser::new(&cloud);
+    let page = browser.open(&authorize("http://localhost:8400", "query")).await;
+    let guesses = (1..=6u8).flat_map(|host| (0..MAX_PASSWORDS_AT_ONCE).map(move |index| (host, index)));
+    let crowd = futures_util::future::join_all(guesses.map(|(host, index)| {
+        let (cloud, page) = (&cloud, &page);
+        let cookie = browser.cookie.clone();
+        async move {
+            cloud.host.store(host, Ordering::Relaxed);
+            let name = format!("nobody{index}");
+            let wrong = [
+                ("user_name", name.as_str()),
+                ("password", "wrong"),
+                ("action", "sign-in"),
+            ];
+            let mut browser = Browser { cloud, cookie };
+            browser
+                .send(AUTHORIZE, page, &wrong, BASE)
+                .await
+                .response
+                .status()
+                .as_u16()
+        }
+    }));
+    let crowd = crowd.await;
+    let looked_at = crowd.iter().filter(|status| **status == 400).count();
+    let turned_away = crowd.iter().filter(|status| **status == 429).count();
+    assert_eq!((looked_at, turned_away), (MAX_QUEUED, crowd.len() - MAX_QUEUED));
+    let right = browser.send(AUTHORIZE, &page, &SIGN_IN, BASE).await;
+    assert_eq!(right.response.status(), 303, "it is no failure to be turned away");
+}
+
+#[tokio::test]
 async fn those_behind_one_address_do_not_lock_each_other_out() {
     let cloud = Cloud::start().await;
     cloud.ann().await;
@@ -552,6 +588,16 @@ async fn those_behind_one_address_do_not_lock_each_other_out() {
             .send("/devicelogin", &first, &[("user_code", "BCDFGHJKL")], BASE)
             .await;
         assert!(typed.text().contains("That code is not right"), "{}", typed.text());
+    }
+}
+
+#[tokio::test]
+async fn a_device_keeps_a_bounded_scope() {
+    let cloud = Cloud::start().await;
+    for (length, status) in [(2048, 200), (2049, 400)] {
+        let body = form(&[("client_id", CLI), ("scope", &"s".repeat(length))]);
+        let answer = cloud.send("POST", "/common/oauth2/v2.0/devicecode", None, &body).await;
+        assert_eq!(answer.status().as_u16(), status, "{length}");
     }
 }
 

@@ -32,8 +32,8 @@ impl SignInRead for Session<'_> {
         )
     }
 
-    fn count_device_codes(&mut self, now: Timestamp) -> Result<u64, Error> {
-        let count = self.find("counted device codes", COUNT_DEVICES, [now.0], |row| {
+    fn count_device_codes(&mut self, moment: Timestamp) -> Result<u64, Error> {
+        let count = self.find("counted device codes", COUNT_DEVICES, [moment.0], |row| {
             column::unsigned(row, 0)
         })?;
         Ok(count.unwrap_or(0))

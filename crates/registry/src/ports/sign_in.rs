@@ -72,8 +72,8 @@ pub trait SignInRead {
     fn find_device_code(&mut self, verifier: &[u8; 32]) -> Result<Option<DeviceCode>, Error>;
     /// By the keyed hash of the person's code, expired ones too.
     fn find_device_code_by_user(&mut self, user_verifier: &[u8; 32]) -> Result<Option<DeviceCode>, Error>;
-    /// How many have not expired at `now`.
-    fn count_device_codes(&mut self, now: Timestamp) -> Result<u64, Error>;
+    /// How many had not expired at `moment`.
+    fn count_device_codes(&mut self, moment: Timestamp) -> Result<u64, Error>;
 }
 
 /// Changes of the same.
