@@ -187,6 +187,8 @@ fn exists(page: &str, command: &str) {
                 package = name.replacen("holdfast-", "", 1);
                 format!("crates/{package}/Cargo.toml")
             }
+            // A test is a file, or a folder that begins with `main.rs`.
+            ["--test", name] if root.join(format!("crates/{package}/tests/{name}/main.rs")).exists() => continue,
             ["--test", name] => format!("crates/{package}/tests/{name}.rs"),
             ["--bin", name] => {
                 assert_eq!(name, "holdfast", "{page}: {command}");
