@@ -8,6 +8,16 @@ impl Route {
     /// The subscription it is in.
     #[must_use]
     pub fn subscription(&self) -> Option<&SubscriptionId> {
+        self.place().0
+    }
+
+    /// The resource group it is in.
+    #[must_use]
+    pub fn group(&self) -> Option<&ResourceGroupName> {
+        self.place().1
+    }
+
+    fn place(&self) -> (Option<&SubscriptionId>, Option<&ResourceGroupName>) {
         match self {
             Self::Metadata
             | Self::OpenIdConfiguration(_)
@@ -21,7 +31,7 @@ impl Route {
             | Self::UserRealm
             | Self::TenantsList
             | Self::OperationsList
-            | Self::SubscriptionsList => None,
+            | Self::SubscriptionsList => (None, None),
             Self::SubscriptionGet(id)
             | Self::LocationsList(id)
             | Self::GroupsList(id)
@@ -32,17 +42,17 @@ impl Route {
             | Self::CheckName(id)
             | Self::RegistriesList(id)
             | Self::StorageCheckName(id)
-            | Self::StorageAccountsList(id) => Some(id),
-            Self::OperationResult(path) => Some(&path.subscription),
+            | Self::StorageAccountsList(id) => (Some(id), None),
+            Self::OperationResult(path) => (Some(&path.subscription), None),
             Self::GroupPut(path)
             | Self::GroupGet(path)
             | Self::GroupHead(path)
             | Self::GroupPatch(path)
             | Self::GroupDelete(path)
             | Self::RegistriesOfGroup(path)
-            | Self::StorageAccountsOfGroup(path) => Some(&path.subscription),
+            | Self::StorageAccountsOfGroup(path) => (Some(&path.subscription), Some(&path.group)),
             Self::StoragePut(path) | Self::StorageGet(path) | Self::StoragePatch(path) | Self::StorageDelete(path) => {
-                Some(&path.subscription)
+                (Some(&path.subscription), Some(&path.group))
             }
             Self::RegistryPut(path)
             | Self::RegistryGet(path)
@@ -57,13 +67,13 @@ impl Route {
             | Self::ReplicationsList(path)
             | Self::ScopeMapsList(path)
             | Self::TokensList(path)
-            | Self::GenerateCredentials(path) => Some(&path.subscription),
+            | Self::GenerateCredentials(path) => (Some(&path.subscription), Some(&path.group)),
             Self::ScopeMapPut(path)
             | Self::ScopeMapGet(path)
             | Self::ScopeMapPatch(path)
-            | Self::ScopeMapDelete(path) => Some(&path.registry.subscription),
+            | Self::ScopeMapDelete(path) => (Some(&path.registry.subscription), Some(&path.registry.group)),
             Self::TokenPut(path) | Self::TokenGet(path) | Self::TokenPatch(path) | Self::TokenDelete(path) => {
-                Some(&path.registry.subscription)
+                (Some(&path.registry.subscription), Some(&path.registry.group))
             }
             Self::RoleAssignmentsList(path)
             | Self::RoleAssignmentPut(path, _)
@@ -71,46 +81,7 @@ impl Route {
             | Self::RoleAssignmentDelete(path, _)
             | Self::RoleDefinitionsList(path)
             | Self::RoleDefinitionGet(path, _)
-            | Self::DenyAssignmentsList(path) => path.subscription.as_ref(),
-        }
-    }
-
-    /// The resource group it is in.
-    #[must_use]
-    pub fn group(&self) -> Option<&ResourceGroupName> {
-        match self {
-            Self::GroupPut(path)
-            | Self::GroupGet(path)
-            | Self::GroupHead(path)
-            | Self::GroupPatch(path)
-            | Self::GroupDelete(path)
-            | Self::RegistriesOfGroup(path)
-            | Self::StorageAccountsOfGroup(path) => Some(&path.group),
-            Self::StoragePut(path) | Self::StorageGet(path) | Self::StoragePatch(path) | Self::StorageDelete(path) => {
-                Some(&path.group)
-            }
-            Self::RegistryPut(path)
-            | Self::RegistryGet(path)
-            | Self::RegistryPatch(path)
-            | Self::RegistryDelete(path)
-            | Self::ListCredentials(path)
-            | Self::RegenerateCredential(path)
-            | Self::ListUsages(path)
-            | Self::ImportImage(path)
-            | Self::ListPolicies(path)
-            | Self::UpdatePolicies(path)
-            | Self::ReplicationsList(path)
-            | Self::ScopeMapsList(path)
-            | Self::TokensList(path)
-            | Self::GenerateCredentials(path) => Some(&path.group),
-            Self::ScopeMapPut(path)
-            | Self::ScopeMapGet(path)
-            | Self::ScopeMapPatch(path)
-            | Self::ScopeMapDelete(path) => Some(&path.registry.group),
-            Self::TokenPut(path) | Self::TokenGet(path) | Self::TokenPatch(path) | Self::TokenDelete(path) => {
-                Some(&path.registry.group)
-            }
-            _ => None,
+            | Self::DenyAssignmentsList(path) => (path.subscription.as_ref(), None),
         }
     }
 }
