@@ -28,6 +28,8 @@ pub(crate) struct Identified {
     /// The access token that came where a password was asked (ACR: the null GUID's). It is as much
     /// as the caller may have: nothing wider or longer is made from it.
     pub(crate) access_token: Option<SecretString>,
+    /// The first second in which the credential is no longer good, if it ends: no token made from it ends later.
+    pub(crate) source_ends_at: Option<i64>,
 }
 
 impl Distribution {
@@ -114,6 +116,7 @@ impl Distribution {
             caller,
             credential,
             access_token: None,
+            source_ends_at: None,
         })
     }
 
@@ -127,11 +130,14 @@ impl Distribution {
         let registry = self.load_registry(address).await?;
         let found = self.registry.find_principal_by_app(app_id).await?;
         // The same work for an application that does not exist, so that time tells nothing.
-        let verifiers = found.as_ref().map_or(&[][..], |(_, verifiers)| verifiers);
-        let matched = self.sealer.matches_any(password.expose_secret(), verifiers);
-        let found = found.filter(|_| matched.is_some());
-        let (principal, _) = found.ok_or(Error::CredentialWrong)?;
-        Ok(identified(registry, &principal))
+        let secrets = found.as_ref().map_or(&[][..], |(_, secrets)| secrets);
+        let verifiers: Vec<[u8; 32]> = secrets.iter().map(|secret| secret.verifier).collect();
+        let matched = self.sealer.matches_any(password.expose_secret(), &verifiers);
+        let matched = matched.and_then(|index| secrets.get(index));
+        let (Some(matched), Some((principal, _))) = (matched, &found) else {
+            return Err(Error::CredentialWrong);
+        };
+        Ok(identified(registry, principal, matched.expires_at.unix_secs()))
     }
 
     /// The principal that a token of the directory stands for, with its rights in the registry.
@@ -153,7 +159,7 @@ impl Distribution {
             Some(Resource::Graph) | None => return Err(Error::ForeignAudience),
         }
         let principal = self.load_principal(claims.oid, claims.generation).await?;
-        Ok(identified(registry, &principal))
+        Ok(identified(registry, &principal, claims.exp))
     }
 
     /// The person that a refresh token of the directory stands for, with its rights in the registry.
@@ -167,7 +173,7 @@ impl Distribution {
         let token = token.ok_or(Error::TokenRevoked)?;
         let registry = self.load_registry(address).await?;
         let principal = self.load_principal(token.object_id, token.generation).await?;
-        Ok(identified(registry, &principal))
+        Ok(identified(registry, &principal, token.expires_at))
     }
 
     /// The principal of a token, if that is good still.
@@ -219,6 +225,7 @@ impl Distribution {
             caller,
             credential,
             access_token: None,
+            source_ends_at: Some(claims.expires_at()),
         })
     }
 
@@ -279,11 +286,12 @@ pub(crate) fn anonymous(registry: RegistryRecord) -> Identified {
         caller: Caller::anonymous(rights),
         credential: Credential::Anonymous,
         access_token: None,
+        source_ends_at: None,
     }
 }
 
 /// A principal that proved itself by a secret or a token of the directory.
-fn identified(registry: RegistryRecord, principal: &PrincipalView) -> Identified {
+fn identified(registry: RegistryRecord, principal: &PrincipalView, source_ends_at: i64) -> Identified {
     let caller = Caller::with_basic(actor(principal), rights(&registry, principal));
     let credential = Credential::Principal {
         id: principal.record.id.to_string(),
@@ -294,6 +302,7 @@ fn identified(registry: RegistryRecord, principal: &PrincipalView) -> Identified
         caller,
         credential,
         access_token: None,
+        source_ends_at: Some(source_ends_at),
     }
 }
 

@@ -202,6 +202,7 @@ fn issue(
         registry_rid: rid,
         credential: who.credential.clone(),
         access,
+        source_ends_at: who.source_ends_at,
     };
     let access_token = app.issuer.issue_access(claims, now).map_err(Error::Issue)?;
     let refresh_token = if with_refresh && !is_anonymous {
@@ -224,6 +225,7 @@ fn refresh_token(app: &Distribution, who: &Identified, address: &Address) -> Res
         credential: who.credential.clone(),
         tenant,
         permissions: who.caller.rights().permissions_on_all(),
+        source_ends_at: who.source_ends_at,
     };
     let now = app.registry.now().unix_secs();
     app.issuer.issue_refresh(claims, now).map_err(Error::Issue)

@@ -79,6 +79,8 @@ pub struct DirectoryGrant {
     pub object_id: Uuid,
     /// See [`DirectoryClaims::generation`].
     pub generation: i64,
+    /// The first second in which the secret or certificate that proved it is no longer good: no token outlives it.
+    pub source_ends_at: Option<i64>,
 }
 
 /// The person that a token is for.
@@ -96,6 +98,8 @@ pub struct SignedIn {
     pub display_name: String,
     /// See [`DirectoryClaims::generation`].
     pub generation: i64,
+    /// The first second in which the refresh token that it came from is no longer good.
+    pub source_ends_at: Option<i64>,
 }
 
 /// Tells a client who signed in (OpenID Connect). It opens nothing here: it lacks what [`DirectoryClaims`] must have.
@@ -179,7 +183,7 @@ impl DirectoryIssuer {
             iss: grant.issuer,
             iat: now - BACKDATE_SECS,
             nbf: now - BACKDATE_SECS,
-            exp: now + DIRECTORY_SECS,
+            exp: end(now, grant.source_ends_at),
             appid: grant.app_id,
             idtyp: "app".to_owned(),
             oid: grant.object_id,
@@ -205,7 +209,7 @@ impl DirectoryIssuer {
             iss: who.issuer.clone(),
             iat: now - BACKDATE_SECS,
             nbf: now - BACKDATE_SECS,
-            exp: now + DIRECTORY_SECS,
+            exp: end(now, who.source_ends_at),
             appid: who.client_id,
             idtyp: "user".to_owned(),
             oid: who.object_id,
@@ -231,7 +235,7 @@ impl DirectoryIssuer {
             iss: &who.issuer,
             iat: now,
             nbf: now,
-            exp: now + DIRECTORY_SECS,
+            exp: end(now, who.source_ends_at),
             name: &who.display_name,
             oid: who.object_id,
             preferred_username: &who.user_name,
@@ -308,6 +312,13 @@ impl DirectoryIssuer {
     }
 }
 
+/// When a token that is issued now ends: with its source, when that ends earlier.
+#[must_use]
+pub fn end(now: i64, source_ends_at: Option<i64>) -> i64 {
+    let longest = now + DIRECTORY_SECS;
+    source_ends_at.map_or(longest, |end| longest.min(end))
+}
+
 impl PublicKey {
     fn new(kid: &str, pkcs1: &[u8]) -> Self {
         let (_, key) = RSAPublicKey::from_der(pkcs1).expect("a key that was read is well-formed");
@@ -352,6 +363,7 @@ mod tests {
             app_id: Uuid::from_u128(1),
             object_id: Uuid::from_u128(2),
             generation: 3,
+            source_ends_at: None,
         }
     }
 
@@ -379,6 +391,7 @@ mod tests {
             user_name: "ann@example.org".to_owned(),
             display_name: "Änn".to_owned(),
             generation: 6,
+            source_ends_at: None,
         };
         let token = issuer.issue_signed_in(&who, "https://localhost:5443/", 1_000).unwrap();
         let claims = issuer.verify(&token, 1_000).unwrap();
@@ -426,6 +439,7 @@ mod tests {
             registry_rid: "r".to_owned(),
             credential: Credential::Anonymous,
             access: Vec::new(),
+            source_ends_at: None,
         };
         let access = registries.issue_access(access, 1_000).unwrap();
         assert!(issuer.verify(&access, 1_000).is_err());

@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use crate::Sealer;
 
-/// How long a refresh token can be used; each use gives a new one (Entra ID: 90 days).
+/// How long after signing in a refresh token can be used (Entra ID: 90 days). Each use gives a new one that ends with the
+/// one it came from.
 pub const REFRESH_TOKEN_SECS: i64 = 90 * 24 * 60 * 60;
 /// The longest that is looked at.
 const MAX_BYTES: usize = 1024;

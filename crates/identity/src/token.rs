@@ -61,6 +61,8 @@ pub struct AccessClaims {
     pub credential: Credential,
     /// What it is limited to; already [narrowed](holdfast_access::narrow).
     pub access: Vec<Scope>,
+    /// The first second in which what it came from is no longer good: no token outlives its source.
+    pub source_ends_at: Option<i64>,
 }
 
 /// What a refresh token is to say.
@@ -78,6 +80,8 @@ pub struct RefreshClaims {
     pub tenant: Option<String>,
     /// What the account may do in every repository today. For clients that look; nothing is decided by it.
     pub permissions: Permissions,
+    /// As in [`AccessClaims`]: a refresh token never renews itself past what it first came from.
+    pub source_ends_at: Option<i64>,
 }
 
 /// The two kinds of tokens; one never passes for the other.
@@ -154,6 +158,7 @@ impl Issuer {
             registry_rid,
             credential,
             access,
+            source_ends_at,
         } = claims;
         let usable_secs = if credential == Credential::Anonymous {
             ANONYMOUS_SECS
@@ -163,6 +168,7 @@ impl Issuer {
         let mut payload = Payload::new(GrantType::AccessToken, now, usable_secs, credential);
         payload.version = wire::version_for(&access).to_owned();
         payload.access = access;
+        payload.end_with(source_ends_at);
         self.issue(Payload {
             aud: audience,
             sub: subject,
@@ -183,10 +189,12 @@ impl Issuer {
             credential,
             tenant,
             permissions,
+            source_ends_at,
         } = claims;
         let mut payload = Payload::new(GrantType::RefreshToken, now, REFRESH_SECS, credential);
         payload.permissions = Some(wire::Actions::new(permissions));
         payload.tenant = tenant;
+        payload.end_with(source_ends_at);
         self.issue(Payload {
             aud: audience,
             sub: subject,

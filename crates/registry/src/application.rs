@@ -49,12 +49,21 @@ pub struct ApplicationView {
 /// What an application can prove itself by at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct GoodCredentials {
-    /// Verifiers of its secrets.
-    pub verifiers: Vec<[u8; 32]>,
+    /// Its secrets.
+    pub secrets: Vec<GoodSecret>,
     /// Its certificates.
     pub certificates: Vec<ApplicationCertificate>,
     /// The issuers it trusts.
     pub federated: Vec<FederatedCredential>,
+}
+
+/// A secret that is good now. No token that it is given for outlives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GoodSecret {
+    /// What tells it again.
+    pub verifier: [u8; 32],
+    /// When it stops being good.
+    pub expires_at: Timestamp,
 }
 
 /// What is to be different about an application.
@@ -249,10 +258,13 @@ pub(crate) fn good_credentials(
     let certificates = read.list_application_certificates(application.id)?;
     let is_good = |starts_at: Timestamp, expires_at: Timestamp| starts_at <= now && now < expires_at;
     Ok(GoodCredentials {
-        verifiers: secrets
+        secrets: secrets
             .into_iter()
             .filter(|secret| is_good(secret.starts_at, secret.expires_at))
-            .map(|secret| secret.verifier)
+            .map(|secret| GoodSecret {
+                verifier: secret.verifier,
+                expires_at: secret.expires_at,
+            })
             .collect(),
         certificates: certificates
             .into_iter()

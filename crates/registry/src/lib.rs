@@ -39,7 +39,7 @@ mod upload;
 
 pub use application::{
     ApplicationChange, ApplicationKey, ApplicationView, CertificateChange, FederatedChange, FederatedSubject,
-    GoodCredentials, NewCertificate, NewSecret,
+    GoodCredentials, GoodSecret, NewCertificate, NewSecret,
 };
 pub use attributes::{Attributes, AttributesPatch};
 pub use check::{CheckEvent, CheckOptions, CheckProgress, Checked, Finding};

@@ -5,7 +5,7 @@ use holdfast_access::{Assignment, ControlGrant, RoleId, control};
 use uuid::Uuid;
 
 use crate::{
-    ApplicationKey, ApplicationView, Error, GoodCredentials, NewSecret, Registry, Timestamp,
+    ApplicationKey, ApplicationView, Error, GoodCredentials, GoodSecret, NewSecret, Registry, Timestamp,
     application::{self, good_credentials, load, load_in_reach, view},
     ports::{ApplicationMarker, ApplicationRecord, Durability, MetadataExt, PrincipalRecord},
     role_assignment::{first_role, in_force, insert},
@@ -150,13 +150,13 @@ impl Registry {
             .await
     }
 
-    /// The same with the verifiers of the secrets alone.
+    /// The same with the secrets alone.
     ///
     /// # Errors
     /// [`Error::Metadata`].
-    pub async fn find_principal_by_app(&self, app_id: Uuid) -> Result<Option<(PrincipalView, Vec<[u8; 32]>)>, Error> {
+    pub async fn find_principal_by_app(&self, app_id: Uuid) -> Result<Option<(PrincipalView, Vec<GoodSecret>)>, Error> {
         let found = self.find_client(app_id).await?;
-        Ok(found.map(|(principal, credentials)| (principal, credentials.verifiers)))
+        Ok(found.map(|(principal, credentials)| (principal, credentials.secrets)))
     }
 
     /// The principal of an object id that may sign in, with its roles: what a request with a token needs to know.

@@ -39,6 +39,7 @@ impl Distribution {
             caller: Caller::with_basic(actor, rights),
             credential,
             access_token: None,
+            source_ends_at: matched.expires_at.map(|at| at.unix_secs()),
         })
     }
 

@@ -227,6 +227,7 @@ impl House {
             registry_rid: self.record(ADMIN).await.rid.simple().to_string(),
             credential: self.credential(1).await,
             access: holdfast_access::Scope::parse_list(scope).unwrap(),
+            source_ends_at: None,
         }
     }
 
@@ -252,6 +253,7 @@ impl House {
             credential: self.credential(1).await,
             tenant: None,
             permissions: holdfast_access::Permissions::all_on_repository(),
+            source_ends_at: None,
         };
         self.issuer.issue_refresh(claims, self.now()).unwrap()
     }

@@ -126,6 +126,7 @@ async fn a_token_for_arm_is_exchanged_only_where_the_policy_allows_it() {
             app_id: principal.app_id,
             object_id: principal.id,
             generation: principal.generation,
+            source_ends_at: None,
         };
         let token = house.directory.issue(grant, house.now()).unwrap();
         let form = format!("grant_type=access_token&access_token={token}");

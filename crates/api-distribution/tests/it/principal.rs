@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use holdfast_access::{ControlCaller, ControlGrant, RoleId, control, decide_control};
 use holdfast_identity::directory::{DirectoryGrant, SignedIn};
 use holdfast_identity::refresh::RefreshToken;
@@ -21,6 +23,11 @@ fn everywhere() -> ControlGrant<control::PrincipalsWrite> {
 }
 
 async fn application(house: &House, role: RoleId) -> PrincipalRecord {
+    application_until(house, role, 3600).await
+}
+
+/// An application whose secret is good for so many seconds.
+async fn application_until(house: &House, role: RoleId, secs: u64) -> PrincipalRecord {
     let new = NewPrincipal {
         display_name: "an application".to_owned(),
         secret: NewSecret {
@@ -28,7 +35,7 @@ async fn application(house: &House, role: RoleId) -> PrincipalRecord {
             hint: "a s".to_owned(),
             verifier: house.sealer.verifier(SECRET),
             starts_at: house.registry.now(),
-            expires_at: house.registry.now().plus(Duration::from_secs(3600)),
+            expires_at: house.registry.now().plus(Duration::from_secs(secs)),
         },
         role,
     };
@@ -110,6 +117,7 @@ async fn tokens_of_applications_and_people_are_exchanged_until_they_are_void() {
         app_id: app.app_id,
         object_id: app.id,
         generation: app.generation,
+        source_ends_at: None,
     };
     let client_id = Uuid::from_u128(4);
     let who = SignedIn {
@@ -119,6 +127,7 @@ async fn tokens_of_applications_and_people_are_exchanged_until_they_are_void() {
         user_name: ann.user_name.to_string(),
         display_name: "Ann".to_owned(),
         generation: ann.principal.generation,
+        source_ends_at: None,
     };
     let refresh = |expires_at| {
         let token = RefreshToken {
@@ -167,4 +176,77 @@ async fn tokens_of_applications_and_people_are_exchanged_until_they_are_void() {
         exchange(&house, form).send().await.expect(401);
     }
     exchange(&house, &by_app).send().await.expect(200);
+}
+
+/// When a token says that it ends.
+fn end_of(token: &str) -> i64 {
+    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+    let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+    claims["exp"].as_i64().unwrap()
+}
+
+/// A token that lives for some minutes only, by its text and its end.
+fn short_directory_token(house: &House, app: &PrincipalRecord, end: i64) -> String {
+    let grant = DirectoryGrant {
+        audience: AUDIENCE.to_owned(),
+        issuer: "https://localhost:5443/t/v2.0".to_owned(),
+        app_id: app.app_id,
+        object_id: app.id,
+        generation: app.generation,
+        source_ends_at: Some(end),
+    };
+    house.directory.issue(grant, house.now()).unwrap()
+}
+
+/// What `/oauth2/token` gives for a form, also when it gives no refresh token.
+async fn issue(house: &House, form: &str) -> (String, Option<String>) {
+    let asked = house.ask("POST", "/oauth2/token").body(form.to_owned());
+    let issued = asked.send().await.expect(200).json();
+    let text = |name: &str| issued[name].as_str().map(str::to_owned);
+    (text("access_token").unwrap(), text("refresh_token"))
+}
+
+#[tokio::test]
+async fn no_token_outlives_what_it_came_from_however_often_it_is_renewed() {
+    let house = House::new().await;
+    let app = application_until(&house, RoleId::ACR_PUSH, 900).await;
+    let ann = person(&house, RoleId::ACR_PUSH).await;
+    let end = house.now() + 600;
+    let kept = RefreshToken {
+        object_id: ann.principal.id,
+        client_id: Uuid::from_u128(4),
+        generation: ann.principal.generation,
+        expires_at: end,
+    };
+    let kept = kept.seal(&house.sealer).expose_secret().to_owned();
+    let of_directory = short_directory_token(&house, &app, end);
+    let by_password = format!(
+        "grant_type=password&access_type=offline&username={}&password={SECRET}",
+        app.app_id
+    );
+    let mut first = Vec::new();
+    for form in [
+        format!("grant_type=access_token&access_token={of_directory}"),
+        format!("grant_type=refresh_token&refresh_token={kept}"),
+    ] {
+        let exchanged = exchange(&house, &form).send().await.expect(200).json();
+        first.push((exchanged["refresh_token"].as_str().unwrap().to_owned(), end));
+    }
+    let secret_end = house.now() + 900;
+    let (access, refresh) = issue(&house, &by_password).await;
+    assert!(end_of(&access) <= secret_end, "an access token ends with the secret");
+    first.push((refresh.unwrap(), secret_end));
+    let admin = house.refresh_token().await;
+    let admin_end = end_of(&admin);
+    first.push((admin, admin_end));
+    for (token, end) in first {
+        let mut token = token;
+        assert!(end_of(&token) <= end);
+        for _ in 0..3 {
+            let form = format!("grant_type=refresh_token&access_type=offline&refresh_token={token}");
+            let (access, renewed) = issue(&house, &form).await;
+            token = renewed.unwrap();
+            assert!(end_of(&access) <= end && end_of(&token) <= end);
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use holdfast_identity::{
     Resource,
-    directory::{DIRECTORY_SECS, DirectoryGrant},
+    directory::{self, DirectoryGrant},
     throttle::Target,
 };
 use holdfast_registry::{GoodCredentials, PrincipalView};
@@ -26,10 +26,10 @@ pub(super) async fn token(app: &Management, site: &Site, tenant: &str, form: &Fo
     let now = app.registry.now().unix_secs();
     let account = Target::Account(&form.client_id);
     let attempt = app.throttle.take(site.peer, account, now).map_err(refusal::throttled)?;
-    let principal = match prove(app, site, tenant, resource, form).await {
-        Ok(Ok(principal)) => {
+    let (principal, source_ends_at) = match prove(app, site, tenant, resource, form).await {
+        Ok(Ok(proven)) => {
             attempt.succeeded();
-            principal
+            proven
         }
         Ok(Err(error)) => {
             attempt.failed();
@@ -46,27 +46,29 @@ pub(super) async fn token(app: &Management, site: &Site, tenant: &str, form: &Fo
         app_id: principal.record.app_id,
         object_id: principal.record.id,
         generation: principal.record.generation,
+        source_ends_at,
     };
+    let usable_secs = directory::end(now, source_ends_at) - now;
     let token = app
         .directory
         .issue(grant, now)
         .map_err(|error| refusal::scope_too_long(&error))?;
     Ok(issued::secret(&json!({
         "token_type": "Bearer",
-        "expires_in": DIRECTORY_SECS,
-        "ext_expires_in": DIRECTORY_SECS,
+        "expires_in": usable_secs,
+        "ext_expires_in": usable_secs,
         "access_token": token,
     })))
 }
 
-/// Who it is. The inner error says that the proof is not good, the outer one that it was not looked at.
+/// Who it is, and when what proved it ends. The inner error says that the proof is not good, the outer one that it was not looked at.
 async fn prove(
     app: &Management,
     site: &Site,
     tenant: &str,
     resource: Resource,
     form: &Form,
-) -> Result<Result<PrincipalView, Error>, Error> {
+) -> Result<Result<(PrincipalView, Option<i64>), Error>, Error> {
     let found = match Uuid::parse_str(&form.client_id) {
         Ok(id) => app.registry.find_client(id).await?,
         Err(_) => None,
@@ -88,16 +90,19 @@ async fn prove(
         }
     };
     Ok(match (proof, found) {
-        (Ok(()), Some((principal, _))) => Ok(principal),
-        (Ok(()), None) => Err(refusal::wrong_secret()),
+        (Ok(source_ends_at), Some((principal, _))) => Ok((principal, source_ends_at)),
+        (Ok(_), None) => Err(refusal::wrong_secret()),
         (Err(error), _) => Err(error),
     })
 }
 
 /// The same work for an application that does not exist, so that time tells nothing.
-fn check_secret(app: &Management, form: &Form, credentials: Option<&GoodCredentials>) -> Result<(), Error> {
-    let verifiers = credentials.map_or(&[][..], |credentials| &credentials.verifiers);
+fn check_secret(app: &Management, form: &Form, credentials: Option<&GoodCredentials>) -> Result<Option<i64>, Error> {
+    let secrets = credentials.map_or(&[][..], |credentials| &credentials.secrets);
+    let verifiers: Vec<[u8; 32]> = secrets.iter().map(|secret| secret.verifier).collect();
     let secret = form.client_secret.clone().unwrap_or_default();
-    let matched = app.sealer.matches_any(secret.expose_secret(), verifiers);
-    matched.map(drop).ok_or_else(refusal::wrong_secret)
+    let matched = app.sealer.matches_any(secret.expose_secret(), &verifiers);
+    let matched = matched.and_then(|index| secrets.get(index));
+    let matched = matched.ok_or_else(refusal::wrong_secret)?;
+    Ok(Some(matched.expires_at.unix_secs()))
 }

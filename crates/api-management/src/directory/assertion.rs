@@ -31,14 +31,21 @@ pub(super) struct Claimed<'a> {
     pub(super) credentials: &'a GoodCredentials,
 }
 
-/// Whether the assertion proves the application.
-pub(super) async fn check(app: &Management, site: &Site, assertion: &str, claimed: &Claimed<'_>) -> Result<(), Error> {
+/// Whether the assertion proves the application; the answer is when what it was proved by ends. That is the certificate,
+/// never the assertion itself: that one is a proof of this moment, and the token that it buys is short (RFC 7521 §4.1).
+pub(super) async fn check(
+    app: &Management,
+    site: &Site,
+    assertion: &str,
+    claimed: &Claimed<'_>,
+) -> Result<Option<i64>, Error> {
     let unverified = Unverified::parse(assertion).map_err(|error| refuse(&error))?;
     let is_own = Uuid::parse_str(unverified.claimed_issuer()).is_ok_and(|id| id == claimed.app_id);
     if is_own {
         check_own(app, site, assertion, unverified, claimed).await
     } else {
-        check_federated(app, unverified, &claimed.credentials.federated).await
+        check_federated(app, unverified, &claimed.credentials.federated).await?;
+        Ok(None)
     }
 }
 
@@ -49,7 +56,7 @@ async fn check_own(
     assertion: &str,
     unverified: Unverified<'_>,
     claimed: &Claimed<'_>,
-) -> Result<(), Error> {
+) -> Result<Option<i64>, Error> {
     let now = app.registry.now().unix_secs();
     let certificates = &claimed.credentials.certificates;
     let named = certificates
@@ -77,7 +84,7 @@ async fn check_own(
     let hash = app.sealer.verifier(&format!("{message} {}", claimed.resource.word()));
     let until = Timestamp((claims.exp + foreign::SKEW_SECS).saturating_mul(1_000_000));
     if app.registry.use_assertion(hash, until).await? {
-        Ok(())
+        Ok(named.map(|certificate| certificate.expires_at.unix_secs()))
     } else {
         Err(refusal::assertion_used())
     }

@@ -219,6 +219,7 @@ pub(super) async fn token(app: &Management, site: &Site, form: &Form) -> Result<
         client_id: client.id,
         scope: &code.scope,
         nonce: code.nonce.as_deref(),
+        source_ends_at: None,
     };
     issued::to_person(app, site, &grant)
 }

@@ -77,6 +77,7 @@ pub(super) async fn token(app: &Management, site: &Site, form: &Form) -> Result<
         client_id: client.id,
         scope: &scope,
         nonce: None,
+        source_ends_at: None,
     };
     issued::to_person(app, site, &grant)
 }

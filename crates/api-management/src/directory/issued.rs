@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use holdfast_identity::{
     Resource,
-    directory::{DIRECTORY_SECS, SignedIn},
+    directory::{self, SignedIn},
     refresh::{REFRESH_TOKEN_SECS, RefreshToken},
 };
 use holdfast_registry::ports::PersonRecord;
@@ -24,6 +24,8 @@ pub(super) struct ForPerson<'a> {
     pub(super) client_id: Uuid,
     pub(super) scope: &'a str,
     pub(super) nonce: Option<&'a str>,
+    /// The end of the refresh token that was brought; nothing that comes of it ends later.
+    pub(super) source_ends_at: Option<i64>,
 }
 
 /// The tokens of somebody who signed in. The scopes say which.
@@ -38,7 +40,9 @@ pub(super) fn to_person(app: &Management, site: &Site, grant: &ForPerson<'_>) ->
         user_name: grant.person.user_name.to_string(),
         display_name: principal.display_name.clone(),
         generation: principal.generation,
+        source_ends_at: grant.source_ends_at,
     };
+    let usable_secs = directory::end(now, grant.source_ends_at) - now;
     let too_long = |error| refusal::scope_too_long(&error);
     let own = format!("{}/", site.base_url);
     let resource = scopes.resource().unwrap_or(&own);
@@ -51,8 +55,8 @@ pub(super) fn to_person(app: &Management, site: &Site, grant: &ForPerson<'_>) ->
         "token_type": "Bearer",
         // A text in any case: clients split it.
         "scope": granted.join(" "),
-        "expires_in": DIRECTORY_SECS,
-        "ext_expires_in": DIRECTORY_SECS,
+        "expires_in": usable_secs,
+        "ext_expires_in": usable_secs,
         "access_token": access,
         "client_info": URL_SAFE_NO_PAD.encode(account.to_string()),
     });
@@ -61,11 +65,12 @@ pub(super) fn to_person(app: &Management, site: &Site, grant: &ForPerson<'_>) ->
         document["id_token"] = Value::from(id);
     }
     if scopes.contains("offline_access") {
+        let longest = now.saturating_add(REFRESH_TOKEN_SECS);
         let refresh = RefreshToken {
             object_id: principal.id,
             client_id: grant.client_id,
             generation: principal.generation,
-            expires_at: now.saturating_add(REFRESH_TOKEN_SECS),
+            expires_at: grant.source_ends_at.map_or(longest, |end| longest.min(end)),
         };
         document["refresh_token"] = Value::from(refresh.seal(&app.sealer).expose_secret());
     }

@@ -32,6 +32,7 @@ pub(super) async fn token(app: &Management, site: &Site, form: &Form) -> Result<
         client_id: client.id,
         scope: &form.scope,
         nonce: None,
+        source_ends_at: Some(token.expires_at),
     };
     issued::to_person(app, site, &grant)
 }

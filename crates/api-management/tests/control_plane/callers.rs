@@ -238,6 +238,7 @@ async fn useless_tokens(cloud: &Cloud) -> [(&'static str, String); 3] {
         app_id: owner.app_id,
         object_id: owner.id,
         generation: owner.generation,
+        source_ends_at: None,
     };
     let now = cloud.registry.now().unix_secs();
     let (arm, registries) = (

@@ -402,6 +402,7 @@ async fn errors_are_graphs_and_tokens_are_for_their_audience() {
             app_id: principal.app_id,
             object_id: principal.id,
             generation: principal.generation,
+            source_ends_at: None,
         };
         let token = cloud.directory.issue(grant, cloud.registry.now().unix_secs()).unwrap();
         let of = async |path: &str| cloud.send("GET", path, Some(&token), "").await.status().as_u16();

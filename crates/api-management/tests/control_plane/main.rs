@@ -110,6 +110,7 @@ impl Cloud {
             app_id: principal.app_id,
             object_id: principal.id,
             generation: principal.generation,
+            source_ends_at: None,
         };
         let token = self.directory.issue(grant, self.registry.now().unix_secs()).unwrap();
         (principal.app_id.to_string(), token)

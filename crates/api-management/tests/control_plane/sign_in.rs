@@ -141,6 +141,7 @@ impl Cloud {
             user_name: "ann@example.org".to_owned(),
             display_name: ann.principal.display_name,
             generation: ann.principal.generation,
+            source_ends_at: None,
         };
         let now = self.registry.now().unix_secs();
         self.directory.issue_signed_in(&who, &format!("{BASE}/"), now).unwrap()

@@ -30,6 +30,7 @@ fn access_claims(scopes: &str) -> AccessClaims {
         registry_rid: "5175494a2b4442dcb887a01e6919b36b".to_owned(),
         credential: Credential::Admin { slot: 1, generation: 3 },
         access: Scope::parse_list(scopes).unwrap(),
+        source_ends_at: None,
     }
 }
 
@@ -44,6 +45,7 @@ fn refresh_claims() -> RefreshClaims {
         },
         tenant: Some("6f1c".to_owned()),
         permissions: Permissions::all(),
+        source_ends_at: None,
     }
 }
 
@@ -528,6 +530,7 @@ fn tokens_outlive_a_rotation_and_not_the_removal_of_their_key() {
         registry_rid: "r".to_owned(),
         credential: Credential::Anonymous,
         access: Vec::new(),
+        source_ends_at: None,
     };
     let verify = |token: &str, now| issuer.verify(token, Kind::Access, "a", now);
     let old = issuer.issue_access(claims(), 1_000).unwrap();

@@ -165,6 +165,11 @@ impl Payload {
         }
     }
 
+    /// Ends the token with its source, when that ends earlier.
+    pub(super) fn end_with(&mut self, source_ends_at: Option<i64>) {
+        self.exp = source_ends_at.map_or(self.exp, |end| self.exp.min(end));
+    }
+
     /// JSON whose base64url text has neither `-` nor `_`, because the Azure SDK for Python decodes the claims of refresh
     /// tokens as plain base64. Only non-ASCII bytes and `>`, `?`, `~`, DEL make those letters. All of these occur only
     /// inside strings, where they can be written as `\uXXXX`.
