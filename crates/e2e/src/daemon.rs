@@ -112,11 +112,24 @@ impl Daemon {
     /// When it has ended.
     #[must_use]
     pub fn resident_kib(&self) -> u64 {
+        self.memory_kib("VmRSS:")
+    }
+
+    /// The most memory that was its own at any moment since it started, in KiB.
+    ///
+    /// # Panics
+    /// When it has ended.
+    #[must_use]
+    pub fn most_resident_kib(&self) -> u64 {
+        self.memory_kib("VmHWM:")
+    }
+
+    fn memory_kib(&self, field: &str) -> u64 {
         let path = format!("/proc/{}/status", self.child.id());
         let status = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
         let count = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
-        count.unwrap_or_else(|| panic!("{path} has no VmRSS:\n{status}"))
+        count.unwrap_or_else(|| panic!("{path} has no {field}\n{status}"))
     }
 
     /// Sends it a signal.

@@ -162,3 +162,27 @@ fn a_crowd_of_uploads_takes_little_memory() {
     assert!(most < MOST_KIB, "{} MiB", most >> 10);
     assert!(server.daemon().is_running());
 }
+
+/// A config that claims two bytes over a blob of many: what it claims sizes nothing.
+#[test]
+fn a_config_that_lies_about_its_size_takes_no_memory() {
+    const CONFIG_BYTES: usize = 600 << 20;
+    let mut server = Server::start();
+    let zeroes = vec![0; CONFIG_BYTES];
+    let digest = image::digest(&zeroes);
+    let mut connection = server.connect().expect("the server listens");
+    let path = format!("/v2/lie/app/blobs/uploads/?digest={digest}");
+    let answer = connection.ask("POST", &path, &[], &zeroes).expect("it answers");
+    assert_eq!(answer.status, 201, "{answer:?}");
+    let manifest = format!(
+        r#"{{"schemaVersion":2,"mediaType":"{}","config":{{"mediaType":"application/vnd.oci.image.config.v1+json","size":2,"digest":"{digest}"}},"layers":[]}}"#,
+        image::MANIFEST
+    );
+    let headers = [("Content-Type", image::MANIFEST)];
+    let answer = connection
+        .ask("PUT", "/v2/lie/app/manifests/latest", &headers, manifest.as_bytes())
+        .expect("it answers");
+    assert_eq!((answer.status, answer.error_code().as_str()), (400, "SIZE_INVALID"));
+    let most = server.daemon().most_resident_kib();
+    assert!(most < MOST_KIB, "{} MiB", most >> 10);
+}

@@ -84,7 +84,7 @@ impl Registry {
 
     async fn open_object(&self, blob: &BlobRecord, range: Range<u64>) -> Result<Readable, Error> {
         if blob.size_bytes <= SMALL_BLOB_BYTES {
-            return Ok(Readable::Bytes(slice(&self.small_blob(blob).await?, range)));
+            return Ok(Readable::Bytes(slice(&self.whole_blob(blob).await?, range)));
         }
         Ok(self.store(blob.storage_account)?.open(&blob.object_key, range).await?)
     }
@@ -178,31 +178,38 @@ impl Registry {
             .await
     }
 
-    /// A small blob whole, through the cache; for the rules' own use, so read locks do not count.
+    /// A blob whole, through the cache; for the rules' own use, so read locks do not count. `None` when it has more
+    /// than `limit` bytes: its row says how many it has, a descriptor only claims it.
     ///
     /// # Errors
     /// [`Error::BlobUnknown`], [`Error::Metadata`], [`Error::Blobs`].
-    pub(crate) async fn read_small_blob(
+    pub(crate) async fn read_whole_blob(
         &self,
         registry: RegistryId,
         name: &RepositoryName,
         digest: &Digest,
-    ) -> Result<Bytes, Error> {
+        limit: u64,
+    ) -> Result<Option<Bytes>, Error> {
         let find = || {
             let (name, digest) = (name.clone(), *digest);
             self.metadata
                 .query(move |read| Ok(find_link(read, registry, &name, &digest)?.1))
         };
-        match self.small_blob(&find().await?).await {
-            // As in `open_blob`.
+        let blob = find().await?;
+        if blob.size_bytes > limit {
+            return Ok(None);
+        }
+        match self.whole_blob(&blob).await {
+            // As in `open_blob`; equal digests have equal sizes.
             Err(Error::Blobs {
                 source: StoreError::Missing { .. },
-            }) => self.small_blob(&find().await?).await,
-            other => other,
+            }) => self.whole_blob(&find().await?).await.map(Some),
+            other => other.map(Some),
         }
     }
 
-    async fn small_blob(&self, blob: &BlobRecord) -> Result<Bytes, Error> {
+    /// The caller has checked `size_bytes` against a limit of its own.
+    async fn whole_blob(&self, blob: &BlobRecord) -> Result<Bytes, Error> {
         if let Some(bytes) = self.blob_cache.get(&blob.digest) {
             return Ok(bytes);
         }

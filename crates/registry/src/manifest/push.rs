@@ -66,11 +66,13 @@ impl Registry {
         if config.size > MAX_CONFIG_BYTES || !is_image_config(&config.media_type) {
             return Ok(Platform::default());
         }
+        let (registry, repository) = (grant.registry(), grant.repository());
         match self
-            .read_small_blob(grant.registry(), grant.repository(), &config.digest)
+            .read_whole_blob(registry, repository, &config.digest, MAX_CONFIG_BYTES)
             .await
         {
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or_default()),
+            Ok(Some(bytes)) => Ok(serde_json::from_slice(&bytes).unwrap_or_default()),
+            Ok(None) => Ok(Platform::default()),
             Err(Error::BlobUnknown { .. } | Error::RepositoryUnknown { .. }) => Ok(Platform::default()),
             Err(error) => Err(error),
         }

@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 use holdfast_access::action;
+use holdfast_blobs::fault::Operation;
 use holdfast_oci::{Algorithm, Digest, MediaType, Reference};
 use holdfast_registry::{Error, Expectation, PutManifest};
-use holdfast_testkit::registry::{Document, TestRegistry, name, tag};
+use holdfast_testkit::registry::{Document, TestRegistry, name, pattern, tag};
 use serde_json::{Value, json};
 
 use crate::claims::{assert_refused, sha256};
@@ -134,6 +135,20 @@ async fn a_size_that_lies_is_refused() {
         json["layers"].as_array_mut().unwrap().push(lie);
     });
     assert_refused!(put(&world, "app", &both).await, Error::SizeMismatch { .. });
+}
+
+#[tokio::test]
+async fn a_config_is_read_only_when_its_row_says_that_it_is_small() {
+    let world = TestRegistry::start().await;
+    let config = pattern(1, 2 << 20);
+    let image = Document::image_with_config(&config, &[""; 0]);
+    world.push_blob("app", config).await;
+    let lying = image.clone().edited(|json| json["config"]["size"] = json!(2));
+    let opened = world.blobs().count(Operation::Open);
+    assert_refused!(put(&world, "app", &lying).await, Error::SizeMismatch { .. });
+    assert_eq!(world.blobs().count(Operation::Open), opened, "the lie was not followed");
+    put(&world, "app", &image).await.unwrap();
+    assert_eq!(world.blobs().count(Operation::Open), opened, "nor was a large one read");
 }
 
 #[tokio::test]
