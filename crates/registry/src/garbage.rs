@@ -17,7 +17,6 @@ use crate::{
         BlobId, BlobRecord, Candidate, CandidateId, Durability, ManifestRecord, MetadataExt, ObjectKey,
         QueuedCandidate, Read, RegistryRecord, RepositoryId, RepositoryRecord, StorageAccountId, Tx,
     },
-    registry::load_registry,
 };
 
 /// How to collect.
@@ -211,6 +210,15 @@ fn review(
     tx.remove_candidate(queued.id)
 }
 
+/// The registry of a repository. `None` when either is gone, or on its way out: a deletion takes all that the
+/// repository has by itself, and is never taken back.
+fn find_open_registry(tx: &mut dyn Tx, repository: RepositoryId) -> Result<Option<RegistryRecord>, Error> {
+    let Some((registry, _)) = tx.load_repository(repository)? else {
+        return Ok(None);
+    };
+    Ok(tx.find_registry(registry)?.filter(|registry| !registry.is_deleting))
+}
+
 fn review_blob(
     tx: &mut dyn Tx,
     repository: RepositoryId,
@@ -218,14 +226,14 @@ fn review_blob(
     now: Timestamp,
     step: &mut Step,
 ) -> Result<(), Error> {
-    let Some((registry, _)) = tx.load_repository(repository)? else {
+    let Some(registry) = find_open_registry(tx, repository)? else {
         return Ok(());
     };
     if tx.find_manifest_needing_blob(repository, digest)?.is_some() {
         step.collected.kept += 1;
         return Ok(());
     }
-    let account = load_registry(tx, registry)?.storage_account;
+    let account = registry.storage_account;
     if let Some(blob) = tx.find_blob(account, digest)? {
         free_blob(tx, repository, account, blob, now, step)?;
     }
@@ -280,11 +288,10 @@ fn review_untagged(
     now: Timestamp,
     step: &mut Step,
 ) -> Result<bool, Error> {
-    let Some((registry, _)) = tx.load_repository(repository)? else {
+    let Some(registry) = find_open_registry(tx, repository)? else {
         return Ok(true);
     };
-    let RegistryRecord { retention_days, .. } = load_registry(tx, registry)?;
-    let Some(days) = retention_days else {
+    let Some(days) = registry.retention_days else {
         step.collected.kept += 1;
         return Ok(true);
     };

@@ -73,6 +73,22 @@ async fn bytes_nobody_needs_go_after_the_grace_period() {
 }
 
 #[tokio::test]
+async fn a_registry_on_its_way_out_stops_no_collection() {
+    let world = TestRegistry::start().await;
+    world.switch(|registry| registry.retention_days = Some(0)).await;
+    world.push_blob("app", pattern(1, 100)).await;
+    let image = Document::image(&["layer"]);
+    world.push("app", Some("v1"), &image).await;
+    untag(&world, "app", "v1").await;
+    world.switch(|registry| registry.is_deleting = true).await;
+    world.pass_grace();
+    let collected = collect(&world).await;
+    assert_eq!(freed(&collected), (0, 0, 0, 0), "its deletion takes what it has");
+    assert!(collected.examined >= 2, "{collected:?}");
+    assert_eq!(world.collect().await.examined, 0, "no candidate is left for it");
+}
+
+#[tokio::test]
 async fn what_a_manifest_needs_stays_for_ever() {
     let world = TestRegistry::start().await;
     let image = Document::image(&["one", "two"]);
