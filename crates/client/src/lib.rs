@@ -16,5 +16,5 @@ pub use allow::{Allowed, ParseAllowedError};
 pub use connect::{Resolve, Resolving, SystemResolver};
 pub use destination::{Destinations, is_inside};
 pub use error::{Error, SetupError};
-pub use outgoing::{Limits, Options, Outgoing, Request};
+pub use outgoing::{Limits, Options, Outgoing, Reach, Request};
 pub use response::Response;

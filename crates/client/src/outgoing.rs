@@ -76,6 +76,19 @@ impl Default for Options {
     }
 }
 
+/// How far a request may go.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// Wherever [`Destinations`] let it, also by redirects.
+    #[default]
+    Allowed,
+    /// The URL's own origin: a redirect that leaves it is an error.
+    Origin,
+    /// The URL's own origin, and that only on the open internet, whatever the operator allows: for a URL that somebody
+    /// else chose.
+    OpenOrigin,
+}
+
 /// A request to be sent.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -89,6 +102,8 @@ pub struct Request {
     pub authorization: Option<HeaderValue>,
     /// The body; empty for none.
     pub body: Bytes,
+    /// How far it may go.
+    pub reach: Reach,
 }
 
 impl Request {
@@ -101,6 +116,7 @@ impl Request {
             headers: HeaderMap::new(),
             authorization: None,
             body: Bytes::new(),
+            reach: Reach::Allowed,
         }
     }
 
@@ -118,6 +134,8 @@ impl Request {
 pub struct Outgoing {
     destinations: Arc<Destinations>,
     client: Client<Connector, Full<Bytes>>,
+    /// The same without what the operator allows.
+    open: Client<Connector, Full<Bytes>>,
     limits: Limits,
 }
 
@@ -134,16 +152,14 @@ impl Outgoing {
             tls: trust::config(options.extra_roots.as_deref())?,
             connect_timeout: options.limits.connect,
         };
-        let client = Client::builder(TokioExecutor::new())
-            .http1_max_headers(MAX_HEADERS)
-            .http1_max_buf_size(MAX_HEADER_BYTES)
-            .pool_max_idle_per_host(IDLE_PER_HOST)
-            .pool_idle_timeout(IDLE)
-            .pool_timer(TokioTimer::new())
-            .build(connector);
+        let open = Connector {
+            destinations: Arc::default(),
+            ..connector.clone()
+        };
         Ok(Self {
             destinations,
-            client,
+            client: pool(connector),
+            open: pool(open),
             limits: options.limits,
         })
     }
@@ -165,13 +181,14 @@ impl Outgoing {
             let Some(next) = redirect::next(&request.url, response.status, &response.headers)? else {
                 return Ok(response);
             };
-            if !follows {
+            let leaves = !redirect::is_same_origin(&request.url, &next);
+            if !follows || leaves && request.reach != Reach::Allowed {
                 return Err(Error::Redirected {
                     host: response.host(),
                     status: response.status,
                 });
             }
-            if !redirect::is_same_origin(&request.url, &next) {
+            if leaves {
                 // Not even when a later hop leads back: somebody else chose that URL.
                 request.authorization = None;
             }
@@ -196,7 +213,11 @@ impl Outgoing {
                 .headers_mut()
                 .insert(header::AUTHORIZATION, authorization.clone());
         }
-        match timeout(self.limits.answer, self.client.request(outgoing)).await {
+        let client = match request.reach {
+            Reach::Allowed | Reach::Origin => &self.client,
+            Reach::OpenOrigin => &self.open,
+        };
+        match timeout(self.limits.answer, client.request(outgoing)).await {
             Ok(Ok(response)) => Ok(Response::new(request.url.clone(), response, self.limits.stall)),
             Ok(Err(error)) => Err(of_connection(&error).unwrap_or_else(|| Error::Exchange {
                 host,
@@ -216,6 +237,17 @@ impl fmt::Debug for Outgoing {
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
+}
+
+/// Connections that are kept for the next request.
+fn pool(connector: Connector) -> Client<Connector, Full<Bytes>> {
+    Client::builder(TokioExecutor::new())
+        .http1_max_headers(MAX_HEADERS)
+        .http1_max_buf_size(MAX_HEADER_BYTES)
+        .pool_max_idle_per_host(IDLE_PER_HOST)
+        .pool_idle_timeout(IDLE)
+        .pool_timer(TokioTimer::new())
+        .build(connector)
 }
 
 /// What the connector said, under what the pool says about it.

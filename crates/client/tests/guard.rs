@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use holdfast_client::{Destinations, Error, Limits, Options, Outgoing, Request, Resolve, Resolving};
+use holdfast_client::{Destinations, Error, Limits, Options, Outgoing, Request, Resolve, Resolving, registry};
 use http::{HeaderValue, Method};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -324,4 +324,59 @@ async fn a_certificate_is_believed_when_its_ca_is_named_and_its_name_is_right() 
     options.extra_roots = Some(file.clone());
     assert!(Outgoing::new(options).is_err());
     std::fs::remove_file(file).unwrap();
+}
+
+/// A registry that wants a token from this realm, and what came of asking it without credentials.
+async fn sign_in_at(realm: impl FnOnce(u16) -> String, answers: &[&str], allowed: &[String]) -> registry::Error {
+    // The port is wanted for the answers, so it is chosen first.
+    let port = TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let challenge = format!(
+        "HTTP/1.1 401 No\r\nConnection: close\r\nContent-Length: 0\r\nWWW-Authenticate: Bearer realm=\"{}\"\r\n\r\n",
+        realm(port)
+    );
+    let all = [challenge]
+        .into_iter()
+        .chain(answers.iter().map(|answer| (*answer).to_owned()));
+    let registry = Server::start(Ipv4Addr::LOCALHOST, port, all.collect()).await;
+    let allowed = [allowed, &[plain("127.0.0.1", &registry)]].concat();
+    let host = format!("127.0.0.1:{port}");
+    let repository = "app".parse().unwrap();
+    let client = registry::Client::new(outgoing(&allowed), &host, &repository, None).unwrap();
+    client.ping().await.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_registry_sends_nobody_to_another_service_for_a_token_not_even_without_credentials() {
+    let secret = ok(r#"{"token":"an inside secret"}"#);
+    let inside = Server::answering(&[&secret]).await;
+    let elsewhere = format!("http://localhost:{}/secret", inside.port);
+    let named = [plain("localhost", &inside)];
+    let error = sign_in_at(|_| elsewhere.clone(), &[], &named).await;
+    assert!(matches!(error, registry::Error::ForeignRealm { .. }), "{error:?}");
+
+    // Another port of the registry's own host is another service, also where the operator let the server reach the host.
+    let port = format!("https://127.0.0.1:{}/secret", inside.port);
+    let error = sign_in_at(|_| port, &[], &["127.0.0.0/8".to_owned()]).await;
+    let is_inside = matches!(error, registry::Error::Outgoing(Error::Inside { .. }));
+    assert!(is_inside, "{error:?}");
+
+    // A realm of its own that sends the server on.
+    let own = |port| format!("http://127.0.0.1:{port}/token");
+    let error = sign_in_at(own, &[&redirect(302, &elsewhere)], &named).await;
+    let is_refused = matches!(error, registry::Error::Outgoing(Error::Redirected { .. }));
+    assert!(is_refused, "{error:?}");
+    assert!(inside.heads().is_empty(), "{:?}", inside.heads());
+}
+
+#[tokio::test]
+async fn a_registry_may_give_tokens_itself() {
+    let own = |port| format!("http://127.0.0.1:{port}/token");
+    let refused = "HTTP/1.1 403 No\r\nConnection: close\r\nContent-Length: 4\r\n\r\nseen";
+    let error = sign_in_at(own, &[&ok(r#"{"token":"t"}"#), refused], &[]).await;
+    assert!(error.to_string().contains("403"), "{error}");
 }

@@ -51,7 +51,10 @@ pub enum Error {
         status: StatusCode,
         quoted: String,
     },
-    #[error("{host} sends its callers to {realm} for a token, where credentials for {host} are not sent")]
+    #[error(
+        "{host} sends its callers to {realm} for a token, which is neither that host nor one below it; no token is asked \
+         for there"
+    )]
     ForeignRealm { host: String, realm: String },
     #[error("{host} answered something that is no answer of a registry: {what}")]
     NotARegistry { host: String, what: &'static str },

@@ -1,6 +1,7 @@
-//! Signing in: Basic, or a token from the realm that the challenge names. Credentials go to a realm only when it belongs
-//! to the registry they are for (the same host, one below it, or one of the same known domain): a registry that sends
-//! its callers elsewhere gets none of them there.
+//! Signing in: Basic, or a token from the realm that the challenge names. A realm is asked only when it belongs to the
+//! registry (the same host, one below it, or one of the same known domain), with credentials or without: the registry
+//! gets what the realm answers as a token, so it must not choose what this server reads. Beside the registry's own origin
+//! a realm is on the open internet, or the operator's list names its port.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,11 +12,18 @@ use serde::Deserialize;
 
 use super::challenge::Challenge;
 use super::{Client, Credentials, Error, signed};
-use crate::Request;
 use crate::connect::authority;
+use crate::redirect::is_same_origin;
+use crate::{Reach, Request};
 
 /// The largest answer of a token service that is read.
 const MAX_TOKEN_BYTES: u64 = 64 << 10;
+
+/// Where tokens are, and how far a request for one may go.
+struct Realm {
+    url: Uri,
+    reach: Reach,
+}
 
 /// What a token service answers; never shown.
 #[derive(Deserialize)]
@@ -32,9 +40,7 @@ impl Client {
             Challenge::Basic => return Ok(self.credentials.as_ref().map(basic)),
             Challenge::Bearer { realm, service, scope } => (realm, service.as_deref(), scope.as_deref()),
         };
-        let realm: Uri = realm
-            .parse()
-            .map_err(|_| self.not_a_registry("the realm of its challenge is no URL"))?;
+        let realm = self.realm(realm)?;
         let asked = format!("repository:{}:pull", self.repository);
         let scope = scope.unwrap_or(&asked);
         let Some(credentials) = &self.credentials else {
@@ -44,7 +50,6 @@ impl Client {
                 .and_then(|token| self.bearer(&token))
                 .map(Some);
         };
-        self.check_realm(&realm)?;
         let token = match &credentials.username {
             Some(_) => self.fetch(&realm, service, scope, Some(basic(credentials))).await?,
             None => self.exchange(&realm, service, scope, &credentials.password).await?,
@@ -55,7 +60,7 @@ impl Client {
     /// A token by `GET` (docker's way, which every registry knows).
     async fn fetch(
         &self,
-        realm: &Uri,
+        realm: &Realm,
         service: Option<&str>,
         scope: &str,
         authorization: Option<HeaderValue>,
@@ -67,12 +72,14 @@ impl Client {
         let query = form_urlencoded::Serializer::new(String::new())
             .extend_pairs(asked)
             .finish();
-        let separator = if realm.query().is_some() { '&' } else { '?' };
-        let url = format!("{realm}{separator}{query}");
+        let separator = if realm.url.query().is_some() { '&' } else { '?' };
+        let url = format!("{}{separator}{query}", realm.url);
         let url = url
             .parse()
             .map_err(|_| self.not_a_registry("the realm of its challenge is no URL"))?;
-        let response = self.outgoing.send(signed(&Request::get(url), authorization)).await?;
+        let mut request = Request::get(url);
+        request.reach = realm.reach;
+        let response = self.outgoing.send(signed(&request, authorization)).await?;
         let response = self.expect(response, &[StatusCode::OK]).await?;
         let answer = self.read(&response.bytes(MAX_TOKEN_BYTES).await?)?;
         answer
@@ -85,7 +92,7 @@ impl Client {
     /// A token for a token, as ACR gives it: a refresh token is used as it is, one of Entra ID is exchanged for one.
     async fn exchange(
         &self,
-        realm: &Uri,
+        realm: &Realm,
         service: Option<&str>,
         scope: &str,
         given: &SecretString,
@@ -94,11 +101,11 @@ impl Client {
             Err(Error::Answered { status, .. }) if status.is_client_error() => {}
             other => return other,
         }
-        let (host, port) = authority(realm)?;
+        let (host, port) = authority(&realm.url)?;
         let shown = if host.contains(':') { format!("[{host}]") } else { host };
         let url = format!(
             "{}://{shown}:{port}/oauth2/exchange",
-            realm.scheme_str().unwrap_or("https")
+            realm.url.scheme_str().unwrap_or("https")
         );
         let url = url
             .parse()
@@ -108,14 +115,18 @@ impl Client {
             ("service", service.unwrap_or_default()),
             ("access_token", given.expose_secret()),
         ];
-        let refresh = self.post(url, &fields).await?.refresh_token.map(SecretString::from);
+        let refresh = self
+            .post(url, realm.reach, &fields)
+            .await?
+            .refresh_token
+            .map(SecretString::from);
         let refresh = refresh.ok_or_else(|| self.not_a_registry("it exchanged no token"))?;
         self.refresh(realm, service, scope, &refresh).await
     }
 
     async fn refresh(
         &self,
-        realm: &Uri,
+        realm: &Realm,
         service: Option<&str>,
         scope: &str,
         token: &SecretString,
@@ -126,7 +137,7 @@ impl Client {
             ("scope", scope),
             ("refresh_token", token.expose_secret()),
         ];
-        let answer = self.post(realm.clone(), &fields).await?;
+        let answer = self.post(realm.url.clone(), realm.reach, &fields).await?;
         answer
             .access_token
             .or(answer.token)
@@ -134,12 +145,13 @@ impl Client {
             .ok_or_else(|| self.not_a_registry("its token service gave no token"))
     }
 
-    async fn post(&self, url: Uri, fields: &[(&str, &str)]) -> Result<Answer, Error> {
+    async fn post(&self, url: Uri, reach: Reach, fields: &[(&str, &str)]) -> Result<Answer, Error> {
         let form = form_urlencoded::Serializer::new(String::new())
             .extend_pairs(fields)
             .finish();
         let mut request = Request::get(url);
         request.method = Method::POST;
+        request.reach = reach;
         let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
         request.headers.insert(header::CONTENT_TYPE, form_type);
         request.body = Bytes::from(form);
@@ -160,16 +172,23 @@ impl Client {
         Ok(value)
     }
 
-    fn check_realm(&self, realm: &Uri) -> Result<(), Error> {
-        let ((host, _), (realm, _)) = (authority(&self.base)?, authority(realm)?);
+    /// The realm of a challenge, if this registry may send its callers there.
+    fn realm(&self, text: &str) -> Result<Realm, Error> {
+        let url: Uri = text
+            .parse()
+            .map_err(|_| self.not_a_registry("the realm of its challenge is no URL"))?;
+        let ((host, _), (realm, port)) = (authority(&self.base)?, authority(&url)?);
         let (host, realm) = (host.to_ascii_lowercase(), realm.to_ascii_lowercase());
-        if is_beside(&host, &realm) {
-            return Ok(());
+        if !is_beside(&host, &realm) {
+            return Err(Error::ForeignRealm {
+                host: self.host.clone(),
+                realm,
+            });
         }
-        Err(Error::ForeignRealm {
-            host: self.host.clone(),
-            realm,
-        })
+        let is_trusted =
+            is_same_origin(&self.base, &url) || self.outgoing.destinations().may_speak_plainly(&realm, port);
+        let reach = if is_trusted { Reach::Origin } else { Reach::OpenOrigin };
+        Ok(Realm { url, reach })
     }
 
     fn not_a_registry(&self, what: &'static str) -> Error {
