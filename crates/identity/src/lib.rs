@@ -23,6 +23,7 @@ pub mod stretched;
 pub mod throttle;
 pub mod tls;
 pub mod token;
+pub mod trusted;
 
 pub use basic::Credentials;
 pub use directory::DirectoryIssuer;

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use crate::trusted::{self, Closed};
+
 /// The largest key or certificate file that is read; a chain of ten certificates is about 20 KiB.
 pub(crate) const MAX_FILE_BYTES: u64 = 256 * 1024;
 
@@ -19,6 +21,13 @@ const OTHERS: u32 = 0o077;
 pub(crate) enum Readable {
     ByOwner,
     ByAll,
+}
+
+/// Whom a file that is read here must be closed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    Secret,
+    Trusted(Closed),
 }
 
 /// Why a key file could not be used.
@@ -36,6 +45,9 @@ pub enum Error {
         /// Its mode.
         mode: u32,
     },
+    /// Somebody else's, or open to changes by others.
+    #[error(transparent)]
+    Untrusted(#[from] trusted::Error),
     /// Too large to be a key.
     #[error("{} is larger than {MAX_FILE_BYTES} bytes, so it is no key or certificate", path.display())]
     TooLarge {
@@ -57,15 +69,20 @@ pub enum Error {
 
 /// Reads a secret; `None` when there is no such file.
 pub(crate) fn read_private(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
-    read(path, Readable::ByOwner)
+    read(path, Wanted::Secret)
 }
 
 /// Reads a file that need not be secret; `None` when there is no such file.
 pub(crate) fn read_public(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
-    read(path, Readable::ByAll)
+    read(path, Wanted::Trusted(Closed::ToWriting))
 }
 
-fn read(path: &Path, readable: Readable) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+/// Reads a key that others put in place, so that its group may read it; `None` when there is no such file.
+pub(crate) fn read_given(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+    read(path, Wanted::Trusted(Closed::ToOthers))
+}
+
+fn read(path: &Path, wanted: Wanted) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -75,8 +92,12 @@ fn read(path: &Path, readable: Readable) -> Result<Option<Zeroizing<Vec<u8>>>, E
     let metadata = file
         .metadata()
         .map_err(|source| failed("read the mode of", path, source))?;
+    match wanted {
+        Wanted::Secret => trusted::check_owner(path, &metadata)?,
+        Wanted::Trusted(closed) => trusted::check(path, &metadata, closed)?,
+    }
     let mode = metadata.permissions().mode() & 0o777;
-    if readable == Readable::ByOwner && mode & OTHERS != 0 {
+    if wanted == Wanted::Secret && mode & OTHERS != 0 {
         return Err(Error::ReadableByOthers {
             path: path.to_owned(),
             mode,
@@ -123,10 +144,12 @@ pub(crate) fn write(path: &Path, bytes: &[u8], readable: Readable) -> Result<(),
         .map_err(|source| failed("flush the folder", folder, source))
 }
 
-/// Makes a folder that only its owner can enter, unless it is there.
+/// Makes a folder that only its owner can enter, unless it is there; then it must be one that nobody else can change.
 pub(crate) fn create_folder(path: &Path) -> Result<(), Error> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|source| failed("create the folder", path, source))
+    made.map_err(|source| failed("create the folder", path, source))?;
+    let metadata = fs::metadata(path).map_err(|source| failed("look at", path, source))?;
+    Ok(trusted::check(path, &metadata, Closed::ToWriting)?)
 }
 
 fn failed(action: &'static str, path: &Path, source: io::Error) -> Error {
@@ -165,7 +188,8 @@ mod tests {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             let error = read_private(&path).unwrap_err();
             assert!(error.to_string().contains("chmod 600"), "{error}");
-            assert!(read_public(&path).unwrap().is_some());
+            let can_change = mode & 0o022 != 0;
+            assert_eq!(read_public(&path).is_err(), can_change, "{mode:o}");
         }
     }
 

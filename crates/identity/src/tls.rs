@@ -113,8 +113,9 @@ fn provider() -> Arc<CryptoProvider> {
 }
 
 fn read(certificate: &Path, key: &Path) -> Result<CertifiedKey, Error> {
-    let load = |path: &Path| private_file::read_public(path)?.ok_or_else(|| Error::Missing { path: path.to_owned() });
-    let (chain_pem, key_pem) = (load(certificate)?, load(key)?);
+    let missing = |path: &Path| Error::Missing { path: path.to_owned() };
+    let chain_pem = private_file::read_public(certificate)?.ok_or_else(|| missing(certificate))?;
+    let key_pem = private_file::read_given(key)?.ok_or_else(|| missing(key))?;
     certified_key(&chain_pem, &key_pem).map_err(|problem| match problem {
         Problem::Chain(source) => Error::Certificate {
             path: certificate.to_owned(),
@@ -219,6 +220,8 @@ pub enum Error {
 mod tests {
     use rustls_pki_types::ServerName;
 
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
     use crate::authority::{self, Names};
 
@@ -266,6 +269,8 @@ mod tests {
                 .to_string()
         };
         assert!(message(&key, &key).ends_with("server.key holds no certificate in PEM"));
+        // As a key must be, or its mode is what is named.
+        fs::set_permissions(&certificate, PermissionsExt::from_mode(0o600)).unwrap();
         assert!(message(&certificate, &certificate).ends_with("server.pem holds no private key in PEM"));
         assert!(message(&dir.path().join("none"), &key).ends_with("none does not exist"));
         assert!(message(&certificate, &dir.path().join("ca.key")).contains("does not go with"));

@@ -1,4 +1,4 @@
-//! The data folder: made for its owner alone, and held by one process at a time. It knows where things lie in it:
+//! The data folder: made for its owner alone, trusted only when nobody else owns a part of it, and held by one process at a time. It knows where things lie in it:
 //!
 //! ```text
 //! DATA/                  0700
@@ -22,6 +22,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use holdfast_identity::trusted;
 
 /// The longest process id that is read back from the lock.
 const MAX_PID_BYTES: u64 = 32;
@@ -63,6 +64,9 @@ impl Folder {
         if !metadata.is_dir() {
             bail!("{shown} is not a folder; choose another --data-dir");
         }
+        trusted::check_owner(&self.path, &metadata)?;
+        self.check_owners()
+            .with_context(|| format!("cannot trust the data folder {shown}"))?;
         if !self.is_used()
             && self
                 .is_somebodys()
@@ -74,6 +78,16 @@ impl Folder {
             // It may have been made by hand or by a service manager; what is to lie in it is secret.
             fs::set_permissions(&self.path, fs::Permissions::from_mode(0o700))
                 .with_context(|| format!("cannot close {shown} to others; run: chmod 700 '{shown}'"))?;
+        }
+        Ok(())
+    }
+
+    /// Everything that lies in it is ours: a folder that was open once may hold what others put there.
+    fn check_owners(&self) -> anyhow::Result<()> {
+        for entry in fs::read_dir(&self.path)? {
+            let entry = entry?;
+            // Of a link itself, not of what it leads to: who may change the link chooses that.
+            trusted::check_owner(&entry.path(), &entry.metadata()?)?;
         }
         Ok(())
     }

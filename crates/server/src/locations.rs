@@ -20,6 +20,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use holdfast_identity::trusted::{self, Closed};
 use holdfast_registry::ports::StorageAccount;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -209,6 +210,10 @@ fn write_mark(root: &Path, mark: &Mark) -> anyhow::Result<()> {
 /// Finds the folder to be ours, and lets no other process work in it.
 fn hold(root: &Path, expected: &Mark) -> anyhow::Result<File> {
     let (shown, name) = (root.display(), &expected.location);
+    if let Ok(metadata) = fs::metadata(root) {
+        let checked = trusted::check(root, &metadata, Closed::ToOthersWriting);
+        checked.with_context(|| format!("cannot trust {shown}, the folder of location {name}"))?;
+    }
     let path = root.join(MARK);
     let file = File::open(&path).with_context(|| {
         format!(
@@ -216,6 +221,7 @@ fn hold(root: &Path, expected: &Mark) -> anyhow::Result<File> {
              now: --location {name}=FOLDER"
         )
     })?;
+    trusted::check_owner(&path, &file.metadata()?)?;
     let found: Mark = serde_json::from_reader(&file).with_context(|| format!("cannot read {}", path.display()))?;
     if found.tenant != expected.tenant {
         bail!("{shown} belongs to another Holdfast; choose another folder for location {name}");

@@ -121,6 +121,36 @@ fn a_folder_that_cannot_be_written_is_refused() {
 }
 
 #[test]
+fn a_folder_that_another_user_made_is_refused_with_what_to_do() {
+    const SOMEBODY: u32 = 12_345;
+    if !rustix::process::geteuid().is_root() {
+        return; // Only root can give a folder away.
+    }
+    for planted in ["", "keys", "metadata.db", "locations.json"] {
+        let house = House::empty();
+        fs::create_dir(house.data()).unwrap();
+        let path = house.data().join(planted);
+        match planted {
+            "" => {}
+            "keys" => fs::create_dir(&path).unwrap(),
+            // A folder that a server has used.
+            _ => {
+                fs::write(house.data().join("metadata.db"), "").unwrap();
+                fs::write(&path, "").unwrap();
+            }
+        }
+        std::os::unix::fs::chown(&path, Some(SOMEBODY), None).unwrap();
+        let output = house.operate(&["serve", "--http", "127.0.0.1:0", "--https", "off"]);
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{planted}: {told}");
+        let path = path.display().to_string();
+        for part in [path.trim_end_matches('/'), "12345", "chown -R 0"] {
+            assert!(told.contains(part), "{planted}: {part} in {told}");
+        }
+    }
+}
+
+#[test]
 fn a_database_of_another_program_is_left_alone() {
     let house = House::empty();
     fs::create_dir(house.data()).unwrap();
