@@ -67,5 +67,11 @@ pub(crate) const MAX_PEOPLE: usize = 10_000;
 pub(crate) const MAX_DEVICES: u64 = 10_000;
 /// Role assignments there can be in all (Azure: in a subscription); a list of them is one page.
 pub(crate) const MAX_ROLE_ASSIGNMENTS: u64 = 4_000;
+/// How full it may be for a scope below the root: the rest is the operator's.
+pub(crate) const MAX_ROLE_ASSIGNMENTS_BELOW_ROOT: u64 = 3_900;
+/// How full it may be for a scope in a resource group: the rest is the subscriptions' and the operator's.
+pub(crate) const MAX_ROLE_ASSIGNMENTS_IN_GROUPS: u64 = 3_500;
+/// Role assignments in one resource group: whoever gives out its roles leaves room to the others.
+pub(crate) const MAX_ROLE_ASSIGNMENTS_PER_GROUP: u64 = 1_000;
 /// Imports that wait or run for one registry; each may hold a secret and many bytes.
 pub(crate) const MAX_OPEN_IMPORTS: usize = 100;

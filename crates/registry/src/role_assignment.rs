@@ -9,7 +9,10 @@ use uuid::Uuid;
 
 use crate::{
     Error, Registry, RoleError, Timestamp,
-    limits::MAX_ROLE_ASSIGNMENTS,
+    limits::{
+        MAX_ROLE_ASSIGNMENTS, MAX_ROLE_ASSIGNMENTS_BELOW_ROOT, MAX_ROLE_ASSIGNMENTS_IN_GROUPS,
+        MAX_ROLE_ASSIGNMENTS_PER_GROUP,
+    },
     person::is_person,
     ports::{Durability, MetadataExt, PrincipalRecord, PrincipalType, Read, RoleAssignment, Tx, WrittenCondition},
     storage_account,
@@ -173,13 +176,36 @@ pub(crate) fn insert(tx: &mut dyn Tx, assignment: &RoleAssignment) -> Result<(),
     if let Some(other) = others.iter().find(is_same) {
         return Err(RoleError::AlreadyAssigned { id: other.id }.into());
     }
-    if tx.count_role_assignments()? >= MAX_ROLE_ASSIGNMENTS {
-        return Err(RoleError::TooMany {
-            limit: MAX_ROLE_ASSIGNMENTS,
-        }
-        .into());
-    }
+    check_room(tx, &assignment.scope)?;
     tx.insert_role_assignment(assignment)
+}
+
+/// Whether there is room for another assignment at a scope. The wider the scope, the more of the whole it may use, so that
+/// nobody who gives out roles in a group takes away the means of those above.
+fn check_room(read: &mut (impl Read + ?Sized), scope: &str) -> Result<(), Error> {
+    let group = group_of(scope);
+    let most = match &group {
+        Some(_) => MAX_ROLE_ASSIGNMENTS_IN_GROUPS,
+        None if scope != "/" => MAX_ROLE_ASSIGNMENTS_BELOW_ROOT,
+        None => MAX_ROLE_ASSIGNMENTS,
+    };
+    if read.count_role_assignments()? >= most {
+        return Err(RoleError::TooMany { limit: most }.into());
+    }
+    if let Some(group) = group
+        && read.count_role_assignments_within(group.key())? >= MAX_ROLE_ASSIGNMENTS_PER_GROUP
+    {
+        let limit = MAX_ROLE_ASSIGNMENTS_PER_GROUP;
+        return Err(RoleError::TooManyInGroup { limit }.into());
+    }
+    Ok(())
+}
+
+/// The resource group that a scope is or lies in.
+fn group_of(scope: &str) -> Option<ResourceId> {
+    let id = ResourceId::parse(scope).ok()?;
+    std::iter::successors(Some(id), ResourceId::parent)
+        .find(|id| id.resource_group().is_some() && id.providers().is_empty())
 }
 
 /// The assignments as decisions take them. One whose condition cannot be read any more allows nothing.

@@ -408,3 +408,24 @@ async fn definitions_are_found_by_name_and_id() {
     let refused = body(&cloud.send("GET", &unknown, Some(&owner), "").await);
     assert_eq!(refused["error"]["code"], "RoleDefinitionDoesNotExist");
 }
+
+#[tokio::test]
+async fn whoever_gives_out_the_roles_of_a_group_leaves_room_above_it() {
+    const MOST_IN_A_GROUP: usize = 1_000;
+    let (cloud, owner) = with_registry().await;
+    let (id, _) = nobody(&cloud).await;
+    let request = ask(&RoleId::READER.to_string(), &id, json!({}));
+    let mut refused = None;
+    for number in 0..=MOST_IN_A_GROUP {
+        let path = format!("{R}mine1/repositories/r{number}{ASSIGNMENTS}/{number:08}-0000-4000-8000-000000000001{V}");
+        let given = cloud.send("PUT", &path, Some(&owner), &request).await;
+        if given.status() != 201 {
+            refused = Some((number, given));
+            break;
+        }
+    }
+    let (_, refused) = refused.expect("a group has a limit");
+    assert_eq!(body(&refused)["error"]["code"], "RoleAssignmentLimitExceeded");
+    let above = format!("{{S}}{ASSIGNMENTS}/{}{V}", guid(1));
+    assert_eq!(cloud.send("PUT", &above, Some(&owner), &request).await.status(), 201);
+}

@@ -25,6 +25,9 @@ const LIST_AT: &str = select!("WHERE scope = ?1 ORDER BY id");
 // '0' follows '/'.
 const LIST_BELOW: &str = select!("WHERE scope > ?1 || '/' AND scope < ?1 || '0' ORDER BY scope, id");
 const COUNT: &str = "SELECT count(*) FROM role_assignment";
+// Two ranges of the index; with OR it would be read whole.
+const COUNT_WITHIN: &str = "SELECT (SELECT count(*) FROM role_assignment WHERE scope = ?1) + \
+    (SELECT count(*) FROM role_assignment WHERE scope > ?2 || '/' AND scope < ?2 || '0')";
 
 impl RoleAssignmentRead for Session<'_> {
     fn find_role_assignment(&mut self, id: Uuid) -> Result<Option<RoleAssignment>, Error> {
@@ -51,6 +54,14 @@ impl RoleAssignmentRead for Session<'_> {
 
     fn count_role_assignments(&mut self) -> Result<u64, Error> {
         let count = self.find("counted role assignments", COUNT, [], |row| column::unsigned(row, 0))?;
+        Ok(count.unwrap_or(0))
+    }
+
+    fn count_role_assignments_within(&mut self, scope: &str) -> Result<u64, Error> {
+        let path = scope.trim_end_matches('/');
+        let count = self.find("counted the roles in a scope", COUNT_WITHIN, [scope, path], |row| {
+            column::unsigned(row, 0)
+        })?;
         Ok(count.unwrap_or(0))
     }
 }
@@ -152,6 +163,7 @@ pub(super) const PLANNED: &[&str] = &[
     LIST_OF_PRINCIPAL,
     LIST_AT,
     LIST_BELOW,
+    COUNT_WITHIN,
     INSERT,
     UPDATE,
     REMOVE,

@@ -61,4 +61,10 @@ pub enum RoleError {
         /// The limit.
         limit: u64,
     },
+    /// More role assignments than a resource group can have.
+    #[error("there are {limit} role assignments in the resource group, the most there can be; remove one first")]
+    TooManyInGroup {
+        /// The limit.
+        limit: u64,
+    },
 }

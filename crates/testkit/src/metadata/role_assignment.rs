@@ -106,6 +106,8 @@ pub async fn assignments_are_listed_by_scope(metadata: &dyn Metadata) {
         ("/s/a/g/x", vec!["/s/a/g/x"], vec![]),
         ("/s/b", vec![], vec![]),
     ] {
+        let within = fixture::read(metadata, move |read| read.count_role_assignments_within(scope)).await;
+        assert_eq!(within, (at.len() + below.len()) as u64, "{scope}");
         let found = fixture::read(metadata, move |read| {
             Ok((
                 read.list_role_assignments_at(scope)?,
