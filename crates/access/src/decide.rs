@@ -27,10 +27,10 @@ pub fn decide<A: RepositoryAction>(
     registry: RegistryId,
     repository: &RepositoryName,
 ) -> Result<Grant<A>, Refusal> {
-    if caller.permissions_on(repository).contains(A::PERMISSION) {
+    if caller.permissions_on(repository).intersects(A::SUFFICIENT) {
         Ok(Grant::new(registry, repository.clone(), caller.actor().clone()))
     } else {
-        Err(Refusal::new(caller, demanded(A::PERMISSION, repository)))
+        Err(Refusal::new(caller, demanded(A::SUFFICIENT, repository)))
     }
 }
 
@@ -57,16 +57,15 @@ pub fn decide_registry<A: RegistryAction>(caller: &Caller, registry: RegistryId)
     }
 }
 
-/// The scope that a client should ask for. ACR: a push is challenged for `pull,push`, since clients that push also look
-/// whether a blob is there.
-fn demanded(permission: Permission, repository: &RepositoryName) -> Scope {
-    let wanted = Permissions::empty().with(permission);
+/// The scope that a client should ask for: all that would do, since who is challenged may have but one of them. ACR: a
+/// push is challenged for `pull,push`, since clients that push also look whether a blob is there.
+fn demanded(sufficient: Permissions, repository: &RepositoryName) -> Scope {
     Scope::repository(
         repository,
-        if permission == Permission::Push {
-            wanted.with(Permission::Pull)
+        if sufficient.contains(Permission::Push) {
+            sufficient.with(Permission::Pull)
         } else {
-            wanted
+            sufficient
         },
     )
 }
@@ -139,7 +138,7 @@ mod tests {
     }
 
     /// The answer to each action in turn: `yes`, or the scope demanded.
-    fn answers(caller: &Caller) -> [String; 6] {
+    fn answers(caller: &Caller) -> [String; 7] {
         fn say<G>(answer: Result<G, Refusal>) -> String {
             answer.map_or_else(|refusal| refusal.scope().to_string(), |_| "yes".to_owned())
         }
@@ -150,6 +149,7 @@ mod tests {
             say(decide::<action::MetadataRead>(caller, HERE, &app())),
             say(decide::<action::MetadataWrite>(caller, HERE, &app())),
             say(decide_registry::<action::CatalogRead>(caller, HERE)),
+            say(decide::<action::TagsList>(caller, HERE, &app())),
         ]
     }
 
@@ -164,6 +164,7 @@ mod tests {
                 "repository:team/app:metadata_read",
                 "repository:team/app:metadata_write",
                 "registry:catalog:*",
+                "repository:team/app:pull,metadata_read",
             ]
         );
     }
@@ -178,19 +179,20 @@ mod tests {
             Scope::parse_list("repository:*:pull").unwrap(),
         );
         for (caller, allowed) in [
-            (Caller::anonymous(Rights::none()), "------"),
-            (Caller::anonymous(Rights::read_only()), "y--y-y"),
-            (anonymous_token, "y--y-y"),
-            (Caller::with_basic(admin(), Rights::everything()), "yyyyyy"),
-            (Caller::operator(), "yyyyyy"),
-            (token(""), "------"),
-            (token("repository:team/app:pull"), "y--y--"),
-            (token("repository:team/app:push"), "-y----"),
-            (token("repository:team/app:delete"), "--y---"),
-            (token("repository:team/app:metadata_write"), "----y-"),
-            (token("repository:team/app:*"), "yyyyy-"),
-            (token("repository:team:* repository:team/app2:*"), "------"),
-            (token("registry:catalog:*"), "-----y"),
+            (Caller::anonymous(Rights::none()), "-------"),
+            (Caller::anonymous(Rights::read_only()), "y--y-yy"),
+            (anonymous_token, "y--y-yy"),
+            (Caller::with_basic(admin(), Rights::everything()), "yyyyyyy"),
+            (Caller::operator(), "yyyyyyy"),
+            (token(""), "-------"),
+            (token("repository:team/app:pull"), "y--y--y"),
+            (token("repository:team/app:push"), "-y-----"),
+            (token("repository:team/app:delete"), "--y----"),
+            (token("repository:team/app:metadata_read"), "---y--y"),
+            (token("repository:team/app:metadata_write"), "----y--"),
+            (token("repository:team/app:*"), "yyyyy-y"),
+            (token("repository:team:* repository:team/app2:*"), "-------"),
+            (token("registry:catalog:*"), "-----y-"),
         ] {
             let got: String = answers(&caller)
                 .iter()

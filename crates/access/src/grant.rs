@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 
 use holdfast_oci::RepositoryName;
 
-use crate::{Actor, Permission, RegistryId};
+use crate::{Actor, Permission, Permissions, RegistryId};
 
 /// Proof that `actor` may do `A` in one repository.
 ///
@@ -126,7 +126,7 @@ impl<A: RepositoryAction> fmt::Debug for Grant<A> {
         write!(
             f,
             "Grant({} on {}/{} for {})",
-            A::PERMISSION,
+            A::SUFFICIENT,
             self.registry,
             self.repository,
             self.actor
@@ -152,8 +152,8 @@ mod sealed {
 
 /// An action on one repository. Sealed: the actions are those in [`action`].
 pub trait RepositoryAction: sealed::Sealed + 'static {
-    /// What the action needs.
-    const PERMISSION: Permission;
+    /// What the action needs: any one of these does.
+    const SUFFICIENT: Permissions;
 }
 
 /// An action on a registry as a whole. Sealed: the actions are those in [`action`].
@@ -164,32 +164,40 @@ pub trait RegistryAction: sealed::Sealed + 'static {
 
 /// The actions, as types that a grant is for.
 pub mod action {
-    use super::{Permission, RegistryAction, RepositoryAction, sealed::Sealed};
+    use super::{Permission, Permissions, RegistryAction, RepositoryAction, sealed::Sealed};
 
     macro_rules! actions {
-        ($($(#[$doc:meta])* $name:ident: $kind:ident),+ $(,)?) => {$(
+        ($($(#[$doc:meta])* $name:ident: $($permission:ident)|+),+ $(,)?) => {$(
             $(#[$doc])*
             #[derive(Debug)]
             pub enum $name {}
             impl Sealed for $name {}
-            impl $kind for $name {
-                const PERMISSION: Permission = Permission::$name;
+            impl RepositoryAction for $name {
+                const SUFFICIENT: Permissions = Permissions::empty()$(.with(Permission::$permission))+;
             }
         )+};
     }
 
     actions! {
         /// Read content.
-        Pull: RepositoryAction,
+        Pull: Pull,
         /// Write content.
-        Push: RepositoryAction,
+        Push: Push,
         /// Delete content.
-        Delete: RepositoryAction,
+        Delete: Delete,
         /// Read attributes.
-        MetadataRead: RepositoryAction,
+        MetadataRead: MetadataRead,
+        /// List tags by `/v2`: content for most clients, metadata for ACR (Harbor's adapter asks for that alone).
+        TagsList: Pull | MetadataRead,
         /// Change attributes.
-        MetadataWrite: RepositoryAction,
-        /// List the repositories.
-        CatalogRead: RegistryAction,
+        MetadataWrite: MetadataWrite,
+    }
+
+    /// List the repositories.
+    #[derive(Debug)]
+    pub enum CatalogRead {}
+    impl Sealed for CatalogRead {}
+    impl RegistryAction for CatalogRead {
+        const PERMISSION: Permission = Permission::CatalogRead;
     }
 }

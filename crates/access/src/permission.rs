@@ -5,7 +5,8 @@ use std::fmt;
 /// One thing that a caller may be allowed to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Permission {
-    /// Read manifests, blobs, referrers and the tag list of `/v2` (ACR: `content/read`).
+    /// Read manifests, blobs, referrers and, as [`Self::MetadataRead`] does too, the tag list of `/v2` (ACR:
+    /// `content/read`).
     Pull,
     /// Upload blobs, mount into, put manifests and tags (ACR: `content/write`).
     Push,
@@ -124,9 +125,26 @@ impl Permissions {
         Self(self.0 & other.0)
     }
 
+    /// Whether the two have a permission in common.
+    #[must_use]
+    pub const fn intersects(self, other: Self) -> bool {
+        !self.intersect(other).is_empty()
+    }
+
     /// The members, in the order of [`Permission::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Permission> {
         Permission::ALL.into_iter().filter(move |p| self.contains(*p))
+    }
+}
+
+/// The members between commas, as scopes and challenges have them.
+impl fmt::Display for Permissions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, permission) in self.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            write!(f, "{comma}{permission}")?;
+        }
+        Ok(())
     }
 }
 

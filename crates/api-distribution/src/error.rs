@@ -132,7 +132,8 @@ impl Error {
 
     fn challenge(&self) -> Option<Challenge> {
         let (scope, error) = match self {
-            Self::Refused(refusal) => (Some(refusal.scope().to_string()), refusal.error()),
+            // To nobody the route tells all that it will demand: a mount takes two scopes.
+            Self::Refused(refusal) => (refusal.error().map(|_| refusal.scope().to_string()), refusal.error()),
             Self::MountRefused { scope } => (Some(scope.clone()), Some(holdfast_access::INSUFFICIENT_SCOPE)),
             Self::SignInRequired | Self::CredentialMalformed(_) | Self::CredentialWrong => (None, None),
             Self::TokenInvalid(_) | Self::TokenRevoked | Self::ArmTokenRefused | Self::ForeignAudience => {

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::{
     Address, Body, Route, acr, blob, caller::Identified, catalog, error, error::Error, manifest, received::Received,
-    referrer, respond, tag, token, upload,
+    referrer, respond, route::UploadStart, tag, token, upload,
 };
 
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
@@ -224,6 +224,8 @@ fn base(call: &Call<'_>) -> Result<Response<Body>, Error> {
 pub(crate) struct Demanded {
     repository: Option<RepositoryName>,
     actions: &'static str,
+    /// Where a mount takes from: a client that answers one challenge a call (the Go SDK's) gets both scopes in the first.
+    source: Option<RepositoryName>,
 }
 
 impl Demanded {
@@ -231,7 +233,8 @@ impl Demanded {
         let actions = match route {
             Route::Base | Route::TokenGet(_) | Route::TokenPost | Route::Exchange => "",
             Route::CatalogList(_) => "*",
-            Route::TagsList(..) | Route::ReferrersList(..) | Route::ManifestGet(..) | Route::BlobGet(..) => "pull",
+            Route::TagsList(..) => "pull,metadata_read",
+            Route::ReferrersList(..) | Route::ManifestGet(..) | Route::BlobGet(..) => "pull",
             Route::ManifestPut(..)
             | Route::UploadStart(..)
             | Route::UploadAppend(..)
@@ -249,9 +252,14 @@ impl Demanded {
             | Route::AcrManifestsList(..)
             | Route::AcrManifestGet(..) => "metadata_read",
         };
+        let source = match route {
+            Route::UploadStart(name, UploadStart::Mount { from, .. }) => from.clone().filter(|from| from != name),
+            _ => None,
+        };
         Self {
             repository: route.repository().cloned(),
             actions,
+            source,
         }
     }
 
@@ -260,7 +268,11 @@ impl Demanded {
         match (&self.repository, self.actions) {
             (_, "") => None,
             (None, actions) => Some(format!("registry:catalog:{actions}")),
-            (Some(name), actions) => Some(format!("repository:{name}:{actions}")),
+            (Some(name), actions) => {
+                let source = self.source.as_ref();
+                let source = source.map_or_else(String::new, |source| format!(" repository:{source}:pull"));
+                Some(format!("repository:{name}:{actions}{source}"))
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::{Body, error::Error, page::PageQuery, respond, serve::Call};
 
 pub(crate) async fn list(
     call: &Call<'_>,
-    grant: Grant<action::Pull>,
+    grant: Grant<action::TagsList>,
     page: PageQuery,
 ) -> Result<Response<Body>, Error> {
     // One more than asked for tells whether there is a next page; with n=0 it is not shown.

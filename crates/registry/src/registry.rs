@@ -63,10 +63,10 @@ pub struct Registry {
     opened_at: Timestamp,
 }
 
-/// A right that allows listing a repository's tags and manifests: `/v2` asks for pull, `/acr/v1`
+/// A right that allows listing a repository's tags and manifests: `/v2` asks for pull or `metadata_read`, `/acr/v1`
 /// for `metadata_read` (ACR).
 pub trait Listable: RepositoryAction {}
-impl Listable for action::Pull {}
+impl Listable for action::TagsList {}
 impl Listable for action::MetadataRead {}
 
 impl Registry {

@@ -324,7 +324,7 @@ impl TestRegistry {
     /// # Errors
     /// What the operation says.
     pub async fn tags(&self, repository: &str) -> Result<Vec<TagRecord>, Error> {
-        self.list_tags(&self.grant::<action::Pull>(repository), None, everything())
+        self.list_tags(&self.grant::<action::TagsList>(repository), None, everything())
             .await
     }
 

@@ -1,9 +1,9 @@
-use holdfast_access::{Permission, RepositoryAction};
+use holdfast_access::{Permission, Permissions, RepositoryAction};
 
 enum Harmless {}
 
 impl RepositoryAction for Harmless {
-    const PERMISSION: Permission = Permission::Delete;
+    const SUFFICIENT: Permissions = Permissions::empty().with(Permission::Delete);
 }
 
 fn main() {}

@@ -63,6 +63,8 @@ enum Demand {
     SignIn,
     Catalog,
     Pull,
+    /// Either right will do.
+    TagsList,
     Push,
     Delete,
     MetadataRead,
@@ -107,7 +109,7 @@ pub(crate) const SAMPLES: &[Sample] = &[
     sample("GET", "/v2", Demand::SignIn, 200),
     sample("GET", "/v2/_catalog", Demand::Catalog, 200),
     sample("GET", "/acr/v1/_catalog", Demand::Catalog, 200),
-    sample("GET", "/v2/{R}/tags/list", Demand::Pull, 200),
+    sample("GET", "/v2/{R}/tags/list", Demand::TagsList, 200),
     sample("GET", "/v2/{R}/referrers/{M}", Demand::Pull, 200),
     sample("GET", "/v2/{R}/manifests/{T}", Demand::Pull, 200),
     sample("HEAD", "/v2/{R}/manifests/{M}", Demand::Pull, 200),
@@ -221,6 +223,7 @@ impl Stage {
             Demand::SignIn | Demand::Token => return None,
             Demand::Catalog => return Some("registry:catalog:*".to_owned()),
             Demand::Pull => "pull",
+            Demand::TagsList => "pull,metadata_read",
             Demand::Push => "pull,push",
             Demand::Delete => "delete",
             Demand::MetadataRead => "metadata_read",
@@ -402,7 +405,10 @@ async fn limited_callers(house: &House, repository: &str) -> Vec<Caller> {
             demand == Demand::SignIn
         }),
         limited("a token to pull", &own("pull").await, |demand| {
-            matches!(demand, Demand::SignIn | Demand::Pull | Demand::MetadataRead)
+            matches!(
+                demand,
+                Demand::SignIn | Demand::Pull | Demand::TagsList | Demand::MetadataRead
+            )
         }),
         limited("a token to push", &own("push").await, |demand| {
             matches!(demand, Demand::SignIn | Demand::Push)
@@ -411,7 +417,7 @@ async fn limited_callers(house: &House, repository: &str) -> Vec<Caller> {
             matches!(demand, Demand::SignIn | Demand::Delete)
         }),
         limited("a token to read metadata", &own("metadata_read").await, |demand| {
-            matches!(demand, Demand::SignIn | Demand::MetadataRead)
+            matches!(demand, Demand::SignIn | Demand::TagsList | Demand::MetadataRead)
         }),
         limited("a token to write metadata", &own("metadata_write").await, |demand| {
             matches!(demand, Demand::SignIn | Demand::MetadataWrite)
@@ -604,7 +610,12 @@ async fn anonymous_pull_reads_and_lists_and_nothing_else() {
     let stage = Stage::set(&house, "team/app").await;
     house.update(|registry| registry.anonymous_pull = true).await;
     let before = house.remains().await;
-    let reads = |demand| matches!(demand, Demand::Catalog | Demand::Pull | Demand::MetadataRead);
+    let reads = |demand| {
+        matches!(
+            demand,
+            Demand::Catalog | Demand::Pull | Demand::TagsList | Demand::MetadataRead
+        )
+    };
     let nobody = Caller {
         name: "nobody",
         authorization: vec![],
@@ -616,7 +627,7 @@ async fn anonymous_pull_reads_and_lists_and_nothing_else() {
     let with_token = limited("an anonymous token", &token, |demand| {
         matches!(
             demand,
-            Demand::SignIn | Demand::Catalog | Demand::Pull | Demand::MetadataRead
+            Demand::SignIn | Demand::Catalog | Demand::Pull | Demand::TagsList | Demand::MetadataRead
         )
     });
     let wrong = bad("a wrong password", &basic(ADMIN, "wrong"), None);
