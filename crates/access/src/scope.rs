@@ -110,17 +110,21 @@ impl Scope {
         )
     }
 
-    /// Reads scopes that stand between spaces, as one `scope` parameter may hold.
+    /// Reads scopes that stand between spaces, as one `scope` parameter may hold. Those that are malformed are dropped, as
+    /// ACR does: they name nothing that could be given.
     ///
     /// # Errors
-    /// One of them is malformed, or there are more than [`MAX_SCOPES`].
+    /// One of them is over a limit, or there are more than [`MAX_SCOPES`].
     pub fn parse_list(text: &str) -> Result<Vec<Self>, Error> {
         let mut scopes = Vec::new();
         for part in text.split(' ').filter(|part| !part.is_empty()) {
             if scopes.len() == MAX_SCOPES {
                 return Err(Error::TooMany);
             }
-            scopes.push(Self::parse(part)?);
+            match Self::parse(part) {
+                Err(Error::MissingPart { .. } | Error::NotVisibleAscii { .. }) => {}
+                scope => scopes.push(scope?),
+            }
         }
         Ok(scopes)
     }
@@ -381,7 +385,10 @@ mod tests {
                 .len(),
             2
         );
-        assert!(Scope::parse_list("repository:a:pull nonsense").is_err());
+        assert_eq!(
+            Scope::parse_list("nonsense repository:a:pull a:\u{e9}:pull"),
+            Scope::parse_list("repository:a:pull")
+        );
         assert_eq!(Scope::parse_list(&"a:b:c ".repeat(MAX_SCOPES + 1)), Err(Error::TooMany));
         assert_eq!(
             Scope::parse_list(&"a:b:c ".repeat(MAX_SCOPES)).unwrap().len(),

@@ -68,7 +68,7 @@ impl PageQuery {
         };
         for (key, value) in form_urlencoded::parse(query.as_bytes()) {
             match &*key {
-                "n" => page.limit = count(&value)?,
+                "n" if !value.is_empty() => page.limit = count(&value)?,
                 "last" if !value.is_empty() => page.last = Some(value.into_owned()),
                 "orderby" => {
                     page.order = order(&value)?;
