@@ -98,6 +98,11 @@ fn selection(headers: &HeaderMap, digest: &Digest, size_bytes: u64) -> Result<Se
     let Some(range) = headers.get(header::RANGE).and_then(|range| range.to_str().ok()) else {
         return Ok(Selection::Whole);
     };
+    // No range of nothing can be met, and the Azure SDKs ask for one always: ACR answers 200, as RFC 9110 section 14.2 lets
+    // every server pass over the header.
+    if size_bytes == 0 {
+        return Ok(Selection::Whole);
+    }
     // RFC 9110 section 13.1.5: with another If-Range the whole content is due.
     let current = format!("\"{digest}\"");
     if headers
