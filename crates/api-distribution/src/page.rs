@@ -1,9 +1,12 @@
 //! Pages of listings: `n`, `last`, `orderby`, and the `Link` to the next page. It refuses to know
 //! what is listed.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, str::FromStr};
 
-use holdfast_registry::ports::ListOrder;
+use holdfast_registry::{
+    Timestamp,
+    ports::{ListOrder, Position},
+};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// The most rows of a page; a larger `n` gets this many and a `Link`.
@@ -12,6 +15,11 @@ pub(crate) const MAX_PAGE: usize = 1000;
 pub(crate) const V2_DEFAULT: usize = 1000;
 /// Rows of a page of `/acr/v1` when the client does not say.
 pub(crate) const ACR_DEFAULT: usize = 100;
+
+/// .NET counts ticks of 100 ns from the year 1.
+const TICKS_PER_MICRO: i64 = 10;
+/// Microseconds from the year 1 to 1970.
+const MICROS_BEFORE_1970: i64 = 62_135_596_800_000_000;
 
 /// What stays as it is in a query value.
 const VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -80,16 +88,30 @@ impl PageQuery {
         Ok(page)
     }
 
-    /// The marker as a typed value.
+    /// Where the page goes on from: `last` is `<ticks>&<name>`, as the links of listings by time have it, or a bare name.
     ///
     /// # Errors
     /// [`Error::Marker`].
-    pub fn marker<T: std::str::FromStr>(&self, what: &'static str) -> Result<Option<T>, Error> {
+    pub fn position<T: FromStr>(&self, what: &'static str) -> Result<Option<Position<T>>, Error> {
         let Some(last) = &self.last else { return Ok(None) };
+        // No name has an ampersand in it.
+        let position = match last.split_once('&') {
+            None => last.parse().ok().map(Position::of),
+            Some((ticks, name)) => moment_of(ticks)
+                .zip(name.parse().ok())
+                .map(|(moment, name)| Position::at(moment, name)),
+        };
         let found = || holdfast_oci::message::excerpt(last);
-        last.parse()
-            .map(Some)
-            .map_err(|_| Error::Marker { found: found(), what })
+        position.map(Some).ok_or_else(|| Error::Marker { found: found(), what })
+    }
+
+    /// `last` of the page behind a row.
+    #[must_use]
+    pub fn last_of(&self, updated_at: Timestamp, name: &str) -> String {
+        match self.order {
+            ListOrder::Name => name.to_owned(),
+            ListOrder::TimeAscending | ListOrder::TimeDescending => format!("{}&{name}", ticks_of(updated_at)),
+        }
     }
 
     /// The `Link` to the page after `last`, as ACR writes it: relative, `orderby` repeated.
@@ -107,6 +129,20 @@ impl PageQuery {
         link.push_str(">; rel=\"next\"");
         link
     }
+}
+
+/// A moment in .NET's ticks, as ACR writes it.
+fn ticks_of(moment: Timestamp) -> i64 {
+    moment
+        .0
+        .saturating_add(MICROS_BEFORE_1970)
+        .saturating_mul(TICKS_PER_MICRO)
+}
+
+fn moment_of(ticks: &str) -> Option<Timestamp> {
+    let is_number = ticks.bytes().all(|byte| byte.is_ascii_digit());
+    let ticks: i64 = ticks.parse().ok().filter(|_| is_number)?;
+    Some(Timestamp(ticks / TICKS_PER_MICRO - MICROS_BEFORE_1970))
 }
 
 fn count(text: &str) -> Result<usize, Error> {

@@ -14,7 +14,7 @@ pub(crate) async fn list(
 ) -> Result<Response<Body>, Error> {
     // One more than asked for tells whether there is a next page; with n=0 it is not shown.
     let rows = Page {
-        after: page.marker("tag")?,
+        after: page.position("tag")?,
         limit: page.limit + 1,
         order: ListOrder::Name,
     };

@@ -18,8 +18,8 @@ use holdfast_metadata::SqliteStore;
 use holdfast_oci::{Algorithm, Digest};
 use holdfast_registry::Timestamp;
 use holdfast_registry::ports::{
-    Durability, ListOrder, Metadata, MetadataExt, NewBlob, NewManifest, NewRegistry, ObjectKey, Page, RepositoryId,
-    ResourceGroup, Sku, StorageAccountId, Subscription, TagRead,
+    Durability, ListOrder, Metadata, MetadataExt, NewBlob, NewManifest, NewRegistry, ObjectKey, Page, Position,
+    RepositoryId, ResourceGroup, Sku, StorageAccountId, Subscription, TagRead,
 };
 use uuid::Uuid;
 
@@ -200,7 +200,7 @@ async fn pages(metadata: &dyn Metadata, home: RepositoryId, rows: u64) -> Result
         let mut runs = 0_u64;
         while started.elapsed() < SPAN / 4 {
             let page = Page {
-                after: Some(tag(scatter(runs, rows))),
+                after: Some(Position::of(tag(scatter(runs, rows)))),
                 limit: 100,
                 order,
             };

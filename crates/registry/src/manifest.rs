@@ -9,7 +9,7 @@ use holdfast_oci::{Digest, MediaType, Reference, Tag};
 
 use crate::{
     AttributesPatch, Error, Registry,
-    ports::{Durability, ManifestRecord, MetadataExt, Page, Read, RepositoryRecord},
+    ports::{Durability, ManifestRecord, MetadataExt, Page, Position, Read, RepositoryRecord},
     repository::load_visible,
 };
 pub(crate) use remove::{ensure_tags_movable, queue_if_untagged, removable_tags, remove_manifest_rows};
@@ -41,8 +41,8 @@ pub struct ManifestView {
 pub struct ManifestPage {
     /// Those with listing switched on; may be fewer than the page's limit.
     pub manifests: Vec<ManifestView>,
-    /// The marker of the next page, when there is one.
-    pub next: Option<Digest>,
+    /// Where the next page goes on from, when there is one.
+    pub next: Option<Position<Digest>>,
 }
 
 /// What a conditional push expects of the reference it writes.
@@ -158,7 +158,9 @@ impl Registry {
                 // What is left out counts for the page, or a page of hidden ones would look like the last.
                 let has_more = records.len() > limit;
                 records.truncate(limit);
-                let last = records.last().map(|record| record.digest);
+                let last = records
+                    .last()
+                    .map(|record| Position::at(record.updated_at, record.digest));
                 let manifests = records
                     .into_iter()
                     .filter(|record| record.attributes.list_enabled)

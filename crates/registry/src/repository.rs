@@ -7,7 +7,7 @@ use crate::{
     Attributes, AttributesPatch, Error, Registry, Timestamp,
     limits::MANIFESTS_PER_TRANSACTION,
     manifest::{removable_tags, remove_manifest_rows},
-    ports::{Durability, ListOrder, MetadataExt, Page, Read, RepositoryRecord, Tx},
+    ports::{Durability, ListOrder, MetadataExt, Page, Position, Read, RepositoryRecord, Tx},
     registry::load_registry,
 };
 
@@ -147,7 +147,7 @@ impl Registry {
                         removable_tags(read, &repository, manifest)?;
                     }
                     let next = manifests.last().filter(|_| manifests.len() == page.limit);
-                    Ok(next.map(|manifest| manifest.digest))
+                    Ok(next.map(|manifest| Position::of(manifest.digest)))
                 })
                 .await?;
             if after.is_none() {

@@ -369,7 +369,7 @@ impl TestRegistry {
 
 /// A page with everything.
 #[must_use]
-pub fn everything<Marker>() -> Page<Marker> {
+pub fn everything<Name>() -> Page<Name> {
     Page {
         after: None,
         limit: ALL,

@@ -92,7 +92,7 @@ pub(crate) async fn list(
     page: PageQuery,
 ) -> Result<Response<Body>, Error> {
     let rows = Page {
-        after: page.marker("digest")?,
+        after: page.position("digest")?,
         limit: page.limit,
         order: page.order,
     };
@@ -103,8 +103,9 @@ pub(crate) async fn list(
         manifests: listed.manifests.iter().map(Shown::from).collect(),
     };
     let mut response = respond::json(StatusCode::OK, &list);
-    if let Some(last) = listed.next {
-        let link = page.link(call.path(), &last.to_string(), &[]);
+    if let Some((updated_at, digest)) = listed.next.and_then(|next| next.updated_at.zip(Some(next.name))) {
+        let last = page.last_of(updated_at, &digest.to_string());
+        let link = page.link(call.path(), &last, &[]);
         respond::set(response.headers_mut(), header::LINK, &link);
     }
     Ok(response)

@@ -60,7 +60,7 @@ pub(crate) async fn list(
     digest: Option<Digest>,
 ) -> Result<Response<Body>, Error> {
     let rows = Page {
-        after: page.marker("tag")?,
+        after: page.position("tag")?,
         limit: page.limit + 1,
         order: page.order,
     };
@@ -76,10 +76,11 @@ pub(crate) async fn list(
     if let (true, Some(last)) = (has_more, tags.last()) {
         let digest = digest.map(|digest| digest.to_string());
         let extra: Vec<(&str, &str)> = digest.iter().map(|digest| ("digest", digest.as_str())).collect();
+        let last = page.last_of(last.updated_at, last.name.as_str());
         respond::set(
             response.headers_mut(),
             header::LINK,
-            &page.link(call.path(), last.name.as_str(), &extra),
+            &page.link(call.path(), &last, &extra),
         );
     }
     Ok(response)

@@ -161,10 +161,10 @@ async fn acr_lists_in_the_order_of_time_when_asked_to() {
     let newest: Vec<String> = digests.iter().rev().cloned().collect();
     walks_alike(&house, "/acr/v1/a/_manifests?orderby=timedesc", &newest).await;
     let first = house.get("/acr/v1/a/_tags?orderby=timedesc&n=1").await;
-    assert_eq!(
-        first.header("link"),
-        Some("</acr/v1/a/_tags?last=z&n=1&orderby=timedesc>; rel=\"next\"")
-    );
+    let link = first.header("link").unwrap();
+    let ticks = link.strip_prefix("</acr/v1/a/_tags?last=").unwrap();
+    let ticks = ticks.strip_suffix("%26z&n=1&orderby=timedesc>; rel=\"next\"").unwrap();
+    assert!(ticks.bytes().all(|byte| byte.is_ascii_digit()), "{link}");
     for order in ["time", "TIMEDESC", "name%20asc", "%00"] {
         for list in ["_tags", "_manifests"] {
             let answer = house.get(&format!("/acr/v1/a/{list}?orderby={order}")).await;
@@ -239,6 +239,93 @@ async fn what_is_hidden_is_left_out_and_breaks_no_walk() {
     house.get("/v2/app/manifests/a").await.expect(200);
     house.get("/acr/v1/app/_tags/a").await.expect(200);
     house.get("/acr/v1/a").await.expect(200);
+}
+
+/// What happens to the last row of a page before the next page is asked for.
+async fn disturb(house: &House, what: &str, repository: &str, tag: &str) {
+    let digest = Image::new(tag).digest;
+    match what {
+        "untag" => {
+            let target = format!("/acr/v1/{repository}/_tags/{tag}");
+            house.admin("DELETE", &target).send().await.expect(202);
+        }
+        "delete" => {
+            let target = format!("/v2/{repository}/manifests/{digest}");
+            house.admin("DELETE", &target).send().await.expect(202);
+        }
+        "move" => drop(house.push_tags(repository, "elsewhere", &[tag]).await),
+        "push again" => drop(house.push_tags(repository, tag, &[tag]).await),
+        _ => {
+            for target in [format!("_tags/{tag}"), format!("_manifests/{digest}")] {
+                let patch = house.admin("PATCH", &format!("/acr/v1/{repository}/{target}"));
+                patch.body("{\"writeEnabled\":false}").send().await.expect(200);
+            }
+        }
+    }
+}
+
+/// ARCHITECTURE.md, law 9.
+#[tokio::test]
+async fn a_page_by_time_goes_on_from_its_position_whatever_became_of_its_last_row() {
+    let house = House::new().await;
+    let tags = ["t1", "t2", "t3", "t4", "t5", "t6"];
+    let mut repositories = 0;
+    for what in ["untag", "delete", "move", "push again", "lock"] {
+        for order in ["timedesc", "timeasc"] {
+            for list in ["_tags", "_manifests"] {
+                repositories += 1;
+                let repository = format!("r{repositories}");
+                let mut rows = Vec::new();
+                for tag in tags {
+                    let digest = house.push_tags(&repository, tag, &[tag]).await;
+                    rows.push(if list == "_tags" { tag.to_owned() } else { digest });
+                }
+                if order == "timedesc" {
+                    rows.reverse();
+                }
+                let marker = if order == "timedesc" { "t4" } else { "t3" };
+                let first = house
+                    .get(&format!("/acr/v1/{repository}/{list}?n=3&orderby={order}"))
+                    .await;
+                assert_eq!(items(&first), rows[..3]);
+                let next = first.next().unwrap();
+                disturb(&house, what, &repository, marker).await;
+                let second = house.get(&next).await.expect(200);
+                assert_eq!(items(&second)[..3], rows[3..], "{what}, {list}, {order}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_by_time_takes_a_position_and_a_bare_name() {
+    let house = House::new().await;
+    for tag in ["a", "b", "c"] {
+        house.push_tags("app", tag, &[tag]).await;
+    }
+    let target = "/acr/v1/app/_tags?orderby=timeasc&n=1";
+    let next = house.get(target).await.next().unwrap();
+    let position = next.split(['=', '&']).nth(1).unwrap();
+    let ticks = position.strip_suffix("%26a").expect("a position is ticks and a name");
+    assert!(
+        ticks.len() == 18 && ticks.bytes().all(|byte| byte.is_ascii_digit()),
+        "{ticks}"
+    );
+    for last in ["a", position] {
+        let page = house.get(&format!("{target}&last={last}")).await.expect(200);
+        assert_eq!(items(&page), ["b"], "{last}");
+    }
+    for last in [
+        "x%26a",
+        "-1%26a",
+        "%26a",
+        "1%26",
+        "1%261%26a",
+        "99999999999999999999%26a",
+    ] {
+        let answer = house.get(&format!("{target}&last={last}")).await;
+        answer.refuses(400, "PAGINATION_NUMBER_INVALID", "last=");
+    }
 }
 
 /// An image that refers to a subject.

@@ -1,11 +1,11 @@
 //! Manifests: their rows, their bytes, what they need and what they list.
 //!
-//! Pages in the order of time treat a marker that is gone as `tag` does.
+//! Pages in the order of time go on as those of `tag` do.
 
 use bytes::Bytes;
 use holdfast_oci::Digest;
 use holdfast_registry::ports::{
-    ListOrder, ManifestId, ManifestRead, ManifestRecord, ManifestTx, NewManifest, Page, RepositoryId,
+    ListOrder, ManifestId, ManifestRead, ManifestRecord, ManifestTx, NewManifest, Page, Position, RepositoryId,
 };
 use holdfast_registry::{Attributes, Error, Timestamp};
 use rusqlite::{Row, params};
@@ -73,20 +73,28 @@ impl ManifestRead for Session<'_> {
     fn list_manifests(&mut self, repository: RepositoryId, page: &Page<Digest>) -> Result<Vec<ManifestRecord>, Error> {
         let newest_first = match page.order {
             ListOrder::Name => {
-                let params = params![repository.0, after(page.after.as_ref()), column::limit(page.limit)];
+                let params = params![
+                    repository.0,
+                    after(page.after.as_ref().map(|position| &position.name)),
+                    column::limit(page.limit)
+                ];
                 return self.list("listed manifests", LIST_BY_DIGEST, params, manifest_row);
             }
             ListOrder::TimeAscending => false,
             ListOrder::TimeDescending => true,
         };
-        let marker = match &page.after {
-            Some(digest) => self.find_manifest(repository, digest)?,
+        let moment = match &page.after {
             None => None,
+            Some(Position {
+                updated_at: Some(moment),
+                ..
+            }) => Some(*moment),
+            Some(Position { name, .. }) => self.find_manifest(repository, name)?.map(|found| found.updated_at),
         };
-        let (updated_at, digest) = match &marker {
-            Some(marker) => (marker.updated_at.0, marker.digest.to_db()),
-            None if newest_first => (i64::MAX, Vec::new()),
-            None => (i64::MIN, Vec::new()),
+        let (updated_at, digest) = match (moment, &page.after) {
+            (Some(moment), Some(position)) => (moment.0, position.name.to_db()),
+            _ if newest_first => (i64::MAX, Vec::new()),
+            _ => (i64::MIN, Vec::new()),
         };
         let sql = if newest_first {
             LIST_NEWEST_FIRST

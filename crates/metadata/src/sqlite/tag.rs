@@ -1,11 +1,11 @@
 //! Tags.
 //!
-//! A page in the order of time starts after the place that its marker has now. A marker that is
-//! gone has no place in time any more: the listing then starts from the beginning, which shows
-//! again what a client has seen but never leaves out what it has not.
+//! A page in the order of time goes on from a position. A client may know no more than a name, though: the page then
+//! starts after the place that the tag has now, and from the beginning when it is gone, which shows again what the client
+//! has seen but never leaves out what it has not.
 
 use holdfast_oci::{Digest, Tag};
-use holdfast_registry::ports::{ListOrder, ManifestId, Page, RepositoryId, TagRead, TagRecord, TagTx};
+use holdfast_registry::ports::{ListOrder, ManifestId, Page, Position, RepositoryId, TagRead, TagRecord, TagTx};
 use holdfast_registry::{Attributes, Error, Timestamp};
 use rusqlite::{Row, params};
 
@@ -84,7 +84,7 @@ impl Session<'_> {
         page: &Page<Tag>,
     ) -> Result<Vec<TagRecord>, Error> {
         // No tag is empty, so every tag comes after the empty text.
-        let after = page.after.as_ref().map_or("", Tag::as_str);
+        let after = page.after.as_ref().map_or("", |position| position.name.as_str());
         let limit = column::limit(page.limit);
         match digest {
             None => {
@@ -98,21 +98,29 @@ impl Session<'_> {
         }
     }
 
+    /// The moment that a page by time goes on from.
+    fn moment_of(&mut self, repository: RepositoryId, page: &Page<Tag>) -> Result<Option<Timestamp>, Error> {
+        match &page.after {
+            None => Ok(None),
+            Some(Position {
+                updated_at: Some(moment),
+                ..
+            }) => Ok(Some(*moment)),
+            Some(Position { name, .. }) => Ok(self.find_tag(repository, name)?.map(|tag| tag.updated_at)),
+        }
+    }
+
     fn list_tags_by_time(
         &mut self,
         repository: RepositoryId,
         digest: Option<&Digest>,
         page: &Page<Tag>,
     ) -> Result<Vec<TagRecord>, Error> {
-        let marker = match &page.after {
-            Some(tag) => self.find_tag(repository, tag)?,
-            None => None,
-        };
         let newest_first = page.order == ListOrder::TimeDescending;
-        let (updated_at, name) = match &marker {
-            Some(marker) => (marker.updated_at.0, marker.name.as_str()),
-            None if newest_first => (i64::MAX, ""),
-            None => (i64::MIN, ""),
+        let (updated_at, name) = match (self.moment_of(repository, page)?, &page.after) {
+            (Some(moment), Some(position)) => (moment.0, position.name.as_str()),
+            _ if newest_first => (i64::MAX, ""),
+            _ => (i64::MIN, ""),
         };
         let limit = column::limit(page.limit);
         match digest {

@@ -9,7 +9,7 @@ use super::{Check, Finding};
 use crate::{
     Error,
     limits::ROWS_PER_STEP,
-    ports::{ListOrder, ManifestId, ManifestRecord, MetadataExt, Page, Read, RepositoryId, RepositoryRecord},
+    ports::{ListOrder, ManifestId, ManifestRecord, MetadataExt, Page, Position, Read, RepositoryId, RepositoryRecord},
     registry::load_registry,
 };
 
@@ -252,7 +252,7 @@ fn count(read: &mut dyn Read, repository: &RepositoryRecord) -> Result<Seen, Err
             seen.tags += read.list_tags_of_manifest(record.id)?.len() as u64;
         }
         match records.last() {
-            Some(last) => after = Some(last.digest),
+            Some(last) => after = Some(Position::of(last.digest)),
             None => return Ok(seen),
         }
     }

@@ -37,7 +37,7 @@ pub use garbage::{Candidate, CandidateId, GarbageRead, GarbageTx, QueuedCandidat
 pub use job::{BusyJobs, JobId, JobKind, JobLease, JobRead, JobRecord, JobState, JobTx, UnknownJobKind};
 pub use manifest::{ManifestId, ManifestRead, ManifestRecord, ManifestTx, NewManifest};
 pub use metadata::{Durability, Metadata, MetadataExt, Read, ReadWork, Tx, WriteWork};
-pub use page::{ListOrder, Page};
+pub use page::{ListOrder, Page, Position};
 pub use person::{PersonRead, PersonRecord, PersonTx};
 pub use principal::{PrincipalRead, PrincipalRecord, PrincipalTx};
 pub use registry::{AdminPassword, NewRegistry, RegistryRead, RegistryRecord, RegistryTx, Sku};

@@ -1,4 +1,6 @@
-//! Pages of listings.
+//! Pages of listings. A page goes on from a position, which needs no row (ARCHITECTURE.md, law 9).
+
+use crate::Timestamp;
 
 /// How a listing is ordered (ACR: `orderby`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -12,11 +14,38 @@ pub enum ListOrder {
     TimeDescending,
 }
 
-/// A page of a listing: at most `limit` rows after the marker.
+/// A place in a listing. It stays where it is when the row that it was taken from moves or goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page<Marker> {
-    /// The last row of the page before, exclusive. A marker that is gone still has its place.
-    pub after: Option<Marker>,
+pub struct Position<Name> {
+    /// When that row had changed, which a listing by time goes on from. Without it only the name is known: a listing by
+    /// time then goes on from where the row lies now, and starts from the beginning when there is none.
+    pub updated_at: Option<Timestamp>,
+    /// That row's name or digest, which a listing by name goes on from.
+    pub name: Name,
+}
+
+impl<Name> Position<Name> {
+    /// The place of a name in a listing by name.
+    #[must_use]
+    pub fn of(name: Name) -> Self {
+        Self { updated_at: None, name }
+    }
+
+    /// The place of a row in a listing of either kind.
+    #[must_use]
+    pub fn at(updated_at: Timestamp, name: Name) -> Self {
+        Self {
+            updated_at: Some(updated_at),
+            name,
+        }
+    }
+}
+
+/// A page of a listing: at most `limit` rows after a position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<Name> {
+    /// The place of the last row of the page before, exclusive.
+    pub after: Option<Position<Name>>,
     /// Most rows to return; at least 1.
     pub limit: usize,
     /// The order.

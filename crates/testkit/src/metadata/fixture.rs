@@ -5,8 +5,8 @@ use holdfast_access::RegistryId;
 use holdfast_oci::{Algorithm, Digest, RepositoryName, Tag};
 use holdfast_registry::ports::{
     Author, AuthorKind, BlobId, Directory, Durability, ListOrder, ManifestId, Metadata, MetadataExt, NewBlob,
-    NewManifest, NewRegistry, ObjectKey, Page, Read, RegistryRecord, RepositoryId, RepositoryRecord, ResourceGroup,
-    Sku, StorageAccountId, Subscription, Tags, Tx, UploadId, UploadRecord,
+    NewManifest, NewRegistry, ObjectKey, Page, Position, Read, RegistryRecord, RepositoryId, RepositoryRecord,
+    ResourceGroup, Sku, StorageAccountId, Subscription, Tags, Tx, UploadId, UploadRecord,
 };
 use holdfast_registry::{Error, Timestamp};
 use uuid::Uuid;
@@ -76,9 +76,9 @@ pub fn object_key() -> ObjectKey {
 
 /// A page by name.
 #[must_use]
-pub fn page<Marker>(after: Option<Marker>, limit: usize) -> Page<Marker> {
+pub fn page<Name>(after: Option<Name>, limit: usize) -> Page<Name> {
     Page {
-        after,
+        after: after.map(Position::of),
         limit,
         order: ListOrder::Name,
     }
@@ -86,7 +86,7 @@ pub fn page<Marker>(after: Option<Marker>, limit: usize) -> Page<Marker> {
 
 /// A page in any order.
 #[must_use]
-pub fn page_by<Marker>(order: ListOrder, after: Option<Marker>, limit: usize) -> Page<Marker> {
+pub fn page_by<Name>(order: ListOrder, after: Option<Position<Name>>, limit: usize) -> Page<Name> {
     Page { after, limit, order }
 }
 

@@ -1,7 +1,7 @@
 //! Claims about manifests.
 
 use holdfast_oci::{Algorithm, Digest};
-use holdfast_registry::ports::{ListOrder, ManifestId, ManifestRecord, Metadata, NewManifest, RepositoryId};
+use holdfast_registry::ports::{ListOrder, ManifestId, ManifestRecord, Metadata, NewManifest, Position, RepositoryId};
 use holdfast_registry::{Attributes, Timestamp};
 
 use super::fixture;
@@ -100,7 +100,7 @@ async fn list(
     after: Option<Digest>,
     limit: usize,
 ) -> Vec<Digest> {
-    let page = fixture::page_by(order, after, limit);
+    let page = fixture::page_by(order, after.map(Position::of), limit);
     let found = fixture::read(metadata, move |read| read.list_manifests(repository, &page)).await;
     found.iter().map(|record| record.digest).collect()
 }
@@ -163,7 +163,32 @@ pub async fn manifests_page_by_time_both_ways(metadata: &dyn Metadata) {
     );
 }
 
-/// Rows may come again, but none is skipped.
+/// The row that a position was taken from may be changed or gone.
+pub async fn a_page_by_time_goes_on_from_its_position(metadata: &dyn Metadata) {
+    let (_, repository) = fixture::home(metadata).await;
+    let mut marker = None;
+    for (text, at) in [("a", 10), ("b", 20), ("c", 30)] {
+        let id = fixture::insert(metadata, repository, fixture::manifest(text, at)).await;
+        marker = marker.or(Some(id).filter(|_| text == "b"));
+    }
+    let marker = marker.expect("b was inserted");
+    for step in ["as it was", "touched", "gone"] {
+        match step {
+            "touched" => fixture::write(metadata, move |tx| tx.touch_manifest(marker, Timestamp(40))).await,
+            "gone" => fixture::write(metadata, move |tx| tx.remove_manifest(marker)).await,
+            _ => {}
+        }
+        for (order, expected) in [(ListOrder::TimeAscending, "c"), (ListOrder::TimeDescending, "a")] {
+            let after = Position::at(Timestamp(20), fixture::digest("b"));
+            let page = fixture::page_by(order, Some(after), 1);
+            let found = fixture::read(metadata, move |read| read.list_manifests(repository, &page)).await;
+            let found: Vec<Digest> = found.iter().map(|record| record.digest).collect();
+            assert_eq!(found, [fixture::digest(expected)], "{step}");
+        }
+    }
+}
+
+/// A bare digest is no position in time: rows may come again, but none is skipped.
 pub async fn a_page_by_time_after_a_lost_marker_leaves_nothing_out(metadata: &dyn Metadata) {
     let (_, repository) = fixture::home(metadata).await;
     let first = fixture::insert(metadata, repository, fixture::manifest("a", 10)).await;

@@ -115,6 +115,7 @@ macro_rules! metadata_contract {
                 a_digest_is_inserted_once_in_a_repository
                 manifests_page_by_digest
                 manifests_page_by_time_both_ways
+                a_page_by_time_goes_on_from_its_position
                 a_page_by_time_after_a_lost_marker_leaves_nothing_out
                 needed_blobs_are_found_from_both_ends
                 listed_children_are_found_from_both_ends
@@ -132,6 +133,7 @@ macro_rules! metadata_contract {
                 tags_are_told_apart_by_case_and_sorted_by_bytes
                 tags_page_by_name
                 tags_page_by_time_both_ways
+                a_page_by_time_goes_on_from_its_position
                 a_page_by_time_after_a_lost_marker_leaves_nothing_out
                 tags_of_a_digest_are_listed_alone
                 hidden_tags_are_left_out_of_pages

@@ -1,7 +1,7 @@
 //! Claims about tags.
 
 use holdfast_oci::Digest;
-use holdfast_registry::ports::{ListOrder, ManifestId, Metadata, RepositoryId, TagRecord};
+use holdfast_registry::ports::{ListOrder, ManifestId, Metadata, Position, RepositoryId, TagRecord};
 use holdfast_registry::{Attributes, Timestamp};
 
 use super::fixture;
@@ -84,7 +84,7 @@ async fn list(
     digest: Option<Digest>,
     (order, after, limit): (ListOrder, Option<&str>, usize),
 ) -> Vec<String> {
-    let page = fixture::page_by(order, after.map(fixture::tag), limit);
+    let page = fixture::page_by(order, after.map(fixture::tag).map(Position::of), limit);
     let found = fixture::read(metadata, move |read| read.list_tags(repository, digest.as_ref(), &page)).await;
     found.iter().map(|tag| tag.name.to_string()).collect()
 }
@@ -177,7 +177,31 @@ pub async fn tags_page_by_time_both_ways(metadata: &dyn Metadata) {
     }
 }
 
-/// Rows may come again, but none is skipped.
+/// The row that a position was taken from may be moved or gone.
+pub async fn a_page_by_time_goes_on_from_its_position(metadata: &dyn Metadata) {
+    let (repository, manifest) = tagged(metadata, &[("a", 10), ("b", 20), ("c", 20), ("d", 30)]).await;
+    for step in ["as it was", "moved", "gone"] {
+        match step {
+            "moved" => fixture::put_tag(metadata, repository, "b", manifest, 40).await,
+            "gone" => drop(fixture::write(metadata, move |tx| tx.remove_tag(repository, &fixture::tag("b"))).await),
+            _ => {}
+        }
+        for digest in [None, Some(fixture::digest("m"))] {
+            for (order, expected) in [
+                (ListOrder::TimeAscending, ["c", "d"].as_slice()),
+                (ListOrder::TimeDescending, &["a"]),
+            ] {
+                let after = Position::at(Timestamp(20), fixture::tag("b"));
+                let page = fixture::page_by(order, Some(after), 2);
+                let found = fixture::read(metadata, move |read| read.list_tags(repository, digest.as_ref(), &page));
+                let found: Vec<String> = found.await.iter().map(|tag| tag.name.to_string()).collect();
+                assert_eq!(found, expected, "{step}");
+            }
+        }
+    }
+}
+
+/// A bare name is no position in time: rows may come again, but none is skipped.
 pub async fn a_page_by_time_after_a_lost_marker_leaves_nothing_out(metadata: &dyn Metadata) {
     let (repository, _) = tagged(metadata, &[("a", 10), ("b", 20)]).await;
     fixture::write(metadata, move |tx| tx.remove_tag(repository, &fixture::tag("a"))).await;
