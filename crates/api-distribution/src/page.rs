@@ -114,6 +114,14 @@ impl PageQuery {
         }
     }
 
+    /// The rows to show. Past the end of a list there is no array at all, as in ACR: Microsoft's `acr` goes on to the last
+    /// row of any array that it gets there.
+    #[must_use]
+    pub fn shown<T>(&self, rows: Vec<T>, has_more: bool) -> Option<Vec<T>> {
+        let is_past_the_end = self.last.is_some() && rows.is_empty() && !has_more;
+        (!is_past_the_end).then_some(rows)
+    }
+
     /// The `Link` to the page after `last`, as ACR writes it: relative, `orderby` repeated.
     #[must_use]
     pub fn link(&self, path: &str, last: &str, extra: &[(&str, &str)]) -> String {

@@ -46,7 +46,8 @@ struct Reference<'a> {
 struct List<'a> {
     registry: &'a str,
     image_name: &'a RepositoryName,
-    manifests: Vec<Shown<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    manifests: Option<Vec<Shown<'a>>>,
 }
 
 #[derive(Serialize)]
@@ -100,7 +101,10 @@ pub(crate) async fn list(
     let list = List {
         registry: &call.address.login_server,
         image_name: grant.repository(),
-        manifests: listed.manifests.iter().map(Shown::from).collect(),
+        manifests: page.shown(
+            listed.manifests.iter().map(Shown::from).collect(),
+            listed.next.is_some(),
+        ),
     };
     let mut response = respond::json(StatusCode::OK, &list);
     if let Some((updated_at, digest)) = listed.next.and_then(|next| next.updated_at.zip(Some(next.name))) {

@@ -28,7 +28,8 @@ struct Shown<'a> {
 struct List<'a> {
     registry: &'a str,
     image_name: &'a RepositoryName,
-    tags: Vec<Shown<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tags: Option<Vec<Shown<'a>>>,
 }
 
 #[derive(Serialize)]
@@ -70,7 +71,7 @@ pub(crate) async fn list(
     let list = List {
         registry: &call.address.login_server,
         image_name: grant.repository(),
-        tags: tags.iter().map(Shown::from).collect(),
+        tags: page.shown(tags.iter().map(Shown::from).collect(), has_more),
     };
     let mut response = respond::json(StatusCode::OK, &list);
     if let (true, Some(last)) = (has_more, tags.last()) {
