@@ -39,7 +39,7 @@ fn when(at: Timestamp) -> String {
     moment(at.0)
 }
 
-/// A moment as the resources inside of a registry have it: seven digits and an offset.
+/// A moment as `systemData`, `lastUpdatedTime` and the resources inside of a registry have it: seven digits and an offset.
 fn zoned(at: Timestamp) -> String {
     let moment = DateTime::from_timestamp_micros(at.0).unwrap_or_default();
     format!("{}0+00:00", moment.format("%Y-%m-%dT%H:%M:%S%.6f"))

@@ -85,7 +85,7 @@ const REGISTRY_FIELDS: &[Field] = &[
     field("properties.dataEndpointHostNames", STABLE_2021_09, SINCE_2019_12),
     field("properties.privateEndpointConnections", STABLE_2021_09, SINCE_2019_12),
     field("properties.publicNetworkAccess", STABLE_2021_09, SINCE_2019_12),
-    field("properties.networkRuleBypassOptions", STABLE_2021_09, SINCE_2019_12),
+    field("properties.networkRuleBypassOptions", STABLE_2021_09, SINCE_2020_11),
     field(
         "properties.networkRuleBypassAllowedForTasks",
         STABLE_2025_11,

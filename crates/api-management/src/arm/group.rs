@@ -99,12 +99,16 @@ fn answer(status: StatusCode, group: &ResourceGroup) -> Response<Bytes> {
 }
 
 fn shown(group: &ResourceGroup) -> Value {
-    json!({
+    let mut shown = json!({
         "id": format!("/subscriptions/{}/resourceGroups/{}", group.subscription_id, group.name),
         "name": group.name,
         "type": "Microsoft.Resources/resourceGroups",
         "location": group.location,
-        "tags": group.tags,
         "properties": { "provisioningState": "Succeeded" },
-    })
+    });
+    // ARM: a group without tags has no such field.
+    if !group.tags.is_empty() {
+        shown["tags"] = json!(group.tags);
+    }
+    shown
 }

@@ -9,7 +9,7 @@ use holdfast_registry::{
 };
 use serde_json::{Value, json};
 
-use super::{moment, when};
+use super::{when, zoned};
 use crate::Management;
 
 pub(crate) const TYPE: &str = "Microsoft.ContainerRegistry/registries";
@@ -81,7 +81,7 @@ fn properties(app: &Management, registry: &RegistryRecord) -> Value {
 /// The policies of a registry.
 pub(crate) fn policies(registry: &RegistryRecord) -> Value {
     let shown = &registry.shown;
-    let changed = |at: Option<i64>| at.map_or_else(|| when(registry.created_at), moment);
+    let changed = |at: Option<i64>| at.map_or_else(|| zoned(registry.created_at), |at| zoned(Timestamp(at)));
     json!({
         "retentionPolicy": {
             "days": registry.retention_days.unwrap_or(shown.retention_days),
@@ -111,7 +111,7 @@ pub(crate) fn system_data(registry: &RegistryRecord) -> Value {
             data[by] = json!(author.name);
             data[format!("{by}Type")] = json!(author.kind.as_str());
         }
-        data[at] = json!(when(moment));
+        data[at] = json!(zoned(moment));
     };
     set(
         "createdBy",

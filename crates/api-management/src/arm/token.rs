@@ -105,8 +105,8 @@ pub(crate) async fn delete(
     }))
 }
 
-/// One new password, or both; the answer holds what is new and nothing else, so that the first entry is always the
-/// password that was asked for.
+/// One new password, or both. The answer lists every password (ACR), with the value of what is new alone and that first,
+/// so that the first entry is always a password that was asked for.
 pub(crate) async fn generate(
     call: &Call<'_>,
     grant: ControlGrant<control::GenerateCredentials>,
@@ -133,6 +133,9 @@ pub(crate) async fn generate(
             passwords.push(shown);
         }
     }
+    let is_fresh = |stored: &&TokenPassword| fresh.iter().any(|(slot, _)| stored.slot == *slot);
+    let others = view.passwords.iter().filter(|stored| !is_fresh(stored));
+    passwords.extend(others.map(shown_password));
     let answer = json!({ "username": view.record.name, "passwords": passwords });
     let mut response = body::json(StatusCode::OK, &answer);
     let no_store = HeaderValue::from_static("no-store");

@@ -382,7 +382,8 @@ async fn classic_registries_lie_in_the_accounts_of_those_who_may_write_there() {
     let (_, neighbour) = cloud.principal(RoleId::OWNER, &group).await;
     for name in ["rg", "rg2"] {
         let path = format!("{{S}}/resourceGroups/{name}{V}");
-        cloud.send("PUT", &path, Some(&owner), r#"{"location":"local"}"#).await;
+        let made = cloud.send("PUT", &path, Some(&owner), r#"{"location":"local"}"#).await;
+        assert_eq!(json(&made).get("tags"), None, "a group without tags has no such field");
     }
     let account = |group: &str| format!("{}store1", A.replace("/rg/", group)).replace("{S}", &cloud.subscription);
     let (mine, wrong_group) = (account("/rg2/"), account("/rg/"));

@@ -72,6 +72,17 @@ async fn settings_are_kept_and_shown() {
         "two names of one range are one rule"
     );
     assert_eq!(properties["networkRuleBypassOptions"], "None");
+    let moments = [
+        &changed["systemData"]["createdAt"],
+        &changed["systemData"]["lastModifiedAt"],
+        &properties["policies"]["retentionPolicy"]["lastUpdatedTime"],
+    ];
+    for moment in moments {
+        assert!(
+            moment.as_str().is_some_and(|moment| moment.ends_with("+00:00")),
+            "{changed}"
+        );
+    }
     assert_eq!(properties["metadataSearch"], "Enabled");
     assert_eq!(properties["roleAssignmentMode"], "AbacRepositoryPermissions");
     let policies = &properties["policies"];

@@ -138,9 +138,14 @@ async fn they_look_as_in_azure() {
     let ask = json!({ "tokenId": home.id("/tokens/Build-1"), "name": "password2" });
     let one = home.expect("POST", "/generateCredentials", ask, 200).await;
     assert_eq!(
-        one["passwords"].as_array().map(Vec::len),
-        Some(1),
+        one["passwords"][0]["name"], "password2",
         "the new one is first, for scripts take that"
+    );
+    let other = &one["passwords"][1];
+    assert_eq!(
+        (&other["name"], other.get("value"), one["passwords"].get(2)),
+        (&json!("password1"), None, None),
+        "the other is listed too, without its value"
     );
     let fields: Vec<&String> = one["passwords"][0].as_object().unwrap().keys().collect();
     assert_eq!(fields, ["creationTime", "name", "value"], "no expiry, no field");
