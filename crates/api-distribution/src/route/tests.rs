@@ -148,7 +148,8 @@ fn page_numbers_are_clamped_or_refused() {
     assert_eq!(limit("n=0"), Some(0));
     assert_eq!(limit("n=7"), Some(7));
     assert_eq!(limit("n=99999999999999999999999"), Some(page::MAX_PAGE));
-    for bad in ["n=-1", "n=x", "n=", "n=1.5", "n=+1"] {
+    assert_eq!(limit("n="), Some(page::V2_DEFAULT));
+    for bad in ["n=-1", "n=x", "n=1.5", "n=+1"] {
         assert_eq!(limit(bad), None, "{bad}");
     }
 }
