@@ -72,7 +72,7 @@ pub(crate) async fn list(
         headers.insert(respond::OCI_FILTERS_APPLIED, HeaderValue::from_static("artifactType"));
         extra.push(("artifactType", artifact_type.as_str()));
     }
-    if let (true, Some(last)) = (page.has_more, page.manifests.last()) {
+    if let Some(last) = page.next {
         let page = PageQuery {
             last: None,
             limit,
@@ -82,7 +82,7 @@ pub(crate) async fn list(
         respond::set(
             headers,
             header::LINK,
-            &page.link(call.path(), &last.digest.to_string(), &extra),
+            &page.link(call.path(), &last.to_string(), &extra),
         );
     }
     Ok(response)

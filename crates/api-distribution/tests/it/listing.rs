@@ -403,6 +403,85 @@ async fn referrers_are_walked_once_also_by_type() {
     assert_eq!(first.header("link"), Some(link.as_str()));
 }
 
+/// What each route shows under each lock: `s` shows the thing, `h` leaves it out, `r` refuses. The columns are the read
+/// and the list lock of the repository, the tag, the manifest and a referrer of it.
+const LOCKED: [(&str, &str, &str); 12] = [
+    ("/v2/_catalog", "app", "sh ss ss ss"),
+    ("/acr/v1/_catalog", "app", "sh ss ss ss"),
+    ("/v2/app/tags/list", "v1", "ss sh ss ss"),
+    ("/acr/v1/app/_tags", "v1", "ss sh ss ss"),
+    ("/acr/v1/app/_tags/v1", "v1", "ss ss ss ss"),
+    ("/acr/v1/app/_manifests", "IMAGE", "ss ss sh ss"),
+    ("/acr/v1/app/_manifests/IMAGE", "IMAGE", "ss ss ss ss"),
+    ("/acr/v1/app", "app", "ss ss ss ss"),
+    ("/v2/app/manifests/v1", "LAYER", "rs rs rs ss"),
+    ("/v2/app/manifests/IMAGE", "LAYER", "rs ss rs ss"),
+    ("/v2/app/blobs/LAYER", "", "rs ss ss ss"),
+    ("/v2/app/referrers/IMAGE", "REFERRER", "rs ss rs hh"),
+];
+
+#[tokio::test]
+async fn every_route_that_reads_keeps_to_every_lock() {
+    let house = House::new().await;
+    let image = Image::new("image");
+    house.push_image("app", "v1", &image).await;
+    house.push_blob("app", b"{}").await;
+    let bytes = referrer(&descriptor(OCI_MANIFEST, &image.manifest), "0", "a/b");
+    let put = house.put_manifest("app", &sha256(&bytes), OCI_MANIFEST, &bytes);
+    put.send().await.expect(201);
+    let filled = |text: &str| {
+        text.replace("IMAGE", &image.digest)
+            .replace("LAYER", &sha256(&image.layer))
+            .replace("REFERRER", &sha256(&bytes))
+    };
+    let things = ["", "/_tags/v1", "/_manifests/IMAGE", "/_manifests/REFERRER"];
+    let locks = things
+        .iter()
+        .flat_map(|thing| [(thing, "readEnabled"), (thing, "listEnabled")]);
+    for (column, (thing, lock)) in locks.enumerate() {
+        let thing = filled(&format!("/acr/v1/app{thing}"));
+        let switch = |on: bool| house.admin("PATCH", &thing).body(json!({ lock: on }).to_string());
+        switch(false).send().await.expect(200);
+        for (target, mark, outcomes) in LOCKED {
+            let outcome = outcomes.chars().filter(|c| *c != ' ').nth(column).unwrap();
+            let (target, mark) = (filled(target), filled(mark));
+            let answer = house.get(&target).await;
+            let head = house.admin("HEAD", &target).send().await;
+            assert_eq!(head.status, answer.status, "{target} under {lock} of {thing}");
+            let seen = match answer.status {
+                405 => 'r',
+                200 if mark.is_empty() || answer.text().contains(&mark) => 's',
+                200 => 'h',
+                other => panic!("{target} under {lock} of {thing}: {other}"),
+            };
+            assert_eq!(seen, outcome, "{target} under {lock} of {thing}");
+        }
+        switch(true).send().await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_locked_referrers_leads_on() {
+    let house = House::new().await;
+    let image = Image::new("image");
+    house.push_image("app", "v1", &image).await;
+    house.push_blob("app", b"{}").await;
+    let subject = descriptor(OCI_MANIFEST, &image.manifest);
+    let mut digests = BTreeSet::new();
+    for index in 0..5 {
+        let bytes = referrer(&subject, &index.to_string(), "a/b");
+        let put = house.put_manifest("app", &sha256(&bytes), OCI_MANIFEST, &bytes);
+        put.send().await.expect(201);
+        digests.insert(sha256(&bytes));
+    }
+    let digests: Vec<String> = digests.into_iter().collect();
+    for (digest, lock) in digests.iter().zip(["listEnabled", "readEnabled", "listEnabled"]) {
+        let patch = house.admin("PATCH", &format!("/acr/v1/app/_manifests/{digest}"));
+        patch.body(json!({ lock: false }).to_string()).send().await.expect(200);
+    }
+    walks_alike(&house, &format!("/v2/app/referrers/{}", image.digest), &digests[3..]).await;
+}
+
 #[tokio::test]
 async fn referrers_are_an_index_whatever_is_there() {
     let house = House::new().await;
