@@ -192,7 +192,8 @@ async fn gather(source: &Source, reference: &Reference) -> Result<Vec<Part>, Sto
         }
         let declared: Option<MediaType> = content.media_type.parse().ok();
         let manifest = Manifest::parse(declared.as_ref(), &content.bytes).map_err(Error::from)?;
-        let children: Vec<Digest> = manifest.children().iter().map(|child| child.digest).collect();
+        let children = manifest.children().iter().filter(|child| child.is_manifest());
+        let children: Vec<Digest> = children.map(|child| child.digest).collect();
         if children.len() > MAX_MANIFESTS {
             return Err(too_much(format!("the image has more than {MAX_MANIFESTS} manifests")));
         }
@@ -213,7 +214,13 @@ async fn copy_blobs(
     progress: &Progress,
 ) -> Result<(), Stop> {
     let mut seen = HashSet::new();
-    let needed = parts.iter().flat_map(|part| part.manifest.required_blobs());
+    let listed = |part: &'_ Part| {
+        let blobs = part.manifest.children().iter().filter(|child| !child.is_manifest());
+        blobs.map(|blob| (blob.digest, blob.size)).collect::<Vec<_>>()
+    };
+    let needed = parts
+        .iter()
+        .flat_map(|part| part.manifest.required_blobs().chain(listed(part)));
     let needed: Vec<(Digest, u64)> = needed.filter(|(digest, _)| seen.insert(*digest)).collect();
     progress.expect(&needed);
     stream::iter(needed)

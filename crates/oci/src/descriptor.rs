@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, digest, media_type};
+use crate::{Digest, MediaType, digest, media_type};
 
 /// The largest size a descriptor may claim; sizes are stored as signed 64-bit integers.
 pub const MAX_SIZE_BYTES: u64 = i64::MAX as u64;
@@ -137,6 +137,13 @@ impl Descriptor {
     #[must_use]
     pub fn is_foreign_layer(&self) -> bool {
         media_type::is_foreign_layer(&self.media_type)
+    }
+
+    /// Whether its media type is one of a manifest. What an index lists need not be: anything else is a blob.
+    #[must_use]
+    pub fn is_manifest(&self) -> bool {
+        let media_type = self.media_type.parse::<MediaType>();
+        media_type.is_ok_and(|media_type| media_type.kind() != media_type::Kind::Other)
     }
 }
 

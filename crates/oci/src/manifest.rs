@@ -96,7 +96,8 @@ impl Manifest {
         &self.layers
     }
 
-    /// The manifests of an index, in order; empty for an image.
+    /// What an index lists, in order; empty for an image. Mostly manifests, but anything may stand there: BuildKit's
+    /// registry cache lists blobs.
     #[must_use]
     pub fn children(&self) -> &[Descriptor] {
         &self.children
@@ -133,6 +134,15 @@ impl Manifest {
             .chain(self.layers.iter().filter(|layer| !layer.is_foreign_layer()))
             .map(|descriptor| (descriptor.digest, descriptor.size))
             .filter(move |blob| seen.insert(*blob))
+    }
+
+    /// Digest and size of what an index lists, each pair once. Claims of two sizes for one digest are both given.
+    pub fn listed(&self) -> impl Iterator<Item = (Digest, u64)> {
+        let mut seen = HashSet::new();
+        self.children
+            .iter()
+            .map(|child| (child.digest, child.size))
+            .filter(move |claim| seen.insert(*claim))
     }
 
     /// Sum of the claimed sizes of configuration and layers, in bytes; stops at [`u64::MAX`]. Zero for an index.

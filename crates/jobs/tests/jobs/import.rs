@@ -153,6 +153,27 @@ async fn what_breaks_off_is_taken_up_where_it_ended_and_what_is_there_is_not_fet
 }
 
 #[tokio::test]
+async fn an_index_of_blobs_comes_with_its_blobs() {
+    let (world, document) = (World::start().await, Document::cache(&["layer", "config of the cache"]));
+    let upstream = Upstream::start(&document).await;
+    let (owner, runner) = (
+        world.owner().await,
+        world.runner(&[format!("http://{}", upstream.host)]),
+    );
+    let id = world.ask(&owner, &upstream, false).await.unwrap();
+    assert_eq!(runner.run_due().await, 1);
+    assert_eq!(world.outcome(&owner, id).await, Ok(JobState::Succeeded));
+    assert_eq!(
+        world.registry.pull("here", "v1").await.unwrap().digest,
+        document.digest()
+    );
+    for blob in document.blobs() {
+        let digest = Digest::of(Algorithm::Sha256, blob);
+        assert_eq!(world.registry.read_blob("here", &digest).await.unwrap(), blob);
+    }
+}
+
+#[tokio::test]
 async fn a_registry_that_does_not_answer_is_asked_later_and_one_that_lies_is_not_believed() {
     let (world, document) = (World::start().await, image());
     let upstream = Upstream::start(&document).await;

@@ -41,7 +41,7 @@ impl Upstream {
         let state: Arc<Mutex<State>> = Arc::default();
         let host = listener.local_addr().unwrap().to_string();
         let upstream = Self { host, state };
-        let media_type = "application/vnd.oci.image.manifest.v1+json".to_owned();
+        let media_type = document.media_type().to_owned();
         {
             let mut state = upstream.state.lock().unwrap();
             for reference in ["v1".to_owned(), document.digest().to_string()] {

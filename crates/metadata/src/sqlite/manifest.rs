@@ -119,12 +119,17 @@ impl ManifestRead for Session<'_> {
 
     fn find_manifest_needing_blob(&mut self, repository: RepositoryId, blob: &Digest) -> Result<Option<Digest>, Error> {
         let params = params![repository.0, blob.to_db()];
-        self.find(
+        let needing = self.find(
             "looked for a manifest that needs a blob",
             FIND_NEEDING_BLOB,
             params,
             |row| column::digest(row, 0),
-        )
+        )?;
+        match needing {
+            // An index may list blobs (BuildKit's cache).
+            None => self.find_parent_of(repository, blob),
+            found => Ok(found),
+        }
     }
 
     fn find_parent_of(&mut self, repository: RepositoryId, child: &Digest) -> Result<Option<Digest>, Error> {

@@ -148,7 +148,9 @@ fn load(read: &mut dyn Read, repository: RepositoryId, digest: &Digest) -> Resul
         }
     }
     for child in &stored.children {
-        if read.find_manifest(repository.id, child)?.is_none() {
+        let is_there = read.find_manifest(repository.id, child)?.is_some()
+            || read.find_linked_blob(repository.id, child)?.is_some();
+        if !is_there {
             stored.missing_children.push(*child);
         }
     }

@@ -41,6 +41,7 @@ impl Registry {
             registry: grant.registry(),
             name: grant.repository().clone(),
             required: manifest.required_blobs().collect(),
+            listed: manifest.listed().collect(),
             row,
             tags: all_tags(&put),
             expectation: put.expectation,
@@ -143,11 +144,25 @@ fn new_row(manifest: &Manifest, digest: Digest, bytes: Bytes, platform: Platform
     }
 }
 
+/// Whether the repository has a blob; an error when it is there with another size than the manifest says.
+fn has_blob(tx: &mut dyn Tx, repository: &RepositoryRecord, digest: &Digest, declared: u64) -> Result<bool, Error> {
+    match tx.find_linked_blob(repository.id, digest)? {
+        Some(blob) if blob.size_bytes != declared => Err(Error::SizeMismatch {
+            digest: *digest,
+            declared,
+            actual: blob.size_bytes,
+        }),
+        found => Ok(found.is_some()),
+    }
+}
+
 /// A push ready for its transaction.
 struct Push {
     registry: RegistryId,
     name: RepositoryName,
     required: Vec<(Digest, u64)>,
+    /// What an index lists, manifests or blobs, with their declared sizes.
+    listed: Vec<(Digest, u64)>,
     row: NewManifest,
     tags: Vec<Tag>,
     expectation: Option<Expectation>,
@@ -198,21 +213,13 @@ impl Push {
     fn require_content(&self, tx: &mut dyn Tx, repository: &RepositoryRecord) -> Result<(), Error> {
         let mut missing = Vec::new();
         for (digest, declared) in &self.required {
-            match tx.find_linked_blob(repository.id, digest)? {
-                Some(blob) if blob.size_bytes == *declared => {}
-                Some(blob) => {
-                    return Err(Error::SizeMismatch {
-                        digest: *digest,
-                        declared: *declared,
-                        actual: blob.size_bytes,
-                    });
-                }
-                None => missing.push(*digest),
+            if !has_blob(tx, repository, digest, *declared)? {
+                missing.push(*digest);
             }
         }
-        for child in &self.row.children {
-            if tx.find_manifest(repository.id, child)?.is_none() {
-                missing.push(*child);
+        for (digest, declared) in &self.listed {
+            if tx.find_manifest(repository.id, digest)?.is_none() && !has_blob(tx, repository, digest, *declared)? {
+                missing.push(*digest);
             }
         }
         if missing.is_empty() {
@@ -240,9 +247,13 @@ impl Push {
             tx.revive_repository(repository.id, self.now)?;
         }
         for child in &self.row.children {
-            if let Some(child) = tx.find_manifest(repository.id, child)? {
-                self.row.image_size_bytes = self.row.image_size_bytes.saturating_add(child.image_size_bytes);
-            }
+            let size_bytes = match tx.find_manifest(repository.id, child)? {
+                Some(manifest) => manifest.image_size_bytes,
+                None => tx
+                    .find_linked_blob(repository.id, child)?
+                    .map_or(0, |blob| blob.size_bytes),
+            };
+            self.row.image_size_bytes = self.row.image_size_bytes.saturating_add(size_bytes);
         }
         tx.insert_manifest(repository.id, &self.row)
     }

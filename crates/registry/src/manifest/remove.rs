@@ -60,17 +60,14 @@ pub(crate) fn remove_manifest_rows(
     tx.remove_manifest(record.id)?;
     forget_waits(tx, repository.id, &record.digest)?;
     for digest in blobs {
-        tx.queue_candidate(
-            &Candidate::BlobLink {
-                repository: repository.id,
-                digest,
-            },
-            now,
-        )?;
+        queue_blob(tx, repository.id, digest, now)?;
     }
     for digest in children {
         if tx.find_manifest(repository.id, &digest)?.is_some() {
             queue_orphan(tx, repository.id, digest, now)?;
+        }
+        if tx.find_linked_blob(repository.id, &digest)?.is_some() {
+            queue_blob(tx, repository.id, digest, now)?;
         }
     }
     let mut after = None;
@@ -119,6 +116,10 @@ fn forget_waits(tx: &mut dyn Tx, repository: RepositoryId, digest: &Digest) -> R
         }
     }
     Ok(())
+}
+
+fn queue_blob(tx: &mut dyn Tx, repository: RepositoryId, digest: Digest, now: Timestamp) -> Result<(), Error> {
+    tx.queue_candidate(&Candidate::BlobLink { repository, digest }, now)
 }
 
 fn queue_orphan(tx: &mut dyn Tx, repository: RepositoryId, digest: Digest, now: Timestamp) -> Result<(), Error> {

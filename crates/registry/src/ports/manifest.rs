@@ -71,7 +71,7 @@ pub struct NewManifest {
     pub image_size_bytes: u64,
     /// Blobs it needs, each once.
     pub blobs: Vec<Digest>,
-    /// Manifests it lists, each once (an index's children).
+    /// What it lists, each once (an index's children): manifests or blobs.
     pub children: Vec<Digest>,
     /// See [`ManifestRecord::created_at`].
     pub created_at: Timestamp,
@@ -87,11 +87,11 @@ pub trait ManifestRead {
     fn list_manifests(&mut self, repository: RepositoryId, page: &Page<Digest>) -> Result<Vec<ManifestRecord>, Error>;
     /// Blobs a manifest needs.
     fn list_manifest_blobs(&mut self, id: ManifestId) -> Result<Vec<Digest>, Error>;
-    /// Manifests an index lists.
+    /// What an index lists: manifests, and blobs too (BuildKit's cache).
     fn list_manifest_children(&mut self, id: ManifestId) -> Result<Vec<Digest>, Error>;
-    /// Some manifest of the repository that needs the blob.
+    /// Some manifest of the repository that needs the blob, as its own or because an index lists it.
     fn find_manifest_needing_blob(&mut self, repository: RepositoryId, blob: &Digest) -> Result<Option<Digest>, Error>;
-    /// Some index of the repository that lists the manifest.
+    /// Some index of the repository that lists the digest.
     fn find_parent_of(&mut self, repository: RepositoryId, child: &Digest) -> Result<Option<Digest>, Error>;
     /// Manifests whose subject is `subject`, by digest, at most `limit` after `after`.
     fn list_referrers(

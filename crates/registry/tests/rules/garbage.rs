@@ -73,6 +73,30 @@ async fn bytes_nobody_needs_go_after_the_grace_period() {
 }
 
 #[tokio::test]
+async fn the_blobs_that_an_index_lists_stay_as_long_as_it() {
+    for is_sparse in [false, true] {
+        let world = TestRegistry::start().await;
+        world
+            .switch(move |registry| registry.accept_sparse_manifests = is_sparse)
+            .await;
+        let cache = Document::cache(&["layer", "config"]);
+        if is_sparse {
+            // A sparse push may come before its blobs.
+            let put = cache.put(cache.digest().into());
+            world.put_manifest(&world.grant("app"), put).await.unwrap();
+        }
+        world.push("app", Some("cache"), &cache).await;
+        collect_all(&world).await;
+        for blob in cache.blobs() {
+            assert_eq!(world.read_blob("app", &sha256(blob)).await.unwrap(), blob);
+        }
+        delete(&world, "app", &cache).await;
+        collect_all(&world).await;
+        assert_nothing_left(&world).await;
+    }
+}
+
+#[tokio::test]
 async fn a_registry_on_its_way_out_stops_no_collection() {
     let world = TestRegistry::start().await;
     world.switch(|registry| registry.retention_days = Some(0)).await;

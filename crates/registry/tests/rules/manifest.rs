@@ -5,7 +5,7 @@ use holdfast_access::action;
 use holdfast_blobs::fault::Operation;
 use holdfast_oci::{Algorithm, Digest, MediaType, Reference};
 use holdfast_registry::{Error, Expectation, PutManifest};
-use holdfast_testkit::registry::{Document, TestRegistry, name, pattern, tag};
+use holdfast_testkit::registry::{Document, TestRegistry, everything, name, pattern, tag};
 use serde_json::{Value, json};
 
 use crate::claims::{assert_refused, sha256};
@@ -135,6 +135,34 @@ async fn a_size_that_lies_is_refused() {
         json["layers"].as_array_mut().unwrap().push(lie);
     });
     assert_refused!(put(&world, "app", &both).await, Error::SizeMismatch { .. });
+}
+
+#[tokio::test]
+async fn an_index_may_list_blobs() {
+    let world = TestRegistry::start().await;
+    let cache = Document::cache(&["layer", "config"]);
+    world.push_blob("app", "layer").await;
+    match put(&world, "app", &cache).await {
+        Err(Error::ManifestBlobsMissing { digests, .. }) => assert_eq!(digests, [sha256(b"config")]),
+        other => panic!("{other:?}"),
+    }
+    world.push_blob("app", "config").await;
+    let lying = cache.clone().edited(|json| json["manifests"][0]["size"] = json!(6));
+    assert_refused!(put(&world, "app", &lying).await, Error::SizeMismatch { .. });
+    put(&world, "app", &cache).await.unwrap();
+    let listed = world
+        .list_manifests(&world.grant("app"), everything())
+        .await
+        .unwrap()
+        .manifests;
+    assert_eq!(
+        listed[0].record.image_size_bytes,
+        "layer".len() as u64 + "config".len() as u64
+    );
+    assert_refused!(
+        world.delete_blob(&world.grant("app"), &sha256(b"layer")).await,
+        Error::BlobInUse { .. }
+    );
 }
 
 #[tokio::test]

@@ -242,6 +242,17 @@ pub async fn listed_children_are_found_from_both_ends(metadata: &dyn Metadata) {
     assert_eq!(parent(repository, child).await, Some(new.digest));
     assert_eq!(parent(other, child).await, None);
     assert_eq!(parent(repository, new.digest).await, None);
+    let needing = |repository, child| {
+        fixture::read(metadata, move |read| {
+            read.find_manifest_needing_blob(repository, &child)
+        })
+    };
+    assert_eq!(
+        needing(repository, child).await,
+        Some(new.digest),
+        "a child may be a blob"
+    );
+    assert_eq!(needing(other, child).await, None);
 }
 
 /// Moments and locks are set as told.

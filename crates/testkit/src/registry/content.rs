@@ -54,6 +54,25 @@ impl Document {
         Self::new(json, Vec::new())
     }
 
+    /// A cache as BuildKit writes it: an index that lists blobs, the last one its configuration.
+    #[must_use]
+    pub fn cache<L: AsRef<[u8]>>(blobs: &[L]) -> Self {
+        let blobs: Vec<_> = blobs.iter().map(|blob| Bytes::copy_from_slice(blob.as_ref())).collect();
+        let mut entries: Vec<_> = blobs
+            .iter()
+            .map(|blob| descriptor(media_type::OCI_LAYER_GZIP, blob))
+            .collect();
+        if let Some(last) = entries.last_mut() {
+            last["mediaType"] = json!("application/vnd.buildkit.cacheconfig.v0");
+        }
+        let json = json!({
+            "schemaVersion": 2,
+            "mediaType": media_type::OCI_INDEX,
+            "manifests": entries,
+        });
+        Self::new(json, blobs)
+    }
+
     /// The same, referring to another manifest.
     #[must_use]
     pub fn referring_to(mut self, subject: &Self) -> Self {
@@ -110,7 +129,12 @@ impl Document {
         }
     }
 
-    fn media_type(&self) -> &str {
+    /// The media type that it names itself.
+    ///
+    /// # Panics
+    /// When an edit took it away.
+    #[must_use]
+    pub fn media_type(&self) -> &str {
         self.json["mediaType"].as_str().expect("documents name their type")
     }
 }
