@@ -53,13 +53,16 @@ fuzz_target!(|input: &[u8]| {
     assert!(
         descriptors
             .iter()
-            .all(|descriptor| i64::try_from(descriptor.size).is_ok())
+            .filter_map(|descriptor| descriptor.size)
+            .all(|size| i64::try_from(size).is_ok())
     );
     let named: HashSet<_> = descriptors
         .iter()
         .map(|descriptor| (descriptor.digest, descriptor.size))
         .collect();
     assert!(manifest.required_blobs().all(|blob| named.contains(&blob)));
+    let required: HashSet<_> = manifest.required_blobs().map(|(digest, _)| digest).collect();
+    assert!(manifest.unsized_blobs().all(|digest| required.contains(&digest)));
     // Reading is a function of the bytes: the stored manifest is read again on other nodes and after upgrades.
     let again = Manifest::parse(Some(manifest.media_type()), body).expect("accepted a moment ago");
     assert_eq!(again.layers(), manifest.layers());

@@ -221,13 +221,13 @@ async fn copy_blobs(
     let needed = parts
         .iter()
         .flat_map(|part| part.manifest.required_blobs().chain(listed(part)));
-    let needed: Vec<(Digest, u64)> = needed.filter(|(digest, _)| seen.insert(*digest)).collect();
+    let needed: Vec<(Digest, Option<u64>)> = needed.filter(|(digest, _)| seen.insert(*digest)).collect();
     progress.expect(&needed);
     stream::iter(needed)
         .map(Ok)
-        .try_for_each_concurrent(BLOBS_AT_ONCE, |(digest, size_bytes)| async move {
+        .try_for_each_concurrent(BLOBS_AT_ONCE, |(digest, size)| async move {
             if !runner.registry.keep_blob(push, &digest).await? {
-                source.copy_blob(runner, push, digest, size_bytes, progress).await?;
+                source.copy_blob(runner, push, digest, size, progress).await?;
             }
             progress.has_blob();
             Ok(())

@@ -24,7 +24,10 @@ pub struct Descriptor {
     /// Digest of the content.
     pub digest: Digest,
     /// Size of the content in bytes, at most [`MAX_SIZE_BYTES`]. A claim until it was compared with the stored bytes.
-    pub size: u64,
+    /// image-spec demands it, but Microsoft's own samples write `sizeInBytes` for the configuration: without it the
+    /// size of the stored content counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
     /// Where else the content may be had. Never fetched by this service.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub urls: Vec<String>,
@@ -147,6 +150,12 @@ impl Descriptor {
     }
 }
 
+impl Place {
+    pub(crate) fn lacks(self, field: &'static str) -> Error {
+        Error::FieldMissing { place: self, field }
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.index {
@@ -172,23 +181,23 @@ pub(crate) struct RawDescriptor {
 
 impl RawDescriptor {
     pub(crate) fn check(self, place: Place) -> Result<Descriptor, Error> {
-        let missing = |field| Error::FieldMissing { place, field };
-        let media_type = self.media_type.ok_or_else(|| missing("mediaType"))?;
+        let media_type = self.media_type.ok_or_else(|| place.lacks("mediaType"))?;
         let digest: Digest = self
             .digest
-            .ok_or_else(|| missing("digest"))?
+            .ok_or_else(|| place.lacks("digest"))?
             .parse()
             .map_err(|source| Error::Digest { place, source })?;
-        let size = self.size.ok_or_else(|| missing("size"))?;
-        let size = size
-            .as_u64()
-            .filter(|size| *size <= MAX_SIZE_BYTES)
-            .ok_or_else(|| Error::Size {
-                place,
-                size: size.to_string(),
-            })?;
+        let claimed = self.size.map(|size| {
+            size.as_u64()
+                .filter(|size| *size <= MAX_SIZE_BYTES)
+                .ok_or_else(|| Error::Size {
+                    place,
+                    size: size.to_string(),
+                })
+        });
+        let mut size = claimed.transpose()?;
         if let Some(data) = &self.data {
-            check_data(place, data, &digest, size)?;
+            size = Some(check_data(place, data, &digest, size)?);
         }
         Ok(Descriptor {
             media_type,
@@ -204,13 +213,15 @@ impl RawDescriptor {
 }
 
 /// image-spec descriptor.md, "Embedded Content": data must match digest and size, or a reader could be shown one
-/// content and handed another.
-fn check_data(place: Place, data: &str, claimed: &Digest, size_bytes: u64) -> Result<(), Error> {
+/// content and handed another. Returns its size.
+fn check_data(place: Place, data: &str, claimed: &Digest, size: Option<u64>) -> Result<u64, Error> {
     let decoded = STANDARD
         .decode(data)
         .map_err(|source| Error::DataEncoding { place, source })?;
     let found_bytes = decoded.len() as u64;
-    if found_bytes != size_bytes {
+    if let Some(size_bytes) = size
+        && size_bytes != found_bytes
+    {
         return Err(Error::DataLength {
             place,
             found_bytes,
@@ -223,5 +234,5 @@ fn check_data(place: Place, data: &str, claimed: &Digest, size_bytes: u64) -> Re
             claimed: *claimed,
         });
     }
-    Ok(())
+    Ok(found_bytes)
 }

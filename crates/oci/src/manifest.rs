@@ -126,18 +126,23 @@ impl Manifest {
     }
 
     /// Digest and size of every blob the repository must hold before it may hold this manifest: configuration and
-    /// layers, without foreign layers, each pair once. Claims of two sizes for one digest are both given.
-    pub fn required_blobs(&self) -> impl Iterator<Item = (Digest, u64)> {
+    /// layers, each pair once, without foreign layers that tell their size. Claims of two sizes for one digest are
+    /// both given.
+    pub fn required_blobs(&self) -> impl Iterator<Item = (Digest, Option<u64>)> {
         let mut seen = HashSet::new();
         self.config
             .iter()
-            .chain(self.layers.iter().filter(|layer| !layer.is_foreign_layer()))
+            .chain(
+                self.layers
+                    .iter()
+                    .filter(|layer| layer.size.is_none() || !layer.is_foreign_layer()),
+            )
             .map(|descriptor| (descriptor.digest, descriptor.size))
             .filter(move |blob| seen.insert(*blob))
     }
 
     /// Digest and size of what an index lists, each pair once. Claims of two sizes for one digest are both given.
-    pub fn listed(&self) -> impl Iterator<Item = (Digest, u64)> {
+    pub fn listed(&self) -> impl Iterator<Item = (Digest, Option<u64>)> {
         let mut seen = HashSet::new();
         self.children
             .iter()
@@ -145,13 +150,24 @@ impl Manifest {
             .filter(move |claim| seen.insert(*claim))
     }
 
-    /// Sum of the claimed sizes of configuration and layers, in bytes; stops at [`u64::MAX`]. Zero for an index.
+    /// Sum of the claimed sizes of configuration and layers, in bytes; stops at [`u64::MAX`]. Zero for an index. The
+    /// blobs of [`Manifest::unsized_blobs`] are not in it.
     #[must_use]
     pub fn image_size(&self) -> u64 {
         self.config
             .iter()
             .chain(&self.layers)
-            .fold(0, |sum, descriptor| sum.saturating_add(descriptor.size))
+            .filter_map(|descriptor| descriptor.size)
+            .fold(0, u64::saturating_add)
+    }
+
+    /// Configuration and layers whose size only the stored blob tells, each as often as it is named.
+    pub fn unsized_blobs(&self) -> impl Iterator<Item = Digest> {
+        self.config
+            .iter()
+            .chain(&self.layers)
+            .filter(|descriptor| descriptor.size.is_none())
+            .map(|descriptor| descriptor.digest)
     }
 }
 
@@ -305,15 +321,16 @@ fn check_list(field: &'static str, list: Option<Vec<RawDescriptor>>) -> Result<V
 }
 
 fn check_subject(subject: Option<RawDescriptor>) -> Result<Option<Descriptor>, Error> {
-    let subject = subject
-        .map(|raw| {
-            raw.check(Place {
-                field: "subject",
-                index: None,
-            })
-        })
-        .transpose()?;
-    Ok(subject)
+    let place = Place {
+        field: "subject",
+        index: None,
+    };
+    let subject = subject.map(|raw| raw.check(place)).transpose()?;
+    match &subject {
+        // It need not be stored, so nothing else could tell its size.
+        Some(subject) if subject.size.is_none() => Err(place.lacks("size").into()),
+        _ => Ok(subject),
+    }
 }
 
 /// Tells a field that is `null` from one that is absent; for the latter serde uses the default.

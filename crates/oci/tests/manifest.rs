@@ -90,7 +90,11 @@ fn an_image_gives_its_blobs() {
     assert!(manifest.annotations().is_none());
     assert_eq!(manifest.artifact_type(), Some(OCI_CONFIG));
     assert_eq!(manifest.image_size(), 8 + 3 + 5);
-    let expected = [(digest("{config}"), 8), (digest("one"), 3), (digest("other"), 5)];
+    let expected = [
+        (digest("{config}"), Some(8)),
+        (digest("one"), Some(3)),
+        (digest("other"), Some(5)),
+    ];
     assert_eq!(manifest.required_blobs().collect::<Vec<_>>(), expected);
 }
 
@@ -140,7 +144,10 @@ fn withdrawn_artifact_manifests_are_accepted() {
         assert_eq!(manifest.kind(), Kind::Image);
         assert_eq!(manifest.config(), None);
         assert_eq!(manifest.artifact_type(), Some("application/vnd.example.sbom"));
-        assert_eq!(manifest.required_blobs().collect::<Vec<_>>(), [(digest("sbom"), 4)]);
+        assert_eq!(
+            manifest.required_blobs().collect::<Vec<_>>(),
+            [(digest("sbom"), Some(4))]
+        );
         assert_eq!(manifest.subject().expect("subject").digest, digest("image"));
         assert!(parse(declared, &without(document.clone(), "blobs")).is_ok());
         let ambiguous = with(document, "/manifests", json!([]));
@@ -524,9 +531,14 @@ fn a_part_that_is_missing_is_named() {
         refusal(OCI_INDEX, &without(index(), "manifests")),
         "image index has no manifests; write an empty list when there are none"
     );
-    for field in ["digest", "size", "mediaType"] {
+    for field in ["digest", "mediaType"] {
         let document = with(image(), &format!("/layers/1/{field}"), json!(null));
         assert_eq!(refusal(OCI_MANIFEST, &document), format!("layers[1] has no {field}"));
+    }
+    for field in ["digest", "size", "mediaType"] {
+        let subject = with(descriptor(OCI_MANIFEST, "subject"), &format!("/{field}"), json!(null));
+        let document = with(image(), "/subject", subject);
+        assert_eq!(refusal(OCI_MANIFEST, &document), format!("subject has no {field}"));
     }
     let wrong = with(image(), "/layers", json!({}));
     assert!(refusal(OCI_MANIFEST, &wrong).starts_with("manifest has a field of the wrong type: invalid type: map"));
@@ -561,6 +573,27 @@ fn a_size_is_a_whole_number_that_fits() {
         json!(i64::MAX),
     );
     assert_eq!(parse(OCI_MANIFEST, &huge).expect("claims").image_size(), u64::MAX);
+}
+
+/// Microsoft's own samples for Python write `sizeInBytes`.
+#[test]
+fn a_size_may_be_left_to_the_stored_blob() {
+    let config = json!({ "mediaType": OCI_CONFIG, "digest": digest("{config}"), "sizeInBytes": 8 });
+    let manifest = parse(OCI_MANIFEST, &with(image(), "/config", config)).expect("an image");
+    assert_eq!(manifest.image_size(), 3 + 5);
+    assert_eq!(manifest.unsized_blobs().collect::<Vec<_>>(), [digest("{config}")]);
+    let required: Vec<_> = manifest.required_blobs().collect();
+    assert!(required.contains(&(digest("{config}"), None)), "{required:?}");
+    let listed = parse(OCI_INDEX, &with(index(), "/manifests/0/size", json!(null))).expect("an index");
+    assert_eq!(listed.listed().next(), Some((digest("amd64"), None)));
+    // What is embedded tells its size.
+    let layer = json!({ "mediaType": OCI_LAYER_GZIP, "digest": digest("one"), "data": "b25l" });
+    let manifest = parse(OCI_MANIFEST, &with(image(), "/layers/0", layer)).expect("an image");
+    assert_eq!(manifest.layers()[0].size, Some(3));
+    // Of a foreign layer without a size only the stored blob knows it.
+    let layer = json!({ "mediaType": DOCKER_FOREIGN_LAYER, "digest": digest("one") });
+    let manifest = parse(OCI_MANIFEST, &with(image(), "/layers/0", layer)).expect("an image");
+    assert!(manifest.required_blobs().any(|blob| blob == (digest("one"), None)));
 }
 
 #[test]
@@ -635,7 +668,7 @@ fn two_sizes_for_one_digest_are_both_told() {
         .filter(|(d, _)| *d == digest("one"))
         .map(|(_, size)| size)
         .collect();
-    assert_eq!(sizes, [3, 4]);
+    assert_eq!(sizes, [Some(3), Some(4)]);
 }
 
 #[test]
@@ -682,7 +715,7 @@ fn any_descriptor() -> impl Strategy<Value = Descriptor> {
             Descriptor {
                 media_type,
                 digest,
-                size,
+                size: Some(size),
                 urls,
                 annotations,
                 data,

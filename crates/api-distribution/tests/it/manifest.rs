@@ -184,7 +184,13 @@ fn invalid(image: &Image) -> Vec<(Vec<u8>, &'static str)> {
         (with_size("1e400"), "not valid JSON"),
         (with_size("1.5"), "size 1.5"),
         (with_size("\"10\""), "wrong type"),
-        (with_size("null"), "no size"),
+        (
+            changed(image, |manifest| {
+                manifest["subject"] = manifest["config"].clone();
+                manifest["subject"]["size"] = Value::Null;
+            }),
+            "subject has no size",
+        ),
         (descriptors(10_001), "10000 descriptors"),
     ]
 }
@@ -394,6 +400,27 @@ async fn content_that_is_missing_is_named() {
     left_nothing(&house, "a", &image.manifest, "v1").await;
     assert_eq!(house.remains().await, before);
     put(image.manifest.clone(), OCI_MANIFEST).send().await.expect(201);
+}
+
+/// Microsoft's own samples for Python write `sizeInBytes` for the config.
+#[tokio::test]
+async fn a_descriptor_without_a_size_is_taken_when_its_blob_is_there() {
+    let house = House::new().await;
+    let image = Image::new("image");
+    let bytes = changed(&image, |manifest| {
+        let config = manifest["config"].as_object_mut().unwrap();
+        let size = config.remove("size").unwrap();
+        config.insert("sizeInBytes".to_owned(), size);
+    });
+    house.push_blob("a", &image.layer).await;
+    let put = || house.put_manifest("a", "v1", OCI_MANIFEST, &bytes);
+    let refused = put().send().await;
+    refused.refuses(404, "MANIFEST_BLOB_UNKNOWN", &sha256(&image.config));
+    house.push_blob("a", &image.config).await;
+    put().send().await.expect(201);
+    let shown = house.get(&format!("/acr/v1/a/_manifests/{}", sha256(&bytes))).await;
+    let size = image.config.len() + image.layer.len();
+    assert_eq!(shown.json()["manifest"]["imageSize"], json!(size));
 }
 
 #[tokio::test]

@@ -15,7 +15,8 @@ const MAX_IDLE_ATTEMPTS: u32 = 3;
 pub struct Blob {
     client: Client,
     digest: Digest,
-    size_bytes: u64,
+    /// Unknown where a manifest does not tell it: then the answer's end is the blob's.
+    size: Option<u64>,
     offset: u64,
     response: Option<Response>,
     /// Bytes that the answer brings once more.
@@ -24,11 +25,11 @@ pub struct Blob {
 }
 
 impl Blob {
-    pub(super) fn new(client: Client, digest: Digest, size_bytes: u64) -> Self {
+    pub(super) fn new(client: Client, digest: Digest, size: Option<u64>) -> Self {
         Self {
             client,
             digest,
-            size_bytes,
+            size,
             offset: 0,
             response: None,
             skip: 0,
@@ -41,16 +42,17 @@ impl Blob {
     /// # Errors
     /// See [`Error`]; a connection that breaks off is one only when it does so again and again.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
-        while self.offset < self.size_bytes {
+        while self.size.is_none_or(|size| self.offset < size) {
             match self.piece().await {
                 Ok(Some(piece)) => {
                     self.idle_attempts = 0;
                     self.offset += piece.len() as u64;
-                    if self.offset > self.size_bytes {
+                    if self.size.is_some_and(|size| self.offset > size) {
                         return Err(self.other_content());
                     }
                     return Ok(Some(piece));
                 }
+                Ok(None) if self.size.is_none() => return Ok(None),
                 // The answer ended early without an error: its length was not the blob's.
                 Ok(None) => return Err(self.other_content()),
                 Err(error) if error.is_transient() && self.idle_attempts < MAX_IDLE_ATTEMPTS => {

@@ -190,10 +190,10 @@ impl Client {
         }
     }
 
-    /// A blob of a known size, piece by piece (dist-spec end-2). Its reader proves the digest.
+    /// A blob, of a size that is known or not, piece by piece (dist-spec end-2). Its reader proves the digest.
     #[must_use]
-    pub fn blob(&self, digest: Digest, size_bytes: u64) -> Blob {
-        Blob::new(self.clone(), digest, size_bytes)
+    pub fn blob(&self, digest: Digest, size: Option<u64>) -> Blob {
+        Blob::new(self.clone(), digest, size)
     }
 
     /// A `GET` of a path, signed in as far as the registry asks for it.

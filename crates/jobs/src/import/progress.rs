@@ -16,9 +16,10 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// More blobs are needed, whether they are there already or not.
-    pub(super) fn expect(&self, needed: &[(Digest, u64)]) {
-        let bytes = needed.iter().fold(0_u64, |sum, (_, size)| sum.saturating_add(*size));
+    /// More blobs are needed, whether they are there already or not. One of unknown size counts no bytes.
+    pub(super) fn expect(&self, needed: &[(Digest, Option<u64>)]) {
+        let sizes = needed.iter().filter_map(|(_, size)| *size);
+        let bytes = sizes.fold(0, u64::saturating_add);
         self.blobs.fetch_add(needed.len() as u64, Ordering::Relaxed);
         self.size_bytes.fetch_add(bytes, Ordering::Relaxed);
     }

@@ -91,7 +91,7 @@ impl Source {
         runner: &Runner,
         push: &Grant<action::Push>,
         digest: Digest,
-        size_bytes: u64,
+        size: Option<u64>,
         progress: &Progress,
     ) -> Result<(), Stop> {
         let came = |piece: &Bytes| progress.came(piece.len());
@@ -109,14 +109,14 @@ impl Source {
                 Ok(runner.registry.upload_whole(push, &digest, body).await?)
             }
             Self::Elsewhere(client) => {
-                let blob = client.blob(digest, size_bytes);
+                let blob = client.blob(digest, size);
                 // The pieces are counted before they go into the body, which outlives no borrow.
                 let (sender, receiver) = tokio::sync::mpsc::channel(1);
                 let chunks = stream::unfold(receiver, |mut receiver| async move {
                     receiver.recv().await.map(|piece| (piece, receiver))
                 });
                 let body = Body {
-                    length: Some(size_bytes),
+                    length: size,
                     chunks: Box::pin(chunks),
                 };
                 let (uploaded, ()) = tokio::join!(

@@ -174,6 +174,26 @@ async fn an_index_of_blobs_comes_with_its_blobs() {
 }
 
 #[tokio::test]
+async fn blobs_whose_size_the_manifest_leaves_out_come_whole() {
+    let without_size = |json: &mut serde_json::Value| drop(json.as_object_mut().unwrap().remove("size"));
+    let document = image().edited(|json| {
+        without_size(&mut json["config"]);
+        without_size(&mut json["layers"][0]);
+    });
+    let (world, upstream) = (World::start().await, Upstream::start(&document).await);
+    let owner = world.owner().await;
+    let runner = world.runner(&[format!("http://{}", upstream.host)]);
+    upstream.will(&blob_path(&document, 1), &[Mood::CutOff(100_000)]);
+    let id = world.ask(&owner, &upstream, false).await.unwrap();
+    assert_eq!(runner.run_due().await, 1);
+    assert_eq!(world.outcome(&owner, id).await, Ok(JobState::Succeeded));
+    for blob in document.blobs() {
+        let digest = Digest::of(Algorithm::Sha256, blob);
+        assert_eq!(world.registry.read_blob("here", &digest).await.unwrap(), blob);
+    }
+}
+
+#[tokio::test]
 async fn a_registry_that_does_not_answer_is_asked_later_and_one_that_lies_is_not_believed() {
     let (world, document) = (World::start().await, image());
     let upstream = Upstream::start(&document).await;

@@ -42,6 +42,7 @@ impl Registry {
             name: grant.repository().clone(),
             required: manifest.required_blobs().collect(),
             listed: manifest.listed().collect(),
+            unsized_blobs: manifest.unsized_blobs().collect(),
             row,
             tags: all_tags(&put),
             expectation: put.expectation,
@@ -64,7 +65,7 @@ impl Registry {
         let Some(config) = manifest.config() else {
             return Ok(Platform::default());
         };
-        if config.size > MAX_CONFIG_BYTES || !is_image_config(&config.media_type) {
+        if config.size.is_some_and(|size| size > MAX_CONFIG_BYTES) || !is_image_config(&config.media_type) {
             return Ok(Platform::default());
         }
         let (registry, repository) = (grant.registry(), grant.repository());
@@ -145,14 +146,19 @@ fn new_row(manifest: &Manifest, digest: Digest, bytes: Bytes, platform: Platform
 }
 
 /// Whether the repository has a blob; an error when it is there with another size than the manifest says.
-fn has_blob(tx: &mut dyn Tx, repository: &RepositoryRecord, digest: &Digest, declared: u64) -> Result<bool, Error> {
-    match tx.find_linked_blob(repository.id, digest)? {
-        Some(blob) if blob.size_bytes != declared => Err(Error::SizeMismatch {
+fn has_blob(
+    tx: &mut dyn Tx,
+    repository: &RepositoryRecord,
+    digest: &Digest,
+    declared: Option<u64>,
+) -> Result<bool, Error> {
+    match (tx.find_linked_blob(repository.id, digest)?, declared) {
+        (Some(blob), Some(declared)) if blob.size_bytes != declared => Err(Error::SizeMismatch {
             digest: *digest,
             declared,
             actual: blob.size_bytes,
         }),
-        found => Ok(found.is_some()),
+        (found, _) => Ok(found.is_some()),
     }
 }
 
@@ -160,9 +166,11 @@ fn has_blob(tx: &mut dyn Tx, repository: &RepositoryRecord, digest: &Digest, dec
 struct Push {
     registry: RegistryId,
     name: RepositoryName,
-    required: Vec<(Digest, u64)>,
+    required: Vec<(Digest, Option<u64>)>,
     /// What an index lists, manifests or blobs, with their declared sizes.
-    listed: Vec<(Digest, u64)>,
+    listed: Vec<(Digest, Option<u64>)>,
+    /// Blobs whose size the manifest leaves out.
+    unsized_blobs: Vec<Digest>,
     row: NewManifest,
     tags: Vec<Tag>,
     expectation: Option<Expectation>,
@@ -173,9 +181,8 @@ impl Push {
     fn run(mut self, tx: &mut dyn Tx) -> Result<(), Error> {
         let repository = ensure_writable(tx, self.registry, &self.name, self.now)?;
         self.check_condition(tx, &repository)?;
-        if !load_registry(tx, self.registry)?.accept_sparse_manifests {
-            self.require_content(tx, &repository)?;
-        }
+        let is_sparse = load_registry(tx, self.registry)?.accept_sparse_manifests;
+        self.require_content(tx, &repository, is_sparse)?;
         let id = self.insert(tx, &repository)?;
         for tag in &self.tags {
             self.point_tag(tx, &repository, tag, id)?;
@@ -210,14 +217,17 @@ impl Push {
         Ok(())
     }
 
-    fn require_content(&self, tx: &mut dyn Tx, repository: &RepositoryRecord) -> Result<(), Error> {
+    /// Everything that the manifest names must be there. A registry that accepts sparse manifests asks only for that
+    /// whose size it must learn.
+    fn require_content(&self, tx: &mut dyn Tx, repository: &RepositoryRecord, is_sparse: bool) -> Result<(), Error> {
+        let is_asked_for = |declared: &Option<u64>| !is_sparse || declared.is_none();
         let mut missing = Vec::new();
-        for (digest, declared) in &self.required {
+        for (digest, declared) in self.required.iter().filter(|(_, declared)| is_asked_for(declared)) {
             if !has_blob(tx, repository, digest, *declared)? {
                 missing.push(*digest);
             }
         }
-        for (digest, declared) in &self.listed {
+        for (digest, declared) in self.listed.iter().filter(|(_, declared)| is_asked_for(declared)) {
             if tx.find_manifest(repository.id, digest)?.is_none() && !has_blob(tx, repository, digest, *declared)? {
                 missing.push(*digest);
             }
@@ -254,6 +264,11 @@ impl Push {
                     .map_or(0, |blob| blob.size_bytes),
             };
             self.row.image_size_bytes = self.row.image_size_bytes.saturating_add(size_bytes);
+        }
+        for digest in &self.unsized_blobs {
+            if let Some(blob) = tx.find_linked_blob(repository.id, digest)? {
+                self.row.image_size_bytes = self.row.image_size_bytes.saturating_add(blob.size_bytes);
+            }
         }
         tx.insert_manifest(repository.id, &self.row)
     }

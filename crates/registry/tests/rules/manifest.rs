@@ -138,6 +138,41 @@ async fn a_size_that_lies_is_refused() {
 }
 
 #[tokio::test]
+async fn the_stored_blob_tells_a_size_that_the_manifest_leaves_out() {
+    const CONFIG: &[u8] = br#"{"architecture":"arm64","os":"linux"}"#;
+    let without_size = |descriptor: &mut Value| drop(descriptor.as_object_mut().unwrap().remove("size"));
+    for is_sparse in [false, true] {
+        let world = TestRegistry::start().await;
+        world
+            .switch(move |registry| registry.accept_sparse_manifests = is_sparse)
+            .await;
+        let image = Document::image_with_config(CONFIG, &["layer"]).edited(|json| {
+            json["config"]["sizeInBytes"] = json!(CONFIG.len());
+            without_size(&mut json["config"]);
+            without_size(&mut json["layers"][0]);
+        });
+        world.push_blob("app", "layer").await;
+        match put(&world, "app", &image).await {
+            Err(Error::ManifestBlobsMissing { digests, .. }) => assert_eq!(digests, [sha256(CONFIG)]),
+            other => panic!("{other:?}"),
+        }
+        world.push_blob("app", CONFIG).await;
+        put(&world, "app", &image).await.unwrap();
+        let index = Document::index(&[&image]).edited(|json| without_size(&mut json["manifests"][0]));
+        put(&world, "app", &index).await.unwrap();
+        let listed = world.list_manifests(&world.grant("app"), everything()).await.unwrap();
+        for view in listed.manifests {
+            assert_eq!(view.record.image_size_bytes, (CONFIG.len() + "layer".len()) as u64);
+        }
+        let view = world
+            .load_manifest_view(&world.grant("app"), &image.digest())
+            .await
+            .unwrap();
+        assert_eq!(view.record.architecture.as_deref(), Some("arm64"));
+    }
+}
+
+#[tokio::test]
 async fn an_index_may_list_blobs() {
     let world = TestRegistry::start().await;
     let cache = Document::cache(&["layer", "config"]);
