@@ -8,7 +8,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{Digest, MediaType, digest, media_type};
 
@@ -48,11 +48,11 @@ pub struct Descriptor {
 /// The machine a manifest is for (image-spec image-index.md).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Platform {
-    /// Architecture in Go's words, `amd64`.
-    #[serde(default)]
+    /// Architecture in Go's words, `amd64`. Empty where it is absent or `null`.
+    #[serde(default, deserialize_with = "or_empty")]
     pub architecture: String,
-    /// Operating system in Go's words, `linux`.
-    #[serde(default)]
+    /// Operating system in Go's words, `linux`. Empty where it is absent or `null`.
+    #[serde(default, deserialize_with = "or_empty")]
     pub os: String,
     /// Version of the operating system; Windows images need it.
     #[serde(rename = "os.version", default, skip_serializing_if = "Option::is_none")]
@@ -210,6 +210,11 @@ impl RawDescriptor {
             artifact_type: self.artifact_type,
         })
     }
+}
+
+/// `null` counts as absent, here as everywhere in a manifest.
+fn or_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 /// image-spec descriptor.md, "Embedded Content": data must match digest and size, or a reader could be shown one

@@ -6,7 +6,7 @@ use holdfast_oci::media_type::{
     OCI_EMPTY, OCI_INDEX, OCI_LAYER_GZIP, OCI_MANIFEST, OCI_NONDISTRIBUTABLE_LAYER, ORAS_ARTIFACT_MANIFEST,
 };
 use holdfast_oci::message::chain;
-use holdfast_oci::{Algorithm, Descriptor, Digest, Manifest, MediaType, descriptor};
+use holdfast_oci::{Algorithm, Descriptor, Digest, Manifest, MediaType, Platform, descriptor};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -116,6 +116,27 @@ fn an_index_gives_its_children() {
     assert_eq!(manifest.required_blobs().count(), 0);
     assert_eq!(manifest.image_size(), 0);
     assert_eq!(manifest.artifact_type(), None);
+}
+
+#[test]
+fn what_is_null_counts_as_absent() {
+    let nothing = json!({
+        "architecture": null, "os": null, "os.version": null, "os.features": null, "variant": null, "features": null,
+    });
+    let document = with(index(), "/manifests/0/platform", nothing);
+    let document = with(document, "/manifests/1/platform", json!(null));
+    let manifest = parse(OCI_INDEX, &document).expect("an index");
+    assert_eq!(manifest.children()[0].platform, Some(Platform::default()));
+    assert_eq!(manifest.children()[1].platform, None);
+    let mut document = image();
+    for field in ["urls", "annotations", "data", "platform", "artifactType"] {
+        document = with(document, &format!("/layers/0/{field}"), json!(null));
+    }
+    for field in ["annotations", "subject", "artifactType", "blobs"] {
+        document = with(document, &format!("/{field}"), json!(null));
+    }
+    let plain = parse(OCI_MANIFEST, &image()).expect("an image");
+    assert_eq!(parse(OCI_MANIFEST, &document).expect("an image").layers(), plain.layers());
 }
 
 #[test]
