@@ -20,7 +20,9 @@ pub const DOCKER_SCHEMA1_SIGNED: &str = "application/vnd.docker.distribution.man
 pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 /// Docker layer, gzipped.
 pub const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
-/// Docker layer that stays where its `urls` point.
+/// Docker layer that stays where its `urls` point, a plain tar.
+pub const DOCKER_FOREIGN_LAYER_TAR: &str = "application/vnd.docker.image.rootfs.foreign.diff.tar";
+/// The same, gzipped.
 pub const DOCKER_FOREIGN_LAYER: &str = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
 /// OCI image manifest.
 pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -118,6 +120,7 @@ impl MediaType {
 #[must_use]
 pub fn is_foreign_layer(media_type: &str) -> bool {
     [
+        DOCKER_FOREIGN_LAYER_TAR,
         DOCKER_FOREIGN_LAYER,
         OCI_NONDISTRIBUTABLE_LAYER,
         OCI_NONDISTRIBUTABLE_LAYER_GZIP,

@@ -649,6 +649,7 @@ fn embedded_data_must_be_what_it_claims() {
 #[test]
 fn foreign_layers_are_not_required() {
     for foreign in [
+        media_type::DOCKER_FOREIGN_LAYER_TAR,
         DOCKER_FOREIGN_LAYER,
         OCI_NONDISTRIBUTABLE_LAYER,
         media_type::OCI_NONDISTRIBUTABLE_LAYER_GZIP,
