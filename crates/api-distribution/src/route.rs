@@ -32,7 +32,7 @@ pub enum Route {
     ReferrersList(RepositoryName, Digest, ReferrersQuery),
     /// `GET` or `HEAD /v2/R/manifests/REFERENCE`
     ManifestGet(RepositoryName, Reference),
-    /// `PUT /v2/R/manifests/REFERENCE?tag=`
+    /// `PUT /v2/R/manifests/REFERENCE`, for a digest also `?tag=` as often as wanted
     ManifestPut(RepositoryName, Reference, Vec<Tag>),
     /// `DELETE /v2/R/manifests/REFERENCE`
     ManifestDelete(RepositoryName, Reference),
@@ -337,10 +337,17 @@ impl Request<'_> {
     }
 
     fn manifest(&self, name: &[&str], reference: &str) -> Result<Route, Error> {
-        let (name, reference) = (self.name(name)?, reference.parse()?);
+        let (name, reference): (_, Reference) = (self.name(name)?, reference.parse()?);
         match *self.method {
             Method::GET | Method::HEAD => Ok(Route::ManifestGet(name, reference)),
-            Method::PUT => Ok(Route::ManifestPut(name, reference, self.tags()?)),
+            Method::PUT => {
+                // dist-spec main, end-7b: the parameter is one of a push by digest.
+                let tags = match &reference {
+                    Reference::Digest(_) => self.tags()?,
+                    Reference::Tag(_) => Vec::new(),
+                };
+                Ok(Route::ManifestPut(name, reference, tags))
+            }
             Method::DELETE => Ok(Route::ManifestDelete(name, reference)),
             _ => self.method_not_allowed("GET, HEAD, PUT, DELETE"),
         }
