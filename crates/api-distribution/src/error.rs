@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use holdfast_access::Refusal;
 use holdfast_identity::{basic, throttle, token};
-use holdfast_oci::{ErrorCode, message::chain};
+use holdfast_oci::{Digest, ErrorCode, RepositoryName, message::chain};
 use holdfast_registry::{Error as Domain, Progress, ReceiveError};
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
@@ -148,7 +148,8 @@ impl Error {
 /// The body of an error; its fields stand in ACR's order.
 #[derive(Serialize)]
 struct ErrorBody {
-    errors: [ErrorEntry; 1],
+    /// One, but for a manifest that names several things that are not there: then one for each.
+    errors: Vec<ErrorEntry>,
 }
 
 #[derive(Serialize)]
@@ -190,9 +191,14 @@ pub(crate) fn render(error: &Error, demanded: Option<&Demanded>, address: &Addre
         StatusCode::INSUFFICIENT_STORAGE | StatusCode::SERVICE_UNAVAILABLE => error.to_string(),
         _ => chain(error),
     };
-    let body = ErrorBody {
-        errors: [ErrorEntry { code, message, detail }],
+    let errors = match error {
+        Error::Domain(Domain::ManifestBlobsMissing { repository, digests }) => {
+            let missing = |digest| missing_entry(code, repository, digest);
+            digests.iter().map(missing).collect()
+        }
+        _ => vec![ErrorEntry { code, message, detail }],
     };
+    let body = ErrorBody { errors };
     let mut response = respond::json(status, &body);
     let headers = response.headers_mut();
     if let Some(challenge) = challenge {
@@ -231,6 +237,15 @@ pub(crate) fn render(error: &Error, demanded: Option<&Demanded>, address: &Addre
         _ => {}
     }
     response
+}
+
+/// dist-spec "Pushing Manifests" has clients look at each missing digest; distribution gives each an error of its own.
+fn missing_entry(code: ErrorCode, repository: &RepositoryName, digest: &Digest) -> ErrorEntry {
+    ErrorEntry {
+        code,
+        message: format!("the manifest names {digest}, which {repository} does not have; push it first"),
+        detail: json!({ "digest": digest.to_string() }),
+    }
 }
 
 fn shown_route(error: &route::Error) -> Shown {
@@ -313,14 +328,8 @@ fn shown_domain(error: &Domain) -> Shown {
         }
         Domain::ManifestInvalid(_) => (StatusCode::BAD_REQUEST, Code::ManifestInvalid, Value::Null),
         Domain::SizeMismatch { .. } => (StatusCode::BAD_REQUEST, Code::SizeInvalid, Value::Null),
-        Domain::ManifestBlobsMissing { digests, .. } => {
-            let digests: Vec<String> = digests.iter().map(ToString::to_string).collect();
-            (
-                StatusCode::NOT_FOUND,
-                Code::ManifestBlobUnknown,
-                json!({ "digests": digests }),
-            )
-        }
+        // Its entries are `missing_entry`'s.
+        Domain::ManifestBlobsMissing { .. } => (StatusCode::NOT_FOUND, Code::ManifestBlobUnknown, Value::Null),
         Domain::TooManyTags { .. } => (StatusCode::URI_TOO_LONG, Code::TagInvalid, Value::Null),
         Domain::Locked { .. } => (
             StatusCode::METHOD_NOT_ALLOWED,

@@ -136,7 +136,10 @@ fn what_is_null_counts_as_absent() {
         document = with(document, &format!("/{field}"), json!(null));
     }
     let plain = parse(OCI_MANIFEST, &image()).expect("an image");
-    assert_eq!(parse(OCI_MANIFEST, &document).expect("an image").layers(), plain.layers());
+    assert_eq!(
+        parse(OCI_MANIFEST, &document).expect("an image").layers(),
+        plain.layers()
+    );
 }
 
 #[test]

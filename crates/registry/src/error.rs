@@ -9,6 +9,7 @@ use holdfast_oci::{Digest, RepositoryName, Tag};
 pub use role::RoleError;
 pub use token::TokenError;
 
+use crate::limits::MAX_MISSING_NAMED;
 use crate::ports::{Sku, StoreError, UploadId};
 
 /// The body of a request could not be received whole.
@@ -367,5 +368,14 @@ impl From<StoreError> for Error {
 }
 
 fn list(digests: &[Digest]) -> String {
-    digests.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    let named: Vec<_> = digests
+        .iter()
+        .take(MAX_MISSING_NAMED)
+        .map(ToString::to_string)
+        .collect();
+    let named = named.join(", ");
+    match digests.len().saturating_sub(MAX_MISSING_NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
 }

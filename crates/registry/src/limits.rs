@@ -36,7 +36,10 @@ pub(crate) const BLOB_CACHE_BYTES: u64 = 16 << 20;
 pub(crate) const MANIFEST_CACHE_BYTES: u64 = 32 << 20;
 /// Tags taken in one push (dist-spec main, end-7b: at least 10 should be).
 pub(crate) const MAX_TAGS_PER_PUSH: usize = 100;
-/// Missing blobs named in one error.
+/// Missing digests that a refusal of a manifest tells, each in an entry of some 300 bytes. Images name some hundred at
+/// most; whoever pushed these is told the others.
+pub(crate) const MAX_MISSING_TOLD: usize = 1_000;
+/// Missing digests that the text of the refusal names.
 pub(crate) const MAX_MISSING_NAMED: usize = 20;
 /// Largest image config read to learn architecture and os.
 pub(crate) const MAX_CONFIG_BYTES: u64 = 1 << 20;

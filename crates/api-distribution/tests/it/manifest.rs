@@ -363,7 +363,16 @@ async fn content_that_is_missing_is_named() {
     let put = |bytes: Vec<u8>, media_type: &'static str| house.put_manifest("a", "v1", media_type, &bytes);
     let missing = put(image.manifest.clone(), OCI_MANIFEST).send().await;
     let missing = missing.refuses(404, "MANIFEST_BLOB_UNKNOWN", &config);
-    assert_eq!(missing.detail(), json!({ "digests": [config, layer] }));
+    assert_eq!(
+        missing.details(),
+        [json!({ "digest": config }), json!({ "digest": layer })]
+    );
+    assert!(
+        missing.json()["errors"][1]["message"]
+            .as_str()
+            .unwrap()
+            .contains(&layer)
+    );
     left_nothing(&house, "a", &image.manifest, "v1").await;
     house.push_blob("a", &image.config).await;
     // In another repository it does not count.
@@ -371,9 +380,20 @@ async fn content_that_is_missing_is_named() {
     let before = house.remains().await;
     let missing = put(image.manifest.clone(), OCI_MANIFEST).send().await;
     assert_eq!(
-        missing.refuses(404, "MANIFEST_BLOB_UNKNOWN", &layer).detail(),
-        json!({ "digests": [layer] })
+        missing.refuses(404, "MANIFEST_BLOB_UNKNOWN", &layer).details(),
+        [json!({ "digest": layer })]
     );
+    // All of many, each once, however often the manifest names it.
+    let layers: Vec<_> = (0..100).map(|number: u8| descriptor(LAYER, &[number; 3])).collect();
+    let bytes = changed(&image, |manifest| {
+        manifest["layers"] = json!([&layers[..], &layers[..]].concat())
+    });
+    let missing = put(bytes, OCI_MANIFEST).send().await.expect(404).details();
+    let named: Vec<_> = layers
+        .iter()
+        .map(|layer| json!({ "digest": layer["digest"] }))
+        .collect();
+    assert_eq!(missing, named);
     let child = descriptor(OCI_MANIFEST, b"a child that nobody pushed");
     let digest = child["digest"].as_str().unwrap().to_owned();
     let bytes = index(&[child]).to_string().into_bytes();

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{Expectation, Pushed, PutManifest, ensure_tags_movable, queue_if_untagged};
 use crate::{
     Error, Registry, Timestamp,
-    limits::{MAX_CONFIG_BYTES, MAX_MISSING_NAMED, MAX_TAGS_PER_PUSH},
+    limits::{MAX_CONFIG_BYTES, MAX_MISSING_TOLD, MAX_TAGS_PER_PUSH},
     ports::{Candidate, Durability, ManifestId, MetadataExt, NewManifest, RepositoryRecord, Tx},
     registry::load_registry,
     repository::ensure_writable,
@@ -235,7 +235,9 @@ impl Push {
         if missing.is_empty() {
             return Ok(());
         }
-        missing.truncate(MAX_MISSING_NAMED);
+        let mut seen = HashSet::new();
+        missing.retain(|digest| seen.insert(*digest));
+        missing.truncate(MAX_MISSING_TOLD);
         Err(Error::ManifestBlobsMissing {
             repository: self.name.clone(),
             digests: missing,
