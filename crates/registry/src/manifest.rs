@@ -5,12 +5,12 @@ mod remove;
 
 use bytes::Bytes;
 use holdfast_access::{Grant, action};
-use holdfast_oci::{Digest, MediaType, Reference, Tag};
+use holdfast_oci::{Digest, MediaType, Reference, RepositoryName, Tag};
 
 use crate::{
     AttributesPatch, Error, Registry,
     ports::{Durability, ManifestRecord, MetadataExt, Page, Position, Read, RepositoryRecord},
-    repository::load_visible,
+    repository::{find_visible, load_visible},
 };
 pub(crate) use remove::{ensure_tags_movable, queue_if_untagged, removable_tags, remove_manifest_rows};
 
@@ -83,10 +83,11 @@ pub struct Pushed {
 }
 
 impl Registry {
-    /// The manifest a tag or digest names.
+    /// The manifest a tag or digest names. A repository that is not there has none: clients tell by the code whether
+    /// an image is missing, and that it was the last one changes nothing.
     ///
     /// # Errors
-    /// [`Error::RepositoryUnknown`], [`Error::ManifestUnknown`], [`Error::ManifestTagUnknown`],
+    /// [`Error::ManifestUnknown`], [`Error::ManifestTagUnknown`],
     /// [`Error::Locked`] when reading is switched off, [`Error::Metadata`].
     pub async fn load_manifest(
         &self,
@@ -97,7 +98,7 @@ impl Registry {
         let cache = self.manifest_cache.clone();
         self.metadata
             .query(move |read| {
-                let repository = load_visible(read, registry, &name)?;
+                let repository = find_visible(read, registry, &name)?.ok_or_else(|| unknown(&name, &reference))?;
                 let record = resolve(read, &repository, &reference)?;
                 let bytes = match cache.get(&record.digest) {
                     Some(bytes) => bytes,
@@ -119,14 +120,14 @@ impl Registry {
     /// Deletes a manifest and the tags on it.
     ///
     /// # Errors
-    /// [`Error::RepositoryUnknown`], [`Error::ManifestUnknown`], [`Error::Locked`],
-    /// [`Error::Full`], [`Error::Metadata`].
+    /// [`Error::ManifestUnknown`], [`Error::Locked`], [`Error::Full`], [`Error::Metadata`].
     pub async fn delete_manifest(&self, grant: &Grant<action::Delete>, digest: &Digest) -> Result<(), Error> {
         let (registry, name, digest) = (grant.registry(), grant.repository().clone(), *digest);
         let now = self.clock.now();
         self.metadata
             .transact(Durability::Durable, move |tx| {
-                let repository = load_visible(tx, registry, &name)?;
+                let repository =
+                    find_visible(tx, registry, &name)?.ok_or_else(|| unknown(&name, &Reference::Digest(digest)))?;
                 let record = load_record(tx, &repository, &digest)?;
                 if !repository.attributes.write_enabled {
                     return Err(Error::Locked {
@@ -229,7 +230,7 @@ fn resolve(
         Reference::Tag(name) => {
             let tag = read
                 .find_tag(repository.id, name)?
-                .ok_or_else(|| Error::ManifestTagUnknown { tag: name.clone() })?;
+                .ok_or_else(|| unknown(&repository.name, reference))?;
             if !tag.attributes.read_enabled {
                 return locked(format!("tag {name} of {}", repository.name));
             }
@@ -249,10 +250,17 @@ fn load_record(
     digest: &Digest,
 ) -> Result<ManifestRecord, Error> {
     read.find_manifest(repository.id, digest)?
-        .ok_or_else(|| Error::ManifestUnknown {
-            repository: repository.name.clone(),
+        .ok_or_else(|| unknown(&repository.name, &Reference::Digest(*digest)))
+}
+
+fn unknown(repository: &RepositoryName, reference: &Reference) -> Error {
+    match reference {
+        Reference::Tag(tag) => Error::ManifestTagUnknown { tag: tag.clone() },
+        Reference::Digest(digest) => Error::ManifestUnknown {
+            repository: repository.clone(),
             digest: *digest,
-        })
+        },
+    }
 }
 
 fn full_view(

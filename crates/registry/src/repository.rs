@@ -193,14 +193,22 @@ fn delete_some(
 }
 
 /// The repository's row if it has manifests; otherwise it does not exist for anybody.
+pub(crate) fn find_visible(
+    read: &mut (impl Read + ?Sized),
+    registry: RegistryId,
+    name: &RepositoryName,
+) -> Result<Option<RepositoryRecord>, Error> {
+    let found = read.find_repository(registry, name)?;
+    Ok(found.filter(|record| record.manifest_count > 0))
+}
+
+/// The same, where its absence is the caller's answer.
 pub(crate) fn load_visible(
     read: &mut (impl Read + ?Sized),
     registry: RegistryId,
     name: &RepositoryName,
 ) -> Result<RepositoryRecord, Error> {
-    read.find_repository(registry, name)?
-        .filter(|record| record.manifest_count > 0)
-        .ok_or_else(|| Error::RepositoryUnknown { name: name.clone() })
+    find_visible(read, registry, name)?.ok_or_else(|| Error::RepositoryUnknown { name: name.clone() })
 }
 
 /// The row to write into, made if need be. A frozen repository takes nothing.

@@ -7,7 +7,7 @@ use crate::{
     AttributesPatch, Error, Listable, Registry,
     manifest::{ensure_tags_movable, queue_if_untagged},
     ports::{Durability, MetadataExt, Page, Read, RepositoryRecord, TagRecord},
-    repository::load_visible,
+    repository::{find_visible, load_visible},
 };
 
 impl Registry {
@@ -77,10 +77,7 @@ impl Registry {
         let now = self.clock.now();
         self.metadata
             .transact(Durability::Durable, move |tx| {
-                let repository = match load_visible(tx, registry, &name) {
-                    Err(Error::RepositoryUnknown { .. }) => return Err(unknown(&name, &tag)),
-                    other => other?,
-                };
+                let repository = find_visible(tx, registry, &name)?.ok_or_else(|| unknown(&name, &tag))?;
                 let record = load_record(tx, &repository, &tag)?;
                 if !repository.attributes.write_enabled {
                     return Err(Error::Locked {

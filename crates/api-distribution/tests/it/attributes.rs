@@ -256,6 +256,10 @@ async fn a_deleted_repository_says_what_went_with_it() {
     house
         .get("/v2/team/app/manifests/v1")
         .await
+        .refuses(404, "MANIFEST_UNKNOWN", "v1");
+    house
+        .get("/v2/team/app/tags/list")
+        .await
         .refuses(404, "NAME_UNKNOWN", "team/app");
     house.get("/acr/v1/team/app").await.expect(404);
     house.get("/v2/team/app2/manifests/v1").await.expect(200);

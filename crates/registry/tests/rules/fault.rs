@@ -319,10 +319,7 @@ async fn a_manifest_whose_row_is_not_written_is_not_there_at_all() {
     assert!(matches!(refused, Err(Error::Full { .. })), "{refused:?}");
     assert!(world.catalog().await.is_empty());
     let by_digest = world.pull("app", &image.digest().to_string()).await;
-    assert!(
-        matches!(by_digest, Err(Error::RepositoryUnknown { .. })),
-        "{by_digest:?}"
-    );
+    assert!(matches!(by_digest, Err(Error::ManifestUnknown { .. })), "{by_digest:?}");
     world.push("app", Some("v1"), &image).await;
     assert_eq!(world.pull("app", "v1").await.unwrap().bytes, image.bytes());
 }

@@ -353,6 +353,14 @@ async fn untagging_keeps_the_manifest_and_deleting_takes_its_tags() {
     );
     let no_tag = world.delete_tag(&world.grant("app"), &tag("other")).await;
     assert_refused!(no_tag, Error::TagUnknown { .. });
+    // Whether the repository was ever there makes no difference to a manifest.
+    for gone in ["app", "never"] {
+        assert_refused!(world.pull(gone, "v1").await, Error::ManifestTagUnknown { .. });
+        let by_digest = world.pull(gone, &one.digest().to_string()).await;
+        assert_refused!(by_digest, Error::ManifestUnknown { .. });
+        let deleted = world.delete_manifest(&world.grant(gone), &one.digest()).await;
+        assert_refused!(deleted, Error::ManifestUnknown { .. });
+    }
 }
 
 #[tokio::test]

@@ -275,9 +275,6 @@ impl Expected {
 
     pub(crate) fn delete_manifest(&mut self, number: usize, digest: Digest) -> Result<(), Refusal> {
         let repository = self.repository(number);
-        if !repository.is_visible() {
-            return Err("RepositoryUnknown");
-        }
         if !repository.manifests.contains_key(&digest) {
             return Err("ManifestUnknown");
         }

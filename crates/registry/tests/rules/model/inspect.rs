@@ -72,7 +72,7 @@ impl Driver {
         if !expected.is_visible() {
             agree(view, Err("RepositoryUnknown"))?;
             agree(self.world.tags(name).await, Err("RepositoryUnknown"))?;
-            return agree(self.world.pull(name, "v1").await, Err("RepositoryUnknown"));
+            return agree(self.world.pull(name, "v1").await, Err("ManifestTagUnknown"));
         }
         let view = view.map_err(text)?;
         same("attributes", &view.attributes, &expected.attributes)?;
