@@ -224,7 +224,7 @@ impl Registry {
             })?,
         };
         if blob.size_bytes <= SMALL_BLOB_BYTES {
-            self.blob_cache.insert(blob.digest, bytes.clone());
+            self.blob_cache.insert(blob.digest, &bytes);
         }
         Ok(bytes)
     }

@@ -5,6 +5,7 @@
 pub mod application;
 mod attributes;
 mod blob;
+mod cache;
 mod check;
 mod classic;
 mod decision;

@@ -30,9 +30,9 @@ impl Default for Limits {
 
 /// Blobs up to this size are received whole, stored in one step and kept in the cache.
 pub(crate) const SMALL_BLOB_BYTES: u64 = 64 << 10;
-/// Bytes of small blobs kept in memory.
+/// Memory that small blobs kept for reading take.
 pub(crate) const BLOB_CACHE_BYTES: u64 = 16 << 20;
-/// Bytes of manifests kept in memory.
+/// Memory that manifests kept for reading take.
 pub(crate) const MANIFEST_CACHE_BYTES: u64 = 32 << 20;
 /// Tags taken in one push (dist-spec main, end-7b: at least 10 should be).
 pub(crate) const MAX_TAGS_PER_PUSH: usize = 100;

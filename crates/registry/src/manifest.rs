@@ -104,7 +104,7 @@ impl Registry {
                     Some(bytes) => bytes,
                     None => {
                         let bytes = read.load_manifest_bytes(record.id)?;
-                        cache.insert(record.digest, bytes.clone());
+                        cache.insert(record.digest, &bytes);
                         bytes
                     }
                 };

@@ -7,14 +7,12 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use bytes::Bytes;
 use holdfast_access::{RegistryId, RepositoryAction, action};
-use holdfast_oci::Digest;
-use moka::sync::Cache;
 use tokio::sync::Notify;
 
 use crate::{
     Error, Limits, Timestamp,
+    cache::ContentCache,
     limits::{BLOB_CACHE_BYTES, MANIFEST_CACHE_BYTES},
     ports::{
         AdminPassword, Author, Blobs, Clock, Durability, Ids, Metadata, MetadataExt, Places, Read, RegistryRecord,
@@ -53,9 +51,9 @@ pub struct Registry {
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) limits: Limits,
     /// Manifest bytes by digest: immutable, so never stale (design, law 6).
-    pub(crate) manifest_cache: Cache<Digest, Bytes>,
+    pub(crate) manifest_cache: ContentCache,
     /// Small blobs by digest: immutable too. Whether a caller may read one is asked each time.
-    pub(crate) blob_cache: Cache<Digest, Bytes>,
+    pub(crate) blob_cache: ContentCache,
     pub(crate) leases: Leases,
     /// Told when a job was asked for.
     pub(crate) jobs: Notify,
@@ -82,8 +80,8 @@ impl Registry {
             clock: parts.clock,
             ids: parts.ids,
             limits: parts.limits,
-            manifest_cache: bytes_cache(MANIFEST_CACHE_BYTES),
-            blob_cache: bytes_cache(BLOB_CACHE_BYTES),
+            manifest_cache: ContentCache::new(MANIFEST_CACHE_BYTES),
+            blob_cache: ContentCache::new(BLOB_CACHE_BYTES),
             leases: Leases::default(),
             jobs: Notify::new(),
             opened_at,
@@ -258,13 +256,6 @@ pub(crate) fn load_registry(read: &mut (impl Read + ?Sized), id: RegistryId) -> 
     found.ok_or_else(|| Error::RegistryUnknown {
         name: format!("#{}", id.0),
     })
-}
-
-fn bytes_cache(capacity_bytes: u64) -> Cache<Digest, Bytes> {
-    Cache::builder()
-        .max_capacity(capacity_bytes)
-        .weigher(|_: &Digest, bytes: &Bytes| u32::try_from(bytes.len()).unwrap_or(u32::MAX))
-        .build()
 }
 
 #[derive(Debug, thiserror::Error)]

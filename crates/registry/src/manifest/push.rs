@@ -51,7 +51,7 @@ impl Registry {
         self.metadata
             .transact(Durability::Durable, move |tx| push.run(tx))
             .await?;
-        self.manifest_cache.insert(digest, put.bytes);
+        self.manifest_cache.insert(digest, &put.bytes);
         Ok(Pushed {
             digest,
             subject,

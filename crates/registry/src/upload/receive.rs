@@ -67,7 +67,7 @@ impl Registry {
         };
         self.commit_blob(&session, digest).await?;
         if let Some(bytes) = bytes {
-            self.blob_cache.insert(*digest, bytes);
+            self.blob_cache.insert(*digest, &bytes);
         }
         Ok(())
     }

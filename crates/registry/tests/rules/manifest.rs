@@ -65,6 +65,23 @@ async fn push_by_digest_rejects_other_bytes() {
     );
 }
 
+/// A body is a slice of what a connection read: kept, it would keep all of it.
+#[tokio::test]
+async fn a_push_keeps_nothing_of_its_request() {
+    let world = TestRegistry::start().await;
+    let index = Document::index(&[]);
+    let mut buffer = vec![0; 1 << 20];
+    buffer[..index.bytes().len()].copy_from_slice(index.bytes());
+    let buffer = Bytes::from(buffer);
+    let mut push = index.put(tag("v1").into());
+    push.bytes = buffer.slice(..index.bytes().len());
+    world.put_manifest(&world.grant("app"), push).await.unwrap();
+    assert!(buffer.is_unique());
+    world.push_blob("app", buffer.slice(..100)).await;
+    assert!(buffer.is_unique());
+    assert_eq!(world.pull("app", "v1").await.unwrap().bytes, index.bytes());
+}
+
 #[tokio::test]
 async fn everything_missing_is_named_and_nothing_is_made() {
     let world = TestRegistry::start().await;
