@@ -37,15 +37,35 @@ pub const MAX_SKEW_SECS: i64 = 60;
 pub const ANONYMOUS_SUBJECT: &str = "acr_anon_pull";
 
 const ISSUER: &str = "Azure Container Registry";
-/// Checked tokens that are remembered; with their claims about 1 KiB each.
-const MAX_REMEMBERED: u64 = 10_000;
+/// Memory of the checked tokens that are remembered: some 5,000 of the usual length, some 300 of the longest.
+const REMEMBERED_BYTES: u64 = 16 << 20;
+/// What the claims of a token take at most for each byte of it: a scope is a short text there and a structure here.
+const MEMORY_PER_TOKEN_BYTE: usize = 3;
+/// What remembering a token takes besides: its hash, the key's name, places in the queues of the cache.
+const REMEMBERED_ENTRY_BYTES: usize = 1024;
 
 /// Issues tokens and checks them.
 pub struct Issuer {
     ring: Arc<Ring>,
     /// Tokens whose signature is good, by hash, with the key's name: that never changes. Whether the key still counts,
     /// times and audience are checked on every call.
-    checked: Cache<[u8; 32], (Arc<str>, Arc<Claims>)>,
+    checked: Cache<[u8; 32], Checked>,
+}
+
+/// A token whose signature was good.
+#[derive(Clone)]
+struct Checked {
+    kid: Arc<str>,
+    claims: Arc<Claims>,
+    token_bytes: usize,
+}
+
+impl Checked {
+    /// Bytes of memory.
+    fn weight(&self) -> u32 {
+        let bytes = self.token_bytes * MEMORY_PER_TOKEN_BYTE + REMEMBERED_ENTRY_BYTES;
+        u32::try_from(bytes).unwrap_or(u32::MAX)
+    }
 }
 
 /// What an access token is to say.
@@ -143,7 +163,10 @@ impl Issuer {
     pub fn new(keys: &ServerKeys) -> Self {
         Self {
             ring: keys.ring(),
-            checked: Cache::new(MAX_REMEMBERED),
+            checked: Cache::builder()
+                .max_capacity(REMEMBERED_BYTES)
+                .weigher(|_: &[u8; 32], checked: &Checked| checked.weight())
+                .build(),
         }
     }
 
@@ -233,14 +256,19 @@ impl Issuer {
         let hash = digest::digest(&digest::SHA256, token.as_bytes());
         let hash: [u8; 32] = hash.as_ref().try_into().expect("SHA-256 has 32 bytes");
         let claims = match self.checked.get(&hash) {
-            Some((kid, claims)) => {
-                self.ring.current().find(&kid, now).ok_or(Error::UnknownKey)?;
-                claims
+            Some(checked) => {
+                self.ring.current().find(&checked.kid, now).ok_or(Error::UnknownKey)?;
+                checked.claims
             }
             None => {
                 let (kid, claims) = self.check_signature(token, now)?;
                 let claims = Arc::new(claims);
-                self.checked.insert(hash, (kid, Arc::clone(&claims)));
+                let checked = Checked {
+                    kid,
+                    claims: Arc::clone(&claims),
+                    token_bytes: token.len(),
+                };
+                self.checked.insert(hash, checked);
                 claims
             }
         };

@@ -546,3 +546,22 @@ fn tokens_outlive_a_rotation_and_not_the_removal_of_their_key() {
     );
     verify(&new, 1_002).unwrap();
 }
+
+/// Anybody may have tokens made, where anonymous pull is on: what is remembered of them is bounded in bytes.
+#[test]
+fn a_remembered_token_weighs_what_it_takes() {
+    let issuer = issuer();
+    let scopes: Vec<_> = (0..16)
+        .map(|number| format!("repository:{number}{}:pull", "a".repeat(200)))
+        .collect();
+    let tokens = ["repository:a:pull", &scopes.join(" ")].map(|scopes| {
+        let token = issuer.issue_access(access_claims(scopes), NOW).unwrap();
+        issuer.verify(&token, Kind::Access, HERE, NOW).unwrap();
+        token
+    });
+    issuer.checked.run_pending_tasks();
+    let bytes: usize = tokens.iter().map(String::len).sum();
+    assert!(tokens[1].len() > 4 * 1024, "{}", tokens[1].len());
+    assert!(issuer.checked.weighted_size() >= 3 * bytes as u64);
+    assert_eq!(issuer.checked.policy().max_capacity(), Some(16 << 20));
+}
