@@ -109,7 +109,7 @@ async fn copy_into(
     import: &Import,
     progress: &Progress,
 ) -> Result<(), Stop> {
-    let parts = gather(source, &import.reference).await?;
+    let parts = gather(runner, source, &import.reference).await?;
     for (repository, tags) in targets(import) {
         let push = push_of_import(grant, target, &repository);
         copy_blobs(runner, source, &push, &parts, progress).await?;
@@ -160,7 +160,7 @@ fn targets(import: &Import) -> BTreeMap<RepositoryName, Vec<Tag>> {
 }
 
 /// The image's manifests, each once, those that an index lists before the index; the image itself last.
-async fn gather(source: &Source, reference: &Reference) -> Result<Vec<Part>, Stop> {
+async fn gather(runner: &Runner, source: &Source, reference: &Reference) -> Result<Vec<Part>, Stop> {
     let too_much = |what: String| Stop::failed(ImportFailureKind::Source, &what);
     let root = source.manifest(reference).await?;
     let root_digest = root.digest;
@@ -191,7 +191,7 @@ async fn gather(source: &Source, reference: &Reference) -> Result<Vec<Part>, Sto
             )));
         }
         let declared: Option<MediaType> = content.media_type.parse().ok();
-        let manifest = Manifest::parse(declared.as_ref(), &content.bytes).map_err(Error::from)?;
+        let manifest = runner.registry.parse_manifest(declared, content.bytes.clone()).await?;
         let children = manifest.children().iter().filter(|child| child.is_manifest());
         let children: Vec<Digest> = children.map(|child| child.digest).collect();
         if children.len() > MAX_MANIFESTS {

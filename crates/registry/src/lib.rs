@@ -19,6 +19,7 @@ mod job;
 mod limits;
 mod location;
 mod manifest;
+mod parsing;
 pub mod person;
 pub mod ports;
 mod precondition;

@@ -43,6 +43,11 @@ pub(crate) const MAX_MISSING_TOLD: usize = 1_000;
 pub(crate) const MAX_MISSING_NAMED: usize = 20;
 /// Largest image config read to learn architecture and os.
 pub(crate) const MAX_CONFIG_BYTES: u64 = 1 << 20;
+/// Contents up to this size are read where they came in; what is larger takes a processor for longer than a request may
+/// hold up others.
+pub(crate) const MAX_INLINE_PARSE_BYTES: usize = 64 << 10;
+/// Larger contents that are read at once, each on a thread of its own.
+pub(crate) const MAX_PARSES: usize = 2;
 /// Repositories looked at for a mount without `from`.
 pub(crate) const MAX_MOUNT_SOURCES: usize = 32;
 /// Candidates reviewed in one transaction, so that a push never waits long behind a collection.

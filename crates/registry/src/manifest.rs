@@ -5,7 +5,7 @@ mod remove;
 
 use bytes::Bytes;
 use holdfast_access::{Grant, action};
-use holdfast_oci::{Digest, MediaType, Reference, RepositoryName, Tag};
+use holdfast_oci::{Digest, Manifest, MediaType, Reference, RepositoryName, Tag};
 
 use crate::{
     AttributesPatch, Error, Registry,
@@ -83,6 +83,16 @@ pub struct Pushed {
 }
 
 impl Registry {
+    /// Reads a manifest; a large one keeps no async thread busy.
+    ///
+    /// # Errors
+    /// [`Error::ManifestInvalid`], [`Error::Receive`] when the process ends.
+    pub async fn parse_manifest(&self, declared: Option<MediaType>, bytes: Bytes) -> Result<Manifest, Error> {
+        let size_bytes = bytes.len();
+        let parse = move || Manifest::parse(declared.as_ref(), &bytes);
+        Ok(self.parsing.run(size_bytes, parse).await??)
+    }
+
     /// The manifest a tag or digest names. A repository that is not there has none: clients tell by the code whether
     /// an image is missing, and that it was the last one changes nothing.
     ///

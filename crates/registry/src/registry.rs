@@ -14,6 +14,7 @@ use crate::{
     Error, Limits, Timestamp,
     cache::ContentCache,
     limits::{BLOB_CACHE_BYTES, MANIFEST_CACHE_BYTES},
+    parsing::Parsing,
     ports::{
         AdminPassword, Author, Blobs, Clock, Durability, Ids, Metadata, MetadataExt, Places, Read, RegistryRecord,
         StorageAccountId,
@@ -54,6 +55,7 @@ pub struct Registry {
     pub(crate) manifest_cache: ContentCache,
     /// Small blobs by digest: immutable too. Whether a caller may read one is asked each time.
     pub(crate) blob_cache: ContentCache,
+    pub(crate) parsing: Parsing,
     pub(crate) leases: Leases,
     /// Told when a job was asked for.
     pub(crate) jobs: Notify,
@@ -82,6 +84,7 @@ impl Registry {
             limits: parts.limits,
             manifest_cache: ContentCache::new(MANIFEST_CACHE_BYTES),
             blob_cache: ContentCache::new(BLOB_CACHE_BYTES),
+            parsing: Parsing::default(),
             leases: Leases::default(),
             jobs: Notify::new(),
             opened_at,

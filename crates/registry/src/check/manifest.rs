@@ -55,22 +55,24 @@ impl Check<'_> {
                 let seen = seen.entry(repository).or_default();
                 seen.manifests += 1;
                 seen.tags += stored.tags;
-                self.check_manifest(stored).await;
+                self.check_manifest(stored).await?;
             }
             self.progress().await;
         }
         self.check_counts(&seen).await
     }
 
-    async fn check_manifest(&mut self, stored: Stored) {
+    async fn check_manifest(&mut self, stored: Stored) -> Result<(), Error> {
         self.checked.manifests += 1;
         self.checked.tags += stored.tags;
         self.checked.bytes += stored.bytes.len() as u64;
-        for finding in examine(stored) {
+        let parsing = &self.registry.parsing;
+        for finding in parsing.run(stored.bytes.len(), move || examine(stored)).await? {
             self.report(finding).await;
         }
-        // Hashing a manifest takes milliseconds at most; requests go first all the same.
+        // Small ones are read here; requests go first all the same.
         tokio::task::yield_now().await;
+        Ok(())
     }
 
     /// Compares what was seen with what repositories say they have. Pushes go on meanwhile, so a difference is looked at

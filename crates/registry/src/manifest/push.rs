@@ -31,8 +31,12 @@ impl Registry {
                 limit: MAX_TAGS_PER_PUSH,
             });
         }
-        let manifest = Manifest::parse(put.media_type.as_ref(), &put.bytes)?;
-        let digest = checked_digest(&put)?;
+        let (declared, reference, bytes) = (put.media_type.clone(), put.reference.clone(), put.bytes.clone());
+        let parse = move || {
+            let manifest = Manifest::parse(declared.as_ref(), &bytes)?;
+            Ok::<_, Error>((manifest, checked_digest(&reference, &bytes)?))
+        };
+        let (manifest, digest) = self.parsing.run(put.bytes.len(), parse).await??;
         let platform = self.image_platform(grant, &manifest).await?;
         let now = self.clock.now();
         let subject = manifest.subject().map(|subject| subject.digest);
@@ -73,7 +77,11 @@ impl Registry {
             .read_whole_blob(registry, repository, &config.digest, MAX_CONFIG_BYTES)
             .await
         {
-            Ok(Some(bytes)) => Ok(serde_json::from_slice(&bytes).unwrap_or_default()),
+            Ok(Some(bytes)) => {
+                let size_bytes = bytes.len();
+                let parse = move || serde_json::from_slice(&bytes).unwrap_or_default();
+                self.parsing.run(size_bytes, parse).await
+            }
             Ok(None) => Ok(Platform::default()),
             Err(Error::BlobUnknown { .. } | Error::RepositoryUnknown { .. }) => Ok(Platform::default()),
             Err(error) => Err(error),
@@ -94,11 +102,11 @@ fn is_image_config(media_type: &str) -> bool {
     )
 }
 
-fn checked_digest(put: &PutManifest) -> Result<Digest, Error> {
-    match &put.reference {
-        Reference::Tag(_) => Ok(Digest::of(Algorithm::Sha256, &put.bytes)),
+fn checked_digest(reference: &Reference, bytes: &[u8]) -> Result<Digest, Error> {
+    match reference {
+        Reference::Tag(_) => Ok(Digest::of(Algorithm::Sha256, bytes)),
         Reference::Digest(expected) => {
-            let actual = Digest::of(expected.algorithm(), &put.bytes);
+            let actual = Digest::of(expected.algorithm(), bytes);
             if actual == *expected {
                 Ok(actual)
             } else {

@@ -1,5 +1,8 @@
 //! Manifests and tags: what a push demands, what a delete takes along.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use bytes::Bytes;
 use holdfast_access::action;
 use holdfast_blobs::fault::Operation;
@@ -63,6 +66,34 @@ async fn push_by_digest_rejects_other_bytes() {
         world.pull("app", &claimed.to_string()).await.unwrap().bytes,
         two.bytes()
     );
+}
+
+/// One thread serves this test as it serves many requests: what reads a large manifest on it holds up all others.
+#[tokio::test]
+async fn a_large_manifest_holds_up_nobody() {
+    let world = TestRegistry::start().await;
+    // Wrong only at its end, so that it is read whole and nothing else is waited for.
+    let keys: Vec<_> = (0..30_000).map(|number| format!("\"{number}\":0")).collect();
+    let manifest = Bytes::from(format!("{{{},\"schemaVersion\":1}}", keys.join(",")));
+    let others = Arc::new(AtomicU64::new(0));
+    let served = Arc::clone(&others);
+    let serving = tokio::spawn(async move {
+        loop {
+            served.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+        }
+    });
+    let grant = world.grant("app");
+    let pushes = (0..4).map(|_| {
+        let mut push = Document::index(&[]).put(tag("v1").into());
+        push.bytes = manifest.clone();
+        world.put_manifest(&grant, push)
+    });
+    for refused in futures_util::future::join_all(pushes).await {
+        assert_refused!(refused, Error::ManifestInvalid(_));
+    }
+    serving.abort();
+    assert_ne!(others.load(Ordering::Relaxed), 0, "others were served meanwhile");
 }
 
 /// A body is a slice of what a connection read: kept, it would keep all of it.
