@@ -119,6 +119,12 @@ impl Driver {
                 self.put_image(*repository, layers, subject.as_ref(), *tag, *with_blobs)
                     .await
             }
+            O::PutCache {
+                repository,
+                layers,
+                tag,
+                with_blobs,
+            } => self.put_cache(*repository, layers, *tag, *with_blobs).await,
             O::PutIndex {
                 repository,
                 children,
@@ -369,12 +375,40 @@ impl Driver {
             subject: subject.map(|subject| subject.document.digest()),
             document,
         });
+        self.put_with(repository, &known, tag, with_blobs).await
+    }
+
+    async fn put_cache(
+        &mut self,
+        repository: usize,
+        layers: &[usize],
+        tag: Option<usize>,
+        with_blobs: bool,
+    ) -> Result<(), String> {
+        let layers: Vec<_> = layers.iter().map(|layer| layer_bytes(*layer)).collect();
+        let document = Document::cache(&layers);
+        let known = self.learn(Known {
+            blobs: Default::default(),
+            children: document.blobs().iter().map(|blob| sha256(blob)).collect(),
+            subject: None,
+            document,
+        });
+        self.put_with(repository, &known, tag, with_blobs).await
+    }
+
+    async fn put_with(
+        &mut self,
+        repository: usize,
+        known: &Known,
+        tag: Option<usize>,
+        with_blobs: bool,
+    ) -> Result<(), String> {
         if with_blobs {
             for blob in known.document.blobs().to_vec() {
                 self.push_blob(repository, blob).await?;
             }
         }
-        self.put(repository, &known, tag).await
+        self.put(repository, known, tag).await
     }
 
     async fn put_index(

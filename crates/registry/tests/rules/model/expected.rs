@@ -17,6 +17,7 @@ pub(crate) type Refusal = &'static str;
 pub(crate) struct Known {
     pub(crate) document: Document,
     pub(crate) blobs: BTreeSet<Digest>,
+    /// Manifests or blobs that an index lists.
     pub(crate) children: BTreeSet<Digest>,
     pub(crate) subject: Option<Digest>,
 }
@@ -198,7 +199,8 @@ impl Expected {
         self.repositories[&number]
             .manifests
             .keys()
-            .any(|digest| self.find(digest).blobs.contains(blob))
+            .map(|digest| self.find(digest))
+            .any(|known| known.blobs.contains(blob) || known.children.contains(blob))
     }
 
     pub(crate) fn put(&mut self, number: usize, digest: Digest, tag: Option<usize>) -> Result<(), Refusal> {
@@ -212,7 +214,7 @@ impl Expected {
             && known
                 .children
                 .iter()
-                .all(|child| repository.manifests.contains_key(child));
+                .all(|child| repository.manifests.contains_key(child) || repository.links.contains(child));
         if !has_all && !is_sparse {
             return Err("ManifestBlobsMissing");
         }
@@ -306,9 +308,10 @@ impl Expected {
         repository.manifests.remove(&digest);
         repository.tags.retain(|_, (tagged, _)| *tagged != digest);
         let left: Vec<_> = repository.manifests.keys().copied().collect();
+        let listed: Vec<_> = known.children.intersection(&repository.links).copied().collect();
         self.queue.remove(&Waiting::Untagged(number, digest));
         self.queue.remove(&Waiting::Orphaned(number, digest));
-        for blob in known.blobs {
+        for blob in known.blobs.into_iter().chain(listed) {
             self.queue(Waiting::Link(number, blob));
         }
         for other in left {

@@ -62,6 +62,13 @@ pub(crate) enum Operation {
         subject: Option<Index>,
         tag: Option<usize>,
     },
+    /// Pushes an index that lists blobs, as BuildKit's registry cache does.
+    PutCache {
+        repository: usize,
+        layers: Vec<usize>,
+        tag: Option<usize>,
+        with_blobs: bool,
+    },
     /// Pushes a manifest that was pushed somewhere before.
     PutAgain {
         repository: usize,
@@ -136,6 +143,8 @@ pub(crate) fn any_operation() -> impl Strategy<Value = Operation> {
             }),
         3 => (repository(), prop::collection::vec(any::<Index>(), 0..3), subject(), tag())
             .prop_map(|(repository, children, subject, tag)| O::PutIndex { repository, children, subject, tag }),
+        3 => (repository(), prop::collection::vec(layer(), 0..3), tag(), prop::bool::weighted(0.8))
+            .prop_map(|(repository, layers, tag, with_blobs)| O::PutCache { repository, layers, tag, with_blobs }),
         3 => (repository(), any::<Index>(), tag())
             .prop_map(|(repository, manifest, tag)| O::PutAgain { repository, manifest, tag }),
     ];
