@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::project;
+use crate::server::Server;
 use crate::tool::Sandbox;
 
 /// Media type of an OCI image manifest.
@@ -129,4 +130,49 @@ pub fn layout(sandbox: &Sandbox, name: &str, tag: &str, images: &[(&str, &str)])
         json!({"imageLayoutVersion": "1.0.0"}).to_string(),
     );
     (sandbox.path(name), digest)
+}
+
+/// Pushes a cache as BuildKit writes it, an index that lists blobs, and gives its digest.
+///
+/// # Panics
+/// When the server does not take it.
+pub fn push_cache(server: &Server, repository: &str, tag: &str) -> String {
+    let blobs = [
+        (LAYER, format!("a layer of {repository}")),
+        (
+            "application/vnd.buildkit.cacheconfig.v0",
+            format!("{{\"of\":\"{repository}\"}}"),
+        ),
+    ];
+    let mut connection = server.connect().expect("the server listens");
+    let mut entries = Vec::new();
+    for (media_type, content) in &blobs {
+        let path = format!("/v2/{repository}/blobs/uploads/?digest={}", digest(content.as_bytes()));
+        let pushed = connection.ask("POST", &path, &[], content.as_bytes());
+        assert_eq!(pushed.expect("it answers").status, 201);
+        entries.push(descriptor(media_type, content.as_bytes()));
+    }
+    let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}).to_string();
+    let path = format!("/v2/{repository}/manifests/{tag}");
+    let pushed = connection.ask("PUT", &path, &[("Content-Type", INDEX)], index.as_bytes());
+    assert_eq!(pushed.expect("it answers").status, 201);
+    digest(index.as_bytes())
+}
+
+/// Asserts that a repository has the whole of a cache: an index of this digest, and every blob that it lists.
+///
+/// # Panics
+/// When something is missing.
+pub fn assert_cache(server: &Server, repository: &str, tag: &str, expected: &str) {
+    let mut connection = server.connect().expect("the server listens");
+    let mut get = |path: String| connection.ask("GET", &path, &[], b"").expect("it answers");
+    let index = get(format!("/v2/{repository}/manifests/{tag}"));
+    assert_eq!((index.status, digest(&index.body).as_str()), (200, expected));
+    let entries = index.json()["manifests"].as_array().expect("an index").clone();
+    assert_eq!(entries.len(), 2);
+    for entry in entries {
+        let name = entry["digest"].as_str().expect("a digest").to_owned();
+        let blob = get(format!("/v2/{repository}/blobs/{name}"));
+        assert_eq!((blob.status, digest(&blob.body)), (200, name));
+    }
 }

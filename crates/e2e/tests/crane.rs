@@ -101,6 +101,15 @@ fn an_index_is_pushed_copied_and_pulled_with_its_digest_kept() {
 }
 
 #[test]
+fn an_index_of_blobs_is_copied_with_its_blobs() {
+    let crane = Crane::logged_in();
+    let [first, second] = ["crane/cache:1", "crane/copy/of/cache:1"].map(|name| crane.server.image(name));
+    let digest = image::push_cache(&crane.server, "crane/cache", "1");
+    crane.run(&["copy", &first, &second]);
+    image::assert_cache(&crane.server, "crane/copy/of/cache", "1", &digest);
+}
+
+#[test]
 fn tags_and_repositories_are_listed_in_order() {
     let crane = Crane::logged_in();
     let repository = crane.server.image("crane/tags");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use holdfast_e2e::{Output, Sandbox, Server, Shared};
+use holdfast_e2e::{Output, Sandbox, Server, Shared, image};
 use serde_json::{Value, json};
 
 static SERVER: Shared<Server> = Shared::new(Server::start);
@@ -154,6 +154,16 @@ fn a_recursive_copy_takes_the_attachments_along() {
     oras.sandbox.run("oras", plain).says("Mounted");
     let [found] = oras.referrers(&to, &[]).try_into().expect("one referrer");
     assert_eq!(found["digest"], digest);
+}
+
+#[test]
+fn an_index_of_blobs_is_copied_with_its_blobs() {
+    let oras = Oras::logged_in();
+    let [from, to] = ["oras/cache:1", "oras/copies/of/cache:1"].map(|name| oras.server.image(name));
+    let digest = image::push_cache(&oras.server, "oras/cache", "1");
+    let plain = ["cp", "--from-plain-http", "--to-plain-http", &from, &to];
+    oras.sandbox.run("oras", plain);
+    image::assert_cache(&oras.server, "oras/copies/of/cache", "1", &digest);
 }
 
 #[test]

@@ -100,6 +100,15 @@ fn login_with_a_wrong_password_is_refused() {
 }
 
 #[test]
+fn an_index_of_blobs_is_copied_with_its_blobs() {
+    let regctl = Regctl::logged_in();
+    let [first, second] = ["regctl/cache:1", "regctl/copy/of/cache:1"].map(|name| regctl.server.image(name));
+    let digest = image::push_cache(&regctl.server, "regctl/cache", "1");
+    regctl.run(&["image", "copy", &first, &second]);
+    image::assert_cache(&regctl.server, "regctl/copy/of/cache", "1", &digest);
+}
+
+#[test]
 fn an_image_is_copied_whole_with_its_digest_kept() {
     let regctl = Regctl::logged_in();
     let [first, second] = ["regctl/first:1", "regctl/second:1"].map(|name| regctl.server.image(name));
