@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use holdfast_access::Refusal;
 use holdfast_identity::{basic, throttle, token};
-use holdfast_oci::{Digest, ErrorCode, RepositoryName, message::chain};
+use holdfast_oci::{Digest, ErrorCode, message::chain};
 use holdfast_registry::{Error as Domain, Progress, ReceiveError};
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
@@ -191,14 +191,9 @@ pub(crate) fn render(error: &Error, demanded: Option<&Demanded>, address: &Addre
         StatusCode::INSUFFICIENT_STORAGE | StatusCode::SERVICE_UNAVAILABLE => error.to_string(),
         _ => chain(error),
     };
-    let errors = match error {
-        Error::Domain(Domain::ManifestBlobsMissing { repository, digests }) => {
-            let missing = |digest| missing_entry(code, repository, digest);
-            digests.iter().map(missing).collect()
-        }
-        _ => vec![ErrorEntry { code, message, detail }],
+    let body = ErrorBody {
+        errors: entries(error, ErrorEntry { code, message, detail }),
     };
-    let body = ErrorBody { errors };
     let mut response = respond::json(status, &body);
     let headers = response.headers_mut();
     if let Some(challenge) = challenge {
@@ -239,13 +234,18 @@ pub(crate) fn render(error: &Error, demanded: Option<&Demanded>, address: &Addre
     response
 }
 
-/// dist-spec "Pushing Manifests" has clients look at each missing digest; distribution gives each an error of its own.
-fn missing_entry(code: ErrorCode, repository: &RepositoryName, digest: &Digest) -> ErrorEntry {
-    ErrorEntry {
-        code,
+/// What a manifest names that is not there has an entry for each digest, as distribution's answers have; any other error
+/// has the one.
+fn entries(error: &Error, entry: ErrorEntry) -> Vec<ErrorEntry> {
+    let Error::Domain(Domain::ManifestBlobsMissing { repository, digests }) = error else {
+        return vec![entry];
+    };
+    let missing = |digest: &Digest| ErrorEntry {
+        code: entry.code,
         message: format!("the manifest names {digest}, which {repository} does not have; push it first"),
         detail: json!({ "digest": digest.to_string() }),
-    }
+    };
+    digests.iter().map(missing).collect()
 }
 
 fn shown_route(error: &route::Error) -> Shown {
@@ -328,7 +328,7 @@ fn shown_domain(error: &Domain) -> Shown {
         }
         Domain::ManifestInvalid(_) => (StatusCode::BAD_REQUEST, Code::ManifestInvalid, Value::Null),
         Domain::SizeMismatch { .. } => (StatusCode::BAD_REQUEST, Code::SizeInvalid, Value::Null),
-        // Its entries are `missing_entry`'s.
+        // What its entries say, `entries` knows.
         Domain::ManifestBlobsMissing { .. } => (StatusCode::NOT_FOUND, Code::ManifestBlobUnknown, Value::Null),
         Domain::TooManyTags { .. } => (StatusCode::URI_TOO_LONG, Code::TagInvalid, Value::Null),
         Domain::Locked { .. } => (
