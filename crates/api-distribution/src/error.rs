@@ -5,6 +5,7 @@
 use std::net::IpAddr;
 
 use holdfast_access::Refusal;
+use holdfast_face::Error as BodyError;
 use holdfast_identity::{basic, throttle, token};
 use holdfast_oci::{Digest, ErrorCode, message::chain};
 use holdfast_registry::{Error as Domain, Progress, ReceiveError};
@@ -68,9 +69,9 @@ pub(crate) enum Error {
     /// Too many wrong passwords.
     #[error("too many failed sign-ins")]
     Throttled(#[source] throttle::TooMany),
-    /// A body over its limit.
-    #[error("the request's body is larger than {limit_bytes} bytes")]
-    BodyTooLarge { limit_bytes: usize },
+    /// A body that was not taken.
+    #[error(transparent)]
+    Body(#[from] BodyError),
     /// A body that is not the JSON asked for.
     #[error("the request's body cannot be read")]
     Json(#[source] serde_json::Error),
@@ -121,7 +122,9 @@ impl Error {
             | Self::ArmTokenRefused
             | Self::ForeignAudience => plain(StatusCode::UNAUTHORIZED, Code::Unauthorized),
             Self::Throttled(_) => plain(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests),
-            Self::BodyTooLarge { .. } => plain(StatusCode::PAYLOAD_TOO_LARGE, Code::SizeInvalid),
+            Self::Body(BodyError::TooLarge { .. }) => plain(StatusCode::PAYLOAD_TOO_LARGE, Code::SizeInvalid),
+            Self::Body(BodyError::Busy) => plain(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable),
+            Self::Body(BodyError::Receive(error)) => shown_receive(error),
             Self::Json(_) | Self::TokenRequest { .. } => plain(StatusCode::BAD_REQUEST, Code::Unsupported),
             Self::Range(_) => plain(StatusCode::RANGE_NOT_SATISFIABLE, Code::RangeInvalid),
             // The caller asked for more scopes than a token can carry.
@@ -203,7 +206,7 @@ pub(crate) fn render(error: &Error, demanded: Option<&Demanded>, address: &Addre
         Error::Throttled(wait) => {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.retry_after_secs));
         }
-        Error::Domain(Domain::Overloaded) => {
+        Error::Domain(Domain::Overloaded) | Error::Body(BodyError::Busy) => {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         Error::Domain(Domain::TooManyUploads { .. }) => {
@@ -290,6 +293,19 @@ fn shown_page(_: &page::Error) -> Shown {
     }
 }
 
+fn shown_receive(error: &ReceiveError) -> Shown {
+    let (status, code) = match error {
+        ReceiveError::Stopping => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable),
+        ReceiveError::Stalled { .. } => (StatusCode::REQUEST_TIMEOUT, ErrorCode::BlobUploadInvalid),
+        ReceiveError::Disconnected { .. } => (StatusCode::BAD_REQUEST, ErrorCode::BlobUploadInvalid),
+    };
+    Shown {
+        status,
+        code,
+        detail: Value::Null,
+    }
+}
+
 fn shown_domain(error: &Domain) -> Shown {
     use ErrorCode as Code;
     let (status, code, detail) = match error {
@@ -337,13 +353,7 @@ fn shown_domain(error: &Domain) -> Shown {
             json!({}),
         ),
         Domain::PreconditionFailed { .. } => (StatusCode::PRECONDITION_FAILED, Code::Denied, Value::Null),
-        Domain::Receive(ReceiveError::Stopping) => (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, Value::Null),
-        Domain::Receive(ReceiveError::Stalled { .. }) => {
-            (StatusCode::REQUEST_TIMEOUT, Code::BlobUploadInvalid, Value::Null)
-        }
-        Domain::Receive(ReceiveError::Disconnected { .. }) => {
-            (StatusCode::BAD_REQUEST, Code::BlobUploadInvalid, Value::Null)
-        }
+        Domain::Receive(error) => return shown_receive(error),
         Domain::Full { .. } => (StatusCode::INSUFFICIENT_STORAGE, Code::Unavailable, Value::Null),
         Domain::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, Value::Null),
         // Of the control plane: no operation of this face says so.

@@ -13,7 +13,6 @@ mod conditional;
 mod error;
 mod manifest;
 mod page;
-mod received;
 mod referrer;
 mod respond;
 pub mod route;
@@ -24,6 +23,6 @@ mod upload;
 
 pub use address::Address;
 pub use body::Body;
-pub use received::MAX_DRAINED_BYTES;
+pub use holdfast_face::MAX_DRAINED_BYTES;
 pub use route::Route;
 pub use serve::{Distribution, DistributionParts, Served};

@@ -1,6 +1,7 @@
 //! `/v2/R/manifests/REFERENCE`.
 
 use holdfast_access::{Grant, action};
+use holdfast_face::Asker;
 use holdfast_oci::{MediaType, Reference, Tag, manifest::MAX_MANIFEST_BYTES};
 use holdfast_registry::PutManifest;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
@@ -40,12 +41,12 @@ pub(crate) async fn put(
 ) -> Result<Response<Body>, Error> {
     let media_type = content_type(&call.head.headers)?;
     let expectation = conditional::expectation(&call.head.headers)?;
-    let bytes = call.body.whole(MAX_MANIFEST_BYTES).await?;
+    let body = call.body.whole(Asker::Known, MAX_MANIFEST_BYTES).await?;
     let put = PutManifest {
         reference,
         tags,
         media_type,
-        bytes,
+        bytes: body.bytes().clone(),
         expectation,
     };
     let pushed = call.app.registry.put_manifest(&grant, put).await?;

@@ -4,6 +4,7 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use holdfast_access::{Grant, RepositoryAction, decide, decide_registry};
+use holdfast_face::{Budget, Received};
 use holdfast_identity::{DirectoryIssuer, Issuer, Sealer, Throttle};
 use holdfast_oci::RepositoryName;
 use holdfast_registry::Registry;
@@ -12,8 +13,8 @@ use hyper::body::Incoming;
 use serde_json::json;
 
 use crate::{
-    Address, Body, Route, acr, blob, caller::Identified, catalog, error, error::Error, manifest, received::Received,
-    referrer, respond, route::UploadStart, tag, token, upload,
+    Address, Body, Route, acr, blob, caller::Identified, catalog, error, error::Error, manifest, referrer, respond,
+    route::UploadStart, tag, token, upload,
 };
 
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
@@ -32,6 +33,8 @@ pub struct DistributionParts {
     pub throttle: Arc<Throttle>,
     /// How long a body may be silent.
     pub body_stall: Duration,
+    /// Memory for bodies, shared with the other faces.
+    pub budget: Budget,
 }
 
 /// The data plane over HTTP.
@@ -42,6 +45,7 @@ pub struct Distribution {
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) throttle: Arc<Throttle>,
     body_stall: Duration,
+    budget: Budget,
 }
 
 /// What a request turned out to be, for the access log and the metrics; an extension of every
@@ -60,7 +64,7 @@ pub struct Served {
 pub(crate) struct Call<'a> {
     pub(crate) app: &'a Distribution,
     pub(crate) head: &'a http::request::Parts,
-    pub(crate) body: &'a Received,
+    pub(crate) body: &'a Received<Incoming>,
     pub(crate) address: &'a Address,
     pub(crate) who: &'a Identified,
 }
@@ -92,6 +96,7 @@ impl Distribution {
             sealer,
             throttle,
             body_stall,
+            budget,
         } = parts;
         Self {
             registry,
@@ -100,6 +105,7 @@ impl Distribution {
             sealer,
             throttle,
             body_stall,
+            budget,
         }
     }
 
@@ -112,7 +118,7 @@ impl Distribution {
     /// Answers a request. Never fails: errors are responses.
     pub async fn serve(&self, request: Request<Incoming>, address: &Address, peer: IpAddr) -> Response<Body> {
         let (head, incoming) = request.into_parts();
-        let body = Received::new(incoming, &head.headers, self.body_stall);
+        let body = Received::new(incoming, &head.headers, self.body_stall, &self.budget);
         let mut served = Served {
             route: "unknown",
             repository: None,
@@ -153,7 +159,7 @@ impl Distribution {
         &self,
         route: Route,
         head: &http::request::Parts,
-        body: &Received,
+        body: &Received<Incoming>,
         address: &Address,
         peer: IpAddr,
         served: &mut Served,

@@ -4,11 +4,13 @@
 use std::net::IpAddr;
 
 use holdfast_access::{Caller, Permission, Permissions, Scope, narrow};
+use holdfast_face::{Asker, Received};
 use holdfast_identity::{
     Credential, Credentials,
     token::{ANONYMOUS_SUBJECT, AccessClaims, RefreshClaims},
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use hyper::body::Incoming;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 
@@ -16,7 +18,6 @@ use crate::{
     Address, Body, Distribution,
     caller::{Identified, anonymous},
     error::Error,
-    received::Received,
     respond,
     route::TokenQuery,
 };
@@ -72,11 +73,11 @@ pub(crate) async fn get(
 /// `POST` with `grant_type` password (without a user: as nobody) or `refresh_token`.
 pub(crate) async fn post(
     app: &Distribution,
-    body: &Received,
+    body: &Received<Incoming>,
     address: &Address,
     peer: IpAddr,
 ) -> Result<Response<Body>, Error> {
-    let form = Form::parse(&body.whole(MAX_FORM_BYTES).await?);
+    let form = Form::parse(&body.whole(Asker::Stranger, MAX_FORM_BYTES).await?);
     check_service(form.service.as_deref(), address)?;
     let scopes = scopes(&form.scope)?;
     let who = match form.grant_type.as_str() {
@@ -99,8 +100,12 @@ pub(crate) async fn post(
 }
 
 /// `POST /oauth2/exchange`: a token of the directory becomes a refresh token of the registry.
-pub(crate) async fn exchange(app: &Distribution, body: &Received, address: &Address) -> Result<Response<Body>, Error> {
-    let form = Form::parse(&body.whole(MAX_FORM_BYTES).await?);
+pub(crate) async fn exchange(
+    app: &Distribution,
+    body: &Received<Incoming>,
+    address: &Address,
+) -> Result<Response<Body>, Error> {
+    let form = Form::parse(&body.whole(Asker::Stranger, MAX_FORM_BYTES).await?);
     check_service(form.service.as_deref(), address)?;
     let who = match form.grant_type.as_str() {
         // ACR: the second brings a refresh token along, which adds nothing to the access token.

@@ -1,29 +1,42 @@
-//! Bodies: what a request brings, with a limit and a time, and what an answer carries.
-
-use std::time::Duration;
+//! Bodies: what a request brings, within limits, and what an answer carries.
 
 use bytes::Bytes;
 use holdfast_arm::Error;
+use holdfast_face::{Asker, Held, Received};
+use holdfast_registry::ReceiveError;
 use http::{HeaderValue, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// The largest body that is read; ARM's is 4 MiB, and nothing here needs more than some KiB.
-pub(crate) const MAX_BODY_BYTES: usize = 1 << 20;
-/// How long a body may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const MAX_BODY_BYTES: usize = 1 << 20;
+/// The largest form: what asks the directory for a token. The longest part is an assertion with a chain of certificates.
+const MAX_FORM_BYTES: usize = 64 << 10;
 
-/// The whole body of a request.
-pub(crate) async fn read<B>(body: B) -> Result<Bytes, Error>
+/// The body of a caller whose token was checked.
+pub(crate) async fn read<B>(body: &Received<B>) -> Result<Held, Error>
 where
-    B: http_body::Body<Data = Bytes>,
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    match tokio::time::timeout(PATIENCE, Limited::new(body, MAX_BODY_BYTES).collect()).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Error::request_content_too_large(MAX_BODY_BYTES)),
-        Ok(Err(_)) => Err(Error::invalid_request_content("The body ended early")),
-        Err(_) => Err(Error::server_timeout()),
+    body.whole(Asker::Known, MAX_BODY_BYTES).await.map_err(refusal)
+}
+
+/// A form, which anybody may send.
+pub(crate) async fn read_form<B>(body: &Received<B>) -> Result<Held, Error>
+where
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    body.whole(Asker::Stranger, MAX_FORM_BYTES).await.map_err(refusal)
+}
+
+fn refusal(error: holdfast_face::Error) -> Error {
+    use holdfast_face::Error as Body;
+    match error {
+        Body::TooLarge { limit_bytes } => Error::request_content_too_large(limit_bytes),
+        Body::Busy | Body::Receive(ReceiveError::Stopping) => Error::server_timeout(),
+        Body::Receive(ReceiveError::Stalled { seconds }) => Error::request_timeout(seconds),
+        Body::Receive(ReceiveError::Disconnected { .. }) => Error::invalid_request_content("The body ended early"),
     }
 }
 

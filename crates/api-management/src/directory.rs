@@ -15,6 +15,7 @@ mod refresh;
 mod refusal;
 
 use bytes::Bytes;
+use holdfast_arm::Error as Arm;
 use http::{HeaderMap, Response, StatusCode};
 use serde_json::json;
 use uuid::Uuid;
@@ -33,17 +34,32 @@ pub(crate) struct Asked<'a> {
     pub(crate) body: &'a [u8],
 }
 
-/// One line per endpoint; `None` when the route is not one of the token service. No endpoint wants a token: they are
-/// where tokens come from.
+/// Whether a route is one of the token service.
+pub(crate) fn has(route: &Route) -> bool {
+    matches!(
+        route,
+        Route::OpenIdConfiguration(_)
+            | Route::Keys(_)
+            | Route::Token(_)
+            | Route::DeviceCode(_)
+            | Route::DevicePage
+            | Route::DeviceAnswer
+            | Route::AuthorizePage(_)
+            | Route::AuthorizeAnswer(_)
+            | Route::UserRealm
+    )
+}
+
+/// One line per endpoint. None wants a token: they are where tokens come from.
 pub(crate) async fn endpoint(
     app: &Management,
     site: &Site,
     route: &Route,
     asked: Asked<'_>,
-) -> Option<Result<Response<Bytes>, Error>> {
+) -> Result<Response<Bytes>, Error> {
     let Asked { headers, query, body } = asked;
     let of = |tenant| check_tenant(app, tenant);
-    Some(match route {
+    match route {
         Route::OpenIdConfiguration(t) => of(t).map(|()| discovery::configuration(app, site)),
         Route::Keys(t) => of(t).map(|()| discovery::keys(app)),
         Route::Token(t) => match of(t) {
@@ -62,8 +78,8 @@ pub(crate) async fn endpoint(
             Err(error) => Err(error),
         },
         Route::UserRealm => Ok(user_realm()),
-        _ => return None,
-    })
+        other => Err(Arm::path_not_found(other.label()).into()),
+    }
 }
 
 /// `POST /{tenant}/oauth2/v2.0/token`: one line per way to sign in.

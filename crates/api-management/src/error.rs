@@ -238,6 +238,7 @@ fn status(code: Code) -> StatusCode {
         | Code::RoleAssignmentExists
         | Code::StorageAccountAlreadyTaken => StatusCode::CONFLICT,
         Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+        Code::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
         Code::RequestContentTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Code::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,

@@ -16,12 +16,12 @@ mod user;
 use bytes::Bytes;
 use error::Error;
 use holdfast_access::{ControlAction, ControlCaller, ControlGrant, decide_control};
-use holdfast_arm::Error as Arm;
+use holdfast_face::Received;
 use http::{HeaderMap, Response, request::Parts};
 use listing::Query;
 pub use route::GraphRoute;
 
-use crate::{Management, Served, Site, caller::FOR_GRAPH};
+use crate::{Management, Served, Site, body, caller::FOR_GRAPH};
 
 /// A request after its path was understood and its caller known.
 struct Call<'a> {
@@ -47,39 +47,47 @@ impl Call<'_> {
 }
 
 /// Answers a request whose path [`GraphRoute::handles`]. Never fails: errors are responses.
-pub(crate) async fn answer(
+pub(crate) async fn answer<B>(
     app: &Management,
     head: &Parts,
-    body: Result<Bytes, Arm>,
+    body: &Received<B>,
     site: &Site,
     served: &mut Served,
-) -> Response<Bytes> {
-    let outcome = match (GraphRoute::parse(&head.method, head.uri.path()), body) {
-        (Ok(route), Ok(body)) => {
+) -> Response<Bytes>
+where
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let outcome = match GraphRoute::parse(&head.method, head.uri.path()) {
+        Ok(route) => {
             served.route = route.label();
-            journey(app, route, (&head.headers, head.uri.query()), &body, site, served).await
+            journey(app, route, (&head.headers, head.uri.query()), body, site, served).await
         }
-        (Err(error), _) => Err(error),
-        (_, Err(error)) => Err(error.into()),
+        Err(error) => Err(error),
     };
     outcome.unwrap_or_else(|error| error::render(error, &site.request_id))
 }
 
-async fn journey(
+async fn journey<B>(
     app: &Management,
     route: GraphRoute,
     (headers, query): (&HeaderMap, Option<&str>),
-    body: &[u8],
+    body: &Received<B>,
     site: &Site,
     served: &mut Served,
-) -> Result<Response<Bytes>, Error> {
+) -> Result<Response<Bytes>, Error>
+where
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let who = app.identify(headers, site, &FOR_GRAPH).await?;
     served.actor = who.actor().to_string();
+    let body = body::read(body).await?;
     let call = Call {
         app,
         site,
         query: Query::parse(query.unwrap_or_default())?,
-        body,
+        body: &body,
         who: &who,
     };
     endpoint(&call, route).await

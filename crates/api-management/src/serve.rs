@@ -1,14 +1,15 @@
 //! The whole journey of a request, on one page: where (`route`), who (`caller`), may they (`decide_control`, in each line
 //! of the table), do (`holdfast-registry`), say (the noun modules, `error`).
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use holdfast_access::{ControlAction, ControlCaller, ControlGrant, ControlReach, decide_control, reach_of};
 use holdfast_arm::{ApiVersion, Code, Error as Arm, Filter, ResourceId, SubscriptionId};
+use holdfast_face::{Budget, Received};
 use holdfast_identity::{DirectoryIssuer, OutsideIssuers, Sealer, Stretcher, Throttle};
 use holdfast_registry::{Precondition, Registry};
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, header};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
@@ -42,6 +43,10 @@ pub struct ManagementParts {
     pub throttle: Arc<Throttle>,
     /// What follows a registry's name in its login server: `.DOMAIN` or `.DOMAIN:PORT`.
     pub login_server_suffix: String,
+    /// How long a body may be silent.
+    pub body_stall: Duration,
+    /// Memory for bodies, shared with the other faces.
+    pub budget: Budget,
 }
 
 /// The control plane over HTTP.
@@ -57,6 +62,8 @@ pub struct Management {
     pub(crate) outside: Arc<OutsideIssuers>,
     pub(crate) throttle: Arc<Throttle>,
     pub(crate) login_server_suffix: String,
+    body_stall: Duration,
+    budget: Budget,
 }
 
 /// Where a request came from and went to, as the server resolved it.
@@ -191,6 +198,8 @@ impl Management {
             outside,
             throttle,
             login_server_suffix,
+            body_stall,
+            budget,
         } = parts;
         Self {
             registry,
@@ -202,6 +211,8 @@ impl Management {
             outside,
             throttle,
             login_server_suffix,
+            body_stall,
+            budget,
         }
     }
 
@@ -214,7 +225,7 @@ impl Management {
     /// Answers a request. Never fails: errors are responses.
     pub async fn serve<B>(&self, request: Request<B>, site: &Site) -> Response<Bytes>
     where
-        B: http_body::Body<Data = Bytes>,
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let (head, incoming) = request.into_parts();
@@ -222,66 +233,82 @@ impl Management {
             route: "arm.unknown",
             actor: "-".to_owned(),
         };
-        let body = body::read(incoming).await;
+        let body = Received::new(incoming, &head.headers, self.body_stall, &self.budget);
         let mut response = if GraphRoute::handles(head.uri.path()) {
-            graph::answer(self, &head, body, site, &mut served).await
+            graph::answer(self, &head, &body, site, &mut served).await
         } else {
-            self.answer(&head, body, site, &mut served).await
+            self.answer(&head, &body, site, &mut served).await
         };
+        // Before the answer goes out, so that the client is done sending and reads it.
+        if !body.drain().await {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+        }
         stamp(response.headers_mut(), served.route, site, self.registry.now());
         response.extensions_mut().insert(served);
         response
     }
 
     /// Answers a request to ARM or the directory.
-    async fn answer(
+    async fn answer<B>(
         &self,
         head: &http::request::Parts,
-        body: Result<Bytes, Arm>,
+        body: &Received<B>,
         site: &Site,
         served: &mut Served,
-    ) -> Response<Bytes> {
+    ) -> Response<Bytes>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let mut group = None;
-        let outcome = match (Route::parse(&head.method, head.uri.path()), body) {
-            (Ok(route), Ok(body)) => {
+        let outcome = match Route::parse(&head.method, head.uri.path()) {
+            Ok(route) => {
                 served.route = route.label();
                 group = route.group().cloned();
-                self.journey(route, head, &body, site, served).await
+                self.journey(route, head, body, site, served).await
             }
-            (Err(error), _) | (_, Err(error)) => Err(error.into()),
+            Err(error) => Err(error.into()),
         };
         outcome.unwrap_or_else(|error| error::render(error, group.as_ref(), &site.request_id))
     }
 
-    async fn journey(
+    /// The body is read when it is known who sends it, and of what size it may be.
+    async fn journey<B>(
         &self,
         route: Route,
         head: &http::request::Parts,
-        body: &[u8],
+        body: &Received<B>,
         site: &Site,
         served: &mut Served,
-    ) -> Result<Response<Bytes>, Error> {
+    ) -> Result<Response<Bytes>, Error>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let query = Query::parse(head.uri.query().unwrap_or_default());
         if route == Route::Metadata {
             return metadata::endpoints(self, site, query.version()?);
         }
-        let asked = directory::Asked {
-            headers: &head.headers,
-            query: head.uri.query().unwrap_or_default(),
-            body,
-        };
-        if let Some(answered) = directory::endpoint(self, site, &route, asked).await {
-            return answered;
+        if directory::has(&route) {
+            let asked = directory::Asked {
+                headers: &head.headers,
+                query: head.uri.query().unwrap_or_default(),
+                body: &body::read_form(body).await?,
+            };
+            return directory::endpoint(self, site, &route, asked).await;
         }
         let who = self.identify(&head.headers, site, &FOR_ARM).await?;
         served.actor = who.actor().to_string();
+        let version = query.version()?;
+        let body = body::read(body).await?;
         let call = Call {
             app: self,
             site,
-            version: query.version()?,
+            version,
             query,
             path: head.uri.path(),
-            body,
+            body: &body,
             who: &who,
             precondition: conditional::read(&head.headers)?,
         };

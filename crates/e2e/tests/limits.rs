@@ -186,3 +186,74 @@ fn a_config_that_lies_about_its_size_takes_no_memory() {
     let most = server.daemon().most_resident_kib();
     assert!(most < MOST_KIB, "{} MiB", most >> 10);
 }
+
+/// A body that is longer than what is read before an answer.
+const LONG_BYTES: usize = 27 << 20;
+const TRIES: usize = 12;
+
+/// Paths that refuse before they look at a body: of each face, and of none.
+const REFUSING: [(&str, &str, u16); 5] = [
+    ("POST", "/v2/app/blobs/uploads/", 401),
+    ("PUT", "/v2/app/manifests/v1", 401),
+    (
+        "PUT",
+        "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/group?api-version=2021-04-01",
+        401,
+    ),
+    ("POST", "/v1.0/applications", 401),
+    ("POST", "/nothing/is/here", 404),
+];
+
+#[test]
+fn a_refusal_reaches_a_client_that_is_still_sending() {
+    let server = Server::start();
+    let body = vec![7; LONG_BYTES];
+    for (method, path, status) in REFUSING {
+        for number in 0..TRIES {
+            let mut connection = Connection::open(&server.http(), None).expect("the server listens");
+            let answer = connection.ask(method, path, &[], &body);
+            let answer = answer.unwrap_or_else(|error| panic!("{method} {path}, try {number}: {error}"));
+            assert_eq!(answer.status, status, "{method} {path}");
+        }
+    }
+}
+
+/// A form whose last byte does not come, and one that says it is as long as a body of ARM may be.
+#[test]
+fn bodies_that_are_held_back_take_little_memory_and_end() {
+    const CROWD: usize = 200;
+    const TOKEN: &str = "/common/oauth2/v2.0/token";
+    let mut server = impatient();
+    let before = server.resident_kib();
+    let mut most = before;
+    let mut open = Vec::new();
+    for number in 0..CROWD {
+        let mut connection = Connection::open(&server.http(), None).expect("the server listens");
+        let (path, length) = match number % 3 {
+            0 => (TOKEN, 1 << 20),
+            1 => (TOKEN, 64 << 10),
+            _ => ("/oauth2/token", 64 << 10),
+        };
+        connection
+            .begin("POST", path, &[], Length::Of(length))
+            .expect("it is read");
+        // It may be refused already.
+        connection.send(&vec![b'a'; length - 1]).ok();
+        open.push(connection);
+        most = most.max(server.resident_kib());
+    }
+    let mut other = server.connect().expect("the server listens");
+    assert_eq!(other.ask("GET", "/healthz", &[], b"").expect("it answers").status, 200);
+    let statuses: Vec<u16> = open
+        .iter_mut()
+        .map(|connection| connection.answer().expect("it answers").status)
+        .collect();
+    for (number, status) in statuses.iter().enumerate() {
+        let expected: &[u16] = if number % 3 == 0 { &[413] } else { &[408, 503] };
+        assert!(expected.contains(status), "{number}: {status}");
+    }
+    assert!(statuses.contains(&408), "{statuses:?}");
+    assert!(most < 100 << 10, "{} MiB", most >> 10);
+    drop(open);
+    assert!(server.daemon().is_running());
+}

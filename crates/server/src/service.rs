@@ -6,12 +6,13 @@ mod forwarded;
 mod record;
 mod request_id;
 
-use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
+use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt as _;
 use holdfast_api_distribution::{Body, Distribution, Served};
 use holdfast_api_management::{Management, Site};
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use holdfast_face::{Budget, Received};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use hyper::body::Incoming;
 use ipnet::IpNet;
 use serde_json::json;
@@ -49,6 +50,9 @@ pub(crate) struct Service {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) ids: RequestIds,
     pub(crate) trusted_proxies: Vec<IpNet>,
+    /// How long a body may be silent.
+    pub(crate) body_stall: Duration,
+    pub(crate) budget: Budget,
 }
 
 impl Service {
@@ -95,7 +99,10 @@ impl Service {
         let (head, incoming) = request.into_parts();
         let visit = match self.hosts.find(&head, wire.host.as_ref(), wire.local, wire.scheme) {
             Ok(visit) => visit,
-            Err(refusal) => return (refuse(refusal.status(), &refusal.to_string()), None),
+            Err(refusal) => {
+                let response = refuse(refusal.status(), &refusal.to_string());
+                return (self.without_body(&head, incoming, response).await, None);
+            }
         };
         let Visit { address, is_base } = visit;
         let path = head.uri.path();
@@ -111,12 +118,25 @@ impl Service {
             };
             let response = self.management.serve(Request::from_parts(head, incoming), &site).await;
             managed(response)
-        } else if is_base {
-            self.base.answer(&head, wire).await
         } else {
-            not_found(path)
+            let response = if is_base {
+                self.base.answer(&head, wire).await
+            } else {
+                not_found(path)
+            };
+            self.without_body(&head, incoming, response).await
         };
         (response, Some(address.authority))
+    }
+
+    /// An answer for which nobody looked at the body; it must reach the client all the same.
+    async fn without_body(&self, head: &Parts, incoming: Incoming, mut response: Response<Body>) -> Response<Body> {
+        let body = Received::new(incoming, &head.headers, self.body_stall, &self.budget);
+        if !body.drain().await {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+        }
+        response
     }
 }
 

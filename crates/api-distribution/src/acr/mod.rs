@@ -6,6 +6,7 @@ pub(crate) mod repository;
 pub(crate) mod tag;
 
 use chrono::DateTime;
+use holdfast_face::Asker;
 use holdfast_registry::{AttributesPatch, Timestamp};
 
 use crate::{error::Error, serve::Call};
@@ -22,6 +23,6 @@ fn moment(at: Timestamp) -> String {
 }
 
 async fn patch_of(call: &Call<'_>) -> Result<AttributesPatch, Error> {
-    let body = call.body.whole(MAX_PATCH_BYTES).await?;
+    let body = call.body.whole(Asker::Known, MAX_PATCH_BYTES).await?;
     serde_json::from_slice(&body).map_err(Error::Json)
 }

@@ -11,6 +11,7 @@ use std::{
 
 use holdfast_api_distribution::{Address, Distribution, DistributionParts, Served};
 use holdfast_blobs::{FilesystemPlaces, FilesystemStore, fault::FaultyStore};
+use holdfast_face::Budget;
 use holdfast_identity::{
     Credential, DirectoryIssuer, Issuer, OwnNames, Sealer, ServerKeys, Throttle,
     token::{AccessClaims, RefreshClaims},
@@ -166,6 +167,7 @@ impl House {
             sealer: Arc::clone(&sealer),
             throttle: Arc::new(Throttle::new()),
             body_stall: STALL,
+            budget: Budget::default(),
         });
         let served = Log::default();
         let address = listen(Arc::new(distribution), Arc::clone(&served)).await;

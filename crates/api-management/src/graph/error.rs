@@ -22,6 +22,7 @@ pub(super) enum Code {
     QuotaExceeded,
     TooManyRequests,
     ServiceUnavailable,
+    Timeout,
     Internal,
 }
 
@@ -124,6 +125,7 @@ impl Code {
             Self::QuotaExceeded => (StatusCode::BAD_REQUEST, "Directory_QuotaExceeded"),
             Self::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, "TooManyRequests"),
             Self::ServiceUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "serviceNotAvailable"),
+            Self::Timeout => (StatusCode::REQUEST_TIMEOUT, "Request_Timeout"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "generalException"),
         }
     }
@@ -152,6 +154,7 @@ fn shared(error: &Arm) -> (Code, String) {
         | ArmCode::InvalidAuthenticationTokenTenant => Code::InvalidToken,
         ArmCode::TooManyRequests => Code::TooManyRequests,
         ArmCode::ServerTimeout => Code::ServiceUnavailable,
+        ArmCode::RequestTimeout => Code::Timeout,
         ArmCode::InternalServerError => Code::Internal,
         _ => Code::BadRequest,
     };

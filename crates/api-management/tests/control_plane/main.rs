@@ -23,6 +23,7 @@ use std::{
 use bytes::Bytes;
 use holdfast_access::{ControlCaller, RoleId, decide_control};
 use holdfast_api_management::{Management, ManagementParts, Site};
+use holdfast_face::Budget;
 use holdfast_identity::{
     DirectoryIssuer, OutsideIssuers, OwnNames, Sealer, ServerKeys, Stretcher, Throttle, directory::DirectoryGrant,
 };
@@ -66,6 +67,8 @@ impl Cloud {
             outside: Arc::new(OutsideIssuers::new(Arc::<sign_in::Web>::clone(&web))),
             throttle: Arc::new(Throttle::new()),
             login_server_suffix: ".registry.localhost:5443".to_owned(),
+            body_stall: Duration::from_secs(30),
+            budget: Budget::default(),
         });
         Self {
             registry,

@@ -100,6 +100,8 @@ codes! {
     RegistryNameAlreadyInUse,
     /// The body is over its limit.
     RequestContentTooLarge,
+    /// The body did not come.
+    RequestTimeout,
     /// The name is kept for the system.
     ReservedResourceName,
     /// The group is being deleted.

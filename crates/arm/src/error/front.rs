@@ -128,6 +128,15 @@ impl Error {
         )
     }
 
+    /// The body did not come in time.
+    #[must_use]
+    pub fn request_timeout(seconds: u64) -> Self {
+        Self::new(
+            Code::RequestTimeout,
+            format!("The request content did not come: no data for {seconds} seconds."),
+        )
+    }
+
     /// Too busy, or shutting down.
     #[must_use]
     pub fn server_timeout() -> Self {

@@ -7,6 +7,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 use holdfast_api_distribution::{Distribution, DistributionParts};
 use holdfast_api_management::{Management, ManagementParts};
 use holdfast_client::Outgoing;
+use holdfast_face::Budget;
 use holdfast_identity::{
     Certificates, DirectoryIssuer, Issuer, OutsideIssuers, OwnNames, Throttle,
     authority::{self, Names},
@@ -210,6 +211,7 @@ fn service(
     let names = OwnNames::new(&settings.domain, &settings.hostnames);
     let directory = Arc::new(DirectoryIssuer::new(&house.keys, house.tenant, names));
     let throttle = Arc::new(Throttle::new());
+    let budget = Budget::default();
     Service {
         hosts: Hosts::new(&settings.domain, &house.default_registry.name, &settings.hostnames),
         distribution: Distribution::new(DistributionParts {
@@ -219,6 +221,7 @@ fn service(
             sealer: Arc::clone(&house.sealer),
             throttle: Arc::clone(&throttle),
             body_stall: settings.body_stall,
+            budget: budget.clone(),
         }),
         management: Management::new(ManagementParts {
             registry: Arc::clone(&registry),
@@ -228,11 +231,15 @@ fn service(
             outside: Arc::new(OutsideIssuers::new(Arc::new(Issuers(outgoing.clone())))),
             throttle,
             login_server_suffix: addresses.login_server(""),
+            body_stall: settings.body_stall,
+            budget: budget.clone(),
         }),
         base: Base::new(registry, Arc::clone(metrics), settings.metrics_from.clone()),
         metrics: Arc::clone(metrics),
         ids: RequestIds::new(),
         trusted_proxies: settings.trusted_proxies.clone(),
+        body_stall: settings.body_stall,
+        budget,
     }
 }
 
