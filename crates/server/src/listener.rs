@@ -5,7 +5,7 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use hyper::{Request, body::Incoming, service::service_fn};
+use hyper::{Request, Version, body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::conn::auto,
@@ -14,13 +14,14 @@ use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream, lookup_host},
-    sync::Semaphore,
     time::{sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
 use crate::{
+    activity::Activity,
+    places::{Place, Places, Refusal, Reserved},
     service::{Service, Wire},
     settings::ListenAddress,
     shutdown::Shutdown,
@@ -32,6 +33,10 @@ use crate::{
 const MAX_CONNECTIONS: usize = 8192;
 /// Files that are not connections: database, log, blobs being read and written beyond one for each connection.
 const SPARE_FILES: usize = 256;
+/// How long a connection beyond the places may take, whatever it does.
+const RESERVED: Duration = Duration::from_secs(3);
+/// How long a peer that made no request for long may take to hear that the connection ends.
+const GOODBYE: Duration = Duration::from_secs(5);
 /// Connections that wait in the kernel to be accepted.
 const BACKLOG: i32 = 1024;
 /// How long a TLS handshake may take.
@@ -159,12 +164,20 @@ pub(crate) fn max_connections() -> usize {
     (files.saturating_sub(SPARE_FILES) / 2).clamp(16, MAX_CONNECTIONS)
 }
 
+/// The room that a connection has, until this is dropped.
+enum Room {
+    /// A place.
+    Place(#[expect(dead_code, reason = "it is held, not read")] Place),
+    /// Beyond the places.
+    Reserve(#[expect(dead_code, reason = "it is held, not read")] Reserved),
+}
+
 /// What all listeners share.
 pub(crate) struct Acceptor {
     pub(crate) service: Arc<Service>,
     pub(crate) shutdown: Shutdown,
     pub(crate) connections: TaskTracker,
-    pub(crate) free: Arc<Semaphore>,
+    pub(crate) places: Arc<Places>,
 }
 
 impl Acceptor {
@@ -183,7 +196,7 @@ impl Acceptor {
                 () = self.shutdown.stopping.cancelled() => return,
                 accepted = self.accept_one(&socket) => accepted,
             };
-            let (stream, peer, place) = match accepted {
+            let (stream, peer, room) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) if is_of_one_connection(&error) => continue,
                 Err(error) => {
@@ -200,24 +213,42 @@ impl Acceptor {
                 let cutting = this.shutdown.cutting.clone();
                 tokio::select! {
                     () = cutting.cancelled() => {}
-                    () = this.converse(stream, peer, scheme, tls) => {}
+                    () = this.converse(stream, peer, scheme, tls, &room) => {}
                 }
-                drop(place);
+                drop(room);
             });
         }
     }
 
-    /// Waits for a place before it accepts: what is over the limit waits in the kernel.
-    async fn accept_one(
-        &self,
-        socket: &TcpListener,
-    ) -> io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
-        let place = Arc::clone(&self.free).acquire_owned().await.map_err(io::Error::other)?;
-        let (stream, peer) = socket.accept().await?;
-        Ok((stream, peer, place))
+    /// Accepts one connection and finds room for it. When there is none, also beyond the places, the others wait in the
+    /// kernel.
+    async fn accept_one(&self, socket: &TcpListener) -> io::Result<(TcpStream, SocketAddr, Room)> {
+        loop {
+            let (stream, peer) = socket.accept().await?;
+            let refusal = match self.places.take(peer.ip()) {
+                Ok(place) => return Ok((stream, peer, Room::Place(place))),
+                Err(refusal) => refusal,
+            };
+            if let Some(reserved) = self.places.try_reserve() {
+                return Ok((stream, peer, Room::Reserve(reserved)));
+            }
+            if refusal == Refusal::Crowded {
+                // Whoever has taken all it may holds up nobody else.
+                continue;
+            }
+            let reserved = self.places.reserve().await.map_err(io::Error::other)?;
+            return Ok((stream, peer, Room::Reserve(reserved)));
+        }
     }
 
-    async fn converse(&self, stream: TcpStream, peer: SocketAddr, scheme: &'static str, tls: Option<TlsAcceptor>) {
+    async fn converse(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        scheme: &'static str,
+        tls: Option<TlsAcceptor>,
+        room: &Room,
+    ) {
         let Ok(local) = stream.local_addr() else { return };
         // Small answers must not wait for the peer's acknowledgements; without it they are only slower.
         drop(stream.set_nodelay(true));
@@ -225,24 +256,60 @@ impl Acceptor {
         let socket = Socket::new(stream, self.service.metrics.traffic());
         let wire = Wire { peer, local, scheme };
         let Some(tls) = tls else {
-            return self.speak(socket, wire).await;
+            return self.speak_in(room, socket, wire).await;
         };
         match timeout(HANDSHAKE, tls.accept(socket)).await {
-            Ok(Ok(stream)) => self.speak(stream, wire).await,
+            Ok(Ok(stream)) => self.speak_in(room, stream, wire).await,
             Ok(Err(error)) => tracing::debug!(peer = %peer, error = %error, "a TLS handshake failed"),
             Err(_) => tracing::debug!(peer = %peer, "a TLS handshake took too long"),
         }
     }
 
-    async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, stream: S, wire: Wire) {
+    async fn speak_in<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, room: &Room, stream: S, wire: Wire) {
+        match room {
+            Room::Place(_) => self.speak(stream, wire).await,
+            Room::Reserve(_) => {
+                if timeout(RESERVED, self.speak_briefly(stream, wire)).await.is_err() {
+                    tracing::debug!(peer = %wire.peer, "a connection beyond the places took too long");
+                }
+            }
+        }
+    }
+
+    /// One request on a connection for which there is no place: probes are answered, all others are told to come again.
+    async fn speak_briefly<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, stream: S, wire: Wire) {
         let service = Arc::clone(&self.service);
         let answer = service_fn(move |request: Request<Incoming>| {
             let service = Arc::clone(&service);
+            async move { Ok::<_, std::convert::Infallible>(service.answer_when_full(request, wire).await) }
+        });
+        let mut protocol = hyper::server::conn::http1::Builder::new();
+        protocol
+            .timer(TokioTimer::new())
+            .header_read_timeout(RESERVED)
+            .max_buf_size(HTTP1_BUFFER_BYTES)
+            .max_headers(MAX_HEADERS)
+            .keep_alive(false);
+        if let Err(error) = protocol.serve_connection(TokioIo::new(stream), answer).await {
+            tracing::debug!(peer = %wire.peer, error = %error, "a connection beyond the places broke");
+        }
+    }
+
+    async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, stream: S, wire: Wire) {
+        let service = Arc::clone(&self.service);
+        let activity = Arc::new(Activity::new());
+        let seen = Arc::clone(&activity);
+        let answer = service_fn(move |request: Request<Incoming>| {
+            let service = Arc::clone(&service);
+            if request.version() < Version::HTTP_2 {
+                seen.speaks_http1();
+            }
             async move { Ok::<_, std::convert::Infallible>(service.answer(request, wire).await) }
         });
         let streams = Streams {
             tasks: self.connections.clone(),
             cutting: self.shutdown.cutting.clone(),
+            activity: Arc::clone(&activity),
         };
         let protocol = protocol(streams);
         let connection = protocol.serve_connection(TokioIo::new(stream), answer);
@@ -252,6 +319,13 @@ impl Acceptor {
             () = self.shutdown.stopping.cancelled() => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
+            }
+            () = activity.rest() => {
+                connection.as_mut().graceful_shutdown();
+                match timeout(GOODBYE, connection).await {
+                    Ok(ended) => ended,
+                    Err(_) => return,
+                }
             }
         };
         if let Err(error) = ended {

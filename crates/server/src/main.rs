@@ -1,6 +1,7 @@
 //! `holdfast`: a private container registry in one program. This file parses the command line, calls the command and
 //! turns its outcome into an exit status: 0 done, 1 failed, 2 used wrongly.
 
+mod activity;
 mod boot;
 mod command;
 mod folder;
@@ -13,6 +14,7 @@ mod maintenance;
 mod metrics;
 mod operator;
 mod output;
+mod places;
 mod service;
 mod settings;
 mod shutdown;

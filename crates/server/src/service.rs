@@ -90,6 +90,25 @@ impl Service {
         })
     }
 
+    /// Answers on a connection for which there is no place: what watches the server, and nothing else.
+    pub(crate) async fn answer_when_full(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        wire: Wire,
+    ) -> Response<Measured> {
+        if matches!(request.uri().path(), "/healthz" | "/readyz") {
+            return self.answer(request, wire).await;
+        }
+        let resolved = forwarded::resolve(wire, request.headers(), &self.trusted_proxies);
+        let record = Record::new(Arc::clone(&self.metrics), &request, resolved.peer, self.ids.next());
+        let (head, incoming) = request.into_parts();
+        let mut response = self.without_body(&head, incoming, full()).await;
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        record.answer(response)
+    }
+
     async fn dispatch(
         &self,
         request: Request<Incoming>,
@@ -178,6 +197,11 @@ fn refuse(status: StatusCode, message: &str) -> Response<Body> {
 fn not_found(path: &str) -> Response<Body> {
     let message = format!("there is nothing at {:?}", path.chars().take(256).collect::<String>());
     errors(StatusCode::NOT_FOUND, "NOT_FOUND", &message)
+}
+
+fn full() -> Response<Body> {
+    let message = "too many connections at once, or too many from your address; close some or try again";
+    errors(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", message)
 }
 
 fn broken(request_id: &str) -> Response<Body> {

@@ -16,6 +16,8 @@ use hyper::rt::Executor;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use crate::activity::Activity;
+
 /// How long a peer may take nothing of an answer.
 const STALL: Duration = Duration::from_secs(60);
 
@@ -28,14 +30,19 @@ tokio::task_local! {
 pub(crate) struct Streams {
     pub(crate) tasks: TaskTracker,
     pub(crate) cutting: CancellationToken,
+    pub(crate) activity: Arc<Activity>,
 }
 
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
     fn execute(&self, request: F) {
         let pulse = Arc::new(Pulse::new());
         let cutting = self.cutting.clone();
+        let running = self.activity.begin();
         let watched = watch(request, Arc::clone(&pulse), cutting);
-        self.tasks.spawn(PULSE.scope(pulse, watched));
+        self.tasks.spawn(PULSE.scope(pulse, async move {
+            watched.await;
+            drop(running);
+        }));
     }
 }
 
@@ -125,6 +132,7 @@ mod tests {
         let streams = Streams {
             tasks: TaskTracker::new(),
             cutting: CancellationToken::new(),
+            activity: Arc::new(Activity::new()),
         };
         streams.execute(async {
             beat();

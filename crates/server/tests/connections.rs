@@ -7,13 +7,13 @@ mod house;
 use std::{
     fs,
     io::{Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     process::Command,
     thread,
     time::{Duration, Instant},
 };
 
-use house::{House, text};
+use house::{House, ask_from, http2::Http2, text};
 
 /// Asks over HTTPS with a real client, which checks the certificate.
 fn curl(house: &House, ca: &str, arguments: &[&str]) -> (bool, String) {
@@ -156,4 +156,58 @@ fn malformed_and_oversized_heads_are_refused() {
         assert!(statuses.contains(&status), "{:.80}: {answer}", request);
     }
     assert_eq!(house.ask("GET", "/healthz", &[], b"").status, 200);
+}
+
+/// Few files: some 170 connections fit.
+const FEW_FILES: u32 = 600;
+
+fn loopback(host: u8) -> Ipv4Addr {
+    Ipv4Addr::new(127, 0, 0, host)
+}
+
+/// HTTP/2 connections that ask nothing, as many as the server keeps.
+fn idle_crowd(server: SocketAddr, host: u8, count: usize) -> Vec<Http2> {
+    (0..count)
+        .filter_map(|_| Http2::open(loopback(host), server, &[]).ok())
+        .collect()
+}
+
+#[test]
+fn one_address_with_idle_connections_leaves_room_for_others() {
+    let mut house = House::empty();
+    house.start_limited(FEW_FILES, &["--http", "127.0.0.1:0", "--https", "off"]);
+    let server = house.http.unwrap();
+    let crowd = idle_crowd(server, 1, 300);
+    thread::sleep(Duration::from_millis(300));
+    let ask = |host, path| ask_from(loopback(host), server, "GET", path, &[], b"");
+    assert_eq!(ask(2, "/v2/").status, 401);
+    for _ in 0..10 {
+        assert_eq!(ask(1, "/healthz").status, 200);
+    }
+    let told = ask(1, "/v2/");
+    assert_eq!(told.status, 503, "{told:?}");
+    assert_eq!(told.header("retry-after"), Some("1"), "{told:?}");
+    assert!(told.body.contains("connections"), "{told:?}");
+    drop(crowd);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while ask(1, "/v2/").status != 401 {
+        assert!(Instant::now() < deadline, "{}", house.log());
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_server_whose_connections_are_all_taken_still_answers_health_checks() {
+    let mut house = House::empty();
+    house.start_limited(FEW_FILES, &["--http", "127.0.0.1:0", "--https", "off"]);
+    let server = house.http.unwrap();
+    let crowds: Vec<_> = (1..10).map(|host| idle_crowd(server, host, 60)).collect();
+    thread::sleep(Duration::from_millis(300));
+    let ask = |host, path| ask_from(loopback(host), server, "GET", path, &[], b"");
+    for host in [1, 9, 10] {
+        assert_eq!(ask(host, "/healthz").status, 200);
+        assert_eq!(ask(host, "/readyz").status, 200);
+        assert_eq!(ask(host, "/v2/").status, 503);
+    }
+    drop(crowds);
 }

@@ -16,7 +16,7 @@ use holdfast_identity::{
 use holdfast_jobs::{IMPORT_ATTEMPT_LIMIT, Runner, RunnerParts};
 use holdfast_registry::ports::RandomIds;
 use rustls::ServerConfig;
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use crate::{
@@ -30,6 +30,7 @@ use crate::{
     maintenance::{Certificate, Maintenance},
     metrics::Metrics,
     operator::{Desk, addresses::Addresses, door::Door},
+    places::Places,
     service::{Base, RequestIds, Service},
     settings::{ENTRIES, Entry, Flags, Settings},
     shutdown::{Shutdown, Signals},
@@ -128,7 +129,7 @@ async fn run(settings: &Settings, house: &Arc<House>, listeners: Listeners, outg
         service: Arc::new(service(settings, house, &metrics, &addresses, &outgoing)),
         shutdown: shutdown.clone(),
         connections: connections.clone(),
-        free: Arc::new(Semaphore::new(max_connections())),
+        places: Arc::new(Places::new(max_connections(), settings.trusted_proxies.clone())),
     });
     let desk = Arc::new(Desk {
         house: Arc::clone(house),

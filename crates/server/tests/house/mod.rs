@@ -7,10 +7,12 @@
     reason = "each test program uses another part of this, and tests panic on purpose"
 )]
 
+pub(crate) mod http2;
+
 use std::{
     fs::{self, File},
     io::{Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
     thread,
@@ -26,6 +28,8 @@ use tempfile::TempDir;
 /// A first start makes keys, in a debug build too.
 const START: Duration = Duration::from_secs(60);
 const STOP: Duration = Duration::from_secs(60);
+/// No answer in the tests takes longer.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A data folder, with or without a server on it.
 pub(crate) struct House {
@@ -290,7 +294,20 @@ pub(crate) fn holdfast(args: &[&str]) -> Command {
 }
 
 pub(crate) fn ask(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-    let mut stream = TcpStream::connect(address).unwrap();
+    ask_from(Ipv4Addr::LOCALHOST, address, method, path, headers, body)
+}
+
+/// Asks from one of the addresses of the loopback network.
+pub(crate) fn ask_from(
+    source: Ipv4Addr,
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Answer {
+    let mut stream = http2::connect_from(source, address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut head = format!(
         "{method} {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n",
         body.len()
