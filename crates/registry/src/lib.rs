@@ -27,6 +27,7 @@ mod principal;
 mod referrer;
 mod registry;
 mod registry_resource;
+mod rehash;
 mod repository;
 mod resource_group;
 mod role_assignment;

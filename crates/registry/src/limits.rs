@@ -48,6 +48,8 @@ pub(crate) const MAX_CONFIG_BYTES: u64 = 1 << 20;
 pub(crate) const MAX_INLINE_PARSE_BYTES: usize = 64 << 10;
 /// Larger contents that are read at once, each on a thread of its own.
 pub(crate) const MAX_PARSES: usize = 2;
+/// Objects that are hashed again at once.
+pub(crate) const MAX_REHASHES: usize = 2;
 /// Repositories looked at for a mount without `from`.
 pub(crate) const MAX_MOUNT_SOURCES: usize = 32;
 /// Candidates reviewed in one transaction, so that a push never waits long behind a collection.

@@ -20,6 +20,7 @@ use crate::{
         StorageAccountId,
     },
     registry_resource,
+    rehash::Rehashing,
     upload::Leases,
 };
 
@@ -56,6 +57,8 @@ pub struct Registry {
     /// Small blobs by digest: immutable too. Whether a caller may read one is asked each time.
     pub(crate) blob_cache: ContentCache,
     pub(crate) parsing: Parsing,
+    /// Turns at hashing what is stored.
+    pub(crate) rehashing: Rehashing,
     pub(crate) leases: Leases,
     /// Told when a job was asked for.
     pub(crate) jobs: Notify,
@@ -85,6 +88,7 @@ impl Registry {
             manifest_cache: ContentCache::new(MANIFEST_CACHE_BYTES),
             blob_cache: ContentCache::new(BLOB_CACHE_BYTES),
             parsing: Parsing::default(),
+            rehashing: Rehashing::default(),
             leases: Leases::default(),
             jobs: Notify::new(),
             opened_at,

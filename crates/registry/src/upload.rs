@@ -95,10 +95,10 @@ impl Registry {
         range: Option<ContentRange>,
         body: Body,
     ) -> Result<Progress, Error> {
-        let _lease = self.lease(id)?;
+        let lease = self.lease(id)?;
         let upload = self.load_upload(grant, id).await?;
         check_range(&upload, range.as_ref(), body.length)?;
-        let mut session = Session::open(upload)?;
+        let mut session = Session::open(upload, &lease)?;
         let received = self.receive(&mut session, range.as_ref(), body).await;
         match received {
             // All that came is stored, so it can be built on.
@@ -135,13 +135,13 @@ impl Registry {
         range: Option<ContentRange>,
         body: Body,
     ) -> Result<(), Error> {
-        let _lease = self.lease(id)?;
+        let lease = self.lease(id)?;
         let mut upload = self.load_upload(grant, id).await?;
         check_range(&upload, range.as_ref(), body.length)?;
         if upload.offset == 0 {
             upload.algorithm = digest.algorithm();
         }
-        let finished = self.finish(&upload, digest, range.as_ref(), body).await;
+        let finished = self.finish(&upload, &lease, digest, range.as_ref(), body).await;
         // It is unknown at the end when its registry was deleted while the bytes came.
         if let Err(
             Error::DigestMismatch { .. }
@@ -161,8 +161,8 @@ impl Registry {
     /// As [`Registry::finish_upload`].
     pub async fn upload_whole(&self, grant: &Grant<action::Push>, digest: &Digest, body: Body) -> Result<(), Error> {
         let upload = self.insert_upload(grant, Some(digest.algorithm())).await?;
-        let _lease = self.lease(upload.id)?;
-        let finished = self.finish(&upload, digest, None, body).await;
+        let lease = self.lease(upload.id)?;
+        let finished = self.finish(&upload, &lease, digest, None, body).await;
         if finished.is_err() {
             self.discard_upload(&upload).await;
         }

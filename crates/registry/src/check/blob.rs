@@ -2,10 +2,6 @@
 
 use std::{
     error::Error as StdError,
-    fs::File,
-    io,
-    ops::Range,
-    os::unix::fs::FileExt,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -14,19 +10,16 @@ use std::{
 };
 
 use futures_util::{StreamExt as _, stream};
-use holdfast_oci::{Algorithm, Digest, Hasher};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{Check, Finding};
 use crate::{
     Error, Registry,
-    ports::{BlobId, BlobRecord, MetadataExt, Readable, StoreError},
+    ports::{BlobId, BlobRecord, MetadataExt, StoreError},
 };
 
 /// Blobs whose rows are fetched at once.
 const ROWS: usize = 500;
-/// Bytes read in one step.
-const STEP_BYTES: usize = 1 << 20;
 /// How often progress is told while large blobs are read.
 const TELL: Duration = Duration::from_millis(250);
 
@@ -105,37 +98,15 @@ impl Registry {
             }));
         }
         let algorithm = digest.algorithm();
-        let hashed = tokio::task::spawn_blocking(move || hash(content, algorithm, &read)).await;
-        Ok(match hashed.map_err(io::Error::other).and_then(|hashed| hashed) {
+        let came = move |count| {
+            read.fetch_add(count, Relaxed);
+        };
+        Ok(match self.rehashing.digest(content, algorithm, (), came).await {
             Ok(actual) if actual == digest => None,
             Ok(actual) => Some(Finding::BlobDamaged { digest, object, actual }),
             Err(error) => Some(unreadable(error.to_string())),
         })
     }
-}
-
-fn hash(content: Readable, algorithm: Algorithm, read: &AtomicU64) -> io::Result<Digest> {
-    match content {
-        Readable::Bytes(bytes) => {
-            read.fetch_add(bytes.len() as u64, Relaxed);
-            Ok(Digest::of(algorithm, &bytes))
-        }
-        Readable::File { file, range } => hash_file(&file, range, algorithm, read),
-    }
-}
-
-fn hash_file(file: &File, mut range: Range<u64>, algorithm: Algorithm, read: &AtomicU64) -> io::Result<Digest> {
-    let mut hasher = Hasher::new(algorithm);
-    let mut buffer = vec![0; STEP_BYTES];
-    while range.start < range.end {
-        let left = usize::try_from(range.end - range.start).unwrap_or(STEP_BYTES);
-        let step = &mut buffer[..left.min(STEP_BYTES)];
-        file.read_exact_at(step, range.start)?;
-        hasher.update(step);
-        range.start += step.len() as u64;
-        read.fetch_add(step.len() as u64, Relaxed);
-    }
-    Ok(hasher.finish())
 }
 
 /// An error with all its causes, in one line.

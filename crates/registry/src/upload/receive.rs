@@ -5,16 +5,16 @@ use std::cmp::Ordering;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
-use holdfast_oci::{Algorithm, Digest, Hasher, range::ContentRange};
+use holdfast_oci::{Digest, range::ContentRange};
 
 use super::{
     Body,
-    session::{Session, check_not_beyond, check_received, equal},
+    session::{Lease, Session, check_not_beyond, check_received, equal},
 };
 use crate::{
     Error, Registry,
     limits::{SMALL_BLOB_BYTES, SYNCED_CHUNK_BYTES},
-    ports::{ObjectKey, Readable, StoreError, UploadRecord},
+    ports::{ObjectKey, StoreError, UploadRecord},
 };
 
 impl Registry {
@@ -53,11 +53,12 @@ impl Registry {
     pub(super) async fn finish(
         &self,
         upload: &UploadRecord,
+        lease: &Lease,
         digest: &Digest,
         range: Option<&ContentRange>,
         body: Body,
     ) -> Result<(), Error> {
-        let mut session = Session::open(upload.clone())?;
+        let mut session = Session::open(upload.clone(), lease)?;
         let small = upload.offset == 0 && body.is_small();
         let bytes = if small {
             Some(self.finish_small(&mut session, digest, range, body).await?)
@@ -161,7 +162,15 @@ impl Registry {
             .store(upload.storage_account)?
             .open(&upload.object_key, 0..session.offset)
             .await?;
-        let actual = hash_content(content, digest.algorithm(), &upload.object_key).await?;
+        let hashing = self
+            .rehashing
+            .digest(content, digest.algorithm(), session.lease.clone(), drop);
+        let actual = hashing.await.map_err(|source| Error::Blobs {
+            source: StoreError::Failed {
+                attempted: format!("read object {}", upload.object_key),
+                source: Box::new(source),
+            },
+        })?;
         equal(digest, actual)
     }
 }
@@ -185,39 +194,4 @@ fn truncated(key: &ObjectKey, expected: u64, stored: u64) -> Error {
             source,
         },
     }
-}
-
-async fn hash_content(content: Readable, algorithm: Algorithm, key: &ObjectKey) -> Result<Digest, Error> {
-    let hashed = tokio::task::spawn_blocking(move || hash_readable(content, algorithm)).await;
-    let failed = |source: std::io::Error| Error::Blobs {
-        source: StoreError::Failed {
-            attempted: format!("read object {key}"),
-            source: Box::new(source),
-        },
-    };
-    match hashed {
-        Ok(hashed) => hashed.map_err(failed),
-        Err(join) => Err(failed(std::io::Error::other(join))),
-    }
-}
-
-/// The digest of an object's bytes; blocks.
-fn hash_readable(content: Readable, algorithm: Algorithm) -> std::io::Result<Digest> {
-    use std::os::unix::fs::FileExt;
-    const STEP_BYTES: u64 = 1 << 20;
-    let mut hasher = Hasher::new(algorithm);
-    match content {
-        Readable::Bytes(bytes) => hasher.update(&bytes),
-        Readable::File { file, mut range } => {
-            let mut buffer = vec![0; usize::try_from(STEP_BYTES).map_err(std::io::Error::other)?];
-            while range.start < range.end {
-                let step = STEP_BYTES.min(range.end - range.start);
-                let buffer = &mut buffer[..usize::try_from(step).map_err(std::io::Error::other)?];
-                file.read_exact_at(buffer, range.start)?;
-                hasher.update(buffer);
-                range.start += step;
-            }
-        }
-    }
-    Ok(hasher.finish())
 }

@@ -18,7 +18,13 @@ use crate::{
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Leases(Arc<Mutex<HashSet<UploadId>>>);
 
+/// The right to write to a session; it ends with the last clone.
+#[derive(Clone)]
 pub(crate) struct Lease {
+    _held: Arc<Held>,
+}
+
+struct Held {
     leases: Leases,
     id: UploadId,
 }
@@ -27,13 +33,15 @@ impl Leases {
     pub(super) fn take(&self, id: UploadId) -> Option<Lease> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         held.insert(id).then(|| Lease {
-            leases: self.clone(),
-            id,
+            _held: Arc::new(Held {
+                leases: self.clone(),
+                id,
+            }),
         })
     }
 }
 
-impl Drop for Lease {
+impl Drop for Held {
     fn drop(&mut self) {
         self.leases
             .0
@@ -48,10 +56,12 @@ pub(super) struct Session {
     pub(super) upload: UploadRecord,
     pub(super) hasher: Hasher,
     pub(super) offset: u64,
+    /// Nobody else writes to it.
+    pub(super) lease: Lease,
 }
 
 impl Session {
-    pub(super) fn open(upload: UploadRecord) -> Result<Self, Error> {
+    pub(super) fn open(upload: UploadRecord, lease: &Lease) -> Result<Self, Error> {
         let hasher = if upload.offset == 0 {
             Hasher::new(upload.algorithm)
         } else {
@@ -59,7 +69,13 @@ impl Session {
                 .map_err(|source| Error::metadata("restored an upload's hash", source))?
         };
         let offset = upload.offset;
-        Ok(Self { upload, hasher, offset })
+        let lease = lease.clone();
+        Ok(Self {
+            upload,
+            hasher,
+            offset,
+            lease,
+        })
     }
 
     pub(super) async fn writer(&self, registry: &Registry) -> Result<Box<dyn BlobWriter>, Error> {
