@@ -218,8 +218,9 @@ fn expired_disabled_renewed_and_deleted_credentials_of_a_token_are_refused() {
         .command("az acr token credential generate -r aztoken2 -n build1 --password2 --expiration 2020-01-01T00:00:00Z")
         .fail()
         .says("must be in the future");
-    let short = generate("--password2 --expiration $(date -u -d '+6 seconds' +%Y-%m-%dT%H:%M:%SZ)");
-    shell.run("sleep 7");
+    let short = generate("--password2 --expiration $(date -u -d '+30 seconds' +%Y-%m-%dT%H:%M:%SZ)");
+    // az itself takes seconds to start.
+    shell.run("sleep 31");
     token.pull(&short, "app:v1").fail().says("unauthorized");
     token.pull(&renewed, "app:v1").run();
 
