@@ -13,7 +13,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use holdfast_access::{
     ControlCaller, ControlGrant, Grant, RegistryId, action, control, decide_control, push_of_import,
 };
-use holdfast_oci::{Digest, Manifest, MediaType, Reference, RepositoryName, Tag};
+use holdfast_oci::{Digest, Manifest, MediaType, Reference, RepositoryName, Tag, manifest, media_type::Kind};
 use holdfast_registry::ports::{JobRecord, RegistryRecord};
 use holdfast_registry::{
     Attempt, Error, Expectation, Import, ImportFailure, ImportFailureKind, ImportJob, ImportTag, ManifestContent,
@@ -169,6 +169,8 @@ async fn gather(runner: &Runner, source: &Source, reference: &Reference) -> Resu
     read.insert(root_digest, root);
     let (mut order, mut stack) = (Vec::new(), vec![root_digest]);
     let mut parts: HashMap<Digest, Part> = HashMap::new();
+    // What the indexes above say of the types of what they list.
+    let mut listed_as: HashMap<Digest, MediaType> = HashMap::new();
     while let Some(digest) = stack.pop() {
         if open.contains(&digest) {
             // All below it is done.
@@ -180,7 +182,7 @@ async fn gather(runner: &Runner, source: &Source, reference: &Reference) -> Resu
         if parts.len() >= MAX_MANIFESTS {
             return Err(too_much(format!("the image has more than {MAX_MANIFESTS} manifests")));
         }
-        let content = match read.remove(&digest) {
+        let mut content = match read.remove(&digest) {
             Some(content) => content,
             None => source.manifest(&Reference::Digest(digest)).await?,
         };
@@ -190,10 +192,15 @@ async fn gather(runner: &Runner, source: &Source, reference: &Reference) -> Resu
                 "the image's manifests have more than {MAX_MANIFEST_BYTES} bytes"
             )));
         }
-        let declared: Option<MediaType> = content.media_type.parse().ok();
-        let manifest = runner.registry.parse_manifest(declared, content.bytes.clone()).await?;
-        let children = manifest.children().iter().filter(|child| child.is_manifest());
-        let children: Vec<Digest> = children.map(|child| child.digest).collect();
+        let declared = manifest_type(&content.media_type).or_else(|| listed_as.get(&digest).cloned());
+        let parsed = runner.registry.parse_manifest(declared, content.bytes.clone()).await;
+        let manifest = parsed.map_err(|error| unreadable(error, digest, root_digest, reference))?;
+        content.media_type = manifest.media_type().to_string();
+        let mut children = Vec::new();
+        for child in manifest.children().iter().filter(|child| child.is_manifest()) {
+            children.push(child.digest);
+            listed_as.extend(manifest_type(&child.media_type).map(|media_type| (child.digest, media_type)));
+        }
         if children.len() > MAX_MANIFESTS {
             return Err(too_much(format!("the image has more than {MAX_MANIFESTS} manifests")));
         }
@@ -203,6 +210,27 @@ async fn gather(runner: &Runner, source: &Source, reference: &Reference) -> Resu
         stack.extend(children.into_iter().filter(|child| !open.contains(child)));
     }
     Ok(order.iter().filter_map(|digest| parts.remove(digest)).collect())
+}
+
+/// A `Content-Type` that says which manifest it is. Servers of files say `application/octet-stream` or `text/plain`: that
+/// says nothing, and the manifest's own `mediaType` counts.
+fn manifest_type(text: &str) -> Option<MediaType> {
+    let media_type: MediaType = text.parse().ok()?;
+    (media_type.kind() != Kind::Other).then_some(media_type)
+}
+
+/// The error of a manifest that cannot be read, which says which one it was.
+fn unreadable(error: Error, digest: Digest, root: Digest, reference: &Reference) -> Stop {
+    let Error::ManifestInvalid(source) = error else {
+        return error.into();
+    };
+    let part_of = if digest == root { "" } else { ", of the image" };
+    let why = match &source {
+        manifest::Error::MediaTypeMissing => "its registry names no media type for it, and it names none".to_owned(),
+        other => other.to_string(),
+    };
+    let message = format!("manifest {digest}{part_of} {reference}: {why}");
+    Stop::failed(ImportFailureKind::Source, &message)
 }
 
 /// Every blob that the manifests need and the repository does not have.

@@ -194,6 +194,44 @@ async fn blobs_whose_size_the_manifest_leaves_out_come_whole() {
 }
 
 #[tokio::test]
+async fn a_content_type_that_says_nothing_leaves_it_to_the_manifest() {
+    for content_type in ["application/octet-stream", "text/plain; charset=utf-8", ""] {
+        let (world, document) = (World::start().await, image());
+        let upstream = Upstream::start_as(&document, content_type).await;
+        let (owner, runner) = (
+            world.owner().await,
+            world.runner(&[format!("http://{}", upstream.host)]),
+        );
+        let id = world.ask(&owner, &upstream, false).await.unwrap();
+        runner.run_due().await;
+        assert_eq!(
+            world.outcome(&owner, id).await,
+            Ok(JobState::Succeeded),
+            "{content_type}"
+        );
+        let pulled = world.registry.pull("here", "v1").await.unwrap();
+        assert_eq!(pulled.media_type, document.media_type(), "{content_type}");
+    }
+}
+
+#[tokio::test]
+async fn a_manifest_without_any_type_is_named() {
+    let world = World::start().await;
+    let document = image().edited(|json| drop(json.as_object_mut().unwrap().remove("mediaType")));
+    let upstream = Upstream::start_as(&document, "text/plain").await;
+    let (owner, runner) = (
+        world.owner().await,
+        world.runner(&[format!("http://{}", upstream.host)]),
+    );
+    let id = world.ask(&owner, &upstream, false).await.unwrap();
+    runner.run_due().await;
+    let failure = world.outcome(&owner, id).await.unwrap_err();
+    let expected = format!("manifest {} v1: ", document.digest());
+    assert!(failure.message.starts_with(&expected), "{failure:?}");
+    assert!(failure.message.contains("no media type"), "{failure:?}");
+}
+
+#[tokio::test]
 async fn a_registry_that_does_not_answer_is_asked_later_and_one_that_lies_is_not_believed() {
     let (world, document) = (World::start().await, image());
     let upstream = Upstream::start(&document).await;

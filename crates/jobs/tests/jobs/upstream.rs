@@ -37,15 +37,19 @@ pub(super) struct Upstream {
 
 impl Upstream {
     pub(super) async fn start(document: &Document) -> Self {
+        Self::start_as(document, document.media_type()).await
+    }
+
+    /// One that serves its manifest with this `Content-Type`.
+    pub(super) async fn start_as(document: &Document, content_type: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let state: Arc<Mutex<State>> = Arc::default();
         let host = listener.local_addr().unwrap().to_string();
         let upstream = Self { host, state };
-        let media_type = document.media_type().to_owned();
         {
             let mut state = upstream.state.lock().unwrap();
             for reference in ["v1".to_owned(), document.digest().to_string()] {
-                let content = (media_type.clone(), document.bytes().clone());
+                let content = (content_type.to_owned(), document.bytes().clone());
                 state.contents.insert(format!("/v2/app/manifests/{reference}"), content);
             }
             for blob in document.blobs() {
