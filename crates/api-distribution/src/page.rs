@@ -8,6 +8,7 @@ use holdfast_registry::{
     ports::{ListOrder, Position},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
 
 /// The most rows of a page; a larger `n` gets this many and a `Link`.
 pub(crate) const MAX_PAGE: usize = 1000;
@@ -35,6 +36,27 @@ pub struct PageQuery {
     pub orderby: Option<String>,
     /// What `orderby` means.
     pub order: ListOrder,
+}
+
+/// The rows of a page as ACR shows them: where there are none there is no array, because Microsoft's `acr` goes on to the
+/// last row of any array that it gets.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Rows<T> {
+    /// An array; an empty one leads on to the next page.
+    Some(Vec<T>),
+    /// Of a list that has none, `null`: the Azure CLI wants the field in every first page.
+    Nothing,
+    /// Behind the last row, not even the field.
+    PastTheEnd,
+}
+
+impl<T> Rows<T> {
+    /// Whether the field is left out.
+    #[must_use]
+    pub fn are_past_the_end(&self) -> bool {
+        matches!(self, Self::PastTheEnd)
+    }
 }
 
 /// A page query that cannot be read.
@@ -114,12 +136,14 @@ impl PageQuery {
         }
     }
 
-    /// The rows to show. Past the end of a list there is no array at all, as in ACR: Microsoft's `acr` goes on to the last
-    /// row of any array that it gets there.
+    /// The rows to show.
     #[must_use]
-    pub fn shown<T>(&self, rows: Vec<T>, has_more: bool) -> Option<Vec<T>> {
-        let is_past_the_end = self.last.is_some() && rows.is_empty() && !has_more;
-        (!is_past_the_end).then_some(rows)
+    pub fn shown<T>(&self, rows: Vec<T>, has_more: bool) -> Rows<T> {
+        match (rows.is_empty() && !has_more, &self.last) {
+            (false, _) => Rows::Some(rows),
+            (true, None) => Rows::Nothing,
+            (true, Some(_)) => Rows::PastTheEnd,
+        }
     }
 
     /// The `Link` to the page after `last`, as ACR writes it: relative, `orderby` repeated.

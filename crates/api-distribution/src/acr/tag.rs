@@ -10,7 +10,13 @@ use http::{Response, StatusCode, header};
 use serde::Serialize;
 
 use super::{moment, patch_of};
-use crate::{Body, error::Error, page::PageQuery, respond, serve::Call};
+use crate::{
+    Body,
+    error::Error,
+    page::{PageQuery, Rows},
+    respond,
+    serve::Call,
+};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -28,8 +34,8 @@ struct Shown<'a> {
 struct List<'a> {
     registry: &'a str,
     image_name: &'a RepositoryName,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tags: Option<Vec<Shown<'a>>>,
+    #[serde(skip_serializing_if = "Rows::are_past_the_end")]
+    tags: Rows<Shown<'a>>,
 }
 
 #[derive(Serialize)]
