@@ -6,6 +6,7 @@
 //! exceptions are [`http`], a thin cover over `curl` for what no client sends on purpose, and [`connection`], for tests
 //! that must see a connection break. Fixtures panic when they cannot do their work; they are used by tests only.
 
+pub mod buildkit;
 pub mod connection;
 pub mod containerd;
 pub mod daemon;
@@ -21,6 +22,7 @@ pub mod server;
 pub mod shared;
 pub mod tool;
 
+pub use buildkit::Buildkit;
 pub use connection::Connection;
 pub use containerd::Containerd;
 pub use data::Data;
