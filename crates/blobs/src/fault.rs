@@ -11,6 +11,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use holdfast_registry::Timestamp;
 use holdfast_registry::ports::{BlobWriter, Blobs, ObjectInfo, ObjectKey, Readable, StoreError};
 
 /// The operations of the port, of the store and of its writers.
@@ -28,6 +29,8 @@ pub enum Operation {
     Delete,
     /// [`Blobs::list`]
     List,
+    /// [`Blobs::written_at`]
+    WrittenAt,
     /// [`Blobs::probe`]
     Probe,
     /// [`BlobWriter::write`]
@@ -220,6 +223,11 @@ impl Blobs for FaultyStore {
     async fn list(&self) -> Result<Vec<ObjectInfo>, StoreError> {
         self.meet(Operation::List, None).await?;
         self.inner.list().await
+    }
+
+    async fn written_at(&self, key: &ObjectKey) -> Result<Timestamp, StoreError> {
+        self.meet(Operation::WrittenAt, Some(key)).await?;
+        self.inner.written_at(key).await
     }
 
     async fn probe(&self) -> Result<(), StoreError> {

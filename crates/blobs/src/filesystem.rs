@@ -11,10 +11,12 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     path::Path,
     sync::Arc,
+    time::UNIX_EPOCH,
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use holdfast_registry::Timestamp;
 use holdfast_registry::ports::{BlobWriter, Blobs, ObjectInfo, ObjectKey, Readable, StoreError};
 use tokio::sync::{Mutex, Semaphore};
 
@@ -186,6 +188,17 @@ impl Blobs for FilesystemStore {
     async fn list(&self) -> Result<Vec<ObjectInfo>, StoreError> {
         let layout = self.layout.clone();
         blocking(move || list(&layout)).await
+    }
+
+    async fn written_at(&self, key: &ObjectKey) -> Result<Timestamp, StoreError> {
+        let (path, key) = (self.layout.object(key), key.clone());
+        blocking(move || {
+            let modified = std::fs::metadata(path).and_then(|metadata| metadata.modified());
+            let modified = modified.map_err(on_object("looked at", &key))?;
+            let micros = modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
+            Ok(Timestamp(i64::try_from(micros).unwrap_or(i64::MAX)))
+        })
+        .await
     }
 
     async fn probe(&self) -> Result<(), StoreError> {

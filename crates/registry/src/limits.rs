@@ -54,6 +54,8 @@ pub(crate) const MAX_REHASHES: usize = 2;
 pub(crate) const MAX_MOUNT_SOURCES: usize = 32;
 /// Candidates reviewed in one transaction, so that a push never waits long behind a collection.
 pub(crate) const CANDIDATES_PER_TRANSACTION: usize = 100;
+/// What a run of background work could not handle, of which it tells the names; the others are counted.
+pub(crate) const MAX_FAILURES_TOLD: usize = 100;
 /// Manifests deleted in one transaction when a repository goes.
 pub(crate) const MANIFESTS_PER_TRANSACTION: usize = 200;
 /// Referrers or uploads handled in one step of a longer job.

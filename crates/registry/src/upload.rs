@@ -351,29 +351,30 @@ impl Registry {
     /// Deletes an object no row points to, and its row in the queue; on failure the collector
     /// tries again.
     pub(crate) async fn delete_object(&self, account: StorageAccountId, key: &ObjectKey, size_bytes: u64) {
-        let deleted = match self.store(account) {
-            Ok(store) => store.delete(key).await.map_err(Error::from),
-            Err(error) => Err(error),
-        };
+        if let Err(error) = self.try_delete_object(account, key, size_bytes).await {
+            tracing::warn!(error = %error, object.key = %key, "could not delete an object; it is tried again");
+        }
+    }
+
+    /// The same, for whoever tells what failed.
+    pub(crate) async fn try_delete_object(
+        &self,
+        account: StorageAccountId,
+        key: &ObjectKey,
+        size_bytes: u64,
+    ) -> Result<(), Error> {
+        self.store(account)?.delete(key).await?;
         let candidate = Candidate::Object {
             storage_account: account,
             object_key: key.clone(),
             size_bytes,
         };
-        let removed = match deleted {
-            Ok(()) => {
-                self.metadata
-                    .transact(Durability::Relaxed, move |tx| match tx.find_candidate(&candidate)? {
-                        Some(queued) => tx.remove_candidate(queued.id),
-                        None => Ok(()),
-                    })
-                    .await
-            }
-            Err(error) => Err(error),
-        };
-        if let Err(error) = removed {
-            tracing::warn!(error = %error, object.key = %key, "could not delete an object; it is tried again");
-        }
+        self.metadata
+            .transact(Durability::Relaxed, move |tx| match tx.find_candidate(&candidate)? {
+                Some(queued) => tx.remove_candidate(queued.id),
+                None => Ok(()),
+            })
+            .await
     }
 }
 

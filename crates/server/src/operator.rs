@@ -11,6 +11,7 @@ pub(crate) mod keys;
 pub(crate) mod principal;
 pub(crate) mod registry;
 pub(crate) mod status;
+pub(crate) mod stray;
 pub(crate) mod user;
 pub(crate) mod visitor;
 

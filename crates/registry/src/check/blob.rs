@@ -1,7 +1,6 @@
 //! Blobs: every byte of them.
 
 use std::{
-    error::Error as StdError,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -15,6 +14,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::{Check, Finding};
 use crate::{
     Error, Registry,
+    failure::chain,
     ports::{BlobId, BlobRecord, MetadataExt, StoreError},
 };
 
@@ -107,16 +107,4 @@ impl Registry {
             Err(error) => Some(unreadable(error.to_string())),
         })
     }
-}
-
-/// An error with all its causes, in one line.
-fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -2,7 +2,7 @@
 
 use holdfast_oci::{Digest, RepositoryName};
 
-use crate::ports::ObjectKey;
+use crate::ports::{ObjectKey, StorageAccountId};
 
 /// Something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -121,8 +121,16 @@ pub enum Finding {
         /// Its length.
         size_bytes: u64,
     },
+    /// A store does not say what it holds.
+    #[error("storage account #{} cannot be listed: {problem}", account.0)]
+    StoreUnreadable {
+        /// Whose it is.
+        account: StorageAccountId,
+        /// What the store says.
+        problem: String,
+    },
     /// No row names the object; it only takes room. A power cut may leave one.
-    #[error("object {object} belongs to nothing; it takes {size_bytes} bytes")]
+    #[error("object {object} belongs to nothing; it takes {size_bytes} bytes; `holdfast gc --strays` removes it")]
     ObjectUnknown {
         /// The object.
         object: ObjectKey,
@@ -143,7 +151,8 @@ impl Finding {
             | Self::BlobLost { .. }
             | Self::BlobDamaged { .. }
             | Self::BlobTooLong { .. }
-            | Self::BlobUnreadable { .. } => true,
+            | Self::BlobUnreadable { .. }
+            | Self::StoreUnreadable { .. } => true,
             Self::ChildMissing { .. } | Self::BlobUnused { .. } | Self::ObjectUnknown { .. } => false,
         }
     }

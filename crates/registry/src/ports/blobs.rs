@@ -7,6 +7,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use uuid::Uuid;
 
+use crate::Timestamp;
+
 /// The name of an object: random, chosen at the first byte, never changed (design, law 2).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectKey(Uuid);
@@ -106,6 +108,9 @@ pub trait Blobs: Send + Sync {
 
     /// Every object of the store, for `holdfast check`. Objects written meanwhile may be missing.
     async fn list(&self) -> Result<Vec<ObjectInfo>, StoreError>;
+
+    /// When an object last got bytes, by the clock of the store.
+    async fn written_at(&self, key: &ObjectKey) -> Result<Timestamp, StoreError>;
 
     /// Proves that the store can be written and read, for start-up and `/readyz`.
     async fn probe(&self) -> Result<(), StoreError>;

@@ -14,5 +14,6 @@ mod manifest;
 mod model;
 mod sign_in;
 mod storage_account;
+mod stray;
 mod token;
 mod upload;

@@ -1,15 +1,21 @@
 //! `holdfast check`.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::Place;
+use super::{
+    Place,
+    gc::{outcome, tell_passed},
+};
 use crate::{
-    operator::check::{CheckAll, CheckNews, Summary},
+    operator::{
+        check::{CheckAll, CheckNews, Summary},
+        stray::{ListStrays, StrayNews, StrayReport},
+    },
     output::{Output, bytes, say, say_json},
 };
 
@@ -17,6 +23,9 @@ const BAR: &str = "{bar:40} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} lef
 
 #[derive(Debug, Args)]
 pub(super) struct Check {
+    /// Verify nothing; list the objects that nothing in the database names
+    #[arg(long)]
+    strays: bool,
     #[command(flatten)]
     place: Place,
 }
@@ -42,6 +51,9 @@ struct Hearing {
 impl Check {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let is_text = self.place.output == Output::Text;
+        if self.strays {
+            return list_strays(&self.place);
+        }
         let mut hearing = Hearing::new(is_text);
         let outcome = self.place.ask_and_hear(CheckAll {}, &mut |news| hearing.hear(news));
         hearing.bar.finish_and_clear();
@@ -96,6 +108,52 @@ impl Hearing {
             CheckNews::Remark(remark) => self.remarks.push(remark),
         }
     }
+}
+
+/// What scripts read of strays.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StrayList<'a> {
+    #[serde(flatten)]
+    report: &'a StrayReport,
+    stray_list: &'a [StrayNews],
+}
+
+fn list_strays(place: &Place) -> anyhow::Result<ExitCode> {
+    let is_text = place.output == Output::Text;
+    let mut strays = Vec::new();
+    let report = place.ask_and_hear(ListStrays {}, &mut |news| {
+        // A newer server may have news that this command does not know.
+        let Ok::<StrayNews, _>(stray) = serde_json::from_value(news) else {
+            return;
+        };
+        if is_text {
+            let unwritten = HumanDuration(Duration::from_secs(stray.unwritten_secs));
+            say(&format!(
+                "stray: object {} in storage account {}, {}, written {unwritten} ago",
+                stray.object,
+                stray.storage_account,
+                bytes(stray.size_bytes)
+            ));
+        } else {
+            strays.push(stray);
+        }
+    })?;
+    if is_text {
+        say(&format!(
+            "{} of {} objects are named by nothing; they take {}",
+            report.strays,
+            report.objects,
+            bytes(report.stray_bytes)
+        ));
+        tell_passed(&report.passed);
+    } else {
+        say_json(&StrayList {
+            report: &report,
+            stray_list: &strays,
+        })?;
+    }
+    Ok(outcome(&report.passed))
 }
 
 fn tell(summary: &Summary) {

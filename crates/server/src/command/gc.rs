@@ -6,7 +6,10 @@ use clap::Args;
 
 use super::Place;
 use crate::{
-    operator::garbage::{CollectGarbage, ExplainDigest, Place as Kept, Report},
+    operator::{
+        garbage::{CollectGarbage, ExplainDigest, Passed, Place as Kept, Report},
+        stray::{CollectStrays, StrayReport},
+    },
     output::{Output, bytes, say, say_json},
     settings::duration,
 };
@@ -20,8 +23,12 @@ pub(super) struct Gc {
     /// takes, it breaks pushes that run
     #[arg(long, value_name = "TIME", value_parser = duration)]
     grace: Option<std::time::Duration>,
+    /// Remove objects that nothing in the database names, instead of garbage; those that got bytes within the grace
+    /// period stay
+    #[arg(long)]
+    strays: bool,
     /// Collect nothing; say why the content of this digest is kept
-    #[arg(long, value_name = "DIGEST", conflicts_with_all = ["dry_run", "grace"])]
+    #[arg(long, value_name = "DIGEST", conflicts_with_all = ["dry_run", "grace", "strays"])]
     why: Option<String>,
     #[command(flatten)]
     place: Place,
@@ -40,6 +47,15 @@ impl Gc {
         let grace_millis = self
             .grace
             .map(|grace| u64::try_from(grace.as_millis()).unwrap_or(u64::MAX));
+        if self.strays {
+            let dry_run = self.dry_run;
+            let report = self.place.ask(CollectStrays { dry_run, grace_millis })?;
+            match self.place.output {
+                Output::Json => say_json(&report)?,
+                Output::Text => tell_strays(&report),
+            }
+            return Ok(outcome(&report.passed));
+        }
         let report = self.place.ask(CollectGarbage {
             dry_run: self.dry_run,
             grace_millis,
@@ -50,6 +66,39 @@ impl Gc {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// What was passed over is no success.
+pub(super) fn outcome(passed: &Passed) -> ExitCode {
+    if passed.failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// Says what was passed over, if anything was.
+pub(super) fn tell_passed(passed: &Passed) {
+    if passed.failed > 0 {
+        say(&format!("{} could not be handled:", passed.failed));
+    }
+    for failure in &passed.failures {
+        say(&format!("  {failure}"));
+    }
+    let untold = passed.failed.saturating_sub(passed.failures.len() as u64);
+    if untold > 0 {
+        say(&format!("  and {untold} more"));
+    }
+}
+
+fn tell_strays(report: &StrayReport) {
+    let verb = if report.dry_run { "would free" } else { "freed" };
+    say(&format!("{verb} {}", bytes(report.freed_bytes)));
+    say(&format!("  objects deleted          {}", report.removed));
+    say(&format!("looked at                  {}", report.objects));
+    say(&format!("  named by nothing         {}", report.strays));
+    say(&format!("  waiting for their time   {}", report.young));
+    tell_passed(&report.passed);
 }
 
 fn tell(report: &Report) {

@@ -31,6 +31,7 @@ use super::{
     principal::{CreatePrincipal, DeletePrincipal, ListPrincipals, ResetPrincipal, ShowPrincipal},
     registry::UpdateRegistry,
     status::ShowStatus,
+    stray::{CollectStrays, ListStrays},
     user::{CreateUser, DeleteUser, EnableUser, ListUsers, ResetUser},
 };
 use crate::shutdown::Shutdown;
@@ -139,6 +140,8 @@ async fn answer(request: Request<Incoming>, desk: Arc<Desk>) -> Response<Lines> 
         ShowCredentials::PATH => fill::<ShowCredentials>(&body, desk),
         ShowStatus::PATH => fill::<ShowStatus>(&body, desk),
         CollectGarbage::PATH => fill::<CollectGarbage>(&body, desk),
+        ListStrays::PATH => fill::<ListStrays>(&body, desk),
+        CollectStrays::PATH => fill::<CollectStrays>(&body, desk),
         ExplainDecision::PATH => fill::<ExplainDecision>(&body, desk),
         ExplainDigest::PATH => fill::<ExplainDigest>(&body, desk),
         CheckAll::PATH => fill::<CheckAll>(&body, desk),

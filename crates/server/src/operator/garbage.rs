@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use holdfast_oci::Digest;
-use holdfast_registry::CollectOptions;
+use holdfast_registry::{CollectOptions, Failures};
 use serde::{Deserialize, Serialize};
 
 use super::{Desk, News, Order};
@@ -20,6 +20,29 @@ pub(crate) struct CollectGarbage {
     pub(crate) dry_run: bool,
     /// The server's own grace period when `None`.
     pub(crate) grace_millis: Option<u64>,
+}
+
+/// What could not be handled, and is passed over until the next run.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Passed {
+    #[serde(default)]
+    pub(crate) failed: u64,
+    /// The first of them: what, and why.
+    #[serde(default)]
+    pub(crate) failures: Vec<String>,
+}
+
+impl Passed {
+    pub(crate) fn of(failures: &Failures) -> Self {
+        let told = failures.told.iter();
+        Self {
+            failed: failures.count,
+            failures: told
+                .map(|failure| format!("{}: {}", failure.what, failure.error))
+                .collect(),
+        }
+    }
 }
 
 /// What a collection did, or would do.

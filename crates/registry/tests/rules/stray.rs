@@ -1,0 +1,163 @@
+//! Strays: objects that no row names are told and, when they are old, collected; nothing else is.
+
+use std::{
+    fs::{self, File},
+    time::{Duration, UNIX_EPOCH},
+};
+
+use holdfast_blobs::fault::{Fault, Operation};
+use holdfast_registry::{
+    CollectOptions, Limits, Stray, Strays, Timestamp,
+    ports::{Blobs as _, Durability, MetadataExt as _, NewBlob, ObjectKey},
+};
+use holdfast_testkit::registry::{Document, Gate, TestRegistry, pattern};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use crate::claims::{sha256, upload_of};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Puts an object into the store that got its last bytes so long ago.
+fn forget(world: &TestRegistry, number: u128, size: usize, age: Duration) -> ObjectKey {
+    let key = ObjectKey::new(Uuid::from_u128(number));
+    fs::write(world.object_path(&key), pattern(1, size)).unwrap();
+    write_ago(world, &key, age);
+    key
+}
+
+fn write_ago(world: &TestRegistry, key: &ObjectKey, age: Duration) {
+    let Timestamp(micros) = world.now().minus(age);
+    let moment = UNIX_EPOCH + Duration::from_micros(u64::try_from(micros).unwrap());
+    let file = File::options().write(true).open(world.object_path(key)).unwrap();
+    file.set_modified(moment).unwrap();
+}
+
+async fn list(world: &TestRegistry) -> (Vec<Stray>, Strays) {
+    let (events, mut told) = mpsc::channel(100);
+    let found = world.list_strays(events).await.unwrap();
+    let mut strays = Vec::new();
+    while let Some(stray) = told.recv().await {
+        strays.push(stray);
+    }
+    strays.sort_by(|a, b| a.object.cmp(&b.object));
+    (strays, found)
+}
+
+async fn collect(world: &TestRegistry, dry_run: bool) -> Strays {
+    let grace = world.limits().grace;
+    world.collect_strays(CollectOptions { grace, dry_run }).await.unwrap()
+}
+
+async fn keys(world: &TestRegistry) -> Vec<ObjectKey> {
+    let mut keys: Vec<_> = world.blobs().list().await.unwrap().into_iter().map(|o| o.key).collect();
+    keys.sort();
+    keys
+}
+
+#[tokio::test]
+async fn strays_go_after_the_grace_period_and_what_rows_name_stays() {
+    let world = TestRegistry::start().await;
+    let grace = world.limits().grace;
+    let image = Document::image(&["layer"]);
+    world.push("app", Some("v1"), &image).await;
+    upload_of(&world, "app", &pattern(7, 500)).await;
+    for key in keys(&world).await {
+        write_ago(&world, &key, grace * 10);
+    }
+    let named = keys(&world).await;
+    let old = forget(&world, 1, 100, grace + HOUR);
+    let young = forget(&world, 2, 10, grace - HOUR);
+    let (told, found) = list(&world).await;
+    let expected = [(old.clone(), 100, grace + HOUR), (young.clone(), 10, grace - HOUR)];
+    let expected = expected.map(|(object, size_bytes, age)| Stray {
+        account: "store".to_owned(),
+        object,
+        size_bytes,
+        written_at: world.now().minus(age),
+    });
+    assert_eq!(told, expected);
+    assert_eq!((found.strays, found.size_bytes, found.removed), (2, 110, 0));
+    assert_eq!(found.objects, named.len() as u64 + 2);
+    let (dry, before) = (collect(&world, true).await, keys(&world).await);
+    assert_eq!(before.len(), named.len() + 2, "a dry run changes nothing");
+    let real = collect(&world, false).await;
+    assert_eq!(dry, real);
+    assert_eq!((real.young, real.removed, real.freed_bytes), (1, 1, 100));
+    assert!(keys(&world).await.contains(&young) && !keys(&world).await.contains(&old));
+    world.advance(HOUR * 2);
+    assert_eq!(collect(&world, false).await.removed, 1);
+    assert_eq!(keys(&world).await, named);
+    assert_eq!(world.pull("app", "v1").await.unwrap().bytes, image.bytes());
+    assert_eq!(world.collect().await.objects, 0, "nothing is left in the queue");
+}
+
+#[tokio::test]
+async fn a_stray_that_becomes_known_meanwhile_stays() {
+    let (gate, decorator) = Gate::new();
+    let world = TestRegistry::start_with(Limits::default(), Some(decorator)).await;
+    let grace = world.limits().grace;
+    let (known, unknown) = (forget(&world, 1, 100, grace * 2), forget(&world, 2, 100, grace * 2));
+    let mut stopped = gate.close();
+    let registry = world.shared();
+    let collection =
+        tokio::spawn(async move { registry.collect_strays(CollectOptions { grace, dry_run: false }).await });
+    // The accounts, and two looks for the objects' rows.
+    for _ in 0..2 {
+        stopped.reached.await.unwrap();
+        let next = gate.close();
+        stopped.go_on.send(()).unwrap();
+        stopped = next;
+    }
+    stopped.reached.await.unwrap();
+    let blob = NewBlob {
+        storage_account: world.record().storage_account,
+        digest: sha256(&pattern(1, 100)),
+        size_bytes: 100,
+        object_key: known.clone(),
+        created_at: world.now(),
+    };
+    let insert = world
+        .rows()
+        .transact(Durability::Durable, move |tx| tx.insert_blob(&blob));
+    insert.await.unwrap();
+    stopped.go_on.send(()).unwrap();
+    let found = collection.await.unwrap().unwrap();
+    assert_eq!((found.strays, found.removed, found.failures.count), (2, 1, 0));
+    assert_eq!(keys(&world).await, [known]);
+    assert!(!world.object_path(&unknown).exists());
+}
+
+#[tokio::test]
+async fn an_object_that_cannot_be_handled_costs_itself_alone() {
+    for operation in [Operation::Delete, Operation::WrittenAt] {
+        let world = TestRegistry::start().await;
+        let all: Vec<_> = (1..=3)
+            .map(|n| forget(&world, n, 10, world.limits().grace * 2))
+            .collect();
+        world.blobs().fail_nth(operation, 2, Fault::Failed);
+        let found = collect(&world, false).await;
+        assert_eq!((found.removed, found.failures.count), (2, 1), "{operation:?}");
+        let left = keys(&world).await;
+        assert_eq!(left.len(), 1, "{operation:?}");
+        assert!(all.contains(&left[0]));
+        let told = &found.failures.told[0];
+        assert_eq!(told.what, format!("object {} of storage account store", left[0]));
+        assert!(told.error.contains("planned fault"), "{told:?}");
+        world.advance(Duration::from_secs(1));
+        // What was cut off before its bytes went is known to the collector's queue.
+        let again = collect(&world, false).await.removed + world.collect().await.objects;
+        assert_eq!((again, keys(&world).await), (1, Vec::new()), "{operation:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_listed_is_told_and_ends_nothing() {
+    let world = TestRegistry::start().await;
+    world.push("app", Some("v1"), &Document::image(&["layer"])).await;
+    world.blobs().fail_always(Operation::List, Fault::Failed);
+    let found = collect(&world, false).await;
+    assert_eq!((found.objects, found.failures.count), (0, 1));
+    assert_eq!(found.failures.told[0].what, "storage account store");
+    assert_eq!(list(&world).await.1.failures.count, 1);
+}
