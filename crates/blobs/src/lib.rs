@@ -6,6 +6,7 @@
 //!
 //! - [`FilesystemStore`]: a folder on this machine, the default.
 //! - [`FilesystemPlaces`]: where the folders of storage accounts are made.
+//! - [`Survey`]: what lies in a location's folder, for a start that misses its database.
 //! - [`fault::FaultyStore`]: wraps any store and makes chosen operations fail, for tests of everything above.
 
 mod failure;
@@ -15,7 +16,9 @@ mod layout;
 mod live;
 mod places;
 mod reading;
+mod survey;
 mod writer;
 
 pub use filesystem::FilesystemStore;
 pub use places::FilesystemPlaces;
+pub use survey::Survey;

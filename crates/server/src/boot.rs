@@ -22,6 +22,7 @@ use uuid::Uuid;
 use crate::{
     folder::{Folder, Held},
     locations::{Ground, LOCAL, Locations, OWN_ACCOUNT, own_account},
+    remains::{self, Remains},
 };
 
 /// Names that a first start gives.
@@ -78,13 +79,14 @@ impl House {
         held: Held,
         limits: Limits,
         locations: &Locations,
+        remains: Remains,
     ) -> anyhow::Result<Self> {
         let clock = SystemClock;
         check_clock(&folder)?;
+        let metadata = open_rows(&folder, locations, remains).await?;
         let keys = ServerKeys::open_or_create(&folder.keys()).context("cannot open the server's keys")?;
         let sealer = Arc::new(Sealer::new(&keys));
         let stretcher = Arc::new(Stretcher::new(&keys));
-        let metadata = Arc::new(SqliteStore::open(folder.database()).context("cannot open the database")?);
         let port: Arc<dyn Metadata> = Arc::<SqliteStore>::clone(&metadata);
         make_first_store(port.as_ref(), &folder).await?;
         let is_new = first_start(&sealer)?
@@ -165,6 +167,26 @@ fn first_start(sealer: &Sealer) -> anyhow::Result<FirstStart> {
         storage_account: OWN_ACCOUNT.to_owned(),
         passwords: [make(1)?, make(2)?],
     })
+}
+
+/// Opens the database. One without a registry is for a first start, which is refused where objects lie already.
+async fn open_rows(folder: &Folder, locations: &Locations, remains: Remains) -> anyhow::Result<Arc<SqliteStore>> {
+    if remains == Remains::Refuse {
+        remains::refuse_if_without_rows(folder, locations)?;
+    }
+    let metadata = Arc::new(SqliteStore::open(folder.database()).context("cannot open the database")?);
+    let overview = Overview::read(metadata.as_ref())
+        .await
+        .context("cannot read the database")?;
+    match (overview.directory, remains) {
+        (None, Remains::Refuse) => remains::refuse(folder, locations)?,
+        (Some(_), Remains::LeaveBehind) => {
+            let shown = folder.path().display();
+            bail!("{shown} holds a registry; to make another one, choose another --data-dir");
+        }
+        (None, Remains::LeaveBehind) | (Some(_), Remains::Refuse) => {}
+    }
+    Ok(metadata)
 }
 
 type Stores = HashMap<StorageAccountId, Arc<dyn Blobs>>;

@@ -1,6 +1,7 @@
 //! The command line: a file for each command. A command reads settings, has an order filled and prints the answer.
 
 mod azure_cli;
+mod begin_anew;
 mod ca;
 mod can;
 mod check;
@@ -37,6 +38,8 @@ pub(crate) struct CommandLine {
 enum Command {
     /// Run the registry
     Serve(serve::Serve),
+    /// Make a new registry in a data folder whose database is lost; `serve` refuses to
+    BeginAnew(begin_anew::BeginAnew),
     /// Show the admin account's credentials, or renew a password
     Credentials(credentials::Credentials),
     /// Show what there is and where it is reached
@@ -70,6 +73,7 @@ impl CommandLine {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Serve(serve) => serve.run(),
+            Command::BeginAnew(begin_anew) => begin_anew.run(),
             Command::Credentials(credentials) => credentials.run(),
             Command::Status(status) => status.run(),
             Command::Gc(gc) => gc.run(),

@@ -24,8 +24,29 @@ use std::{
 use anyhow::{Context as _, bail};
 use holdfast_identity::trusted;
 
+use crate::remains::{DatabaseLost, Left, Remains};
+
 /// The longest process id that is read back from the lock.
 const MAX_PID_BYTES: u64 = 32;
+
+/// A file system's own folder, and what a start leaves that failed before the database was made.
+const STARTED: [&str; 3] = ["lost+found", "lock", "keys"];
+/// All that a server leaves.
+const OURS: [&str; 13] = [
+    "lost+found",
+    "lock",
+    "keys",
+    "metadata.db-wal",
+    "metadata.db-shm",
+    "blobs",
+    "locations",
+    "locations.json",
+    "locations.new",
+    "tls",
+    "addresses.json",
+    "addresses.new",
+    "operator.sock",
+];
 
 /// A data folder, held or not.
 #[derive(Debug, Clone)]
@@ -53,8 +74,9 @@ impl Folder {
         Self { path: path.to_owned() }
     }
 
-    /// Makes the folder unless it is there; only its owner can enter.
-    pub(crate) fn create(&self) -> anyhow::Result<()> {
+    /// Makes the folder unless it is there; only its owner can enter. One without a database is taken when nothing lies
+    /// in it but what a first start leaves that failed, or `remains` are to be left behind.
+    pub(crate) fn create(&self, remains: Remains) -> anyhow::Result<()> {
         let shown = self.path.display();
         if !self.path.exists() {
             let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.path);
@@ -67,11 +89,18 @@ impl Folder {
         trusted::check_owner(&self.path, &metadata)?;
         self.check_owners()
             .with_context(|| format!("cannot trust the data folder {shown}"))?;
+        let ours: &[&str] = match remains {
+            Remains::Refuse => &STARTED,
+            Remains::LeaveBehind => &OURS,
+        };
         if !self.is_used()
             && self
-                .is_somebodys()
+                .holds_others(ours)
                 .with_context(|| format!("cannot look into {shown}"))?
         {
+            if !self.holds_others(&OURS)? {
+                return Err(DatabaseLost::new(self, Left::none()).into());
+            }
             bail!("{shown} holds other files; choose an empty --data-dir, or one that does not exist");
         }
         if metadata.permissions().mode() & 0o077 != 0 {
@@ -97,12 +126,16 @@ impl Folder {
         self.database().is_file()
     }
 
-    /// Whether anything lies in it that no start of ours can have left.
-    fn is_somebodys(&self) -> io::Result<bool> {
+    /// Whether the database is missing or empty: it can be neither once a first start is done.
+    pub(crate) fn is_without_rows(&self) -> bool {
+        fs::metadata(self.database()).is_ok_and(|metadata| metadata.len() == 0) || !self.database().exists()
+    }
+
+    /// Whether anything else lies in it.
+    fn holds_others(&self, ours: &[&str]) -> io::Result<bool> {
         for entry in fs::read_dir(&self.path)? {
             let name = entry?.file_name();
-            // A file system's own folder, and what a start leaves that failed before the database was made.
-            if !["lost+found", "lock", "keys"].iter().any(|ours| name == *ours) {
+            if !ours.iter().any(|ours| name == *ours) {
                 return Ok(true);
             }
         }

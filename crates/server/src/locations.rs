@@ -12,7 +12,7 @@
 //! It refuses to start anything on a folder that is gone or somebody else's; a message says what to do.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
@@ -80,11 +80,25 @@ impl Locations {
     /// Those of the last run, and those of the settings, which count more: for the operator's commands, which need not
     /// repeat the server's flags.
     pub(crate) fn last(folder: &Folder, settings: &Settings) -> anyhow::Result<Self> {
-        let stored = fs::read(folder.locations()).ok();
-        let stored: Option<Self> = stored.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let mut last = stored.unwrap_or_default();
+        let mut last = Self::stored(folder);
         last.0.extend(Self::declared(settings)?.0);
         Ok(last)
+    }
+
+    fn stored(folder: &Folder) -> Self {
+        let stored = fs::read(folder.locations()).ok();
+        stored
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default()
+    }
+
+    /// Every folder in which accounts may lie: that of `local`, these, and those of the last run.
+    pub(crate) fn roots(&self, folder: &Folder) -> BTreeSet<PathBuf> {
+        let last = Self::stored(folder).0.into_values();
+        let all = std::iter::once(folder.blobs())
+            .chain(last)
+            .chain(self.0.values().cloned());
+        all.map(|root| std::path::absolute(&root).unwrap_or(root)).collect()
     }
 
     /// Keeps them for [`Locations::last`].

@@ -15,6 +15,7 @@ mod metrics;
 mod operator;
 mod output;
 mod places;
+mod remains;
 mod service;
 mod settings;
 mod shutdown;

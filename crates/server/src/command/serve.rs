@@ -31,6 +31,7 @@ use crate::{
     metrics::Metrics,
     operator::{Desk, addresses::Addresses, door::Door},
     places::Places,
+    remains::{self, Remains},
     service::{Base, RequestIds, Service},
     settings::{ENTRIES, Entry, Flags, Settings},
     shutdown::{Shutdown, Signals},
@@ -88,13 +89,15 @@ struct Listeners {
 
 async fn serve(settings: Settings) -> anyhow::Result<()> {
     let folder = Folder::at(&settings.data_dir);
-    folder.create()?;
+    let locations = Locations::declared(&settings)?;
+    remains::refuse_if_without_rows(&folder, &locations)?;
+    folder.create(Remains::Refuse)?;
     let held = folder.hold()?;
     let http = bind(settings.http.as_ref(), "http").await?;
     let https = bind(settings.https.as_ref(), "https").await?;
     let outgoing = settings.outgoing().context("cannot set up outgoing requests")?;
-    let locations = Locations::declared(&settings)?;
-    let house = Arc::new(House::open(folder, held, settings.limits(), &locations).await?);
+    let opened = House::open(folder, held, settings.limits(), &locations, Remains::Refuse).await;
+    let house = Arc::new(opened?);
     house.probe().await?;
     locations.store(&house.folder)?;
     let https = match https {

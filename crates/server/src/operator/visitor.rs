@@ -24,6 +24,7 @@ use crate::{
     boot::House,
     folder::{Busy, Folder},
     locations::Locations,
+    remains::{self, Remains},
     settings::Settings,
 };
 
@@ -46,14 +47,15 @@ pub(crate) async fn ask<O: Order>(
         if let Some(stream) = knock(&folder).await? {
             return hand_over(stream, &order, hear).await;
         }
+        let locations = Locations::last(&folder, settings)?;
         if !folder.is_used() {
+            remains::refuse(&folder, &locations)?;
             let shown = folder.path().display();
             bail!("{shown} holds no registry; make one with: holdfast serve --data-dir '{shown}'");
         }
         match folder.hold() {
             Ok(held) => {
-                let locations = Locations::last(&folder, settings)?;
-                let house = House::open(folder, held, settings.limits(), &locations).await?;
+                let house = House::open(folder, held, settings.limits(), &locations, Remains::Refuse).await?;
                 return fill_here(settings, house, order, hear).await;
             }
             // A server that starts or stops: its door opens, or its lock does.

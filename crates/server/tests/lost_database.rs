@@ -1,0 +1,238 @@
+//! A data folder whose database is gone: no registry is made over what lies there unless its operator says so, and what
+//! was left behind can be listed and removed.
+
+#![expect(clippy::unwrap_used, reason = "tests panic on purpose")]
+
+mod house;
+
+use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
+
+use holdfast_metadata::SqliteStore;
+use house::{House, text};
+use serde_json::Value;
+
+const HTTP: [&str; 4] = ["--http", "127.0.0.1:0", "--https", "off"];
+const SERVE: [&str; 5] = ["serve", "--http", "127.0.0.1:0", "--https", "off"];
+
+/// How a database gets lost.
+#[derive(Debug, Clone, Copy)]
+enum Loss {
+    Missing,
+    Empty,
+    Bare,
+}
+
+const LOSSES: [(Loss, &str); 3] = [
+    (Loss::Missing, "is missing"),
+    (Loss::Empty, "is empty"),
+    (Loss::Bare, "holds no registry"),
+];
+
+/// A house with three objects in it, and no server; with the credentials.
+fn used(flags: &[&str]) -> (House, Value) {
+    let mut house = House::empty();
+    house.start(&[&HTTP, flags].concat());
+    let basic = house.basic();
+    house.push_image(&basic, "app", "v1", b"layer");
+    house.push_blob(&basic, "app", b"ten bytes!");
+    let credentials = house.json(&["credentials"]);
+    house.stop();
+    (house, credentials)
+}
+
+fn database(house: &House) -> PathBuf {
+    house.data().join("metadata.db")
+}
+
+/// Loses the database; gives a backup of it.
+fn lose(house: &House, loss: Loss) -> Vec<u8> {
+    let backup = fs::read(database(house)).unwrap();
+    for ending in ["", "-wal", "-shm"] {
+        fs::remove_file(house.data().join(format!("metadata.db{ending}"))).ok();
+    }
+    match loss {
+        Loss::Missing => {}
+        Loss::Empty => fs::write(database(house), "").unwrap(),
+        Loss::Bare => drop(SqliteStore::open(database(house)).unwrap()),
+    }
+    backup
+}
+
+fn refused(house: &House, args: &[&str], parts: &[&str]) {
+    let output = house.operate(args);
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{args:?}: {told}");
+    for part in parts {
+        assert!(told.contains(part), "{args:?}: {part} in {told}");
+    }
+}
+
+#[test]
+fn nothing_is_made_over_objects_and_the_backup_brings_all_back() {
+    for (loss, fault) in LOSSES {
+        let (mut house, credentials) = used(&[]);
+        let backup = lose(&house, loss);
+        let data = house.data().display().to_string();
+        let parts = [
+            &format!("{data}/metadata.db {fault}"),
+            &format!("{data}/blobs holds 3 objects (17 B)"),
+            "put the backup of metadata.db back (docs/running.md",
+            &format!("holdfast begin-anew --data-dir '{data}'"),
+        ];
+        refused(&house, &SERVE, &parts);
+        for args in [
+            &["status"][..],
+            &["credentials"],
+            &["gc"],
+            &["check"],
+            &["registry", "update"],
+        ] {
+            refused(&house, args, &parts);
+        }
+        assert_eq!(house.objects().len(), 3, "{loss:?}");
+        fs::write(database(&house), backup).unwrap();
+        for ending in ["-wal", "-shm"] {
+            fs::remove_file(house.data().join(format!("metadata.db{ending}"))).ok();
+        }
+        house.start(&HTTP);
+        assert_eq!(
+            house.json(&["credentials"])["passwords"],
+            credentials["passwords"],
+            "{loss:?}"
+        );
+        assert!(
+            house.told(&["check"]).contains("everything is as it should be"),
+            "{loss:?}"
+        );
+    }
+}
+
+#[test]
+fn objects_of_another_location_count_too() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let folder = elsewhere.path().join("disk");
+    let location = format!("east={}", folder.display());
+    let (house, _) = used(&["--location", &location]);
+    fs::remove_dir_all(house.data().join("blobs")).unwrap();
+    let shard = folder.join("default-east/objects/ab");
+    fs::write(shard.join(format!("ab{}", "0".repeat(30))), "four").unwrap();
+    let known = fs::read(house.data().join("locations.json")).unwrap();
+    lose(&house, Loss::Empty);
+    let holds = format!("{} holds 1 objects (4 B)", folder.display());
+    // Named by the last start, or by a flag.
+    refused(&house, &SERVE, &[&holds]);
+    fs::remove_file(house.data().join("locations.json")).unwrap();
+    refused(&house, &[&SERVE[..], &["--location", &location]].concat(), &[&holds]);
+    fs::write(house.data().join("locations.json"), known).unwrap();
+    refused(&house, &["status"], &[&holds]);
+}
+
+#[test]
+fn very_many_objects_are_not_counted() {
+    let (house, _) = used(&[]);
+    lose(&house, Loss::Empty);
+    let shard = house.data().join("blobs/default/objects/ab");
+    for number in 0..1_000 {
+        fs::write(shard.join(format!("ab{number:030}")), "x").unwrap();
+    }
+    refused(&house, &SERVE, &["at least 1,000 objects (at least "]);
+}
+
+#[test]
+fn a_first_start_that_was_cut_off_goes_on() {
+    // What lies there when it ends before, while and after the database is made.
+    for cut_off in 0..4 {
+        let mut house = House::empty();
+        let make = |name: &str| fs::create_dir_all(house.data().join(name)).unwrap();
+        make("");
+        fs::set_permissions(house.data(), fs::Permissions::from_mode(0o700)).unwrap();
+        fs::write(house.data().join("lock"), "").unwrap();
+        if cut_off > 0 {
+            fs::write(database(&house), "").unwrap();
+        }
+        if cut_off > 1 {
+            drop(SqliteStore::open(database(&house)).unwrap());
+        }
+        if cut_off > 2 {
+            make("blobs/default/objects/00");
+        }
+        house.start(&HTTP);
+        assert!(house.stdout().contains("docker login"), "{cut_off}");
+        assert!(
+            house.told(&["check"]).contains("everything is as it should be"),
+            "{cut_off}"
+        );
+    }
+}
+
+#[test]
+fn whoever_begins_anew_leaves_strays_behind_that_can_be_removed() {
+    for (loss, _) in LOSSES {
+        let (mut house, credentials) = used(&[]);
+        lose(&house, loss);
+        let told = house.told(&["begin-anew"]);
+        for part in ["made the registry holdfast", "holds 3 objects", "holdfast gc --strays"] {
+            assert!(told.contains(part), "{loss:?}: {part} in {told}");
+        }
+        refused(&house, &["begin-anew"], &["holds a registry"]);
+        house.start(&HTTP);
+        refused(&house, &["begin-anew"], &["another holdfast serves"]);
+        assert_ne!(house.json(&["credentials"])["passwords"], credentials["passwords"]);
+        let basic = house.basic();
+        house.push_image(&basic, "app", "v2", b"a new layer");
+        assert_eq!(house.json(&["check"])["remarks"], 3);
+        let told = house.told(&["check", "--strays"]);
+        assert_eq!(
+            told.lines().filter(|line| line.starts_with("stray: object ")).count(),
+            3,
+            "{told}"
+        );
+        let listed = house.json(&["check", "--strays"]);
+        assert_eq!(
+            (&listed["strays"], &listed["objects"]),
+            (&Value::from(3), &Value::from(5))
+        );
+        assert_eq!(listed["strayList"].as_array().unwrap().len(), 3, "{listed}");
+        assert_eq!(
+            house.json(&["gc", "--strays"])["young"],
+            3,
+            "the grace period has not passed"
+        );
+        let dry = house.json(&["gc", "--strays", "--grace", "0s", "--dry-run"]);
+        assert_eq!((&dry["removed"], house.objects().len()), (&Value::from(3), 5), "{dry}");
+        let told = house.told(&["gc", "--strays", "--grace", "0s"]);
+        assert!(
+            told.starts_with("freed 17 B") && told.contains("objects deleted          3"),
+            "{told}"
+        );
+        assert!(house.told(&["check"]).contains("everything is as it should be"));
+        assert_eq!(house.objects().len(), 2);
+    }
+}
+
+#[test]
+fn strays_are_removed_without_a_server_too() {
+    let (house, _) = used(&[]);
+    let stray = house
+        .data()
+        .join("blobs/default/objects/ab")
+        .join(format!("ab{}", "0".repeat(30)));
+    fs::write(&stray, "forgotten").unwrap();
+    assert_eq!(house.json(&["gc", "--strays", "--grace", "0s"])["freedBytes"], 9);
+    assert!(!stray.exists());
+    assert!(house.told(&["check"]).contains("everything is as it should be"));
+}
+
+#[test]
+fn a_new_registry_begins_in_a_folder_of_ours_or_none() {
+    let house = House::empty();
+    let told = house.told(&["begin-anew"]);
+    assert!(
+        told.contains("made the registry holdfast") && !told.contains("--strays"),
+        "{told}"
+    );
+    let house = House::empty();
+    fs::create_dir(house.data()).unwrap();
+    fs::write(house.data().join("holiday.jpg"), "").unwrap();
+    refused(&house, &["begin-anew"], &["holds other files"]);
+}
