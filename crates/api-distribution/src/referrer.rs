@@ -2,7 +2,7 @@
 
 use holdfast_access::{Grant, action};
 use holdfast_oci::{Digest, media_type};
-use holdfast_registry::ports::ManifestRecord;
+use holdfast_registry::ports::ReferrerRecord;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -26,11 +26,11 @@ struct Referrer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     artifact_type: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    annotations: Option<Box<RawValue>>,
+    annotations: Option<&'a RawValue>,
 }
 
-impl<'a> From<&'a ManifestRecord> for Referrer<'a> {
-    fn from(record: &'a ManifestRecord) -> Self {
+impl<'a> From<&'a ReferrerRecord> for Referrer<'a> {
+    fn from(record: &'a ReferrerRecord) -> Self {
         Self {
             media_type: &record.media_type,
             digest: record.digest,
@@ -38,8 +38,8 @@ impl<'a> From<&'a ManifestRecord> for Referrer<'a> {
             artifact_type: record.artifact_type.as_deref(),
             annotations: record
                 .annotations
-                .clone()
-                .and_then(|text| RawValue::from_string(text).ok()),
+                .as_deref()
+                .and_then(|text| serde_json::from_str(text).ok()),
         }
     }
 }

@@ -257,3 +257,98 @@ fn bodies_that_are_held_back_take_little_memory_and_end() {
     drop(open);
     assert!(server.daemon().is_running());
 }
+
+/// Puts a manifest over a config, with more fields.
+fn put_manifest(connection: &mut Connection, config: &str, more: &str) -> String {
+    let manifest = format!(
+        r#"{{"schemaVersion":2,"mediaType":"{}","config":{config},"layers":[]{more}}}"#,
+        image::MANIFEST
+    );
+    let digest = image::digest(manifest.as_bytes());
+    let headers = [("Content-Type", image::MANIFEST)];
+    let path = format!("/v2/long/app/manifests/{digest}");
+    let answer = connection.ask("PUT", &path, &headers, manifest.as_bytes());
+    assert_eq!(answer.expect("it answers").status, 201);
+    digest
+}
+
+/// Puts a config blob; returns its descriptor.
+fn put_config(connection: &mut Connection, config: &[u8]) -> String {
+    let digest = image::digest(config);
+    let path = format!("/v2/long/app/blobs/uploads/?digest={digest}");
+    let answer = connection.ask("POST", &path, &[], config).expect("it answers");
+    assert_eq!(answer.status, 201, "{answer:?}");
+    let media_type = "application/vnd.oci.image.config.v1+json";
+    format!(
+        r#"{{"mediaType":"{media_type}","size":{},"digest":"{digest}"}}"#,
+        config.len()
+    )
+}
+
+/// The digests of a list of referrers, page by page; no page is longer than a client reads (ORAS: 4 MiB, or one entry).
+fn walk_referrers(connection: &mut Connection, subject: &str) -> Vec<String> {
+    let (mut path, mut found) = (format!("/v2/long/app/referrers/{subject}"), Vec::new());
+    loop {
+        let answer = connection.ask("GET", &path, &[], b"").expect("it answers");
+        assert_eq!(answer.status, 200);
+        assert!(answer.body.len() < 6 << 20, "{} bytes", answer.body.len());
+        let list: serde_json::Value = serde_json::from_slice(&answer.body).expect("it is JSON");
+        let digests = list["manifests"].as_array().expect("it is a list");
+        found.extend(
+            digests
+                .iter()
+                .map(|entry| entry["digest"].as_str().unwrap_or_default().to_owned()),
+        );
+        match answer.header("link") {
+            Some(link) => path = link[1..link.find('>').expect("a link ends")].to_owned(),
+            None => return found,
+        }
+    }
+}
+
+/// What a push says of itself takes neither the database nor whoever lists it.
+#[test]
+fn texts_at_their_longest_take_little_memory_and_end_pages() {
+    const IMAGES: usize = 150;
+    const REFERRERS: usize = 40;
+    let mut server = Server::start();
+    let mut connection = server.connect().expect("the server listens");
+    let long = format!(r#"{{"architecture":"{}","os":"linux"}}"#, "A".repeat(1_000_000));
+    let config = put_config(&mut connection, long.as_bytes());
+    for number in 0..IMAGES {
+        put_manifest(
+            &mut connection,
+            &config,
+            &format!(r#","annotations":{{"n":"{number}"}}"#),
+        );
+    }
+    let listed = connection.ask("GET", "/acr/v1/long/app/_manifests?n=1000", &[], b"");
+    let listed = listed.expect("it answers").body;
+    assert!(listed.len() < 1 << 20, "{} bytes", listed.len());
+    let database = std::fs::metadata(server.data().path().join("metadata.db")).expect("it is there");
+    assert!(database.len() < 8 << 20, "{} bytes", database.len());
+
+    let config = put_config(&mut connection, b"{}");
+    let subject = put_manifest(&mut connection, &config, "");
+    let mut referrers: Vec<String> = (0..REFERRERS)
+        .map(|number| {
+            let text = format!("{number:02}").repeat(1_900_000);
+            let subject = format!(r#"{{"mediaType":"{}","size":2,"digest":"{subject}"}}"#, image::MANIFEST);
+            let more = format!(r#","subject":{subject},"annotations":{{"text":"{text}"}}"#);
+            put_manifest(&mut connection, &config, &more)
+        })
+        .collect();
+    referrers.sort_unstable();
+    let most = thread::scope(|scope| {
+        let walks: Vec<_> = (0..3)
+            .map(|_| scope.spawn(|| walk_referrers(&mut server.connect().expect("the server listens"), &subject)))
+            .collect();
+        for walk in walks {
+            assert_eq!(walk.join().expect("a client ends well"), referrers);
+        }
+        server.resident_kib()
+    });
+    assert!(most < MOST_KIB, "{} MiB", most >> 10);
+    let most = server.daemon().most_resident_kib();
+    assert!(most < MOST_KIB, "{} MiB", most >> 10);
+}

@@ -5,8 +5,8 @@ use holdfast_access::{NetworkRules, RegistryId, RoleAssignmentMode, RoleId};
 use holdfast_metadata::SqliteStore;
 use holdfast_oci::{Algorithm, Digest};
 use holdfast_registry::ports::{
-    Directory, Metadata, MetadataExt as _, PrincipalRecord, PrincipalType, RegistryRecord, ResourceGroup,
-    RoleAssignment, ShownSettings, Sku, StorageAccountId,
+    Directory, Metadata, MetadataExt as _, PrincipalRecord, PrincipalType, ReferrerRecord, ReferrersPage,
+    RegistryRecord, ResourceGroup, RoleAssignment, ShownSettings, Sku, StorageAccountId,
 };
 use holdfast_registry::{Attributes, Timestamp};
 use rusqlite::{Connection, params};
@@ -26,6 +26,7 @@ const ASSIGNMENT: Uuid = Uuid::from_u128(6);
 const SECRET: Uuid = Uuid::from_u128(7);
 const TAGS: &str = r#"{"team":"blue"}"#;
 const MANIFEST: &[u8] = b"{}";
+const REFERRER: &[u8] = b"[]";
 
 /// A database of version 2 with a row of each kind that later steps touch or that people would miss first.
 fn fill(connection: &Connection, scope: &str) -> rusqlite::Result<()> {
@@ -52,7 +53,7 @@ fn fill(connection: &Connection, scope: &str) -> rusqlite::Result<()> {
         &[],
     )?;
     run(
-        "INSERT INTO repository VALUES (4, 3, 'team/app', 15, 1, 1, 17, 18)",
+        "INSERT INTO repository VALUES (4, 3, 'team/app', 15, 2, 1, 17, 18)",
         &[],
     )?;
     run(
@@ -61,6 +62,12 @@ fn fill(connection: &Connection, scope: &str) -> rusqlite::Result<()> {
         params![digest],
     )?;
     run("INSERT INTO manifest_content VALUES (5, ?1)", params![MANIFEST])?;
+    let long = "a".repeat(1_000);
+    run(
+        "INSERT INTO manifest VALUES \
+         (6, 4, ?1, 'application/x', 2, ?2, ?3, ?3, '{\"of\":\"v1\"}', ?3, 'linux', 2, 15, 19, 20)",
+        params![Digest::of(Algorithm::Sha256, REFERRER).to_db(), digest, long],
+    )?;
     run("INSERT INTO tag VALUES (4, 'v1', 5, ?1, 14, 21, 22)", params![digest])?;
     let principal = PRINCIPAL.as_bytes();
     run(
@@ -149,7 +156,7 @@ async fn a_registry_of_version_2_keeps_its_settings_and_content() {
             let repository = read
                 .find_repository(RegistryId(3), &"team/app".parse().expect("a name"))?
                 .expect("the repository is there");
-            assert_eq!((repository.manifest_count, repository.tag_count), (1, 1));
+            assert_eq!((repository.manifest_count, repository.tag_count), (2, 1));
             let tag = read.find_tag(repository.id, &"v1".parse().expect("a tag"))?;
             let tag = tag.expect("the tag is there");
             assert_eq!(
@@ -163,6 +170,23 @@ async fn a_registry_of_version_2_keeps_its_settings_and_content() {
                 (manifest.id, manifest.attributes),
                 (tag.manifest, Attributes::from_bits(13))
             );
+            let page = ReferrersPage {
+                artifact_type: None,
+                after: None,
+                limit: 9,
+                max_bytes: 1 << 20,
+            };
+            let referrers = read.list_referrers(repository.id, &digest, &page)?;
+            let shown = |one: &ReferrerRecord| (one.digest, one.artifact_type.clone(), one.annotations.clone());
+            let annotations = Some("{\"of\":\"v1\"}".to_owned());
+            let referrer = Digest::of(Algorithm::Sha256, REFERRER);
+            // A type that no listing would show is as if it had none.
+            assert_eq!(
+                referrers.iter().map(shown).collect::<Vec<_>>(),
+                [(referrer, None, annotations)]
+            );
+            let referrer = read.find_manifest(repository.id, &referrer)?.expect("it is there");
+            assert_eq!((referrer.architecture, referrer.os.as_deref()), (None, Some("linux")));
             Ok(())
         })
         .await

@@ -180,6 +180,10 @@ pub(crate) struct RawDescriptor {
 }
 
 impl RawDescriptor {
+    pub(crate) fn media_type(&self) -> Option<&str> {
+        self.media_type.as_deref()
+    }
+
     pub(crate) fn check(self, place: Place) -> Result<Descriptor, Error> {
         let media_type = self.media_type.ok_or_else(|| place.lacks("mediaType"))?;
         let digest: Digest = self

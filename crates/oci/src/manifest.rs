@@ -29,6 +29,9 @@ pub const MAX_DEPTH: usize = 32;
 /// many files some thousand.
 pub const MAX_DESCRIPTORS: usize = 10_000;
 
+/// Bytes of an `artifactType` and of the media type of a config, which listings show: as long as a media type may be.
+pub const MAX_TYPE_BYTES: usize = crate::media_type::MAX_MEDIA_TYPE_BYTES;
+
 /// What the rules know of a manifest's bytes.
 #[derive(Debug, Clone)]
 pub struct Manifest {
@@ -63,6 +66,7 @@ impl Manifest {
         if !media_type.is_artifact_manifest() {
             raw.check_schema_version()?;
         }
+        raw.check_types()?;
         match media_type.kind() {
             Kind::Schema1 => Err(Error::Schema1),
             Kind::Other => Err(Error::UnknownMediaType { media_type }),
@@ -229,6 +233,21 @@ impl RawManifest<'_> {
                 found: version.to_string(),
             }),
         }
+    }
+
+    /// Those that listings show are as short as media types are.
+    fn check_types(&self) -> Result<(), Error> {
+        let config = self.config.as_ref().and_then(RawDescriptor::media_type);
+        for (field, text) in [
+            ("artifactType", self.artifact_type.as_deref()),
+            ("config.mediaType", config),
+        ] {
+            let size_bytes = text.map_or(0, str::len);
+            if size_bytes > MAX_TYPE_BYTES {
+                return Err(Error::TypeTooLong { field, size_bytes });
+            }
+        }
+        Ok(())
     }
 
     fn into_image(self, media_type: MediaType) -> Result<Manifest, Error> {

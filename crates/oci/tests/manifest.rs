@@ -1,6 +1,6 @@
 //! What a manifest may be, what it may not be, and what is read from it.
 
-use holdfast_oci::manifest::{Error, MAX_DEPTH, MAX_DESCRIPTORS, MAX_MANIFEST_BYTES};
+use holdfast_oci::manifest::{Error, MAX_DEPTH, MAX_DESCRIPTORS, MAX_MANIFEST_BYTES, MAX_TYPE_BYTES};
 use holdfast_oci::media_type::{
     self, DOCKER_FOREIGN_LAYER, DOCKER_MANIFEST, DOCKER_MANIFEST_LIST, Kind, OCI_ARTIFACT_MANIFEST, OCI_CONFIG,
     OCI_EMPTY, OCI_INDEX, OCI_LAYER_GZIP, OCI_MANIFEST, OCI_NONDISTRIBUTABLE_LAYER, ORAS_ARTIFACT_MANIFEST,
@@ -449,6 +449,23 @@ fn size_and_count_stop_at_their_limits() {
         parse(OCI_MANIFEST, &layers(MAX_DESCRIPTORS)),
         Err(Error::TooManyDescriptors)
     ));
+}
+
+#[test]
+fn a_type_that_listings_show_is_as_short_as_a_media_type() {
+    let longest = "a".repeat(MAX_TYPE_BYTES);
+    let too_long = "a".repeat(MAX_TYPE_BYTES + 1);
+    for (pointer, name) in [
+        ("/artifactType", "artifactType"),
+        ("/config/mediaType", "config.mediaType"),
+    ] {
+        assert!(parse(OCI_MANIFEST, &with(image(), pointer, json!(longest))).is_ok());
+        let refused = parse(OCI_MANIFEST, &with(image(), pointer, json!(too_long)));
+        assert!(
+            matches!(refused, Err(Error::TypeTooLong { field, size_bytes: 256 }) if field == name),
+            "{name}"
+        );
+    }
 }
 
 /// The conformance suite pushes about 3.9 MB of annotations.

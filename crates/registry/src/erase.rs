@@ -12,7 +12,7 @@ use crate::{
     limits::{MANIFESTS_PER_TRANSACTION, ROWS_PER_STEP},
     ports::{
         Candidate, Durability, JobId, JobKind, JobRecord, JobState, ListOrder, MetadataExt, Page, Read, RegistryRecord,
-        RepositoryRecord, StorageAccount, Tx,
+        RepositoryRecord, StorageAccount, Tx, Visibility,
     },
     registry_resource::find_at,
     resource_group::load_group,
@@ -283,7 +283,7 @@ fn erase_some_of_repository(tx: &mut dyn Tx, repository: &RepositoryRecord, now:
         limit: MANIFESTS_PER_TRANSACTION,
         order: ListOrder::TimeAscending,
     };
-    let manifests = tx.list_manifests(repository.id, &page)?;
+    let manifests = tx.list_manifests(repository.id, Visibility::Every, &page)?;
     for manifest in &manifests {
         tx.remove_manifest(manifest.id)?;
     }

@@ -350,7 +350,7 @@ fn needed_by(
     repository: &RepositoryRecord,
     record: &ManifestRecord,
 ) -> Result<Option<String>, Error> {
-    if let Some(tag) = read.list_tags_of_manifest(record.id)?.first() {
+    if let Some(tag) = read.list_tags_of_manifest(record.id, 1)?.first() {
         return Ok(Some(format!("tag {} points to it", tag.name)));
     }
     if let Some(parent) = read.find_parent_of(repository.id, &record.digest)? {

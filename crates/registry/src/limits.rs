@@ -43,6 +43,13 @@ pub(crate) const MAX_MISSING_TOLD: usize = 1_000;
 pub(crate) const MAX_MISSING_NAMED: usize = 20;
 /// Largest image config read to learn architecture and os.
 pub(crate) const MAX_CONFIG_BYTES: u64 = 1 << 20;
+/// Longest architecture or os that is taken from a config; Go's have some ten bytes. What is longer is not shown.
+pub(crate) const MAX_PLATFORM_BYTES: usize = 64;
+/// Text that a page of a listing brings at least before it ends for its bytes, with the row that reaches it. Clients read
+/// 4 MiB of an answer (ORAS).
+pub(crate) const PAGE_BYTES: usize = 2 << 20;
+/// Tags that a listing shows of one manifest.
+pub(crate) const MAX_TAGS_SHOWN: usize = 10_000;
 /// Contents up to this size are read where they came in; what is larger takes a processor for longer than a request may
 /// hold up others.
 pub(crate) const MAX_INLINE_PARSE_BYTES: usize = 64 << 10;

@@ -9,7 +9,8 @@ use holdfast_oci::{Digest, Manifest, MediaType, Reference, RepositoryName, Tag};
 
 use crate::{
     AttributesPatch, Error, Registry,
-    ports::{Durability, ManifestRecord, MetadataExt, Page, Position, Read, RepositoryRecord},
+    limits::{MAX_TAGS_SHOWN, PAGE_BYTES},
+    ports::{Durability, ManifestRecord, MetadataExt, Page, Position, Read, RepositoryRecord, Visibility},
     repository::{find_visible, load_visible},
 };
 pub(crate) use remove::{ensure_tags_movable, queue_if_untagged, removable_tags, remove_manifest_rows};
@@ -30,7 +31,7 @@ pub struct ManifestContent {
 pub struct ManifestView {
     /// Its row.
     pub record: ManifestRecord,
-    /// Tags on it, ascending.
+    /// Tags on it, ascending, at most [`MAX_TAGS_SHOWN`](crate::limits::MAX_TAGS_SHOWN).
     pub tags: Vec<Tag>,
     /// Manifests it lists, with architecture and os when they are in the repository.
     pub references: Vec<(Digest, Option<String>, Option<String>)>,
@@ -39,7 +40,7 @@ pub struct ManifestView {
 /// A page of manifests.
 #[derive(Debug, Clone)]
 pub struct ManifestPage {
-    /// Those with listing switched on; may be fewer than the page's limit.
+    /// Those with listing switched on; fewer than the page's limit where many tags fill it.
     pub manifests: Vec<ManifestView>,
     /// Where the next page goes on from, when there is one.
     pub next: Option<Position<Digest>>,
@@ -165,22 +166,20 @@ impl Registry {
         self.metadata
             .query(move |read| {
                 let repository = load_visible(read, registry, &name)?;
-                let mut records = read.list_manifests(repository.id, &page)?;
-                // What is left out counts for the page, or a page of hidden ones would look like the last.
-                let has_more = records.len() > limit;
-                records.truncate(limit);
-                let last = records
-                    .last()
-                    .map(|record| Position::at(record.updated_at, record.digest));
-                let manifests = records
-                    .into_iter()
-                    .filter(|record| record.attributes.list_enabled)
-                    .map(|record| view(read, record, Vec::new()))
-                    .collect::<Result<_, _>>()?;
-                Ok(ManifestPage {
-                    manifests,
-                    next: last.filter(|_| has_more),
-                })
+                let records = read.list_manifests(repository.id, Visibility::Listed, &page)?;
+                let count = records.len();
+                let (mut manifests, mut bytes) = (Vec::new(), 0);
+                for record in records.into_iter().take(limit) {
+                    let shown = view(read, record, Vec::new())?;
+                    bytes += shown.tags.iter().map(|tag| tag.as_str().len()).sum::<usize>();
+                    manifests.push(shown);
+                    if bytes >= PAGE_BYTES {
+                        break;
+                    }
+                }
+                let last = manifests.last().filter(|_| count > manifests.len());
+                let next = last.map(|last| Position::at(last.record.updated_at, last.record.digest));
+                Ok(ManifestPage { manifests, next })
             })
             .await
     }
@@ -294,7 +293,7 @@ fn view(
     references: Vec<(Digest, Option<String>, Option<String>)>,
 ) -> Result<ManifestView, Error> {
     let tags = read
-        .list_tags_of_manifest(record.id)?
+        .list_tags_of_manifest(record.id, MAX_TAGS_SHOWN)?
         .into_iter()
         .map(|tag| tag.name)
         .collect();

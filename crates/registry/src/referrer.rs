@@ -5,15 +5,16 @@ use holdfast_oci::Digest;
 
 use crate::{
     Error, Registry,
-    ports::{ManifestRecord, MetadataExt, Read, RepositoryRecord},
+    limits::PAGE_BYTES,
+    ports::{MetadataExt, Read, ReferrerRecord, ReferrersPage, RepositoryRecord},
 };
 
 /// A page of referrers.
 #[derive(Debug, Clone)]
 pub struct Referrers {
-    /// By digest, ascending; those that are locked for listing or reading are left out, so there may be fewer than the
-    /// page's limit.
-    pub manifests: Vec<ManifestRecord>,
+    /// By digest, ascending, without those that are locked for listing or reading; fewer than the page's limit where
+    /// annotations fill it.
+    pub manifests: Vec<ReferrerRecord>,
     /// The digest that the next page goes on from, when there is one.
     pub next: Option<Digest>,
 }
@@ -42,22 +43,26 @@ impl Registry {
                     });
                 };
                 ensure_readable(read, &repository, &subject)?;
-                let mut manifests = read.list_referrers(
-                    repository.id,
-                    &subject,
-                    artifact_type.as_deref(),
-                    after.as_ref(),
-                    limit + 1,
-                )?;
-                // What is left out counts for the page, or a page of hidden ones would look like the last.
-                let has_more = manifests.len() > limit;
+                let page = ReferrersPage {
+                    artifact_type,
+                    after,
+                    limit: limit + 1,
+                    max_bytes: PAGE_BYTES,
+                };
+                let mut manifests = read.list_referrers(repository.id, &subject, &page)?;
+                let is_full = annotation_bytes(&manifests) >= PAGE_BYTES;
+                let has_more = manifests.len() > limit || is_full;
                 manifests.truncate(limit);
                 let next = manifests.last().map(|last| last.digest).filter(|_| has_more);
-                manifests.retain(|manifest| manifest.attributes.list_enabled && manifest.attributes.read_enabled);
                 Ok(Referrers { manifests, next })
             })
             .await
     }
+}
+
+fn annotation_bytes(referrers: &[ReferrerRecord]) -> usize {
+    let texts = referrers.iter().filter_map(|referrer| referrer.annotations.as_ref());
+    texts.map(String::len).sum()
 }
 
 fn ensure_readable(

@@ -7,7 +7,7 @@ use crate::{
     Attributes, AttributesPatch, Error, Registry, Timestamp,
     limits::MANIFESTS_PER_TRANSACTION,
     manifest::{removable_tags, remove_manifest_rows},
-    ports::{Durability, ListOrder, MetadataExt, Page, Position, Read, RepositoryRecord, Tx},
+    ports::{Durability, ListOrder, MetadataExt, Page, Position, Read, RepositoryRecord, Tx, Visibility},
     registry::load_registry,
 };
 
@@ -142,7 +142,7 @@ impl Registry {
                 .metadata
                 .query(move |read| {
                     let repository = load_visible(read, registry, &name)?;
-                    let manifests = read.list_manifests(repository.id, &page)?;
+                    let manifests = read.list_manifests(repository.id, Visibility::Every, &page)?;
                     for manifest in &manifests {
                         removable_tags(read, &repository, manifest)?;
                     }
@@ -181,7 +181,7 @@ fn delete_some(
         limit: MANIFESTS_PER_TRANSACTION,
         order: ListOrder::TimeAscending,
     };
-    for manifest in tx.list_manifests(repository.id, &page)? {
+    for manifest in tx.list_manifests(repository.id, Visibility::Every, &page)? {
         if manifest.created_at > started {
             continue;
         }

@@ -334,7 +334,7 @@ impl House {
                 let blobs = read.scan_blobs(BlobId(0), 10_000)?;
                 let mut manifests = BTreeMap::new();
                 for (repository, record) in read.scan_manifests(ManifestId(0), 10_000)? {
-                    let tags = read.list_tags_of_manifest(record.id)?;
+                    let tags = read.list_tags_of_manifest(record.id, usize::MAX)?;
                     let tags = tags.iter().map(|tag| tag.name.to_string()).collect();
                     manifests.insert(format!("{repository:?} {}", record.digest), tags);
                 }

@@ -30,8 +30,7 @@ fn items(answer: &Answer) -> Vec<String> {
     list.iter().map(name).collect()
 }
 
-/// Follows the links from a target to the end; no page may be longer than `n`. One that holds only hidden rows is empty
-/// and leads on.
+/// Follows the links from a target to the end; no page may be longer than `n`, and each that leads on is full.
 async fn walk(house: &House, target: &str, n: usize) -> Vec<String> {
     let mut next = Some(target.to_owned());
     let mut seen = Vec::new();
@@ -41,6 +40,7 @@ async fn walk(house: &House, target: &str, n: usize) -> Vec<String> {
         let page = items(&answer);
         assert!(page.len() <= n, "{target}: {page:?}");
         next = answer.next();
+        assert!(next.is_none() || page.len() == n, "{target}: {page:?}");
         seen.extend(page);
     }
     panic!("{target} never ends")

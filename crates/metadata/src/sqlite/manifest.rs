@@ -5,7 +5,8 @@
 use bytes::Bytes;
 use holdfast_oci::Digest;
 use holdfast_registry::ports::{
-    ListOrder, ManifestId, ManifestRead, ManifestRecord, ManifestTx, NewManifest, Page, Position, RepositoryId,
+    ListOrder, ManifestId, ManifestRead, ManifestRecord, ManifestTx, NewManifest, Page, Position, ReferrerRecord,
+    ReferrersPage, RepositoryId, Visibility,
 };
 use holdfast_registry::{Attributes, Error, Timestamp};
 use rusqlite::{Row, params};
@@ -18,23 +19,36 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, digest, media_type, size_bytes, subject, artifact_type, config_media_type, \
-             annotations, architecture, os, image_size_bytes, attributes, created_at, updated_at, \
-             repository_id FROM manifest ",
+             architecture, os, image_size_bytes, attributes, created_at, updated_at, repository_id FROM manifest ",
             $rest
+        )
+    };
+}
+
+/// The bit of `attributes` for listing; that for reading is 4.
+const LIST_ENABLED: i64 = 8;
+
+macro_rules! select_referrers {
+    ($rest:literal) => {
+        concat!(
+            "SELECT digest, media_type, size_bytes, artifact_type, annotations FROM manifest ",
+            $rest,
+            " AND repository_id = ?1 AND subject = ?2 AND digest > ?3 AND attributes & 12 = 12 ORDER BY digest LIMIT ?4"
         )
     };
 }
 
 const FIND: &str = select!("WHERE repository_id = ?1 AND digest = ?2");
 const LOAD_BYTES: &str = "SELECT bytes FROM manifest_content WHERE manifest_id = ?1";
-const LIST_BY_DIGEST: &str = select!("WHERE repository_id = ?1 AND digest > ?2 ORDER BY digest LIMIT ?3");
+const LIST_BY_DIGEST: &str =
+    select!("WHERE repository_id = ?1 AND digest > ?2 AND attributes & ?4 = ?4 ORDER BY digest LIMIT ?3");
 const LIST_OLDEST_FIRST: &str = select!(
     "INDEXED BY manifest_by_time WHERE repository_id = ?1 AND (updated_at, digest) > (?2, ?3) \
-     ORDER BY updated_at, digest LIMIT ?4"
+     AND attributes & ?5 = ?5 ORDER BY updated_at, digest LIMIT ?4"
 );
 const LIST_NEWEST_FIRST: &str = select!(
     "INDEXED BY manifest_by_time WHERE repository_id = ?1 AND (updated_at, digest) < (?2, ?3) \
-     ORDER BY updated_at DESC, digest DESC LIMIT ?4"
+     AND attributes & ?5 = ?5 ORDER BY updated_at DESC, digest DESC LIMIT ?4"
 );
 const LIST_BLOBS: &str = "SELECT digest FROM manifest_blob WHERE manifest_id = ?1 ORDER BY digest";
 const LIST_CHILDREN: &str = "SELECT digest FROM manifest_child WHERE manifest_id = ?1 ORDER BY digest";
@@ -44,13 +58,13 @@ const FIND_NEEDING_BLOB: &str = "SELECT manifest.digest FROM manifest_blob \
 const FIND_PARENT: &str = "SELECT manifest.digest FROM manifest_child \
     CROSS JOIN manifest ON manifest.id = manifest_child.manifest_id \
     WHERE manifest_child.repository_id = ?1 AND manifest_child.digest = ?2 LIMIT 1";
-const LIST_REFERRERS: &str = select!(
-    "INDEXED BY manifest_by_subject WHERE repository_id = ?1 AND subject = ?2 AND digest > ?3 \
-     ORDER BY digest LIMIT ?4"
-);
-const LIST_REFERRERS_OF_TYPE: &str = select!(
-    "INDEXED BY manifest_by_subject_and_type WHERE repository_id = ?1 AND subject = ?2 \
-     AND artifact_type = ?5 AND digest > ?3 ORDER BY digest LIMIT ?4"
+const LIST_EVERY_REFERRER: &str = "SELECT digest FROM manifest INDEXED BY manifest_by_subject \
+    WHERE repository_id = ?1 AND subject = ?2 AND digest > ?3 ORDER BY digest LIMIT ?4";
+const LIST_REFERRERS: &str =
+    select_referrers!("INDEXED BY manifest_by_subject LEFT JOIN manifest_annotations ON manifest_id = id WHERE true");
+const LIST_REFERRERS_OF_TYPE: &str = select_referrers!(
+    "INDEXED BY manifest_by_subject_and_type LEFT JOIN manifest_annotations ON manifest_id = id \
+     WHERE artifact_type = ?5"
 );
 const SCAN: &str = select!("WHERE id > ?1 ORDER BY id LIMIT ?2");
 
@@ -70,13 +84,23 @@ impl ManifestRead for Session<'_> {
             .ok_or_else(|| Error::metadata("read a manifest", Fault::NoRow { id: id.0 }))
     }
 
-    fn list_manifests(&mut self, repository: RepositoryId, page: &Page<Digest>) -> Result<Vec<ManifestRecord>, Error> {
+    fn list_manifests(
+        &mut self,
+        repository: RepositoryId,
+        visibility: Visibility,
+        page: &Page<Digest>,
+    ) -> Result<Vec<ManifestRecord>, Error> {
+        let bits = match visibility {
+            Visibility::Listed => LIST_ENABLED,
+            Visibility::Every => 0,
+        };
         let newest_first = match page.order {
             ListOrder::Name => {
                 let params = params![
                     repository.0,
                     after(page.after.as_ref().map(|position| &position.name)),
-                    column::limit(page.limit)
+                    column::limit(page.limit),
+                    bits
                 ];
                 return self.list("listed manifests", LIST_BY_DIGEST, params, manifest_row);
             }
@@ -101,7 +125,7 @@ impl ManifestRead for Session<'_> {
         } else {
             LIST_OLDEST_FIRST
         };
-        let params = params![repository.0, updated_at, digest, column::limit(page.limit)];
+        let params = params![repository.0, updated_at, digest, column::limit(page.limit), bits];
         self.list("listed manifests by time", sql, params, manifest_row)
     }
 
@@ -146,26 +170,39 @@ impl ManifestRead for Session<'_> {
         &mut self,
         repository: RepositoryId,
         subject: &Digest,
-        artifact_type: Option<&str>,
-        after_digest: Option<&Digest>,
-        limit: usize,
-    ) -> Result<Vec<ManifestRecord>, Error> {
-        let (subject, after, limit) = (subject.to_db(), after(after_digest), column::limit(limit));
-        match artifact_type {
+        page: &ReferrersPage,
+    ) -> Result<Vec<ReferrerRecord>, Error> {
+        let (subject, after) = (subject.to_db(), after(page.after.as_ref()));
+        let limit = column::limit(page.limit);
+        let mut bytes = 0;
+        let is_full = |referrer: &ReferrerRecord| {
+            bytes += referrer.annotations.as_ref().map_or(0, String::len);
+            bytes >= page.max_bytes
+        };
+        match &page.artifact_type {
             None => {
                 let params = params![repository.0, subject, after, limit];
-                self.list("listed referrers", LIST_REFERRERS, params, manifest_row)
+                self.list_until("listed referrers", LIST_REFERRERS, params, referrer_row, is_full)
             }
             Some(artifact_type) => {
                 let params = params![repository.0, subject, after, limit, artifact_type];
-                self.list(
-                    "listed referrers of a type",
-                    LIST_REFERRERS_OF_TYPE,
-                    params,
-                    manifest_row,
-                )
+                let attempted = "listed referrers of a type";
+                self.list_until(attempted, LIST_REFERRERS_OF_TYPE, params, referrer_row, is_full)
             }
         }
+    }
+
+    fn list_every_referrer(
+        &mut self,
+        repository: RepositoryId,
+        subject: &Digest,
+        after_digest: Option<&Digest>,
+        limit: usize,
+    ) -> Result<Vec<Digest>, Error> {
+        let params = params![repository.0, subject.to_db(), after(after_digest), column::limit(limit)];
+        self.list("listed every referrer", LIST_EVERY_REFERRER, params, |row| {
+            column::digest(row, 0)
+        })
     }
 
     fn scan_manifests(
@@ -177,15 +214,16 @@ impl ManifestRead for Session<'_> {
             "walked over manifests",
             SCAN,
             params![after.0, column::limit(limit)],
-            |row| Ok((RepositoryId(row.get(14)?), manifest_row(row)?)),
+            |row| Ok((RepositoryId(row.get(13)?), manifest_row(row)?)),
         )
     }
 }
 
 const INSERT: &str = "INSERT INTO manifest (repository_id, digest, media_type, size_bytes, subject, \
-    artifact_type, config_media_type, annotations, architecture, os, image_size_bytes, attributes, \
-    created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13)";
+    artifact_type, config_media_type, architecture, os, image_size_bytes, attributes, created_at, updated_at) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12)";
 const INSERT_CONTENT: &str = "INSERT INTO manifest_content (manifest_id, bytes) VALUES (?1, ?2)";
+const INSERT_ANNOTATIONS: &str = "INSERT INTO manifest_annotations (manifest_id, annotations) VALUES (?1, ?2)";
 const INSERT_BLOB: &str = "INSERT INTO manifest_blob (manifest_id, digest, repository_id) VALUES (?1, ?2, ?3)";
 const INSERT_CHILD: &str = "INSERT INTO manifest_child (manifest_id, digest, repository_id) VALUES (?1, ?2, ?3)";
 const COUNT_IN: &str = "UPDATE repository SET manifest_count = manifest_count + 1 WHERE id = ?1";
@@ -199,6 +237,7 @@ const COUNT_OUT: &str = "UPDATE repository \
 const REMOVE_BLOBS: &str = "DELETE FROM manifest_blob WHERE manifest_id = ?1";
 const REMOVE_CHILDREN: &str = "DELETE FROM manifest_child WHERE manifest_id = ?1";
 const REMOVE_CONTENT: &str = "DELETE FROM manifest_content WHERE manifest_id = ?1";
+const REMOVE_ANNOTATIONS: &str = "DELETE FROM manifest_annotations WHERE manifest_id = ?1";
 const REMOVE: &str = "DELETE FROM manifest WHERE id = ?1";
 
 impl ManifestTx for Session<'_> {
@@ -211,7 +250,6 @@ impl ManifestTx for Session<'_> {
             manifest.subject.as_ref().map(Digest::to_db),
             manifest.artifact_type,
             manifest.config_media_type,
-            manifest.annotations,
             manifest.architecture,
             manifest.os,
             column::integer(manifest.image_size_bytes),
@@ -221,6 +259,10 @@ impl ManifestTx for Session<'_> {
         let id = self.insert("inserted a manifest", INSERT, params)?;
         let bytes: &[u8] = &manifest.bytes;
         self.change("stored a manifest", INSERT_CONTENT, params![id, bytes])?;
+        if let Some(annotations) = manifest.annotations.as_ref().filter(|_| manifest.subject.is_some()) {
+            let params = params![id, annotations];
+            self.change("stored a referrer's annotations", INSERT_ANNOTATIONS, params)?;
+        }
         for blob in &manifest.blobs {
             let params = params![id, blob.to_db(), repository.0];
             self.change("noted a manifest's blob", INSERT_BLOB, params)?;
@@ -246,7 +288,13 @@ impl ManifestTx for Session<'_> {
     fn remove_manifest(&mut self, id: ManifestId) -> Result<(), Error> {
         let tags = self.change("removed a manifest's tags", REMOVE_TAGS, [id.0])?;
         self.change("counted a manifest out", COUNT_OUT, params![id.0, column::limit(tags)])?;
-        for sql in [REMOVE_BLOBS, REMOVE_CHILDREN, REMOVE_CONTENT, REMOVE] {
+        for sql in [
+            REMOVE_BLOBS,
+            REMOVE_CHILDREN,
+            REMOVE_CONTENT,
+            REMOVE_ANNOTATIONS,
+            REMOVE,
+        ] {
             self.change("removed a manifest", sql, [id.0])?;
         }
         Ok(())
@@ -267,13 +315,22 @@ fn manifest_row(row: &Row<'_>) -> rusqlite::Result<ManifestRecord> {
         subject: column::optional_digest(row, 4)?,
         artifact_type: row.get(5)?,
         config_media_type: row.get(6)?,
-        annotations: row.get(7)?,
-        architecture: row.get(8)?,
-        os: row.get(9)?,
-        image_size_bytes: column::unsigned(row, 10)?,
-        attributes: column::attributes(row, 11)?,
-        created_at: column::timestamp(row, 12)?,
-        updated_at: column::timestamp(row, 13)?,
+        architecture: row.get(7)?,
+        os: row.get(8)?,
+        image_size_bytes: column::unsigned(row, 9)?,
+        attributes: column::attributes(row, 10)?,
+        created_at: column::timestamp(row, 11)?,
+        updated_at: column::timestamp(row, 12)?,
+    })
+}
+
+fn referrer_row(row: &Row<'_>) -> rusqlite::Result<ReferrerRecord> {
+    Ok(ReferrerRecord {
+        digest: column::digest(row, 0)?,
+        media_type: row.get(1)?,
+        size_bytes: column::unsigned(row, 2)?,
+        artifact_type: row.get(3)?,
+        annotations: row.get(4)?,
     })
 }
 
@@ -289,11 +346,13 @@ pub(super) const PLANNED: &[&str] = &[
     LIST_CHILDREN,
     FIND_NEEDING_BLOB,
     FIND_PARENT,
+    LIST_EVERY_REFERRER,
     LIST_REFERRERS,
     LIST_REFERRERS_OF_TYPE,
     SCAN,
     INSERT,
     INSERT_CONTENT,
+    INSERT_ANNOTATIONS,
     INSERT_BLOB,
     INSERT_CHILD,
     COUNT_IN,
@@ -304,5 +363,6 @@ pub(super) const PLANNED: &[&str] = &[
     REMOVE_BLOBS,
     REMOVE_CHILDREN,
     REMOVE_CONTENT,
+    REMOVE_ANNOTATIONS,
     REMOVE,
 ];

@@ -17,6 +17,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0008-role-assignment.sql"),
     include_str!("migrations/0009-token-author.sql"),
     include_str!("migrations/0010-storage-account.sql"),
+    include_str!("migrations/0011-manifest-annotations.sql"),
 ];
 
 /// The version this build makes and reads.

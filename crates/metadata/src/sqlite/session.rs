@@ -52,6 +52,31 @@ impl<'c> Session<'c> {
         list().map_err(failed(attempted))
     }
 
+    /// Rows in the statement's order, up to the first that is the last one wanted. The others are not read.
+    pub(super) fn list_until<T>(
+        &self,
+        attempted: &'static str,
+        sql: &str,
+        params: impl Params,
+        map: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+        mut is_last: impl FnMut(&T) -> bool,
+    ) -> Result<Vec<T>, Error> {
+        let list = || {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let mut found = Vec::new();
+            for row in statement.query_map(params, map)? {
+                let row = row?;
+                let is_enough = is_last(&row);
+                found.push(row);
+                if is_enough {
+                    break;
+                }
+            }
+            Ok(found)
+        };
+        list().map_err(failed(attempted))
+    }
+
     /// Whether there is a row.
     pub(super) fn exists(&self, attempted: &'static str, sql: &str, params: impl Params) -> Result<bool, Error> {
         Ok(self.find(attempted, sql, params, |_| Ok(()))?.is_some())

@@ -22,7 +22,7 @@ macro_rules! select {
 }
 
 const FIND: &str = select!("WHERE repository_id = ?1 AND name = ?2");
-const LIST_OF_MANIFEST: &str = select!("WHERE manifest_id = ?1 ORDER BY name");
+const LIST_OF_MANIFEST: &str = select!("WHERE manifest_id = ?1 ORDER BY name LIMIT ?2");
 
 // 8 is the list_enabled bit.
 const LIST_BY_NAME: &str =
@@ -71,8 +71,9 @@ impl TagRead for Session<'_> {
         }
     }
 
-    fn list_tags_of_manifest(&mut self, id: ManifestId) -> Result<Vec<TagRecord>, Error> {
-        self.list("listed the tags of a manifest", LIST_OF_MANIFEST, [id.0], tag_row)
+    fn list_tags_of_manifest(&mut self, id: ManifestId, limit: usize) -> Result<Vec<TagRecord>, Error> {
+        let params = params![id.0, column::limit(limit)];
+        self.list("listed the tags of a manifest", LIST_OF_MANIFEST, params, tag_row)
     }
 }
 

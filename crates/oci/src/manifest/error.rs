@@ -1,6 +1,6 @@
 //! Why a manifest is refused: one variant a reason, each naming what offends and what to do about it.
 
-use super::{MAX_DEPTH, MAX_DESCRIPTORS, MAX_MANIFEST_BYTES};
+use super::{MAX_DEPTH, MAX_DESCRIPTORS, MAX_MANIFEST_BYTES, MAX_TYPE_BYTES};
 use crate::message::excerpt;
 use crate::{MediaType, descriptor, media_type};
 
@@ -59,6 +59,14 @@ pub enum Error {
     /// Annotations that are not an object of strings (image-spec annotations.md).
     #[error("manifest has annotations that are not an object of strings; write every value as a string")]
     Annotations,
+    /// A type of more than [`MAX_TYPE_BYTES`].
+    #[error("manifest has {field} of {size_bytes} bytes; a media type has at most {MAX_TYPE_BYTES}")]
+    TypeTooLong {
+        /// The field.
+        field: &'static str,
+        /// Its length.
+        size_bytes: usize,
+    },
     /// A field of another JSON type than its format says.
     #[error("manifest has a field of the wrong type")]
     Shape {

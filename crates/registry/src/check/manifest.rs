@@ -9,7 +9,10 @@ use super::{Check, Finding};
 use crate::{
     Error,
     limits::ROWS_PER_STEP,
-    ports::{ListOrder, ManifestId, ManifestRecord, MetadataExt, Page, Position, Read, RepositoryId, RepositoryRecord},
+    ports::{
+        ListOrder, ManifestId, ManifestRecord, MetadataExt, Page, Position, Read, RepositoryId, RepositoryRecord,
+        Visibility,
+    },
     registry::load_registry,
 };
 
@@ -134,7 +137,7 @@ fn load(read: &mut dyn Read, repository: RepositoryId, digest: &Digest) -> Resul
         },
         blobs: read.list_manifest_blobs(record.id)?,
         children: read.list_manifest_children(record.id)?,
-        tags: read.list_tags_of_manifest(record.id)?.len() as u64,
+        tags: read.list_tags_of_manifest(record.id, usize::MAX)?.len() as u64,
         is_sparse_allowed: load_registry(read, registry)?.accept_sparse_manifests,
         repository: repository.name,
         record,
@@ -250,10 +253,10 @@ fn count(read: &mut dyn Read, repository: &RepositoryRecord) -> Result<Seen, Err
             limit: ROWS_PER_STEP,
             order: ListOrder::Name,
         };
-        let records = read.list_manifests(repository.id, &page)?;
+        let records = read.list_manifests(repository.id, Visibility::Every, &page)?;
         for record in &records {
             seen.manifests += 1;
-            seen.tags += read.list_tags_of_manifest(record.id)?.len() as u64;
+            seen.tags += read.list_tags_of_manifest(record.id, usize::MAX)?.len() as u64;
         }
         match records.last() {
             Some(last) => after = Some(Position::of(last.digest)),

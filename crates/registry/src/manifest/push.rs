@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{Expectation, Pushed, PutManifest, ensure_tags_movable, queue_if_untagged};
 use crate::{
     Error, Registry, Timestamp,
-    limits::{MAX_CONFIG_BYTES, MAX_MISSING_TOLD, MAX_TAGS_PER_PUSH},
+    limits::{MAX_CONFIG_BYTES, MAX_MISSING_TOLD, MAX_PLATFORM_BYTES, MAX_TAGS_PER_PUSH},
     ports::{Candidate, Durability, ManifestId, MetadataExt, NewManifest, RepositoryRecord, Tx},
     registry::load_registry,
     repository::ensure_writable,
@@ -79,7 +79,7 @@ impl Registry {
         {
             Ok(Some(bytes)) => {
                 let size_bytes = bytes.len();
-                let parse = move || serde_json::from_slice(&bytes).unwrap_or_default();
+                let parse = move || Platform::read(&bytes);
                 self.parsing.run(size_bytes, parse).await
             }
             Ok(None) => Ok(Platform::default()),
@@ -93,6 +93,16 @@ impl Registry {
 struct Platform {
     architecture: Option<String>,
     os: Option<String>,
+}
+
+impl Platform {
+    fn read(config: &[u8]) -> Self {
+        let mut found: Self = serde_json::from_slice(config).unwrap_or_default();
+        for text in [&mut found.architecture, &mut found.os] {
+            text.take_if(|text| text.len() > MAX_PLATFORM_BYTES);
+        }
+        found
+    }
 }
 
 fn is_image_config(media_type: &str) -> bool {

@@ -35,7 +35,7 @@ pub(crate) fn queue_if_untagged(
     digest: &Digest,
     now: Timestamp,
 ) -> Result<(), Error> {
-    if load_registry(tx, registry)?.retention_days.is_none() || !tx.list_tags_of_manifest(manifest)?.is_empty() {
+    if load_registry(tx, registry)?.retention_days.is_none() || !tx.list_tags_of_manifest(manifest, 1)?.is_empty() {
         return Ok(());
     }
     tx.queue_candidate(
@@ -72,12 +72,12 @@ pub(crate) fn remove_manifest_rows(
     }
     let mut after = None;
     loop {
-        let referrers = tx.list_referrers(repository.id, &record.digest, None, after.as_ref(), ROWS_PER_STEP)?;
+        let referrers = tx.list_every_referrer(repository.id, &record.digest, after.as_ref(), ROWS_PER_STEP)?;
         for referrer in &referrers {
-            queue_orphan(tx, repository.id, referrer.digest, now)?;
+            queue_orphan(tx, repository.id, *referrer, now)?;
         }
         match referrers.last() {
-            Some(last) if referrers.len() == ROWS_PER_STEP => after = Some(last.digest),
+            Some(last) if referrers.len() == ROWS_PER_STEP => after = Some(*last),
             _ => break,
         }
     }
@@ -97,7 +97,7 @@ pub(crate) fn removable_tags(
     if !record.attributes.may_delete() {
         return locked(format!("manifest {} of {}", record.digest, repository.name));
     }
-    let tags = read.list_tags_of_manifest(record.id)?;
+    let tags = read.list_tags_of_manifest(record.id, usize::MAX)?;
     match tags.iter().find(|tag| !tag.attributes.may_delete()) {
         Some(tag) => locked(format!("tag {} of {}", tag.name, repository.name)),
         None => Ok(tags),

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use holdfast_oci::Digest;
 
 use super::row::row_id;
-use super::{Page, RepositoryId};
+use super::{Page, RepositoryId, Visibility};
 use crate::{Attributes, Error, Timestamp};
 
 row_id!(
@@ -30,8 +30,6 @@ pub struct ManifestRecord {
     pub artifact_type: Option<String>,
     /// Media type of its config.
     pub config_media_type: Option<String>,
-    /// Its annotations as JSON text, when it has any.
-    pub annotations: Option<String>,
     /// `architecture` of the image's config.
     pub architecture: Option<String>,
     /// `os` of the image's config.
@@ -44,6 +42,34 @@ pub struct ManifestRecord {
     pub created_at: Timestamp,
     /// When it was last pushed or changed.
     pub updated_at: Timestamp,
+}
+
+/// A manifest as a list of referrers shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReferrerRecord {
+    /// See [`ManifestRecord::digest`].
+    pub digest: Digest,
+    /// See [`ManifestRecord::media_type`].
+    pub media_type: String,
+    /// See [`ManifestRecord::size_bytes`].
+    pub size_bytes: u64,
+    /// See [`ManifestRecord::artifact_type`].
+    pub artifact_type: Option<String>,
+    /// Its annotations as JSON text, when it has any: as large as a manifest may be.
+    pub annotations: Option<String>,
+}
+
+/// Which referrers are asked for.
+#[derive(Debug, Clone)]
+pub struct ReferrersPage {
+    /// Only those of this artifact type.
+    pub artifact_type: Option<String>,
+    /// The last digest of the page before, exclusive.
+    pub after: Option<Digest>,
+    /// Most rows to return; at least 1.
+    pub limit: usize,
+    /// The page ends with the row that brings its annotations to this many bytes.
+    pub max_bytes: usize,
 }
 
 /// What a new manifest's row holds.
@@ -61,7 +87,7 @@ pub struct NewManifest {
     pub artifact_type: Option<String>,
     /// See [`ManifestRecord::config_media_type`].
     pub config_media_type: Option<String>,
-    /// See [`ManifestRecord::annotations`].
+    /// See [`ReferrerRecord::annotations`]; kept with those that have a subject.
     pub annotations: Option<String>,
     /// See [`ManifestRecord::architecture`].
     pub architecture: Option<String>,
@@ -84,7 +110,12 @@ pub trait ManifestRead {
     /// The exact bytes.
     fn load_manifest_bytes(&mut self, id: ManifestId) -> Result<Bytes, Error>;
     /// A page of manifests; `ListOrder::Name` is by digest.
-    fn list_manifests(&mut self, repository: RepositoryId, page: &Page<Digest>) -> Result<Vec<ManifestRecord>, Error>;
+    fn list_manifests(
+        &mut self,
+        repository: RepositoryId,
+        visibility: Visibility,
+        page: &Page<Digest>,
+    ) -> Result<Vec<ManifestRecord>, Error>;
     /// Blobs a manifest needs.
     fn list_manifest_blobs(&mut self, id: ManifestId) -> Result<Vec<Digest>, Error>;
     /// What an index lists: manifests, and blobs too (BuildKit's cache).
@@ -93,15 +124,21 @@ pub trait ManifestRead {
     fn find_manifest_needing_blob(&mut self, repository: RepositoryId, blob: &Digest) -> Result<Option<Digest>, Error>;
     /// Some index of the repository that lists the digest.
     fn find_parent_of(&mut self, repository: RepositoryId, child: &Digest) -> Result<Option<Digest>, Error>;
-    /// Manifests whose subject is `subject`, by digest, at most `limit` after `after`.
+    /// A page of the manifests whose subject is `subject`, with listing and reading switched on, by digest.
     fn list_referrers(
         &mut self,
         repository: RepositoryId,
         subject: &Digest,
-        artifact_type: Option<&str>,
+        page: &ReferrersPage,
+    ) -> Result<Vec<ReferrerRecord>, Error>;
+    /// All manifests whose subject is `subject`, by digest, at most `limit` after `after`.
+    fn list_every_referrer(
+        &mut self,
+        repository: RepositoryId,
+        subject: &Digest,
         after: Option<&Digest>,
         limit: usize,
-    ) -> Result<Vec<ManifestRecord>, Error>;
+    ) -> Result<Vec<Digest>, Error>;
     /// Every manifest of the store after a row, for `holdfast check`.
     fn scan_manifests(&mut self, after: ManifestId, limit: usize)
     -> Result<Vec<(RepositoryId, ManifestRecord)>, Error>;

@@ -41,6 +41,15 @@ impl<Name> Position<Name> {
     }
 }
 
+/// Which rows a listing has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Visibility {
+    /// Those with listing switched on.
+    Listed,
+    /// Those with listing switched off too.
+    Every,
+}
+
 /// A page of a listing: at most `limit` rows after a position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<Name> {

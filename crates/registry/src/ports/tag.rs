@@ -35,8 +35,8 @@ pub trait TagRead {
         digest: Option<&Digest>,
         page: &Page<Tag>,
     ) -> Result<Vec<TagRecord>, Error>;
-    /// Every tag on a manifest, ascending.
-    fn list_tags_of_manifest(&mut self, id: ManifestId) -> Result<Vec<TagRecord>, Error>;
+    /// Tags on a manifest, also those with listing switched off, ascending, at most `limit`.
+    fn list_tags_of_manifest(&mut self, id: ManifestId, limit: usize) -> Result<Vec<TagRecord>, Error>;
 }
 
 /// Changes of the same.

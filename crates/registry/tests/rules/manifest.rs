@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use holdfast_access::action;
 use holdfast_blobs::fault::Operation;
-use holdfast_oci::{Algorithm, Digest, MediaType, Reference};
+use holdfast_oci::{Algorithm, Digest, MediaType, Reference, Tag};
 use holdfast_registry::{Error, Expectation, PutManifest};
 use holdfast_testkit::registry::{Document, TestRegistry, everything, name, pattern, tag};
 use serde_json::{Value, json};
@@ -218,6 +218,55 @@ async fn the_stored_blob_tells_a_size_that_the_manifest_leaves_out() {
             .unwrap();
         assert_eq!(view.record.architecture.as_deref(), Some("arm64"));
     }
+}
+
+#[tokio::test]
+async fn a_platform_of_many_bytes_is_not_shown() {
+    let world = TestRegistry::start().await;
+    for (length, is_shown) in [(64, true), (65, false), (1_000_000, false)] {
+        let config = format!(r#"{{"architecture":"{}","os":"linux"}}"#, "A".repeat(length));
+        let image = Document::image_with_config(config.as_bytes(), &["layer"]);
+        world.push("app", None, &image).await;
+        let view = world
+            .load_manifest_view(&world.grant("app"), &image.digest())
+            .await
+            .unwrap();
+        assert_eq!(view.record.architecture.is_some(), is_shown, "{length}");
+        assert_eq!(view.record.os.as_deref(), Some("linux"));
+    }
+}
+
+/// Tags are the only text of a manifest that grows.
+#[tokio::test]
+async fn a_page_of_manifests_ends_where_its_tags_are_many() {
+    const TAGS: usize = 10_100;
+    let world = TestRegistry::start().await;
+    let images = ["one", "two", "three"].map(|layer| Document::image(&[layer]));
+    for (number, image) in images.iter().enumerate() {
+        world.push("app", None, image).await;
+        let names: Vec<Tag> = (0..TAGS).map(|n| tag(&format!("{number}-{n:0126}"))).collect();
+        for tags in names.chunks(100) {
+            let put = PutManifest {
+                tags: tags.to_vec(),
+                ..image.put(image.digest().into())
+            };
+            world.put_manifest(&world.grant("app"), put).await.unwrap();
+        }
+    }
+    let (mut page, mut seen) = (everything(), Vec::new());
+    for expected in [2, 1] {
+        let listed = world.list_manifests(&world.grant("app"), page.clone()).await.unwrap();
+        assert_eq!(listed.manifests.len(), expected);
+        for view in &listed.manifests {
+            assert_eq!(view.tags.len(), 10_000);
+            seen.push(view.record.digest);
+        }
+        page.after = listed.next;
+    }
+    assert_eq!(page.after, None);
+    let mut digests = images.map(|image| image.digest());
+    digests.sort_unstable();
+    assert_eq!(seen, digests);
 }
 
 #[tokio::test]

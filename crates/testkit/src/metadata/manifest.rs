@@ -1,7 +1,10 @@
 //! Claims about manifests.
 
 use holdfast_oci::{Algorithm, Digest};
-use holdfast_registry::ports::{ListOrder, ManifestId, ManifestRecord, Metadata, NewManifest, Position, RepositoryId};
+use holdfast_registry::ports::{
+    ListOrder, ManifestId, ManifestRecord, Metadata, NewManifest, Position, ReferrerRecord, ReferrersPage,
+    RepositoryId, Visibility,
+};
 use holdfast_registry::{Attributes, Timestamp};
 
 use super::fixture;
@@ -19,7 +22,6 @@ fn expected(id: ManifestId, new: &NewManifest) -> ManifestRecord {
         subject: new.subject,
         artifact_type: new.artifact_type.clone(),
         config_media_type: new.config_media_type.clone(),
-        annotations: new.annotations.clone(),
         architecture: new.architecture.clone(),
         os: new.os.clone(),
         image_size_bytes: new.image_size_bytes,
@@ -101,7 +103,10 @@ async fn list(
     limit: usize,
 ) -> Vec<Digest> {
     let page = fixture::page_by(order, after.map(Position::of), limit);
-    let found = fixture::read(metadata, move |read| read.list_manifests(repository, &page)).await;
+    let found = fixture::read(metadata, move |read| {
+        read.list_manifests(repository, Visibility::Every, &page)
+    })
+    .await;
     found.iter().map(|record| record.digest).collect()
 }
 
@@ -181,7 +186,10 @@ pub async fn a_page_by_time_goes_on_from_its_position(metadata: &dyn Metadata) {
         for (order, expected) in [(ListOrder::TimeAscending, "c"), (ListOrder::TimeDescending, "a")] {
             let after = Position::at(Timestamp(20), fixture::digest("b"));
             let page = fixture::page_by(order, Some(after), 1);
-            let found = fixture::read(metadata, move |read| read.list_manifests(repository, &page)).await;
+            let found = fixture::read(metadata, move |read| {
+                read.list_manifests(repository, Visibility::Every, &page)
+            })
+            .await;
             let found: Vec<Digest> = found.iter().map(|record| record.digest).collect();
             assert_eq!(found, [fixture::digest(expected)], "{step}");
         }
@@ -197,6 +205,34 @@ pub async fn a_page_by_time_after_a_lost_marker_leaves_nothing_out(metadata: &dy
     for order in [ListOrder::TimeAscending, ListOrder::TimeDescending] {
         let found = list(metadata, repository, order, Some(fixture::digest("a")), 10).await;
         assert_eq!(found, [fixture::digest("b")]);
+    }
+}
+
+/// A page is full nevertheless.
+pub async fn hidden_manifests_are_left_out_of_pages_of_what_is_listed(metadata: &dyn Metadata) {
+    let (_, repository) = fixture::home(metadata).await;
+    let mut hidden = None;
+    for (text, at) in [("a", 1), ("b", 2), ("c", 3), ("d", 4)] {
+        let id = fixture::insert(metadata, repository, fixture::manifest(text, at)).await;
+        hidden = hidden.or(Some(id).filter(|_| text == "b"));
+    }
+    let (hidden, attributes) = (hidden.expect("b was inserted"), unlisted());
+    fixture::write(metadata, move |tx| {
+        tx.set_manifest_attributes(hidden, attributes, Timestamp(2))
+    })
+    .await;
+    for order in [ListOrder::Name, ListOrder::TimeAscending, ListOrder::TimeDescending] {
+        for (visibility, expected) in [(Visibility::Listed, 3), (Visibility::Every, 4)] {
+            let page = |limit| {
+                let page = fixture::page_by(order, None, limit);
+                fixture::read(metadata, move |read| read.list_manifests(repository, visibility, &page))
+            };
+            let all = page(9).await;
+            assert_eq!(all.len(), expected, "{order:?}");
+            let shows_hidden = all.iter().any(|record| record.id == hidden);
+            assert_eq!(shows_hidden, visibility == Visibility::Every, "{order:?}");
+            assert_eq!(page(3).await, all[..3], "{order:?}");
+        }
     }
 }
 
@@ -319,6 +355,27 @@ pub async fn a_removed_manifest_takes_its_tags_and_needs_along(metadata: &dyn Me
     assert_eq!(fixture::load_repository(metadata, repository).await.manifest_count, 2);
 }
 
+fn unlisted() -> Attributes {
+    Attributes {
+        list_enabled: false,
+        ..Attributes::default()
+    }
+}
+
+fn referrers_page(after: Option<Digest>, limit: usize) -> ReferrersPage {
+    ReferrersPage {
+        artifact_type: None,
+        after,
+        limit,
+        max_bytes: usize::MAX,
+    }
+}
+
+async fn referrers_of(metadata: &dyn Metadata, repository: RepositoryId, page: ReferrersPage) -> Vec<ReferrerRecord> {
+    let subject = fixture::digest("subject");
+    fixture::read(metadata, move |read| read.list_referrers(repository, &subject, &page)).await
+}
+
 async fn referrers(
     metadata: &dyn Metadata,
     repository: RepositoryId,
@@ -326,16 +383,11 @@ async fn referrers(
     after: Option<Digest>,
     limit: usize,
 ) -> Vec<Digest> {
-    let found = fixture::read(metadata, move |read| {
-        read.list_referrers(
-            repository,
-            &fixture::digest("subject"),
-            artifact_type,
-            after.as_ref(),
-            limit,
-        )
-    })
-    .await;
+    let page = ReferrersPage {
+        artifact_type: artifact_type.map(str::to_owned),
+        ..referrers_page(after, limit)
+    };
+    let found = referrers_of(metadata, repository, page).await;
     found.iter().map(|record| record.digest).collect()
 }
 
@@ -395,6 +447,85 @@ pub async fn referrers_are_filtered_by_type(metadata: &dyn Metadata) {
         referrers(metadata, repository, Some("application/other"), None, 3).await,
         []
     );
+}
+
+/// With what a list of them shows; annotations of other manifests are not kept.
+pub async fn a_referrer_reads_back_as_written(metadata: &dyn Metadata) {
+    let (_, repository) = fixture::home(metadata).await;
+    let new = NewManifest {
+        annotations: Some("{\"a\":\"ü\"}".to_owned()),
+        ..referrer("full", Some("application/vnd.example"))
+    };
+    let id = fixture::insert(metadata, repository, new.clone()).await;
+    let expected = ReferrerRecord {
+        digest: new.digest,
+        media_type: new.media_type.clone(),
+        size_bytes: new.bytes.len() as u64,
+        artifact_type: new.artifact_type.clone(),
+        annotations: new.annotations.clone(),
+    };
+    let list = || referrers_of(metadata, repository, referrers_page(None, 9));
+    assert_eq!(list().await, std::slice::from_ref(&expected));
+    fixture::write(metadata, move |tx| tx.remove_manifest(id)).await;
+    fixture::insert(metadata, repository, new).await;
+    assert_eq!(list().await, [expected]);
+}
+
+/// With the row that reaches it: each page brings something.
+pub async fn a_page_of_referrers_ends_by_bytes(metadata: &dyn Metadata) {
+    let (_, repository) = fixture::home(metadata).await;
+    for text in ["a", "b", "c", "d", "e"] {
+        let annotated = NewManifest {
+            annotations: Some("x".repeat(100)),
+            ..referrer(text, Some("application/vnd.example"))
+        };
+        fixture::insert(metadata, repository, annotated).await;
+    }
+    let all = referrers_of(metadata, repository, referrers_page(None, 9)).await;
+    assert_eq!(all.len(), 5);
+    for artifact_type in [None, Some("application/vnd.example".to_owned())] {
+        for (max_bytes, after, expected) in [(1, 0, 1), (100, 1, 1), (101, 1, 2), (300, 0, 3), (300, 4, 1)] {
+            let page = ReferrersPage {
+                artifact_type: artifact_type.clone(),
+                max_bytes,
+                ..referrers_page(all[..after].last().map(|last| last.digest), 9)
+            };
+            let found = referrers_of(metadata, repository, page).await;
+            assert_eq!(found, all[after..after + expected], "{max_bytes} after {after}");
+        }
+    }
+}
+
+/// From the list that is shown; the other has all.
+pub async fn locked_referrers_are_left_out_of_pages(metadata: &dyn Metadata) {
+    let (_, repository) = fixture::home(metadata).await;
+    let mut digests: Vec<Digest> = Vec::new();
+    for text in ["a", "b", "c", "d"] {
+        fixture::insert(metadata, repository, referrer(text, None)).await;
+        digests.push(fixture::digest(text));
+    }
+    digests.sort_unstable();
+    let unread = Attributes {
+        read_enabled: false,
+        ..Attributes::default()
+    };
+    for (digest, attributes) in [(digests[0], unlisted()), (digests[2], unread)] {
+        let id = find(metadata, repository, digest).await.expect("it was inserted").id;
+        fixture::write(metadata, move |tx| {
+            tx.set_manifest_attributes(id, attributes, Timestamp(3))
+        })
+        .await;
+    }
+    let shown = [digests[1], digests[3]];
+    assert_eq!(referrers(metadata, repository, None, None, 2).await, shown);
+    let (subject, first) = (fixture::digest("subject"), digests[0]);
+    let every = |after: Option<Digest>, limit| {
+        fixture::read(metadata, move |read| {
+            read.list_every_referrer(repository, &subject, after.as_ref(), limit)
+        })
+    };
+    assert_eq!(every(None, 9).await, digests);
+    assert_eq!(every(Some(first), 2).await, digests[1..3]);
 }
 
 /// Over all repositories, by row.

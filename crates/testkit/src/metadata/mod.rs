@@ -111,6 +111,10 @@ macro_rules! metadata_contract {
             manifest {
                 a_manifest_reads_back_as_written
                 a_bare_manifest_reads_back_as_written
+                hidden_manifests_are_left_out_of_pages_of_what_is_listed
+                a_referrer_reads_back_as_written
+                a_page_of_referrers_ends_by_bytes
+                locked_referrers_are_left_out_of_pages
                 repositories_have_manifests_of_their_own
                 a_digest_is_inserted_once_in_a_repository
                 manifests_page_by_digest

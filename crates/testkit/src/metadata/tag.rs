@@ -56,11 +56,11 @@ pub async fn a_tag_is_made_once_and_then_moves(metadata: &dyn Metadata) {
     assert_eq!(find(metadata, repository, "v1").await, Some(moved.clone()));
     assert_eq!(tag_count(metadata, repository).await, 1);
     assert_eq!(
-        fixture::read(metadata, move |read| read.list_tags_of_manifest(first)).await,
+        fixture::read(metadata, move |read| read.list_tags_of_manifest(first, 9)).await,
         []
     );
     assert_eq!(
-        fixture::read(metadata, move |read| read.list_tags_of_manifest(second)).await,
+        fixture::read(metadata, move |read| read.list_tags_of_manifest(second, 9)).await,
         [moved]
     );
 }
@@ -137,7 +137,7 @@ pub async fn tags_are_told_apart_by_case_and_sorted_by_bytes(metadata: &dyn Meta
         list(metadata, repository, None, (ListOrder::Name, None, 100)).await,
         expected
     );
-    let of_manifest = fixture::read(metadata, move |read| read.list_tags_of_manifest(manifest)).await;
+    let of_manifest = fixture::read(metadata, move |read| read.list_tags_of_manifest(manifest, 9)).await;
     assert_eq!(
         of_manifest.iter().map(|tag| tag.name.as_str()).collect::<Vec<_>>(),
         expected
@@ -257,8 +257,10 @@ pub async fn hidden_tags_are_left_out_of_pages(metadata: &dyn Metadata) {
             ["a"]
         );
     }
-    let all = fixture::read(metadata, move |read| read.list_tags_of_manifest(manifest)).await;
+    let all = fixture::read(metadata, move |read| read.list_tags_of_manifest(manifest, 9)).await;
     assert_eq!(all.len(), 4);
+    let some = fixture::read(metadata, move |read| read.list_tags_of_manifest(manifest, 2)).await;
+    assert_eq!(some, all[..2]);
 }
 
 /// A rule that forgot to look is stopped.
