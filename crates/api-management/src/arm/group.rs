@@ -1,8 +1,8 @@
 //! Resource groups.
 
 use bytes::Bytes;
-use holdfast_access::{ControlGrant, ControlReach, control};
-use holdfast_arm::{Error as Arm, Location, SubscriptionId};
+use holdfast_access::{ControlGrant, ControlReach, control, decide_control};
+use holdfast_arm::{Error as Arm, Location, ResourceGroupName, ResourceId, SubscriptionId};
 use holdfast_registry::{Error as Domain, ports::ResourceGroup};
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
@@ -92,6 +92,19 @@ pub(crate) async fn list(
         .await?;
     let page = page(call, groups, |group| holdfast_arm::fold_case(&group.name), shown)?;
     Ok(body::json(StatusCode::OK, &page))
+}
+
+/// Whoever may see a group is told when there is none.
+pub(crate) async fn ensure_seen(
+    call: &Call<'_>,
+    subscription: &SubscriptionId,
+    name: &ResourceGroupName,
+) -> Result<(), Error> {
+    let id = ResourceId::for_resource_group(subscription, name);
+    if let Ok(grant) = decide_control::<control::ResourceGroupsRead>(call.who, id.key()) {
+        call.app.registry.load_resource_group(&grant).await?;
+    }
+    Ok(())
 }
 
 fn answer(status: StatusCode, group: &ResourceGroup) -> Response<Bytes> {

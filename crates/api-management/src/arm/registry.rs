@@ -1,10 +1,9 @@
 //! Registries: the resource, its credentials and its usages.
 
 use bytes::Bytes;
-use holdfast_access::{ControlGrant, ControlReach, control, decide_control};
+use holdfast_access::{ControlGrant, ControlReach, control};
 use holdfast_arm::{
-    Error as Arm, RegistryName, ResourceGroupName, ResourceId, SubscriptionId, name::INVALID_REGISTRY_NAME,
-    shape::registry_has,
+    Error as Arm, RegistryName, ResourceGroupName, SubscriptionId, name::INVALID_REGISTRY_NAME, shape::registry_has,
 };
 use holdfast_identity::{password, sealed::admin_password_place};
 use holdfast_registry::{
@@ -17,6 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
+    group,
     registry_body::{TYPE, shown},
     registry_request::{read_patch, read_put, read_storage},
     storage_account,
@@ -24,7 +24,7 @@ use super::{
 use crate::{
     Management, body, conditional,
     error::Error,
-    paging::page,
+    paging::Pager,
     route::RegistryPath,
     serve::{Call, uuid},
 };
@@ -109,11 +109,8 @@ pub(crate) async fn list(
     subscription: &SubscriptionId,
     group: Option<&ResourceGroupName>,
 ) -> Result<Response<Bytes>, Error> {
-    if let Some(group) = group {
-        let id = ResourceId::for_resource_group(subscription, group);
-        if let Ok(grant) = decide_control::<control::ResourceGroupsRead>(call.who, id.key()) {
-            call.app.registry.load_resource_group(&grant).await?;
-        }
+    if let Some(name) = group {
+        group::ensure_seen(call, subscription, name).await?;
     }
     let mut registries = call
         .app
@@ -122,12 +119,11 @@ pub(crate) async fn list(
         .await?;
     registries
         .retain(|record| group.is_none_or(|group| holdfast_arm::fold_case(&record.resource_group) == group.key()));
-    let mut bodies = Vec::new();
-    for record in &registries {
-        bodies.push((registry_key(record), whole(call, record).await?));
+    let mut pager = Pager::new(call, registries, registry_key)?;
+    while let Some(record) = pager.next() {
+        pager.push(&whole(call, &record).await?);
     }
-    let page = page(call, bodies, |(key, _)| key.clone(), |(_, body)| body.clone())?;
-    Ok(body::json(StatusCode::OK, &page))
+    Ok(body::json(StatusCode::OK, &pager.finish()))
 }
 
 /// Grows with the age of registries, as their lists do.

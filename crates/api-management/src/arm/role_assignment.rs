@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{role_definition::id_at, when};
-use crate::{body, error::Error, route::ScopePath, serve::Call};
+use crate::{body, error::Error, paging::page, route::ScopePath, serve::Call};
 
 const TYPE: &str = "Microsoft.Authorization/roleAssignments";
 const FIELDS: [&str; 3] = ["principalid", "atscope()", "assignedto()"];
@@ -85,7 +85,7 @@ pub(crate) async fn list(
 ) -> Result<Response<Bytes>, Error> {
     let filter = call.filter(&FIELDS)?;
     let found = call.app.registry.list_role_assignments(&grant).await?;
-    let passes = |assignment: &&RoleAssignment| {
+    let passes = |assignment: &RoleAssignment| {
         let principal = assignment.principal.to_string();
         let values = |_: &str| vec![principal.clone()];
         let function = |name: &str, arguments: &[String]| match (name, arguments) {
@@ -95,8 +95,11 @@ pub(crate) async fn list(
         };
         filter.as_ref().is_none_or(|filter| filter.passes(&values, &function))
     };
-    let shown: Vec<Value> = found.iter().filter(passes).map(|found| shown(found, path)).collect();
-    Ok(body::json(StatusCode::OK, &Page::whole(shown)))
+    let key = |assignment: &RoleAssignment| format!("{} {}", assignment.scope, assignment.id);
+    let mut passing: Vec<RoleAssignment> = found.into_iter().filter(passes).collect();
+    passing.sort_by_cached_key(key);
+    let page = page(call, passing, key, |found| shown(found, path))?;
+    Ok(body::json(StatusCode::OK, &page))
 }
 
 /// Deny assignments: nothing here denies, roles only add.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{PAGE_ROWS, next_page, system_data, zoned};
-use crate::{body, error::Error, route::ScopeMapPath, serve::Call};
+use crate::{body, error::Error, paging::Filling, route::ScopeMapPath, serve::Call};
 
 const TYPE: &str = "Microsoft.ContainerRegistry/registries/scopeMaps";
 /// The longest description. ACR's own limit is not known; this is a page of text.
@@ -65,15 +65,23 @@ pub(crate) async fn list(
     let after = call.query.skip_token.clone().unwrap_or_default();
     // One more than is shown, to know whether a page follows.
     let mut maps = call.app.registry.list_scope_maps(&grant, after, PAGE_ROWS + 1).await?;
-    let is_last = maps.iter().filter(|map| !map.is_system).count() <= PAGE_ROWS;
-    if !is_last {
+    let is_whole = maps.iter().filter(|map| !map.is_system).count() <= PAGE_ROWS;
+    if !is_whole {
         maps.pop();
     }
-    let last = maps.last().filter(|_| !is_last);
-    let next = last.map(|map| next_page(call, &format!("{}/scopeMaps", map.registry.arm_id()), &map.name));
+    let (mut filling, mut last) = (Filling::new(maps.len()), None);
+    for map in &maps {
+        if filling.is_full() {
+            break;
+        }
+        filling.push(&shown(map));
+        last = Some(map);
+    }
+    let has_more = !is_whole || filling.len() < maps.len();
+    let last = last.filter(|_| has_more);
     let page = Page {
-        value: maps.iter().map(shown).collect::<Vec<Value>>(),
-        next_link: next,
+        next_link: last.map(|map| next_page(call, &format!("{}/scopeMaps", map.registry.arm_id()), &map.name)),
+        value: filling.into_value(),
     };
     Ok(body::json(StatusCode::OK, &page))
 }

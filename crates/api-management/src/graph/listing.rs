@@ -6,20 +6,24 @@ use holdfast_arm::{Filter, fold_case};
 use holdfast_registry::{
     ApplicationKey, ApplicationView, Error as Domain, application::Error as Application, ports::ApplicationMarker,
 };
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::{Value, value::RawValue};
 use uuid::Uuid;
 
 use super::{
     Call,
     error::{Code, Error},
 };
+use crate::paging::Filling;
 
 /// Objects on a page when nothing is said (Graph).
 const DEFAULT_TOP: usize = 100;
 /// The most that may be asked for (Graph).
 const MAX_TOP: usize = 999;
-/// How many reads of a page's length one request may cost when few objects pass its filter.
+/// How many times a page's length may be read for one request when few objects pass its filter.
 const MAX_ROUNDS: usize = 20;
+/// Objects read at once: each may have a hundred credentials.
+const READ_ROWS: usize = 25;
 
 /// The parameters that are looked at; the others are ignored: every answer has all properties.
 #[derive(Debug)]
@@ -125,12 +129,22 @@ pub(super) struct Kind {
     pub(super) shown: fn(&Call<'_>, &ApplicationView) -> Value,
 }
 
+/// A page of objects in Graph's form.
+#[derive(Serialize)]
+pub(super) struct Listed {
+    #[serde(rename = "@odata.context")]
+    context: String,
+    value: Vec<Box<RawValue>>,
+    #[serde(rename = "@odata.nextLink", skip_serializing_if = "Option::is_none")]
+    next_link: Option<String>,
+}
+
 /// A page of what passes the filter of the request.
 pub(super) async fn page(
     call: &Call<'_>,
     kind: &Kind,
     grant: &ControlGrant<control::PrincipalsRead>,
-) -> Result<Value, Error> {
+) -> Result<Listed, Error> {
     let query = &call.query;
     let filter = query.filter(kind.name, kind.fields)?;
     let passes = |one: &ApplicationView| {
@@ -142,33 +156,32 @@ pub(super) async fn page(
     let demanded_app = filter
         .as_ref()
         .and_then(|filter| kind.app_fields.iter().find_map(|field| filter.demanded(field)));
-    let (mut found, mut next) = (Vec::new(), None);
+    let (mut filling, mut next) = (Filling::new(query.top), None);
     if let Some(text) = demanded_app {
         // A name of another grammar is nobody's.
         if let Ok(id) = Uuid::parse_str(text) {
-            found = find(call, kind, grant, ApplicationKey::App(id))
-                .await?
-                .into_iter()
-                .filter(passes)
-                .collect();
+            let found = find(call, kind, grant, ApplicationKey::App(id)).await?;
+            if let Some(one) = found.filter(passes) {
+                filling.push(&(kind.shown)(call, &one));
+            }
         }
     } else {
         let prefix = filter.as_ref().and_then(|filter| filter.demanded_prefix("displayName"));
         let prefix = fold_case(prefix.unwrap_or_default());
         next = query.after.as_deref().map(marker).transpose()?;
-        for _ in 0..MAX_ROUNDS {
+        for _ in 0..(MAX_ROUNDS * query.top).div_ceil(READ_ROWS) {
             let batch = read(call, kind, grant, prefix.clone(), next.take()).await?;
-            let is_last = batch.len() < query.top;
+            let is_last = batch.len() < READ_ROWS;
             for one in batch {
                 next = Some(one.application.marker());
                 if passes(&one) {
-                    found.push(one);
-                    if found.len() == query.top {
-                        break;
-                    }
+                    filling.push(&(kind.shown)(call, &one));
+                }
+                if filling.is_full() {
+                    break;
                 }
             }
-            if found.len() == query.top {
+            if filling.is_full() {
                 break;
             }
             if is_last {
@@ -177,20 +190,15 @@ pub(super) async fn page(
             }
         }
     }
-    let value: Vec<Value> = found.iter().map(|one| (kind.shown)(call, one)).collect();
-    let mut document = json!({
-        "@odata.context": format!("{}/v1.0/$metadata#{}", call.site.base_url, kind.path),
-        "value": value,
-    });
-    if let Some(marker) = next {
-        document["@odata.nextLink"] = query
-            .next_link(call, kind.path, &format!("{}:{}", marker.id, marker.folded_name))
-            .into();
-    }
-    Ok(document)
+    let marker = next.map(|marker| format!("{}:{}", marker.id, marker.folded_name));
+    Ok(Listed {
+        context: format!("{}/v1.0/$metadata#{}", call.site.base_url, kind.path),
+        value: filling.into_value(),
+        next_link: marker.map(|marker| query.next_link(call, kind.path, &marker)),
+    })
 }
 
-/// The objects whose folded names begin so, behind a marker: as many as fit on a page.
+/// Some objects whose folded names begin so, behind a marker.
 async fn read(
     call: &Call<'_>,
     kind: &Kind,
@@ -198,7 +206,7 @@ async fn read(
     prefix: String,
     after: Option<ApplicationMarker>,
 ) -> Result<Vec<ApplicationView>, Error> {
-    let (registry, limit) = (&call.app.registry, call.query.top);
+    let (registry, limit) = (&call.app.registry, READ_ROWS);
     Ok(if kind.is_principal {
         registry.list_service_principals(grant, prefix, after, limit).await?
     } else {

@@ -6,6 +6,7 @@ mod callers;
 mod graph;
 mod import;
 mod openapi;
+mod paging;
 mod role;
 mod settings;
 mod sign_in;
