@@ -19,6 +19,7 @@ pub(crate) mod scope_map;
 pub(crate) mod storage_account;
 pub(crate) mod subscription;
 pub(crate) mod token;
+pub(crate) mod unserved;
 
 use chrono::{DateTime, SecondsFormat};
 use holdfast_registry::{Timestamp, ports::SystemData};

@@ -8,6 +8,7 @@ mod role;
 mod scope_map;
 mod storage_account;
 mod token;
+mod unserved;
 
 use holdfast_arm::{Error, RegistryName, ResourceGroupName, RoleAssignmentName, SubscriptionId};
 use http::Method;
@@ -18,6 +19,7 @@ pub(crate) use role::ScopePath;
 pub(crate) use scope_map::ScopeMapPath;
 pub(crate) use storage_account::StoragePath;
 pub(crate) use token::TokenPath;
+pub(crate) use unserved::Unserved;
 
 /// The longest path that is looked at.
 const MAX_PATH_BYTES: usize = 4096;
@@ -105,8 +107,10 @@ routes! { Route,
     GroupPatch(GroupPath) = "arm.groups.patch";
     /// `DELETE …/resourceGroups/{g}`
     GroupDelete(GroupPath) = "arm.groups.delete";
-    /// `GET …/resources`
+    /// `GET …/resources` of a subscription
     ResourcesList(SubscriptionId) = "arm.resources.list";
+    /// `GET …/resources` of a group
+    ResourcesOfGroup(GroupPath) = "arm.resources.list-of-group";
     /// `GET …/providers`
     ProvidersList(SubscriptionId) = "arm.providers.list";
     /// `GET …/providers/{ns}`
@@ -143,6 +147,12 @@ routes! { Route,
     UpdatePolicies(RegistryPath) = "arm.registries.update-policies";
     /// `GET …/replications`
     ReplicationsList(RegistryPath) = "arm.replications.list";
+    /// `GET …/webhooks` and other lists of what is not served
+    UnservedList(RegistryPath, Unserved) = "arm.unserved.list";
+    /// `GET …/webhooks/{w}`, and `DELETE`
+    UnservedChild(RegistryPath, Unserved) = "arm.unserved.child";
+    /// `PUT …/webhooks/{w}` and whatever else would make or run one
+    UnservedChange(RegistryPath, Unserved) = "arm.unserved.change";
     /// `GET /providers/Microsoft.ContainerRegistry/operations`
     OperationsList = "arm.providers.operations";
     /// `GET …/scopeMaps`
@@ -298,6 +308,7 @@ fn in_group(method: &Method, path: GroupPath, segments: &[&str], lower: &[&str])
                 _ => Err(Error::method_not_supported(method.as_str())),
             });
         }
+        ["resources"] => return Some(only(method, &Method::GET, Route::ResourcesOfGroup(path))),
         ["providers", NAMESPACE, "registries"] => {
             return Some(only(method, &Method::GET, Route::RegistriesOfGroup(path)));
         }
@@ -332,11 +343,11 @@ fn in_group(method: &Method, path: GroupPath, segments: &[&str], lower: &[&str])
         ["importimage"] => post(Route::ImportImage(path)),
         ["listpolicies"] => only(method, &Method::GET, Route::ListPolicies(path)),
         ["updatepolicies"] => post(Route::UpdatePolicies(path)),
-        ["replications"] => only(method, &Method::GET, Route::ReplicationsList(path)),
+        ["replications"] if *method == Method::GET => Ok(Route::ReplicationsList(path)),
         ["generatecredentials"] => post(Route::GenerateCredentials(path)),
         ["scopemaps", ..] => return scope_map::read(method, path, &segments[5..]),
         ["tokens", ..] => return token::read(method, path, &segments[5..]),
-        _ => return None,
+        _ => return unserved::read(method, path, rest).map(Ok),
     })
 }
 

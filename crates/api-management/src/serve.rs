@@ -17,7 +17,7 @@ use crate::{
     answer::stamp,
     arm::{
         group, import, metadata, operation, provider, registry, registry_policies, registry_usage, replication,
-        resource, role_assignment, role_definition, scope_map, storage_account, subscription, token,
+        resource, role_assignment, role_definition, scope_map, storage_account, subscription, token, unserved,
     },
     body,
     caller::FOR_ARM,
@@ -333,7 +333,10 @@ async fn endpoint(call: &Call<'_>, route: Route) -> Result<Response<Bytes>, Erro
         Route::GroupHead(p) => group::head(call, call.may(&p.id())?).await,
         Route::GroupPatch(p) => group::patch(call, call.may(&p.id())?).await,
         Route::GroupDelete(p) => group::delete(call, call.may(&p.id())?).await,
-        Route::ResourcesList(s) => resource::list(call, call.reach(), call.reach(), &s).await,
+        Route::ResourcesList(s) => resource::list(call, call.reach(), call.reach(), &s, None).await,
+        Route::ResourcesOfGroup(p) => {
+            resource::list(call, call.reach(), call.reach(), &p.subscription, Some(&p.group)).await
+        }
         Route::ProvidersList(s) => provider::list(call, call.may(&of(&s))?, &s).await,
         Route::ProviderGet(s, namespace) => provider::get(call, call.may(&of(&s))?, &s, &namespace).await,
         Route::ProviderRegister(s, namespace) => provider::register(call, call.may(&of(&s))?, &s, &namespace).await,
@@ -352,6 +355,9 @@ async fn endpoint(call: &Call<'_>, route: Route) -> Result<Response<Bytes>, Erro
         Route::ListPolicies(p) => registry_policies::list(call, call.may(&p.id())?).await,
         Route::UpdatePolicies(p) => registry_policies::update(call, call.may(&p.id())?).await,
         Route::ReplicationsList(p) => replication::list(call, call.may(&p.id())?).await,
+        Route::UnservedList(p, _) => unserved::list(call, call.may(&p.id())?).await,
+        Route::UnservedChild(p, kind) => unserved::child(call, call.may(&p.id())?, kind).await,
+        Route::UnservedChange(p, kind) => unserved::change(call, call.may(&p.id())?, kind).await,
         Route::OperationsList => Ok(operation::list()),
         Route::ScopeMapsList(p) => scope_map::list(call, call.may(&p.id())?).await,
         Route::ScopeMapPut(p) => scope_map::put(call, call.may(&p.id())?, &p).await,

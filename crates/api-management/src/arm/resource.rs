@@ -1,13 +1,15 @@
-//! `/resources`: everything in a subscription, filtered. `az` finds the group of a registry with it.
+//! `/resources`: everything in a subscription or a group, filtered. `az` finds the group of a registry with it, Terraform
+//! looks whether a group is empty before it deletes it.
 
 use bytes::Bytes;
 use holdfast_access::{ControlReach, control};
-use holdfast_arm::SubscriptionId;
+use holdfast_arm::{ResourceGroupName, SubscriptionId, fold_case};
 use holdfast_registry::ports::{RegistryRecord, StorageAccount};
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::{
+    group,
     registry::registry_key,
     registry_body::{TYPE, system_data},
     storage_account,
@@ -33,17 +35,23 @@ pub(crate) async fn list(
     reach: ControlReach<control::RegistriesRead>,
     storage_reach: ControlReach<control::StorageAccountsRead>,
     subscription: &SubscriptionId,
+    group: Option<&ResourceGroupName>,
 ) -> Result<Response<Bytes>, Error> {
+    if let Some(name) = group {
+        group::ensure_seen(call, subscription, name).await?;
+    }
     let filter = call.filter(&FIELDS)?;
     let (registry, subscription) = (&call.app.registry, uuid(subscription));
     let registries = registry.list_registry_resources(&reach, subscription).await?;
     let accounts = registry.list_storage_accounts(&storage_reach, subscription).await?;
     let tag = filter.as_ref().and_then(|filter| filter.demanded("tagname"));
     let passes = |(_, resource): &(String, Value)| {
+        let is_in = |group: &ResourceGroupName| fold_case(&group_of(resource)) == group.key();
         let values = |field: &str| values(resource, field, tag);
-        filter
-            .as_ref()
-            .is_none_or(|filter| filter.passes(&values, &|_, _| false))
+        group.is_none_or(is_in)
+            && filter
+                .as_ref()
+                .is_none_or(|filter| filter.passes(&values, &|_, _| false))
     };
     let registries = registries.iter().map(|record| (registry_key(record), shown(record)));
     // After all registries: their keys are digits.
@@ -62,7 +70,7 @@ fn values(resource: &Value, field: &str, tag: Option<&str>) -> Vec<String> {
     let tags = || resource["tags"].as_object().into_iter().flatten();
     match field {
         "resourcetype" => vec![text(&resource["type"])],
-        "resourcegroup" => vec![text(&resource["id"]).split('/').nth(4).unwrap_or_default().to_owned()],
+        "resourcegroup" => vec![group_of(resource)],
         "tagname" => tags().map(|(name, _)| name.clone()).collect(),
         // The value of the tag that the filter names, not of any other.
         "tagvalue" => tags()
@@ -71,6 +79,12 @@ fn values(resource: &Value, field: &str, tag: Option<&str>) -> Vec<String> {
             .collect(),
         field => vec![text(&resource[field])],
     }
+}
+
+/// The group in its id.
+fn group_of(resource: &Value) -> String {
+    let id = resource["id"].as_str().unwrap_or_default();
+    id.split('/').nth(4).unwrap_or_default().to_owned()
 }
 
 fn shown(registry: &RegistryRecord) -> Value {

@@ -50,6 +50,7 @@ impl Route {
             | Self::GroupPatch(path)
             | Self::GroupDelete(path)
             | Self::RegistriesOfGroup(path)
+            | Self::ResourcesOfGroup(path)
             | Self::StorageAccountsOfGroup(path) => (Some(&path.subscription), Some(&path.group)),
             Self::StoragePut(path) | Self::StorageGet(path) | Self::StoragePatch(path) | Self::StorageDelete(path) => {
                 (Some(&path.subscription), Some(&path.group))
@@ -65,6 +66,9 @@ impl Route {
             | Self::ListPolicies(path)
             | Self::UpdatePolicies(path)
             | Self::ReplicationsList(path)
+            | Self::UnservedList(path, _)
+            | Self::UnservedChild(path, _)
+            | Self::UnservedChange(path, _)
             | Self::ScopeMapsList(path)
             | Self::TokensList(path)
             | Self::GenerateCredentials(path) => (Some(&path.subscription), Some(&path.group)),

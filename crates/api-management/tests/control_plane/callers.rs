@@ -118,6 +118,7 @@ fn table() -> Vec<(&'static str, String, &'static str, Expected)> {
         ("GET", r(""), "", readers(200)),
         ("PATCH", r(""), r#"{"sku":{"name":"Premium"}}"#, writers(200, 200)),
         ("GET", s("/resources"), "", signed_in(200)),
+        ("GET", s("/resourceGroups/rg/resources"), "", signed_in(200)),
         (
             "GET",
             s("/providers/Microsoft.ContainerRegistry/registries"),
@@ -148,6 +149,9 @@ fn table() -> Vec<(&'static str, String, &'static str, Expected)> {
         ("GET", r("/listPolicies"), "", readers(200)),
         ("POST", r("/updatePolicies"), "{}", writers(200, 200)),
         ("GET", r("/replications"), "", readers(200)),
+        ("GET", r("/webhooks"), "", readers(200)),
+        ("GET", r("/webhooks/hook1"), "", readers(404)),
+        ("PUT", r("/webhooks/hook1"), "{}", readers(400)),
         (
             "GET",
             format!("/providers/Microsoft.ContainerRegistry/operations{V}"),

@@ -12,6 +12,7 @@ mod settings;
 mod sign_in;
 mod storage_account;
 mod token;
+mod unserved;
 
 use std::{
     sync::{

@@ -13,6 +13,22 @@ impl Error {
         )
     }
 
+    /// ACR has it, this server does not. `feature` in words (`webhooks`).
+    #[must_use]
+    pub fn unserved(feature: &str) -> Self {
+        Self::of_provider(Code::BadRequest, unserved(feature))
+    }
+
+    /// One of those, which is therefore not there.
+    #[must_use]
+    pub fn unserved_child(name: &str, feature: &str) -> Self {
+        let why = unserved(feature);
+        Self::of_provider(
+            Code::ResourceNotFound,
+            format!("The resource {name} could not be found. {why}"),
+        )
+    }
+
     /// A registry of this name exists, maybe out of the caller's sight.
     #[must_use]
     pub fn registry_name_in_use(name: &str) -> Self {
@@ -85,4 +101,8 @@ impl Error {
     pub fn conflict(why: &str) -> Self {
         Self::of_provider(Code::Conflict, why)
     }
+}
+
+fn unserved(feature: &str) -> String {
+    format!("Holdfast does not serve {feature}; what it serves is listed in docs/azure-cli.md.")
 }
