@@ -21,7 +21,7 @@ mod tag;
 mod token;
 mod upload;
 
-pub use address::Address;
+pub use address::{Address, Names};
 pub use body::Body;
 pub use holdfast_face::MAX_DRAINED_BYTES;
 pub use route::Route;

@@ -13,8 +13,8 @@ use hyper::body::Incoming;
 use serde_json::json;
 
 use crate::{
-    Address, Body, Route, acr, blob, caller::Identified, catalog, error, error::Error, manifest, referrer, respond,
-    route::UploadStart, tag, token, upload,
+    Address, Body, Names, Route, acr, blob, caller::Identified, catalog, error, error::Error, manifest, referrer,
+    respond, route::UploadStart, tag, token, upload,
 };
 
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
@@ -31,6 +31,8 @@ pub struct DistributionParts {
     pub sealer: Arc<Sealer>,
     /// Slows down guessing.
     pub throttle: Arc<Throttle>,
+    /// The names of the registries.
+    pub names: Arc<dyn Names>,
     /// How long a body may be silent.
     pub body_stall: Duration,
     /// Memory for bodies, shared with the other faces.
@@ -44,6 +46,7 @@ pub struct Distribution {
     pub(crate) directory: Arc<DirectoryIssuer>,
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) throttle: Arc<Throttle>,
+    pub(crate) names: Arc<dyn Names>,
     body_stall: Duration,
     budget: Budget,
 }
@@ -95,6 +98,7 @@ impl Distribution {
             directory,
             sealer,
             throttle,
+            names,
             body_stall,
             budget,
         } = parts;
@@ -104,6 +108,7 @@ impl Distribution {
             directory,
             sealer,
             throttle,
+            names,
             body_stall,
             budget,
         }

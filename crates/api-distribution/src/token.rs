@@ -59,7 +59,7 @@ pub(crate) async fn get(
     address: &Address,
     peer: IpAddr,
 ) -> Result<Response<Body>, Error> {
-    check_service(query.service.as_deref(), address)?;
+    check_service(app, query.service.as_deref(), address)?;
     let scopes = scopes(&query.scope)?;
     let values = headers.get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes);
     let who = match Credentials::from_headers(values).map_err(Error::CredentialMalformed)? {
@@ -78,7 +78,7 @@ pub(crate) async fn post(
     peer: IpAddr,
 ) -> Result<Response<Body>, Error> {
     let form = Form::parse(&body.whole(Asker::Stranger, MAX_FORM_BYTES).await?);
-    check_service(form.service.as_deref(), address)?;
+    check_service(app, form.service.as_deref(), address)?;
     let scopes = scopes(&form.scope)?;
     let who = match form.grant_type.as_str() {
         "password" if form.username.is_empty() && form.password.is_empty() => signed_out(app, address).await?,
@@ -106,7 +106,7 @@ pub(crate) async fn exchange(
     address: &Address,
 ) -> Result<Response<Body>, Error> {
     let form = Form::parse(&body.whole(Asker::Stranger, MAX_FORM_BYTES).await?);
-    check_service(form.service.as_deref(), address)?;
+    check_service(app, form.service.as_deref(), address)?;
     let who = match form.grant_type.as_str() {
         // ACR: the second brings a refresh token along, which adds nothing to the access token.
         "access_token" | "access_token_refresh_token" => {
@@ -163,9 +163,9 @@ async fn signed_out(app: &Distribution, address: &Address) -> Result<Identified,
     }
 }
 
-fn check_service(service: Option<&str>, address: &Address) -> Result<(), Error> {
+fn check_service(app: &Distribution, service: Option<&str>, address: &Address) -> Result<(), Error> {
     match service {
-        Some(service) if !address.is_service(service) => {
+        Some(service) if !address.is_service(service, &*app.names) => {
             let found = holdfast_oci::message::excerpt(service);
             let reason = format!("service {found} is another registry; this one is {}", address.authority);
             Err(Error::TokenRequest { reason })

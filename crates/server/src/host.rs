@@ -4,7 +4,7 @@
 
 use std::{borrow::Cow, net::IpAddr};
 
-use holdfast_api_distribution::Address;
+use holdfast_api_distribution::{Address, Names};
 use holdfast_identity::OwnNames;
 use http::{HeaderValue, StatusCode, header, request::Parts};
 
@@ -12,6 +12,8 @@ use http::{HeaderValue, StatusCode, header, request::Parts};
 #[derive(Debug)]
 pub(crate) struct Hosts {
     domain: String,
+    /// What follows a registry's name in its login server as ARM shows it: `.DOMAIN` or `.DOMAIN:PORT`.
+    login_server_suffix: String,
     default_registry: String,
     base: OwnNames,
 }
@@ -61,9 +63,10 @@ struct Named {
 
 impl Hosts {
     /// `domain` and `hostnames` are lower case.
-    pub(crate) fn new(domain: &str, default_registry: &str, hostnames: &[String]) -> Self {
+    pub(crate) fn new(domain: &str, login_server_suffix: String, default_registry: &str, hostnames: &[String]) -> Self {
         Self {
             domain: domain.to_owned(),
+            login_server_suffix,
             default_registry: default_registry.to_ascii_lowercase(),
             base: OwnNames::new(domain, hostnames),
         }
@@ -82,6 +85,7 @@ impl Hosts {
         let (registry, is_base) = self.registry(&named, local)?;
         let address = Address {
             login_server: format!("{registry}.{}", self.domain),
+            shown_login_server: format!("{registry}{}", self.login_server_suffix),
             registry,
             authority: named.authority(),
             scheme,
@@ -104,6 +108,13 @@ impl Hosts {
                 host: named.host.clone(),
             }),
         }
+    }
+}
+
+impl Names for Hosts {
+    fn registry_of(&self, authority: &str, local: IpAddr) -> Option<String> {
+        let named = parse(authority)?;
+        self.registry(&named, local).ok().map(|(registry, _)| registry)
     }
 }
 
@@ -194,7 +205,8 @@ mod tests {
 
     fn hosts() -> Hosts {
         let names = ["registry.example".to_owned(), "10.1.2.3".to_owned()];
-        Hosts::new("registry.localhost", "Holdfast", &names)
+        let suffix = ".registry.localhost:5443".to_owned();
+        Hosts::new("registry.localhost", suffix, "Holdfast", &names)
     }
 
     fn find(head: &Parts, forwarded: Option<&str>) -> Result<Visit, Refusal> {
@@ -234,6 +246,8 @@ mod tests {
             assert_eq!(visit.address.authority, authority, "{host}");
             assert_eq!(visit.address.registry, "holdfast", "{host}");
             assert_eq!(visit.address.login_server, "holdfast.registry.localhost", "{host}");
+            let shown = "holdfast.registry.localhost:5443";
+            assert_eq!(visit.address.shown_login_server, shown, "{host}");
             assert!(visit.is_base, "{host}");
         }
     }
@@ -253,6 +267,22 @@ mod tests {
                 "{host}"
             );
             assert!(!visit.is_base, "{host}");
+        }
+    }
+
+    #[test]
+    fn a_registry_is_found_by_any_of_its_names() {
+        for (name, registry) in [
+            ("localhost:5000", Some("holdfast")),
+            ("192.0.2.7", Some("holdfast")),
+            ("holdfast.registry.localhost", Some("holdfast")),
+            ("MyRegistry.registry.localhost:5443", Some("myregistry")),
+            ("evil.example", None),
+            ("", None),
+            ("localhost/path", None),
+        ] {
+            let found = hosts().registry_of(name, "192.0.2.7".parse().unwrap());
+            assert_eq!(found.as_deref(), registry, "{name}");
         }
     }
 

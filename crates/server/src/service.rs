@@ -43,7 +43,7 @@ pub(crate) struct Wire {
 
 /// What every request shares.
 pub(crate) struct Service {
-    pub(crate) hosts: Hosts,
+    pub(crate) hosts: Arc<Hosts>,
     pub(crate) distribution: Distribution,
     pub(crate) management: Management,
     pub(crate) base: Base,

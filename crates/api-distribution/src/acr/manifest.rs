@@ -105,7 +105,7 @@ pub(crate) async fn list(
     };
     let listed = call.app.registry.list_manifests(&grant, rows).await?;
     let list = List {
-        registry: &call.address.login_server,
+        registry: &call.address.shown_login_server,
         image_name: grant.repository(),
         manifests: page.shown(
             listed.manifests.iter().map(Shown::from).collect(),
@@ -148,7 +148,7 @@ pub(crate) async fn patch(
 
 fn one(call: &Call<'_>, repository: &RepositoryName, view: &ManifestView) -> Response<Body> {
     let one = One {
-        registry: &call.address.login_server,
+        registry: &call.address.shown_login_server,
         image_name: repository,
         manifest: view.into(),
     };

@@ -48,7 +48,7 @@ pub(crate) async fn delete(call: &Call<'_>, grant: Grant<action::Delete>) -> Res
 
 fn shown(call: &Call<'_>, view: &RepositoryView) -> Response<Body> {
     let shown = Shown {
-        registry: &call.address.login_server,
+        registry: &call.address.shown_login_server,
         image_name: &view.name,
         created_time: moment(view.created_at),
         last_update_time: moment(view.updated_at),

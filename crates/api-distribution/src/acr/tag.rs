@@ -75,7 +75,7 @@ pub(crate) async fn list(
     let has_more = tags.len() > page.limit;
     let tags = &tags[..tags.len().min(page.limit)];
     let list = List {
-        registry: &call.address.login_server,
+        registry: &call.address.shown_login_server,
         image_name: grant.repository(),
         tags: page.shown(tags.iter().map(Shown::from).collect(), has_more),
     };
@@ -125,7 +125,7 @@ pub(crate) async fn delete(call: &Call<'_>, grant: Grant<action::Delete>, tag: T
 
 fn one(call: &Call<'_>, repository: &RepositoryName, record: &TagRecord) -> Response<Body> {
     let one = One {
-        registry: &call.address.login_server,
+        registry: &call.address.shown_login_server,
         image_name: repository,
         tag: record.into(),
     };

@@ -48,7 +48,7 @@ async fn a_repository_looks_as_in_acr() {
     house.push_tags("library/busybox", "first", &["v1", "v2"]).await;
     house.push_tags("library/busybox", "second", &["v3"]).await;
     let expected = format!(
-        "{{\"registry\":\"{LOGIN_SERVER}\",\"imageName\":\"library/busybox\",\"createdTime\":\"T\",\"lastUpdateTime\":\"T\",\
+        "{{\"registry\":\"{LOGIN_SERVER}:5443\",\"imageName\":\"library/busybox\",\"createdTime\":\"T\",\"lastUpdateTime\":\"T\",\
          \"manifestCount\":2,\"tagCount\":3,\"changeableAttributes\":{ON}}}"
     );
     shows(&house, "/acr/v1/library/busybox", &expected).await;
@@ -84,14 +84,14 @@ async fn a_tag_looks_as_in_acr() {
         )
     };
     let list = format!(
-        "{{\"registry\":\"{LOGIN_SERVER}\",\"imageName\":\"foo\",\"tags\":[{},{}]}}",
+        "{{\"registry\":\"{LOGIN_SERVER}:5443\",\"imageName\":\"foo\",\"tags\":[{},{}]}}",
         tag("v1"),
         tag("v2")
     );
     shows(&house, "/acr/v1/foo/_tags", &list).await;
     shows(&house, "/acr/v1/foo/_tags?orderby=none&n=100&last=", &list).await;
     let one = format!(
-        "{{\"registry\":\"{LOGIN_SERVER}\",\"imageName\":\"foo\",\"tag\":{}}}",
+        "{{\"registry\":\"{LOGIN_SERVER}:5443\",\"imageName\":\"foo\",\"tag\":{}}}",
         tag("v1")
     );
     shows(&house, "/acr/v1/foo/_tags/v1", &one).await;
@@ -139,9 +139,9 @@ async fn a_manifest_looks_as_in_acr() {
     };
     let tagged = manifest("\"tags\":[\"latest\",\"v1\"],");
     let encoded = image.digest.replace(':', "%3A");
-    let list = format!("{{\"registry\":\"{LOGIN_SERVER}\",\"imageName\":\"foo\",\"manifests\":[{tagged}]}}");
+    let list = format!("{{\"registry\":\"{LOGIN_SERVER}:5443\",\"imageName\":\"foo\",\"manifests\":[{tagged}]}}");
     shows(&house, "/acr/v1/foo/_manifests", &list).await;
-    let one = format!("{{\"registry\":\"{LOGIN_SERVER}\",\"imageName\":\"foo\",\"manifest\":{tagged}}}");
+    let one = format!("{{\"registry\":\"{LOGIN_SERVER}:5443\",\"imageName\":\"foo\",\"manifest\":{tagged}}}");
     shows(&house, &format!("/acr/v1/foo/_manifests/{encoded}"), &one).await;
     for tag in ["v1", "latest"] {
         house
@@ -151,7 +151,7 @@ async fn a_manifest_looks_as_in_acr() {
             .expect(202);
     }
     let one = format!(
-        "{{\"registry\":\"{LOGIN_SERVER}\",\"imageName\":\"foo\",\"manifest\":{}}}",
+        "{{\"registry\":\"{LOGIN_SERVER}:5443\",\"imageName\":\"foo\",\"manifest\":{}}}",
         manifest("")
     );
     shows(&house, &format!("/acr/v1/foo/_manifests/{}", image.digest), &one).await;
@@ -212,7 +212,7 @@ async fn an_index_looks_as_in_acr() {
         .collect();
     let size: usize = images.iter().map(|image| image.config.len() + image.layer.len()).sum();
     let one = format!(
-        "{{\"registry\":\"{LOGIN_SERVER}\",\"imageName\":\"foo\",\"manifest\":{{\"digest\":\"{}\",\"imageSize\":{size},\
+        "{{\"registry\":\"{LOGIN_SERVER}:5443\",\"imageName\":\"foo\",\"manifest\":{{\"digest\":\"{}\",\"imageSize\":{size},\
          \"createdTime\":\"T\",\"lastUpdateTime\":\"T\",\"mediaType\":\"{OCI_INDEX}\",\"tags\":[\"multi\"],\
          \"changeableAttributes\":{ON},\"references\":[{}]}}}}",
         sha256(&index),

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use holdfast_api_distribution::{Address, Distribution, DistributionParts, Served};
+use holdfast_api_distribution::{Address, Distribution, DistributionParts, Names, Served};
 use holdfast_blobs::{FilesystemPlaces, FilesystemStore, fault::FaultyStore};
 use holdfast_face::Budget;
 use holdfast_identity::{
@@ -166,6 +166,7 @@ impl House {
             directory: Arc::clone(&directory),
             sealer: Arc::clone(&sealer),
             throttle: Arc::new(Throttle::new()),
+            names: Arc::new(Hosts),
             body_stall: STALL,
             budget: Budget::default(),
         });
@@ -482,6 +483,26 @@ async fn listen(distribution: Arc<Distribution>, served: Log) -> SocketAddr {
     address
 }
 
+/// Names as the server has them: login servers, and `localhost` in two spellings for the default registry.
+struct Hosts;
+
+impl Names for Hosts {
+    fn registry_of(&self, authority: &str, _local: IpAddr) -> Option<String> {
+        let host = authority.split(':').next()?;
+        let is_ours = matches!(host, "localhost" | "127.0.0.1") || host.ends_with(".registry.localhost");
+        is_ours.then(|| registry_at(authority).0)
+    }
+}
+
+/// The registry that a host means, and its login server.
+fn registry_at(authority: &str) -> (String, String) {
+    let host = authority.split(':').next().unwrap();
+    match host.split_once('.') {
+        Some((name, domain)) if domain.ends_with("registry.localhost") => (name.to_owned(), host.to_owned()),
+        _ => (ADMIN.to_owned(), LOGIN_SERVER.to_owned()),
+    }
+}
+
 /// What the server does around the face: finds the registry by the host, and the peer.
 async fn answer(
     distribution: Arc<Distribution>,
@@ -493,13 +514,10 @@ async fn answer(
         Some(value.to_owned())
     };
     let authority = header("host").unwrap_or_else(|| "localhost".to_owned());
-    let host = authority.split(':').next().unwrap().to_owned();
-    let (registry, login_server) = match host.split_once('.') {
-        Some((name, domain)) if domain.ends_with("registry.localhost") => (name.to_owned(), host.clone()),
-        _ => (ADMIN.to_owned(), LOGIN_SERVER.to_owned()),
-    };
+    let (registry, login_server) = registry_at(&authority);
     let address = Address {
         registry,
+        shown_login_server: format!("{login_server}:5443"),
         login_server,
         authority,
         scheme: "http",

@@ -216,14 +216,21 @@ fn service(
     let directory = Arc::new(DirectoryIssuer::new(&house.keys, house.tenant, names));
     let throttle = Arc::new(Throttle::new());
     let budget = Budget::default();
+    let hosts = Arc::new(Hosts::new(
+        &settings.domain,
+        addresses.login_server(""),
+        &house.default_registry.name,
+        &settings.hostnames,
+    ));
     Service {
-        hosts: Hosts::new(&settings.domain, &house.default_registry.name, &settings.hostnames),
+        hosts: Arc::clone(&hosts),
         distribution: Distribution::new(DistributionParts {
             registry: Arc::clone(&registry),
             issuer: Arc::new(Issuer::new(&house.keys)),
             directory: Arc::clone(&directory),
             sealer: Arc::clone(&house.sealer),
             throttle: Arc::clone(&throttle),
+            names: hosts,
             body_stall: settings.body_stall,
             budget: budget.clone(),
         }),
