@@ -47,7 +47,7 @@ fn expected(registry: &str) -> Value {
         "free": true, "state": "Succeeded", "taken": false, "sku": "Premium", "tags": {"a": "b"}, "listed": true,
         "user": registry, "passwords": 2, "repositories": ["team/app"], "repositoryTags": ["v1", "v2"], "size": true,
         "locked": true, "writable": true, "manifestTags": ["v1", "v2"], "tagsLeft": 1, "anonymousRefused": true,
-        "anonymousTags": ["v1"], "manifestGone": true, "repositoriesLeft": [], "gone": "ResourceNotFound",
+        "anonymousTags": ["v1"], "tagsGone": [], "manifestGone": true, "repositoriesLeft": [], "gone": "ResourceNotFound",
     })
 }
 

@@ -87,6 +87,8 @@ async function main() {
   await registries.update(RESOURCE_GROUP, REGISTRY, { anonymousPullEnabled: true });
   seen.anonymousTags = (await tagsOf(anonymous)).map((tag) => tag.name);
 
+  await artifact.deleteTag("v1");
+  seen.tagsGone = await all(artifact.listTagProperties());
   await artifact.delete();
   seen.manifestGone = await content.getManifest(digest).then(
     () => false,

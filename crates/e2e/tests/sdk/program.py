@@ -90,6 +90,8 @@ seen["anonymousTags"] = [tag.name for tag in anonymous.list_tag_properties(repos
 os.environ["AZURE_AUTHORITY_HOST"] = BASE
 chain = DefaultAzureCredential(disable_instance_discovery=True)
 again = ContainerRegistryClient(endpoint, chain, audience=audience)
+again.delete_tag(repository, "v1")
+seen["tagsGone"] = [tag.name for tag in again.list_tag_properties(repository)]
 again.delete_manifest(repository, digest)
 try:
     again.get_manifest(repository, digest)

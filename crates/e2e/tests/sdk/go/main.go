@@ -152,6 +152,8 @@ func use(endpoint string, credential azcore.TokenCredential, options policy.Clie
 	_, err := tagsOf(anonymous)
 	seen["anonymousRefused"] = failure(err).StatusCode == 401
 
+	must(client.DeleteTag(ctx, repository, "v1", nil))
+	seen["tagsGone"] = must(tagsOf(client))
 	must(client.DeleteManifest(ctx, repository, digest, nil))
 	_, err = client.GetManifest(ctx, repository, digest, nil)
 	seen["manifestGone"] = failure(err).StatusCode == 404
