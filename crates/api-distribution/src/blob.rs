@@ -34,8 +34,9 @@ pub(crate) async fn get(call: &Call<'_>, grant: Grant<action::Pull>, digest: Dig
     }
     let mut response = match selection(&call.head.headers, &digest, blob.size_bytes)? {
         Selection::Whole => {
-            let content = call.app.registry.open_blob(&grant, &blob, 0..blob.size_bytes).await?;
-            respond::sized(StatusCode::OK, Body::readable(content))
+            let mut body = open(call, &grant, &blob, 0..blob.size_bytes).await?;
+            body.push_stretch(0..blob.size_bytes);
+            respond::sized(StatusCode::OK, body)
         }
         Selection::One(range) => one(call, &grant, &blob, range).await?,
         Selection::Many(ranges) => many(call, &grant, &blob, ranges).await?,
@@ -59,14 +60,26 @@ async fn one(
     blob: &BlobRecord,
     range: Range<u64>,
 ) -> Result<Response<Body>, Error> {
-    let content = call.app.registry.open_blob(grant, blob, range.clone()).await?;
-    let mut response = respond::sized(StatusCode::PARTIAL_CONTENT, Body::readable(content));
+    let mut body = open(call, grant, blob, range.clone()).await?;
+    body.push_stretch(0..range.end - range.start);
+    let mut response = respond::sized(StatusCode::PARTIAL_CONTENT, body);
     respond::set(
         response.headers_mut(),
         header::CONTENT_RANGE,
         &content_range(&range, blob.size_bytes),
     );
     Ok(response)
+}
+
+/// A body for stretches of a range of a blob, when it is this peer's turn.
+async fn open(
+    call: &Call<'_>,
+    grant: &Grant<action::Pull>,
+    blob: &BlobRecord,
+    range: Range<u64>,
+) -> Result<Body, Error> {
+    let turn = call.app.sending.turn(call.peer).await?;
+    Ok(Body::of(call.app.registry.open_blob(grant, blob, range).await?, turn))
 }
 
 /// Several ranges as `multipart/byteranges` (RFC 9110 section 14.6).
@@ -78,14 +91,17 @@ async fn many(
 ) -> Result<Response<Body>, Error> {
     // Nobody who chose the blob's bytes can have known it.
     let boundary = uuid::Uuid::new_v4().simple().to_string();
-    let mut body = Body::empty();
+    let start = ranges.iter().map(|range| range.start).min().unwrap_or(0);
+    let end = ranges.iter().map(|range| range.end).max().unwrap_or(0);
+    // One file, however many ranges there are.
+    let mut body = open(call, grant, blob, start..end).await?;
     for range in ranges {
         let head = format!(
             "\r\n--{boundary}\r\nContent-Type: application/octet-stream\r\nContent-Range: {}\r\n\r\n",
             content_range(&range, blob.size_bytes)
         );
         body.push_bytes(head.into());
-        body.push_readable(call.app.registry.open_blob(grant, blob, range).await?);
+        body.push_stretch(range.start - start..range.end - start);
     }
     body.push_bytes(format!("\r\n--{boundary}--\r\n").into());
     let mut response = respond::sized(StatusCode::PARTIAL_CONTENT, body);

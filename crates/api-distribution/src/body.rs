@@ -1,11 +1,9 @@
-//! The body of a response: nothing, bytes, a stretch of a file, or several of them with text in
-//! between. Files are read ahead in large steps off the async threads.
+//! The body of a response: nothing, bytes, stretches of a blob, or several of them with text in between. It refuses to
+//! know what they mean.
 
 use std::{
     collections::VecDeque,
-    fs::File,
-    future::Future,
-    io::{self, Read as _, Seek as _, SeekFrom},
+    io,
     ops::Range,
     pin::Pin,
     sync::Arc,
@@ -13,26 +11,33 @@ use std::{
 };
 
 use bytes::Bytes;
+use holdfast_face::Turn;
 use holdfast_registry::ports::Readable;
 use http_body::{Frame, SizeHint};
-use tokio::task::JoinHandle;
 
-/// Bytes read from a file in one step: large enough that the hop to a blocking thread does not
-/// count, small enough that many slow readers together stay cheap.
-const STEP_BYTES: u64 = 512 << 10;
+use crate::reader::{Held, Reader, Source};
 
 /// A response body. Its length is always known.
 #[derive(Debug, Default)]
 pub struct Body {
     parts: VecDeque<Part>,
     remaining: u64,
-    reading: Option<JoinHandle<io::Result<Bytes>>>,
+    content: Option<Content>,
 }
 
 #[derive(Debug)]
 enum Part {
     Bytes(Bytes),
-    File { file: Arc<File>, range: Range<u64> },
+    /// A stretch of the file that the content is.
+    File(Range<u64>),
+}
+
+/// What stretches are taken of.
+#[derive(Debug)]
+enum Content {
+    Bytes(Bytes),
+    /// The file, and where in it the content begins.
+    File(Reader, u64),
 }
 
 impl Body {
@@ -50,12 +55,18 @@ impl Body {
         body
     }
 
-    /// An object's bytes.
-    #[must_use]
-    pub fn readable(content: Readable) -> Self {
-        let mut body = Self::default();
-        body.push_readable(content);
-        body
+    /// A body for stretches of this content; it has none yet.
+    pub(crate) fn of(content: Readable, turn: Turn) -> Self {
+        let content = match content {
+            Readable::Bytes(bytes) => Content::Bytes(Bytes::from_owner(Held::new(bytes, turn))),
+            Readable::File { file, range } => {
+                Content::File(Reader::new(Arc::new(Source::new(file, turn))), range.start)
+            }
+        };
+        Self {
+            content: Some(content),
+            ..Self::default()
+        }
     }
 
     /// Its length in bytes.
@@ -77,46 +88,31 @@ impl Body {
         }
     }
 
-    pub(crate) fn push_readable(&mut self, content: Readable) {
-        match content {
-            Readable::Bytes(bytes) => self.push_bytes(bytes),
-            Readable::File { file, range } => {
-                self.remaining += range.end - range.start;
-                if !range.is_empty() {
-                    self.parts.push_back(Part::File {
-                        file: Arc::new(file),
-                        range,
-                    });
-                }
+    /// A stretch of its content.
+    pub(crate) fn push_stretch(&mut self, stretch: Range<u64>) {
+        match &self.content {
+            Some(Content::Bytes(bytes)) => {
+                // They fit into memory, so what lies inside them fits into usize.
+                let at = |offset| usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+                let bytes = bytes.slice(at(stretch.start)..at(stretch.end));
+                self.push_bytes(bytes);
             }
+            Some(Content::File(_, start)) if !stretch.is_empty() => {
+                self.remaining += stretch.end - stretch.start;
+                self.parts
+                    .push_back(Part::File(start + stretch.start..start + stretch.end));
+            }
+            Some(Content::File(..)) | None => {}
         }
-    }
-
-    /// Starts reading the next step of the file in front, if there is one.
-    fn read_ahead(&mut self) {
-        let Some(Part::File { file, range }) = self.parts.front_mut() else {
-            return;
-        };
-        let file = Arc::clone(file);
-        let step = range.start..range.end.min(range.start + STEP_BYTES);
-        range.start = step.end;
-        if range.is_empty() {
-            self.parts.pop_front();
-        }
-        self.reading = Some(tokio::task::spawn_blocking(move || read(&file, step)));
     }
 }
 
-/// Reads into fresh memory without clearing it first. A body has its file to itself and reads one
-/// step at a time, so the file's own position can be moved.
-fn read(mut file: &File, range: Range<u64>) -> io::Result<Bytes> {
-    let length = usize::try_from(range.end - range.start).map_err(io::Error::other)?;
-    let mut bytes = Vec::with_capacity(length);
-    file.seek(SeekFrom::Start(range.start))?;
-    if file.take(length as u64).read_to_end(&mut bytes)? == length {
-        Ok(bytes.into())
-    } else {
-        Err(io::ErrorKind::UnexpectedEof.into())
+impl Part {
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Bytes(bytes) => bytes.is_empty(),
+            Self::File(stretch) => stretch.is_empty(),
+        }
     }
 }
 
@@ -128,27 +124,16 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        if self.reading.is_none() {
-            match self.parts.front() {
-                None => return Poll::Ready(None),
-                Some(Part::File { .. }) => self.read_ahead(),
-                Some(Part::Bytes(_)) => {
-                    let Some(Part::Bytes(bytes)) = self.parts.pop_front() else {
-                        return Poll::Ready(None);
-                    };
-                    self.remaining -= bytes.len() as u64;
-                    return Poll::Ready(Some(Ok(Frame::data(bytes))));
-                }
-            }
-        }
-        let Some(reading) = self.reading.as_mut() else {
-            return Poll::Ready(None);
+        let this = &mut *self;
+        let bytes = match (this.parts.front_mut(), &mut this.content) {
+            (Some(Part::Bytes(bytes)), _) => std::mem::take(bytes),
+            (Some(Part::File(stretch)), Some(Content::File(reader, _))) => ready!(reader.poll_next(stretch, context))?,
+            _ => return Poll::Ready(None),
         };
-        let read = ready!(Pin::new(reading).poll(context));
-        self.reading = None;
-        let bytes = read.map_err(io::Error::other)??;
-        self.remaining -= bytes.len() as u64;
-        self.read_ahead();
+        if this.parts.front().is_some_and(Part::is_empty) {
+            this.parts.pop_front();
+        }
+        this.remaining -= bytes.len() as u64;
         Poll::Ready(Some(Ok(Frame::data(bytes))))
     }
 

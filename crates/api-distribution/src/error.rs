@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use holdfast_access::Refusal;
-use holdfast_face::Error as BodyError;
+use holdfast_face::{Error as BodyError, TooManyBlobs};
 use holdfast_identity::{basic, throttle, token};
 use holdfast_oci::{Digest, ErrorCode, message::chain};
 use holdfast_registry::{Error as Domain, Progress, ReceiveError};
@@ -72,6 +72,9 @@ pub(crate) enum Error {
     /// A body that was not taken.
     #[error(transparent)]
     Body(#[from] BodyError),
+    /// A blob that is not handed out, for too many are.
+    #[error(transparent)]
+    TooManyBlobs(#[from] TooManyBlobs),
     /// A body that is not the JSON asked for.
     #[error("the request's body cannot be read")]
     Json(#[source] serde_json::Error),
@@ -123,7 +126,9 @@ impl Error {
             | Self::ForeignAudience => plain(StatusCode::UNAUTHORIZED, Code::Unauthorized),
             Self::Throttled(_) => plain(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests),
             Self::Body(BodyError::TooLarge { .. }) => plain(StatusCode::PAYLOAD_TOO_LARGE, Code::SizeInvalid),
-            Self::Body(BodyError::Busy) => plain(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable),
+            Self::Body(BodyError::Busy) | Self::TooManyBlobs(_) => {
+                plain(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable)
+            }
             Self::Body(BodyError::Receive(error)) => shown_receive(error),
             Self::Json(_) | Self::TokenRequest { .. } => plain(StatusCode::BAD_REQUEST, Code::Unsupported),
             Self::Range(_) => plain(StatusCode::RANGE_NOT_SATISFIABLE, Code::RangeInvalid),
@@ -206,7 +211,7 @@ pub(crate) fn render(error: &Error, demanded: Option<&Demanded>, address: &Addre
         Error::Throttled(wait) => {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.retry_after_secs));
         }
-        Error::Domain(Domain::Overloaded) | Error::Body(BodyError::Busy) => {
+        Error::Domain(Domain::Overloaded) | Error::Body(BodyError::Busy) | Error::TooManyBlobs(_) => {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         Error::Domain(Domain::TooManyUploads { .. }) => {

@@ -13,6 +13,7 @@ mod conditional;
 mod error;
 mod manifest;
 mod page;
+mod reader;
 mod referrer;
 mod respond;
 pub mod route;

@@ -4,7 +4,7 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use holdfast_access::{Grant, RepositoryAction, decide, decide_registry};
-use holdfast_face::{Budget, Received};
+use holdfast_face::{Budget, Received, Sending};
 use holdfast_identity::{DirectoryIssuer, Issuer, Sealer, Throttle};
 use holdfast_oci::RepositoryName;
 use holdfast_registry::Registry;
@@ -37,6 +37,8 @@ pub struct DistributionParts {
     pub body_stall: Duration,
     /// Memory for bodies, shared with the other faces.
     pub budget: Budget,
+    /// Files and memory for answers.
+    pub sending: Sending,
 }
 
 /// The data plane over HTTP.
@@ -49,6 +51,7 @@ pub struct Distribution {
     pub(crate) names: Arc<dyn Names>,
     body_stall: Duration,
     budget: Budget,
+    pub(crate) sending: Sending,
 }
 
 /// What a request turned out to be, for the access log and the metrics; an extension of every
@@ -70,6 +73,7 @@ pub(crate) struct Call<'a> {
     pub(crate) body: &'a Received<Incoming>,
     pub(crate) address: &'a Address,
     pub(crate) who: &'a Identified,
+    pub(crate) peer: IpAddr,
 }
 
 impl Call<'_> {
@@ -101,6 +105,7 @@ impl Distribution {
             names,
             body_stall,
             budget,
+            sending,
         } = parts;
         Self {
             registry,
@@ -111,6 +116,7 @@ impl Distribution {
             names,
             body_stall,
             budget,
+            sending,
         }
     }
 
@@ -183,6 +189,7 @@ impl Distribution {
             body,
             address,
             who: &who,
+            peer,
         };
         endpoint(&call, route).await
     }

@@ -14,6 +14,7 @@ use holdfast_registry::ports::{Blobs, Places, StoreError};
 use crate::{
     failure::attempted,
     filesystem::{FilesystemStore, blocking},
+    turns::WriteTurns,
 };
 
 /// The longest name of an account's folder: the service's own carry a location's name.
@@ -23,13 +24,24 @@ const MAX_NAME_BYTES: usize = 64;
 #[derive(Debug, Clone)]
 pub struct FilesystemPlaces {
     roots: Arc<BTreeMap<String, PathBuf>>,
+    turns: WriteTurns,
 }
 
 impl FilesystemPlaces {
     /// The folders of these locations; they are there.
     #[must_use]
     pub fn new(roots: BTreeMap<String, PathBuf>) -> Self {
-        Self { roots: Arc::new(roots) }
+        Self {
+            roots: Arc::new(roots),
+            turns: WriteTurns::default(),
+        }
+    }
+
+    /// The same folders, in which the writers of all stores take turns.
+    #[must_use]
+    pub fn with_turns(mut self, turns: &WriteTurns) -> Self {
+        self.turns = turns.clone();
+        self
     }
 
     /// The folder of an account, whether it is there or not.
@@ -52,10 +64,10 @@ impl FilesystemPlaces {
 #[async_trait]
 impl Places for FilesystemPlaces {
     async fn make(&self, location: &str, account: &str) -> Result<Arc<dyn Blobs>, StoreError> {
-        let folder = self.folder(location, account)?;
+        let (folder, turns) = (self.folder(location, account)?, self.turns.clone());
         blocking(move || {
             refuse_foreign(&folder)?;
-            let store = FilesystemStore::open(&folder)?;
+            let store = FilesystemStore::open(&folder)?.with_turns(&turns);
             if store.is_empty()? {
                 return Ok(Arc::new(store) as Arc<dyn Blobs>);
             }

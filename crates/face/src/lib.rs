@@ -1,8 +1,14 @@
-//! What the HTTP faces share: how the body of a request is taken (`received`), and how much memory all bodies may take at
-//! once (`budget`). It refuses to know what a body means, and what an answer looks like.
+//! What the HTTP faces share: how the body of a request is taken (`received`), how much memory all bodies may take at
+//! once (`budget`), what answers that are read from files may take (`sending`), and how a thing is shared out among peers
+//! (`shares`, `neighbourhood`). It refuses to know what a body means, and what an answer looks like.
 
 mod budget;
+mod neighbourhood;
 mod received;
+mod sending;
+mod shares;
 
 pub use budget::{Asker, Budget};
+pub use neighbourhood::Neighbourhood;
 pub use received::{Error, Held, MAX_DRAINED_BYTES, Received};
+pub use sending::{MAX_SENT_BLOBS, OWN_BYTES, Room, Sending, TooManyBlobs, Turn};

@@ -21,6 +21,7 @@ use clap::{Args, Parser, Subcommand};
 use serde_json::Value;
 
 use crate::{
+    files::BLOCKING_THREADS,
     operator::{Order, visitor},
     output::Output,
     settings::{DATA_DIR, Flags, Mistakes, Settings},
@@ -129,6 +130,9 @@ fn variable(name: &str) -> Option<std::ffi::OsString> {
 
 /// Runs a command's work to its end.
 fn run<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build();
     runtime.context("cannot start threads")?.block_on(work)
 }

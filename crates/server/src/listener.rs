@@ -29,10 +29,6 @@ use crate::{
     stream::Streams,
 };
 
-/// Most connections open at once, all listeners together; lowered when the system allows fewer files.
-const MAX_CONNECTIONS: usize = 8192;
-/// Files that are not connections: database, log, blobs being read and written beyond one for each connection.
-const SPARE_FILES: usize = 256;
 /// How long a connection beyond the places may take, whatever it does.
 const RESERVED: Duration = Duration::from_secs(3);
 /// How long a peer that made no request for long may take to hear that the connection ends.
@@ -144,24 +140,6 @@ fn explain(error: io::Error, scheme: &str) -> anyhow::Error {
         }
         _ => error.into(),
     }
-}
-
-/// Raises the limit of open files to what the system allows and says how many connections fit.
-pub(crate) fn max_connections() -> usize {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    let wanted = limit.maximum.unwrap_or(u64::MAX).min(1 << 20);
-    let raised = Rlimit {
-        current: Some(wanted),
-        maximum: limit.maximum,
-    };
-    let files = match setrlimit(Resource::Nofile, raised) {
-        Ok(()) => wanted,
-        Err(_) => limit.current.unwrap_or(wanted),
-    };
-    let files = usize::try_from(files).unwrap_or(usize::MAX);
-    // Each connection may have a blob open.
-    (files.saturating_sub(SPARE_FILES) / 2).clamp(16, MAX_CONNECTIONS)
 }
 
 /// The room that a connection has, until this is dropped.

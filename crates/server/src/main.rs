@@ -4,6 +4,7 @@
 mod activity;
 mod boot;
 mod command;
+mod files;
 mod folder;
 mod host;
 mod issuer;

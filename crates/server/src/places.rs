@@ -3,25 +3,17 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
 };
 
+use holdfast_face::Neighbourhood;
 use ipnet::IpNet;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 /// Connections that are served beyond the places, each for one short request: what watches the server must reach it
 /// also when it is full.
 const RESERVE: usize = 16;
-
-/// Addresses that count together: one IPv4 address, or what one IPv6 customer has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Neighbourhood {
-    /// One address of IPv4, or a /64.
-    Near(IpAddr),
-    /// A /48.
-    Far(Ipv6Addr),
-}
 
 /// Why a peer has no place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +67,7 @@ impl Places {
         };
         let neighbourhoods = self.neighbourhoods(peer);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let has_room = |one: &Neighbourhood| taken.get(one).copied().unwrap_or(0) < self.most(*one);
+        let has_room = |one: &Neighbourhood| taken.get(one).copied().unwrap_or(0) < one.most(self.total);
         if !neighbourhoods.iter().all(has_room) {
             return Err(Refusal::Crowded);
         }
@@ -101,26 +93,12 @@ impl Places {
         Ok(Reserved { _reserve: reserve })
     }
 
-    /// Half of the places for one address, three quarters for a /48.
-    fn most(&self, neighbourhood: Neighbourhood) -> usize {
-        match neighbourhood {
-            Neighbourhood::Near(_) => self.total.div_ceil(2),
-            Neighbourhood::Far(_) => (self.total * 3).div_ceil(4),
-        }
-    }
-
     fn neighbourhoods(&self, peer: IpAddr) -> Vec<Neighbourhood> {
-        let peer = peer.to_canonical();
-        if self.trusted.iter().any(|network| network.contains(&peer)) {
+        let address = peer.to_canonical();
+        if self.trusted.iter().any(|network| network.contains(&address)) {
             return Vec::new();
         }
-        match peer {
-            IpAddr::V4(_) => vec![Neighbourhood::Near(peer)],
-            IpAddr::V6(address) => vec![
-                Neighbourhood::Near(prefix(address, 64).into()),
-                Neighbourhood::Far(prefix(address, 48)),
-            ],
-        }
+        Neighbourhood::all_of(peer)
     }
 }
 
@@ -136,10 +114,6 @@ impl Drop for Place {
             }
         }
     }
-}
-
-fn prefix(address: Ipv6Addr, bits: u32) -> Ipv6Addr {
-    Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << (128 - bits)))
 }
 
 #[cfg(test)]

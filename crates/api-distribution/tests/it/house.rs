@@ -11,7 +11,7 @@ use std::{
 
 use holdfast_api_distribution::{Address, Distribution, DistributionParts, Names, Served};
 use holdfast_blobs::{FilesystemPlaces, FilesystemStore, fault::FaultyStore};
-use holdfast_face::Budget;
+use holdfast_face::{Budget, Sending};
 use holdfast_identity::{
     Credential, DirectoryIssuer, Issuer, OwnNames, Sealer, ServerKeys, Throttle,
     token::{AccessClaims, RefreshClaims},
@@ -168,6 +168,7 @@ impl House {
             throttle: Arc::new(Throttle::new()),
             names: Arc::new(Hosts),
             body_stall: STALL,
+            sending: Sending::default(),
             budget: Budget::default(),
         });
         let served = Log::default();

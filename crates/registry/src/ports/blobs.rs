@@ -51,6 +51,9 @@ pub enum StoreError {
         #[source]
         source: io::Error,
     },
+    /// As many objects are written as may be at once.
+    #[error("the store has too much to write")]
+    Busy,
     /// Anything else.
     #[error("the store failed while it {attempted}")]
     Failed {

@@ -6,8 +6,9 @@ use anyhow::Context as _;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use holdfast_api_distribution::{Distribution, DistributionParts};
 use holdfast_api_management::{Management, ManagementParts};
+use holdfast_blobs::WriteTurns;
 use holdfast_client::Outgoing;
-use holdfast_face::Budget;
+use holdfast_face::{Budget, Sending};
 use holdfast_identity::{
     Certificates, DirectoryIssuer, Issuer, OutsideIssuers, OwnNames, Throttle,
     authority::{self, Names},
@@ -21,10 +22,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     boot::House,
+    files::Files,
     folder::Folder,
     host::Hosts,
     issuer::Issuers,
-    listener::{Acceptor, Listener, max_connections},
+    listener::{Acceptor, Listener},
     locations::Locations,
     log,
     maintenance::{Certificate, Maintenance},
@@ -96,7 +98,9 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     let http = bind(settings.http.as_ref(), "http").await?;
     let https = bind(settings.https.as_ref(), "https").await?;
     let outgoing = settings.outgoing().context("cannot set up outgoing requests")?;
-    let opened = House::open(folder, held, settings.limits(), &locations, Remains::Refuse).await;
+    let files = Files::take();
+    let turns = WriteTurns::new(files.written);
+    let opened = House::open(folder, held, settings.limits(), &locations, Remains::Refuse, &turns).await;
     let house = Arc::new(opened?);
     house.probe().await?;
     locations.store(&house.folder)?;
@@ -107,7 +111,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
         }
         None => None,
     };
-    let outcome = run(&settings, &house, Listeners { http, https }, outgoing).await;
+    let outcome = run(&settings, &house, files, Listeners { http, https }, outgoing).await;
     house.close().await;
     outcome
 }
@@ -123,16 +127,22 @@ async fn bind(
 }
 
 /// Starts everything, waits for a signal, and ends everything: first what brings work, then the work, then the rest.
-async fn run(settings: &Settings, house: &Arc<House>, listeners: Listeners, outgoing: Outgoing) -> anyhow::Result<()> {
+async fn run(
+    settings: &Settings,
+    house: &Arc<House>,
+    files: Files,
+    listeners: Listeners,
+    outgoing: Outgoing,
+) -> anyhow::Result<()> {
     let shutdown = Shutdown::default();
     let (listening, connections, tasks) = (TaskTracker::new(), TaskTracker::new(), TaskTracker::new());
     let addresses = addresses(settings, house, &listeners);
     let metrics = Arc::new(Metrics::new(Arc::clone(&house.metadata)));
     let acceptor = Arc::new(Acceptor {
-        service: Arc::new(service(settings, house, &metrics, &addresses, &outgoing)),
+        service: Arc::new(service(settings, house, &metrics, &addresses, &outgoing, files)),
         shutdown: shutdown.clone(),
         connections: connections.clone(),
-        places: Arc::new(Places::new(max_connections(), settings.trusted_proxies.clone())),
+        places: Arc::new(Places::new(files.connections, settings.trusted_proxies.clone())),
     });
     let desk = Arc::new(Desk {
         house: Arc::clone(house),
@@ -210,6 +220,7 @@ fn service(
     metrics: &Arc<Metrics>,
     addresses: &Addresses,
     outgoing: &Outgoing,
+    files: Files,
 ) -> Service {
     let registry = Arc::clone(&house.registry);
     let names = OwnNames::new(&settings.domain, &settings.hostnames);
@@ -233,6 +244,7 @@ fn service(
             names: hosts,
             body_stall: settings.body_stall,
             budget: budget.clone(),
+            sending: Sending::new(files.sent),
         }),
         management: Management::new(ManagementParts {
             registry: Arc::clone(&registry),

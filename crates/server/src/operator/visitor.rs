@@ -5,6 +5,7 @@ use std::{io, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use bytes::{Buf as _, Bytes, BytesMut};
+use holdfast_blobs::WriteTurns;
 use http::{Request, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1;
@@ -55,7 +56,8 @@ pub(crate) async fn ask<O: Order>(
         }
         match folder.hold() {
             Ok(held) => {
-                let house = House::open(folder, held, settings.limits(), &locations, Remains::Refuse).await?;
+                let (limits, turns) = (settings.limits(), WriteTurns::default());
+                let house = House::open(folder, held, limits, &locations, Remains::Refuse, &turns).await?;
                 return fill_here(settings, house, order, hear).await;
             }
             // A server that starts or stops: its door opens, or its lock does.

@@ -2,7 +2,7 @@
 //! byte.
 
 use std::{
-    io::{self, Write as _},
+    io::{self, Read as _, Write as _},
     net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream},
     time::Duration,
 };
@@ -10,8 +10,15 @@ use std::{
 use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
 const SETTINGS: u8 = 4;
+const WINDOW_UPDATE: u8 = 8;
 const ACK: u8 = 1;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+/// The setting that says how many bytes of an answer may come before its peer says that it takes more.
+pub(crate) const INITIAL_WINDOW_SIZE: u16 = 4;
 
 /// An open connection over plain TCP.
 pub(crate) struct Http2 {
@@ -31,6 +38,50 @@ impl Http2 {
         http2.send(SETTINGS, 0, 0, &settings.collect::<Vec<_>>())?;
         http2.send(SETTINGS, ACK, 0, &[])?;
         Ok(http2)
+    }
+
+    /// Lets all answers together be as long as they like.
+    pub(crate) fn open_window(&mut self) -> io::Result<()> {
+        // The most that there may be, less what there is (RFC 9113 section 6.9).
+        let more = (1_u32 << 31) - 1 - 65_535;
+        self.send(WINDOW_UPDATE, 0, 0, &more.to_be_bytes())
+    }
+
+    /// Begins a request without a body on a stream of its own.
+    pub(crate) fn begin(&mut self, stream: u32, path: &str, headers: &[(&str, &str)]) -> io::Result<()> {
+        let pseudo = [(":method", "GET"), (":scheme", "http"), (":path", path)];
+        let authority = self.stream.peer_addr()?.to_string();
+        let mut block = Vec::new();
+        for (name, value) in pseudo
+            .iter()
+            .chain([&(":authority", authority.as_str())])
+            .chain(headers)
+        {
+            // A literal that nobody indexes (RFC 7541 section 6.2.2); its lengths fit into a byte.
+            block.push(0);
+            for text in [name, value] {
+                assert!(text.len() < 127, "{text}");
+                block.push(u8::try_from(text.len()).unwrap());
+                block.extend(text.bytes());
+            }
+        }
+        self.send(HEADERS, END_STREAM | END_HEADERS, stream, &block)
+    }
+
+    /// Waits until so many answers have begun to come.
+    pub(crate) fn await_data(&mut self, answers: usize) -> io::Result<()> {
+        let mut begun = std::collections::HashSet::new();
+        while begun.len() < answers {
+            let mut head = [0; 9];
+            self.stream.read_exact(&mut head)?;
+            let [a, b, c, kind, _, stream @ ..] = head;
+            let length = u32::from_be_bytes([0, a, b, c]);
+            io::copy(&mut (&self.stream).take(length.into()), &mut io::sink())?;
+            if kind == DATA && length > 0 {
+                begun.insert(stream);
+            }
+        }
+        Ok(())
     }
 
     /// Sends a frame.

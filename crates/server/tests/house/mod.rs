@@ -172,6 +172,15 @@ impl House {
         self.child.as_mut().unwrap().try_wait().unwrap().is_none()
     }
 
+    /// The most memory that the server had at any moment, in MiB, as the system counts it.
+    pub(crate) fn most_resident_mib(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.child.as_ref().unwrap().id());
+        let status = fs::read_to_string(status).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib: u64 = line.unwrap().trim().strip_suffix(" kB").unwrap().parse().unwrap();
+        kib >> 10
+    }
+
     /// Stops the server as a service manager does.
     pub(crate) fn stop(&mut self) {
         self.signal(Signal::TERM);

@@ -1,0 +1,227 @@
+//! Reading a file for an answer, off the async threads: a small step first, larger ones while the peer asks for more, and
+//! only then ahead of it. What a peer does not take is one small step of memory. It refuses to know what the file is.
+
+use std::{
+    fs::File,
+    io::{self, Read as _, Seek as _, SeekFrom},
+    ops::Range,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use holdfast_face::{OWN_BYTES, Room, Turn};
+use tokio::{sync::Semaphore, task::JoinHandle};
+use tokio_util::sync::PollSemaphore;
+
+/// Bytes read in one step at most: large enough that the hop to a blocking thread does not count.
+const MAX_STEP_BYTES: u64 = 512 << 10;
+/// How much larger a step is than the one before.
+const GROWTH: u64 = 4;
+
+/// A file, read one stretch after the other.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    source: Arc<Source>,
+    /// Memory that the answer has whatever others have.
+    own: PollSemaphore,
+    /// What the next step that is asked for reads.
+    step_bytes: u64,
+    /// The step that begins where the stretch does.
+    reading: Option<JoinHandle<io::Result<Bytes>>>,
+}
+
+/// A file with the right to have it open.
+#[derive(Debug)]
+pub(crate) struct Source {
+    file: File,
+    turn: Turn,
+}
+
+/// Bytes, and what lasts until they are sent.
+pub(crate) struct Held<B, R> {
+    bytes: B,
+    _right: R,
+}
+
+impl<B, R> Held<B, R> {
+    pub(crate) fn new(bytes: B, right: R) -> Self {
+        Self { bytes, _right: right }
+    }
+}
+
+impl<B: AsRef<[u8]>, R> AsRef<[u8]> for Held<B, R> {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes.as_ref()
+    }
+}
+
+impl Reader {
+    pub(crate) fn new(source: Arc<Source>) -> Self {
+        // It fits: it is a constant.
+        let own = usize::try_from(OWN_BYTES).unwrap_or(Semaphore::MAX_PERMITS);
+        Self {
+            source,
+            own: PollSemaphore::new(Arc::new(Semaphore::new(own))),
+            step_bytes: OWN_BYTES,
+            reading: None,
+        }
+    }
+
+    /// The next bytes of a stretch; they are taken off it. Between two stretches nothing is read.
+    pub(crate) fn poll_next(&mut self, stretch: &mut Range<u64>, context: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
+        let reading = match &mut self.reading {
+            Some(reading) => reading,
+            None => {
+                let (step, room) = ready!(self.poll_room(stretch, context))?;
+                self.reading.insert(self.source.start(step, room))
+            }
+        };
+        let read = ready!(Pin::new(reading).poll(context));
+        self.reading = None;
+        let bytes = read.map_err(io::Error::other)??;
+        stretch.start += bytes.len() as u64;
+        // A peer that has asked but once may never take what it asked for.
+        if bytes.len() as u64 > OWN_BYTES && !stretch.is_empty() {
+            self.reading = self.ahead(stretch).map(|(step, room)| self.source.start(step, room));
+        }
+        Poll::Ready(Ok(bytes))
+    }
+
+    /// Memory for the next step: of the common budget, or else of its own, once what was read into that is sent.
+    fn poll_room(&mut self, stretch: &Range<u64>, context: &mut Context<'_>) -> Poll<io::Result<(Range<u64>, Room)>> {
+        if let Some(step) = self.ahead(stretch) {
+            return Poll::Ready(Ok(step));
+        }
+        let step = stretch.start..stretch.end.min(stretch.start + OWN_BYTES);
+        let bytes = u32::try_from(step.end - step.start).map_err(io::Error::other)?;
+        let own = ready!(self.own.poll_acquire_many(context, bytes)).ok_or(io::ErrorKind::BrokenPipe)?;
+        self.step_bytes = (self.step_bytes * GROWTH).min(MAX_STEP_BYTES);
+        Poll::Ready(Ok((step, own.into())))
+    }
+
+    /// A large step, if it is time for one and there is memory for it.
+    fn ahead(&mut self, stretch: &Range<u64>) -> Option<(Range<u64>, Room)> {
+        if self.step_bytes <= OWN_BYTES {
+            return None;
+        }
+        let step = stretch.start..stretch.end.min(stretch.start + self.step_bytes);
+        let room = self.source.turn.try_ahead(step.end - step.start)?;
+        self.step_bytes = (self.step_bytes * GROWTH).min(MAX_STEP_BYTES);
+        Some((step, room))
+    }
+}
+
+impl Source {
+    pub(crate) fn new(file: File, turn: Turn) -> Self {
+        Self { file, turn }
+    }
+
+    fn start(self: &Arc<Self>, step: Range<u64>, room: Room) -> JoinHandle<io::Result<Bytes>> {
+        let source = Arc::clone(self);
+        tokio::task::spawn_blocking(move || {
+            let bytes = source.read(step)?;
+            Ok(Bytes::from_owner(Held::new(bytes, (source, room))))
+        })
+    }
+
+    /// Reads into fresh memory without clearing it first. An answer has its file to itself and reads one step at a time,
+    /// so the file's own position can be moved.
+    fn read(&self, step: Range<u64>) -> io::Result<Vec<u8>> {
+        let length = usize::try_from(step.end - step.start).map_err(io::Error::other)?;
+        let mut bytes = Vec::with_capacity(length);
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(step.start))?;
+        if file.take(length as u64).read_to_end(&mut bytes)? == length {
+            Ok(bytes)
+        } else {
+            Err(io::ErrorKind::UnexpectedEof.into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, io::Write as _, net::IpAddr};
+
+    use futures_util::FutureExt as _;
+    use holdfast_face::Sending;
+
+    use super::*;
+
+    const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    const LENGTH: usize = (2 << 20) + 5;
+
+    fn content() -> Vec<u8> {
+        (0..LENGTH).map(|index| (index % 251) as u8).collect()
+    }
+
+    async fn reader(sending: &Sending) -> Reader {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&content()).unwrap();
+        Reader::new(Arc::new(Source::new(file, sending.turn(PEER).await.unwrap())))
+    }
+
+    async fn next(reader: &mut Reader, stretch: &mut Range<u64>) -> Bytes {
+        poll_fn(|context| reader.poll_next(stretch, context)).await.unwrap()
+    }
+
+    /// Takes the common budget.
+    async fn take_all(sending: &Sending) -> Vec<Room> {
+        let turn = sending.turn(PEER).await.unwrap();
+        std::iter::from_fn(|| turn.try_ahead(1 << 20)).collect()
+    }
+
+    #[tokio::test]
+    async fn steps_grow_while_the_peer_asks_for_more() {
+        let mut reader = reader(&Sending::default()).await;
+        let (mut stretch, mut all, mut steps) = (3..LENGTH as u64, Vec::new(), Vec::new());
+        while !stretch.is_empty() {
+            let bytes = next(&mut reader, &mut stretch).await;
+            steps.push(bytes.len() >> 10);
+            all.extend(bytes);
+        }
+        assert!(all == content()[3..], "other bytes came");
+        assert_eq!(steps, [32, 128, 512, 512, 512, 352]);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_read_ahead_of_a_peer_that_asked_once() {
+        let mut reader = reader(&Sending::default()).await;
+        let mut stretch = 0..LENGTH as u64;
+        next(&mut reader, &mut stretch).await;
+        assert!(reader.reading.is_none());
+        next(&mut reader, &mut stretch).await;
+        assert!(reader.reading.is_some());
+    }
+
+    #[tokio::test]
+    async fn where_nothing_is_left_of_the_budget_a_small_step_follows_when_the_last_is_sent() {
+        let sending = Sending::default();
+        let taken = take_all(&sending).await;
+        let mut reader = reader(&sending).await;
+        let mut stretch = 0..LENGTH as u64;
+        let first = next(&mut reader, &mut stretch).await;
+        assert_eq!(first.len() as u64, OWN_BYTES);
+        assert!(next(&mut reader, &mut stretch).now_or_never().is_none());
+        assert!(reader.reading.is_none(), "nothing is read meanwhile");
+        drop(first);
+        let second = next(&mut reader, &mut stretch).await;
+        assert_eq!(second.len() as u64, OWN_BYTES);
+        drop((taken, second));
+        let third = next(&mut reader, &mut stretch).await;
+        assert!(third.len() as u64 > OWN_BYTES);
+    }
+
+    #[tokio::test]
+    async fn a_turn_lasts_until_all_is_sent() {
+        let sending = Sending::new(2);
+        let mut reader = reader(&sending).await;
+        let bytes = next(&mut reader, &mut (0..10)).await;
+        drop(reader);
+        assert!(sending.turn(PEER).now_or_never().is_none());
+        drop(bytes);
+        assert!(sending.turn(PEER).await.is_ok());
+    }
+}

@@ -1,0 +1,117 @@
+//! What all answers that hand out blobs may take at once: open files, and memory for what was read and is not sent yet.
+//! Who asks for one too many waits a little. Each has a little memory of its own, whatever others take; what is read
+//! beyond that comes out of one budget. It refuses to know what is read.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+
+use crate::shares::{Share, Shares};
+
+/// Answers that may hand out blobs at once, each with a file open, where the system allows many.
+pub const MAX_SENT_BLOBS: usize = 4096;
+/// What one answer may have in memory, whatever others have: what is read of a file before anything of it was taken.
+pub const OWN_BYTES: u64 = 32 << 10;
+/// What all answers may have in memory beyond that.
+const AHEAD_BYTES: usize = 32 << 20;
+/// How long an answer waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// As many blobs are handed out as may be.
+#[derive(Debug, thiserror::Error)]
+#[error("too many blobs are being read at once, by all or from your address; try again in a moment")]
+pub struct TooManyBlobs;
+
+/// What all answers share; clones share it too.
+#[derive(Debug, Clone)]
+pub struct Sending {
+    turns: Arc<Shares>,
+    ahead: Arc<Semaphore>,
+}
+
+/// The right of an answer to hand out a blob, until it is dropped.
+#[derive(Debug)]
+pub struct Turn {
+    _share: Share,
+    ahead: Arc<Semaphore>,
+}
+
+/// Memory for what was read. It counts until it is dropped.
+#[derive(Debug)]
+pub struct Room(#[expect(dead_code, reason = "it is held, not read")] OwnedSemaphorePermit);
+
+impl Default for Sending {
+    fn default() -> Self {
+        Self::new(MAX_SENT_BLOBS)
+    }
+}
+
+impl Sending {
+    /// So many blobs at once.
+    #[must_use]
+    pub fn new(blobs: usize) -> Self {
+        Self {
+            turns: Arc::new(Shares::new(blobs)),
+            ahead: Arc::new(Semaphore::new(AHEAD_BYTES)),
+        }
+    }
+
+    /// Waits for the right to hand out a blob.
+    ///
+    /// # Errors
+    /// [`TooManyBlobs`] when it takes too long.
+    pub async fn turn(&self, peer: IpAddr) -> Result<Turn, TooManyBlobs> {
+        match timeout(PATIENCE, self.turns.take(peer)).await {
+            Ok(Ok(share)) => Ok(Turn {
+                _share: share,
+                ahead: Arc::clone(&self.ahead),
+            }),
+            Ok(Err(_)) | Err(_) => Err(TooManyBlobs),
+        }
+    }
+}
+
+impl Turn {
+    /// Memory beyond the answer's own, if it is left.
+    #[must_use]
+    pub fn try_ahead(&self, bytes: u64) -> Option<Room> {
+        let permits = u32::try_from(bytes).ok()?;
+        Arc::clone(&self.ahead).try_acquire_many_owned(permits).ok().map(Room)
+    }
+}
+
+impl From<OwnedSemaphorePermit> for Room {
+    fn from(own: OwnedSemaphorePermit) -> Self {
+        Self(own)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    #[tokio::test(start_paused = true)]
+    async fn who_gets_no_turn_is_told_so_in_the_end() {
+        let sending = Sending::new(2);
+        let held = sending.turn(PEER).await.unwrap();
+        assert!(sending.turn(PEER).await.is_err());
+        assert!(sending.turn([192, 0, 2, 1].into()).await.is_ok(), "another has one");
+        drop(held);
+        assert!(sending.turn(PEER).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn the_budget_is_one_for_all_and_comes_back() {
+        let sending = Sending::default();
+        let (one, other) = (sending.turn(PEER).await.unwrap(), sending.turn(PEER).await.unwrap());
+        let ahead = one.try_ahead(AHEAD_BYTES as u64);
+        assert!(ahead.is_some() && other.try_ahead(1).is_none());
+        drop(ahead);
+        assert!(other.try_ahead(1).is_some());
+    }
+}

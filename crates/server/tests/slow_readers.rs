@@ -1,0 +1,110 @@
+//! Clients that ask for much and take next to nothing of it: what is read for them is little, and the others have what
+//! they need.
+
+#![expect(clippy::unwrap_used, reason = "tests panic on purpose")]
+
+mod house;
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use house::{
+    House, ask_from,
+    http2::{Http2, INITIAL_WINDOW_SIZE},
+};
+
+const CONNECTIONS: usize = 20;
+/// As many as the server takes on one connection.
+const STREAMS: u32 = 64;
+const LAYER_BYTES: usize = 8 << 20;
+/// Memory that the design allows under any attack.
+const MOST_MIB: u64 = 250;
+
+fn loopback(host: u8) -> Ipv4Addr {
+    Ipv4Addr::new(127, 0, 0, host)
+}
+
+/// An HTTP/2 connection that has asked for the same as often as it may, and takes so many bytes of each answer.
+fn reader(server: SocketAddr, path: &str, headers: &[(&str, &str)], window: u32) -> Http2 {
+    let mut http2 = Http2::open(loopback(1), server, &[(INITIAL_WINDOW_SIZE, window)]).unwrap();
+    http2.open_window().unwrap();
+    for stream in 0..STREAMS {
+        http2.begin(2 * stream + 1, path, headers).unwrap();
+    }
+    http2
+}
+
+fn layer() -> Vec<u8> {
+    (0..LAYER_BYTES).map(|index| (index % 251) as u8).collect()
+}
+
+/// Has a crowd read a layer, or a part of it, and looks at the server meanwhile.
+fn withstand(range: Option<&str>, window: u32) {
+    let house = House::running();
+    let (server, basic) = (house.http.unwrap(), house.basic());
+    house.push_image(&basic, "app", "v1", &layer());
+    let path = format!("/v2/app/blobs/{}", house::digest(&layer()));
+    let authorized = [("authorization", basic.as_str())];
+    let headers: Vec<_> = authorized
+        .into_iter()
+        .chain(range.map(|range| ("range", range)))
+        .collect();
+    let crowd = (0..CONNECTIONS).map(|_| reader(server, &path, &headers, window));
+    let mut crowd: Vec<_> = crowd.collect();
+    for http2 in &mut crowd {
+        http2.await_data(STREAMS as usize).unwrap();
+    }
+    for host in [1, 2] {
+        let ask = |path: &str| ask_from(loopback(host), server, "GET", path, &authorized, b"");
+        assert_eq!(ask("/healthz").status, 200);
+        assert_eq!(ask("/v2/app/manifests/v1").status, 200);
+        let pulled = ask(&path);
+        assert_eq!(pulled.header("content-length"), Some(LAYER_BYTES.to_string().as_str()));
+        assert_eq!(pulled.status, 200);
+    }
+    let most = house.most_resident_mib();
+    eprintln!("{} readers took {most} MiB", CONNECTIONS * STREAMS as usize);
+    assert!(most <= MOST_MIB, "{most} MiB");
+    drop(crowd);
+}
+
+#[test]
+fn a_crowd_that_takes_a_byte_of_each_layer_takes_little_memory() {
+    withstand(None, 1);
+}
+
+#[test]
+fn a_crowd_that_takes_a_byte_of_each_small_range_takes_little_memory() {
+    withstand(Some("bytes=7-65542"), 1);
+}
+
+#[test]
+fn a_crowd_that_takes_layers_and_stops_takes_little_memory() {
+    withstand(None, 100 << 10);
+}
+
+#[test]
+fn where_few_files_may_be_open_a_crowd_of_readers_leaves_some_to_all_others() {
+    let mut house = House::empty();
+    house.start_limited(700, &["--http", "127.0.0.1:0", "--https", "off"]);
+    let (server, basic) = (house.http.unwrap(), house.basic());
+    house.push_image(&basic, "app", "v1", &layer());
+    let path = format!("/v2/app/blobs/{}", house::digest(&layer()));
+    let authorized = [("authorization", basic.as_str())];
+    let mut first = reader(server, &path, &authorized, 1);
+    // Of some 110 blobs that may be read at once, half are for one address.
+    first.await_data(50).unwrap();
+    let crowd = (1..CONNECTIONS).map(|_| reader(server, &path, &authorized, 1));
+    let crowd: Vec<_> = crowd.collect();
+    for number in 0..30 {
+        house.push_image(
+            &basic,
+            "app",
+            &format!("of-{number}"),
+            format!("layer {number}").as_bytes(),
+        );
+        let pulled = ask_from(loopback(2), server, "GET", &path, &authorized, b"");
+        assert_eq!(pulled.status, 200, "{number}: {}", pulled.head);
+    }
+    assert!(!house.log().contains("os error 24"), "{}", house.log());
+    drop(crowd);
+}
