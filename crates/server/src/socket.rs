@@ -1,6 +1,6 @@
 //! A TCP connection that counts its bytes and gives up on peers that hang: one that opens a connection and says
-//! nothing, and one that does not take what it asked for. Limits are on silence, never on the whole time. It refuses to
-//! know what the bytes mean.
+//! nothing, and one that does not take what it asked for, or next to nothing of it. Limits are on silence and on a least
+//! rate, never on the whole time. It refuses to know what the bytes mean.
 
 use std::{
     future::Future as _,
@@ -22,8 +22,11 @@ use crate::metrics::Traffic;
 const OPENING: Duration = Duration::from_secs(10);
 /// Bytes that say it: the length of HTTP/2's preface, which no HTTP/1 request is shorter than.
 const OPENING_BYTES: u64 = 24;
-/// How long a peer may take nothing of what is to be sent.
+/// How long a peer may take nothing of what is to be sent, or less than [`LEAST_BYTES`].
 const WRITE_STALL: Duration = Duration::from_secs(60);
+/// What it takes at least in that time, unless it takes all there is: whoever takes a byte now and then would keep the
+/// answer for ever.
+const LEAST_BYTES: u64 = 64 << 10;
 
 /// The connection.
 pub(crate) struct Socket {
@@ -32,7 +35,10 @@ pub(crate) struct Socket {
     received: u64,
     /// Running while a peer has not said enough, and later while it takes nothing.
     deadline: Option<Pin<Box<Sleep>>>,
+    /// Something waits to be sent, and the deadline is for that.
     is_write_stalled: bool,
+    /// What was sent since then.
+    sent: u64,
 }
 
 impl Socket {
@@ -44,6 +50,7 @@ impl Socket {
             received: 0,
             deadline: Some(Box::pin(sleep_until(Instant::now() + OPENING))),
             is_write_stalled: false,
+            sent: 0,
         }
     }
 
@@ -55,6 +62,7 @@ impl Socket {
     fn stall(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         if !self.is_write_stalled {
             self.is_write_stalled = true;
+            self.sent = 0;
             let until = Instant::now() + WRITE_STALL;
             match &mut self.deadline {
                 Some(deadline) => deadline.as_mut().reset(until),
@@ -82,8 +90,11 @@ impl Socket {
                 Err(error) => Poll::Ready(Err(error)),
             },
             Poll::Ready(Ok(count)) => {
-                self.is_write_stalled = false;
                 self.traffic.sent(count as u64);
+                self.sent = self.sent.saturating_add(count as u64);
+                if self.sent >= LEAST_BYTES {
+                    self.is_write_stalled = false;
+                }
                 Poll::Ready(Ok(count))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
@@ -131,6 +142,8 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Whoever flushes has written all it had.
+        self.is_write_stalled = false;
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
@@ -172,6 +185,32 @@ mod tests {
             }
         };
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    /// What comes of a peer that takes so much in every half of the time that it may take nothing.
+    async fn feed(bytes: usize) -> io::Result<()> {
+        let (mut socket, _client) = pair().await;
+        for _ in 0..20 {
+            for outcome in [Poll::Ready(Ok(bytes)), Poll::Pending] {
+                let mut outcome = Some(outcome);
+                let wrote = std::future::poll_fn(|context| {
+                    let outcome = outcome.take().unwrap_or(Poll::Pending);
+                    Poll::Ready(socket.wrote(outcome, context))
+                });
+                if let Poll::Ready(Err(error)) = wrote.await {
+                    return Err(error);
+                }
+            }
+            tokio::time::sleep(WRITE_STALL / 2).await;
+        }
+        Ok(())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_takes_next_to_nothing_is_given_up_and_a_slow_one_is_not() {
+        let error = feed(1 << 10).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        feed(LEAST_BYTES as usize).await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]

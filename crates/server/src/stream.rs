@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use hyper::rt::Executor;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -20,6 +21,13 @@ use crate::activity::Activity;
 
 /// How long a peer may take nothing of an answer.
 const STALL: Duration = Duration::from_secs(60);
+/// What it takes at least on the whole: whoever takes a byte now and then would keep the answer for ever.
+const LEAST_BYTES_PER_SECOND: u64 = 1 << 10;
+/// Bytes of an answer that are handed out at once, at most: what a peer at the least rate takes well within the time.
+const SLICE_BYTES: usize = 32 << 10;
+/// The end of an answer, handed out alone when all else is on its way, and copied: the request's task ends with it, and
+/// what is not taken of it nobody watches any more.
+const TAIL_BYTES: usize = 1 << 10;
 
 tokio::task_local! {
     static PULSE: Arc<Pulse>;
@@ -53,51 +61,77 @@ async fn watch(request: impl Future<Output = ()>, pulse: Arc<Pulse>, cutting: Ca
         biased;
         () = request => {}
         () = cutting.cancelled() => {}
-        () = pulse.stop() => tracing::debug!("a peer took nothing of an answer; gave it up"),
+        () = pulse.stop() => tracing::debug!("a peer took too little of an answer; gave it up"),
     }
 }
 
-/// Says that the answer of the request that this task runs moves on.
-pub(crate) fn beat() {
-    // Elsewhere than in such a task there is nobody to tell.
-    let _ = PULSE.try_with(|pulse| pulse.beat());
+/// The next of these bytes of the answer of the request that this task runs; `is_end` says that nothing comes after
+/// them.
+pub(crate) fn hand_out(bytes: &mut Bytes, is_end: bool) -> Bytes {
+    PULSE
+        .try_with(|pulse| {
+            let slice = slice(bytes, is_end);
+            pulse.hand_out(slice.len() as u64);
+            slice
+        })
+        // Elsewhere than in such a task nobody watches.
+        .unwrap_or_else(|_| std::mem::take(bytes))
 }
 
-/// When an answer last moved on.
+fn slice(bytes: &mut Bytes, is_end: bool) -> Bytes {
+    let tail = if is_end { TAIL_BYTES } else { 0 };
+    match bytes.len().checked_sub(tail) {
+        Some(length @ 1..) => bytes.split_to(length.min(SLICE_BYTES)),
+        _ => Bytes::copy_from_slice(&std::mem::take(bytes)),
+    }
+}
+
+/// Until when an answer has to move on. Every byte that is taken buys time, up to [`STALL`] from then.
 #[derive(Debug)]
 struct Pulse {
     started: Instant,
-    /// Milliseconds from then to the last beat, plus one; 0 before the first.
-    last: AtomicU64,
+    /// Milliseconds from then to the moment; 0 before anything was handed out.
+    due: AtomicU64,
 }
 
 impl Pulse {
     fn new() -> Self {
         Self {
             started: Instant::now(),
-            last: AtomicU64::new(0),
+            due: AtomicU64::new(0),
         }
     }
 
-    fn beat(&self) {
-        let since = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
-        self.last.store(since + 1, Relaxed);
+    fn hand_out(&self, bytes: u64) {
+        let now = millis(self.started.elapsed());
+        let full = now + millis(STALL);
+        let bought = bytes * 1000 / LEAST_BYTES_PER_SECOND;
+        let due = match self.due.load(Relaxed) {
+            0 => full,
+            due => (due.max(now) + bought).min(full),
+        };
+        self.due.store(due, Relaxed);
     }
 
-    /// Waits until the answer has begun and then stood still for too long. Handlers may take as long as they need.
+    /// Waits until the answer has begun and was then taken too slowly. Handlers may take as long as they need.
     async fn stop(&self) {
         loop {
-            let last = self.last.load(Relaxed);
-            let moved = match last.checked_sub(1) {
-                Some(millis) => self.started + Duration::from_millis(millis),
-                None => Instant::now(),
-            };
-            sleep_until(moved + STALL).await;
-            if last > 0 && self.last.load(Relaxed) == last {
+            let due = self.due.load(Relaxed);
+            if due == 0 {
+                sleep_until(Instant::now() + STALL).await;
+                continue;
+            }
+            let due = self.started + Duration::from_millis(due);
+            if due <= Instant::now() {
                 return;
             }
+            sleep_until(due).await;
         }
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX >> 1)
 }
 
 #[cfg(test)]
@@ -112,19 +146,77 @@ mod tests {
         assert!(timeout(STALL * 100, pulse.stop()).await.is_err());
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn an_answer_that_moves_is_waited_for_and_one_that_stops_is_not() {
+    /// How long an answer lasts of which so much is taken each time.
+    async fn lasts(bytes: u64, every: Duration) -> Duration {
         let pulse = Pulse::new();
         let moves = async {
             for _ in 0..100 {
-                pulse.beat();
-                sleep(STALL / 2).await;
+                pulse.hand_out(bytes);
+                sleep(every).await;
             }
+            std::future::pending::<()>().await;
         };
         let started = Instant::now();
-        let ((), ()) = tokio::join!(moves, pulse.stop());
-        let took = started.elapsed();
+        tokio::select! {
+            () = moves => {}
+            () = pulse.stop() => {}
+        }
+        started.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_moves_is_waited_for_and_one_that_stops_is_not() {
+        let took = lasts(LEAST_BYTES_PER_SECOND * 30, STALL / 2).await;
         assert!(took >= STALL * 50 && took < STALL * 52, "{took:?}");
+        let fast = lasts(SLICE_BYTES as u64, Duration::from_millis(1)).await;
+        assert!(
+            fast >= STALL && fast < STALL * 2,
+            "no more than so long in advance: {fast:?}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_a_little_faster_than_the_least_rate_is_waited_for_and_a_little_slower_one_is_not() {
+        let second = Duration::from_secs(1);
+        let faster = lasts(LEAST_BYTES_PER_SECOND * 11, second * 10).await;
+        assert!(faster >= second * 1000, "{faster:?}");
+        let slower = lasts(LEAST_BYTES_PER_SECOND * 9, second * 10).await;
+        assert!(slower < second * 900, "{slower:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_of_which_a_byte_is_taken_now_and_then_is_not() {
+        let took = lasts(1, STALL / 4).await;
+        assert!(took < STALL * 2, "{took:?}");
+    }
+
+    #[test]
+    fn an_answer_goes_out_in_slices_and_its_end_alone() {
+        for (length, is_end, slices) in [
+            (SLICE_BYTES * 2 + 5, false, vec![SLICE_BYTES, SLICE_BYTES, 5]),
+            (SLICE_BYTES + TAIL_BYTES + 5, true, vec![SLICE_BYTES, 5, TAIL_BYTES]),
+            (TAIL_BYTES + 1, true, vec![1, TAIL_BYTES]),
+            (TAIL_BYTES, true, vec![TAIL_BYTES]),
+            (1, true, vec![1]),
+        ] {
+            let mut bytes = Bytes::from(vec![7; length]);
+            let mut out = Vec::new();
+            while !bytes.is_empty() {
+                out.push(slice(&mut bytes, is_end).len());
+            }
+            assert_eq!(out, slices, "{length}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_an_answer_keeps_nothing_else() {
+        let mut bytes = Bytes::from(vec![7; SLICE_BYTES]);
+        let whole = bytes.clone();
+        while bytes.len() > TAIL_BYTES {
+            slice(&mut bytes, true);
+        }
+        let tail = slice(&mut bytes, true);
+        assert!(whole.is_unique() && tail.len() == TAIL_BYTES);
     }
 
     #[tokio::test(start_paused = true)]
@@ -135,7 +227,7 @@ mod tests {
             activity: Arc::new(Activity::new()),
         };
         streams.execute(async {
-            beat();
+            hand_out(&mut Bytes::from_static(b"x"), true);
             std::future::pending::<()>().await;
         });
         streams.tasks.close();

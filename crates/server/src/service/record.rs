@@ -76,7 +76,11 @@ impl Record {
     /// Hands the record on to the answer's body, to be written when that is out.
     pub(super) fn answer(mut self, response: Response<Body>) -> Response<Measured> {
         self.status = Some(response.status());
-        response.map(|body| Measured { body, record: self })
+        response.map(|body| Measured {
+            body,
+            rest: Bytes::new(),
+            record: self,
+        })
     }
 
     /// Probes come every few seconds for ever; only failed ones are news.
@@ -112,6 +116,8 @@ impl Drop for Record {
 /// An answer's body that counts itself.
 pub(crate) struct Measured {
     body: Body,
+    /// What was read and not handed out.
+    rest: Bytes,
     record: Record,
 }
 
@@ -123,24 +129,28 @@ impl http_body::Body for Measured {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        stream::beat();
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        match &frame {
-            Some(Ok(frame)) => self.record.sent_bytes += frame.data_ref().map_or(0, |bytes| bytes.len() as u64),
-            Some(Err(error)) => {
-                // The client sees the connection end; only we know why.
-                tracing::error!(error = %error, request.id = self.record.request_id, "an answer broke off");
+        if self.rest.is_empty() {
+            match ready!(Pin::new(&mut self.body).poll_frame(context)) {
+                Some(Ok(frame)) => self.rest = frame.into_data().unwrap_or_default(),
+                Some(Err(error)) => {
+                    // The client sees the connection end; only we know why.
+                    tracing::error!(error = %error, request.id = self.record.request_id, "an answer broke off");
+                    return Poll::Ready(Some(Err(error)));
+                }
+                None => return Poll::Ready(None),
             }
-            None => {}
         }
-        Poll::Ready(frame)
+        let is_end = self.body.is_empty();
+        let slice = stream::hand_out(&mut self.rest, is_end);
+        self.record.sent_bytes += slice.len() as u64;
+        Poll::Ready(Some(Ok(Frame::data(slice))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        SizeHint::with_exact(self.rest.len() as u64 + self.body.len())
     }
 }
