@@ -49,14 +49,9 @@ pub(crate) fn refuse_if_moved(
     change: &RegistryChange,
 ) -> Result<(), Error> {
     let sku = change.sku.unwrap_or(registry.sku);
-    let fixed = || {
-        StorageAccountError::Fixed {
-            name: registry.name.clone(),
-        }
-        .into()
-    };
+    let name = || registry.name.clone();
     if (sku == Sku::Classic) != (registry.sku == Sku::Classic) {
-        return Err(fixed());
+        return Err(StorageAccountError::Fixed { name: name() }.into());
     }
     let Some(grant) = &change.storage else {
         return Ok(());
@@ -67,6 +62,6 @@ pub(crate) fn refuse_if_moved(
     if storage_account::load_at(read, grant.scope())?.id == registry.storage_account {
         Ok(())
     } else {
-        Err(fixed())
+        Err(StorageAccountError::AccountFixed { name: name() }.into())
     }
 }

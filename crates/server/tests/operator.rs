@@ -106,13 +106,15 @@ fn registry_update_changes_what_it_is_told_and_nothing_else() {
         house.json(&["registry", "update", "--retention-days", "off"])["retentionDays"],
         Value::Null
     );
+    // As in ACR: untagged manifests go with the next collection.
     assert_eq!(
-        house
-            .operate(&["registry", "update", "--retention-days", "0"])
-            .status
-            .code(),
-        Some(2)
+        house.json(&["registry", "update", "--retention-days", "0"])["retentionDays"],
+        0
     );
+    for days in ["366", "-1", "never"] {
+        let refused = house.operate(&["registry", "update", &format!("--retention-days={days}")]);
+        assert_eq!(refused.status.code(), Some(2), "{days}");
+    }
 }
 
 #[test]

@@ -260,6 +260,13 @@ pub(crate) fn error(error: StorageAccountError, group: &str) -> Arm {
             Code::BadRequest,
             format!("A registry of SKU {} takes no storage account.", sku.as_str()),
         ),
+        StorageAccountError::AccountFixed { name } => Arm::of_provider(
+            Code::BadRequest,
+            format!(
+                "The registry {name} keeps its bytes in the storage account that it was made in: it cannot move to \
+                 another one. Make another registry and import the images of this one."
+            ),
+        ),
         StorageAccountError::Fixed { name } => Arm::of_provider(
             Code::BadRequest,
             format!(

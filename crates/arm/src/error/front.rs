@@ -399,7 +399,8 @@ impl Error {
             Code::LocationNotAvailableForResourceType,
             format!(
                 "The provided location '{given}' is not available for resource type '{resource_type}'. List of \
-                 available regions for the resource type is '{}'.",
+                 available regions for the resource type is '{}'. The operator of this server adds one with: holdfast \
+                 serve --location {given}",
                 available.join(",")
             ),
         )

@@ -53,7 +53,13 @@ pub enum Error {
         /// The tier.
         sku: Sku,
     },
-    /// The bytes of a registry stay in the storage account that they are in.
+    /// A Classic registry was to lie in another storage account.
+    #[error("registry {name} keeps its storage account; make another registry and import what is in this one")]
+    AccountFixed {
+        /// The registry.
+        name: String,
+    },
+    /// A registry was to change between Classic and a managed tier.
     #[error("registry {name} keeps its bytes where they are; make another registry and import what is in this one")]
     Fixed {
         /// The registry.

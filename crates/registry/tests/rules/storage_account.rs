@@ -234,12 +234,13 @@ async fn a_registry_lies_in_an_account_that_fits_it_and_stays_there() {
     cloud.account("next", "local").await.unwrap();
     for (name, location, sku, account) in [
         ("first", "local", Sku::Premium, None),
-        ("first", "local", Sku::Classic, Some("next")),
         ("second", "far", Sku::Classic, Some("away")),
     ] {
         let moved = fault(cloud.put(name, location, sku, account).await);
         assert!(matches!(moved, StorageAccountError::Fixed { .. }), "{moved:?}");
     }
+    let moved = fault(cloud.put("first", "local", Sku::Classic, Some("next")).await);
+    assert!(matches!(moved, StorageAccountError::AccountFixed { .. }), "{moved:?}");
     let taken = fault(cloud.account("default-far", "local").await);
     assert!(matches!(taken, StorageAccountError::NameTaken { .. }));
     let elsewhere = fault(cloud.account("near", "far").await);

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::Place;
 use crate::{
-    operator::registry::UpdateRegistry,
+    operator::registry::{Retention, UpdateRegistry},
     output::{Output, say, say_json},
 };
 
@@ -32,9 +32,9 @@ pub(super) struct Update {
     /// Let the admin account sign in
     #[arg(long, value_name = "BOOL")]
     admin_enabled: Option<bool>,
-    /// Collect manifests this many days after they lost their last tag, or never: off
-    #[arg(long, value_name = "N|off", value_parser = retention_days)]
-    retention_days: Option<u32>,
+    /// Collect manifests this many days after they lost their last tag (0: at the next collection), or never: off
+    #[arg(long, value_name = "N|off", value_parser = retention)]
+    retention_days: Option<Retention>,
     #[command(flatten)]
     place: Place,
 }
@@ -47,7 +47,7 @@ impl Registry {
             accept_sparse_manifests: update.accept_sparse_manifests,
             anonymous_pull: update.anonymous_pull,
             admin_enabled: update.admin_enabled,
-            retention_days: update.retention_days,
+            retention: update.retention_days,
         })?;
         match update.place.output {
             Output::Json => say_json(&switches)?,
@@ -70,11 +70,10 @@ impl Registry {
     }
 }
 
-/// 0 stands for off.
-fn retention_days(text: &str) -> Result<u32, String> {
+fn retention(text: &str) -> Result<Retention, String> {
     match text.parse() {
-        _ if text == "off" => Ok(0),
-        Ok(days @ 1..=MAX_RETENTION_DAYS) => Ok(days),
-        _ => Err(format!("it is neither a number from 1 to {MAX_RETENTION_DAYS} nor off")),
+        _ if text == "off" => Ok(Retention::Off),
+        Ok(days @ 0..=MAX_RETENTION_DAYS) => Ok(Retention::Days(days)),
+        _ => Err(format!("it is neither a number from 0 to {MAX_RETENTION_DAYS} nor off")),
     }
 }

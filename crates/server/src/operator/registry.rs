@@ -13,8 +13,16 @@ pub(crate) struct UpdateRegistry {
     pub(crate) accept_sparse_manifests: Option<bool>,
     pub(crate) anonymous_pull: Option<bool>,
     pub(crate) admin_enabled: Option<bool>,
-    /// 0 switches the retention policy off.
-    pub(crate) retention_days: Option<u32>,
+    pub(crate) retention: Option<Retention>,
+}
+
+/// Whether manifests that lost their last tag are collected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Retention {
+    Off,
+    /// After so many days; with 0 by the next collection.
+    Days(u32),
 }
 
 /// The switches as they are now.
@@ -45,13 +53,15 @@ impl Order for UpdateRegistry {
                     accept_sparse_manifests,
                     anonymous_pull,
                     admin_enabled,
-                    retention_days,
+                    retention,
                 } = self;
                 record.accept_sparse_manifests = accept_sparse_manifests.unwrap_or(record.accept_sparse_manifests);
                 record.anonymous_pull = anonymous_pull.unwrap_or(record.anonymous_pull);
                 record.admin_enabled = admin_enabled.unwrap_or(record.admin_enabled);
-                if let Some(days) = retention_days {
-                    record.retention_days = (days > 0).then_some(days);
+                match retention {
+                    Some(Retention::Days(days)) => record.retention_days = Some(days),
+                    Some(Retention::Off) => record.retention_days = None,
+                    None => {}
                 }
             })
             .await?;
