@@ -260,7 +260,7 @@ fn shown_route(error: &route::Error) -> Shown {
     use ErrorCode as Code;
     use route::Error as Route;
     let (status, code) = match error {
-        Route::NotFound => (StatusCode::NOT_FOUND, Code::Unsupported),
+        Route::NotFound | Route::Unserved { .. } => (StatusCode::NOT_FOUND, Code::Unsupported),
         Route::Method { .. } => (StatusCode::METHOD_NOT_ALLOWED, Code::Unsupported),
         Route::TooLong { .. } => (StatusCode::URI_TOO_LONG, Code::NameInvalid),
         Route::Encoding { .. } | Route::Name(_) => (StatusCode::BAD_REQUEST, Code::NameInvalid),

@@ -120,6 +120,12 @@ pub enum Error {
     /// No endpoint has this path.
     #[error("there is nothing at this path")]
     NotFound,
+    /// ACR has an endpoint there, this server does not.
+    #[error("Holdfast does not serve {feature}; what it serves is listed in docs/azure-cli.md")]
+    Unserved {
+        /// What the endpoint is for.
+        feature: &'static str,
+    },
     /// The endpoint does not know the method.
     #[error("{method} is not allowed here; use {allow}")]
     Method {

@@ -12,6 +12,11 @@ impl Request<'_> {
         }
         let segments: Vec<&str> = rest.split('/').collect();
         match segments.as_slice() {
+            // No component of a name begins with an underscore.
+            ["_deleted", ..] => Err(Error::Unserved { feature: "soft delete" }),
+            [_, .., "_streaming"] | [_, .., "_streaming" | "_operations", _] => Err(Error::Unserved {
+                feature: "artifact streaming",
+            }),
             [name @ .., "_tags"] if !name.is_empty() => {
                 let name = self.name(name)?;
                 let digest = self.parameter("digest").map(|digest| digest.parse()).transpose()?;

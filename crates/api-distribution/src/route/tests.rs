@@ -15,6 +15,26 @@ fn reference(text: &str) -> Reference {
 const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 #[test]
+fn what_acr_has_and_this_server_does_not_says_so() {
+    for (rest, feature) in [
+        ("_deleted/_catalog", "soft delete"),
+        ("_deleted/a/b/_tags", "soft delete"),
+        ("a/b/_streaming", "artifact streaming"),
+        (&format!("a/_streaming/{DIGEST}"), "artifact streaming"),
+        ("a/_operations/1", "artifact streaming"),
+        ("a/_operations/1:cancel", "artifact streaming"),
+    ] {
+        for method in [Method::GET, Method::POST] {
+            let parsed = Route::parse(&method, &format!("/acr/v1/{rest}"));
+            assert!(
+                matches!(parsed, Err(Error::Unserved { feature: found }) if found == feature),
+                "{rest}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_name_may_hold_every_word_of_the_api() {
     for repository in [
         "a",
