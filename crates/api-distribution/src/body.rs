@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use holdfast_face::Turn;
+use holdfast_face::{Turn, Whole};
 use holdfast_registry::ports::Readable;
 use http_body::{Frame, SizeHint};
 
@@ -67,6 +67,26 @@ impl Body {
             content: Some(content),
             ..Self::default()
         }
+    }
+
+    /// How much of it is in memory already.
+    #[must_use]
+    pub fn whole_bytes(&self) -> u64 {
+        match self.content {
+            // That has its turn.
+            Some(_) => 0,
+            None => self.remaining,
+        }
+    }
+
+    /// The same, which takes this memory until it is sent.
+    #[must_use]
+    pub fn in_memory(mut self, whole: Whole) -> Self {
+        // What is whole is one part.
+        if let (None, Some(Part::Bytes(bytes))) = (&self.content, self.parts.front_mut()) {
+            *bytes = Bytes::from_owner(Held::new(std::mem::take(bytes), whole));
+        }
+        self
     }
 
     /// Its length in bytes.

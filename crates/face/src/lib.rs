@@ -1,5 +1,5 @@
 //! What the HTTP faces share: how the body of a request is taken (`received`), how much memory all bodies may take at
-//! once (`budget`), what answers that are read from files may take (`sending`), and how a thing is shared out among peers
+//! once (`budget`), what answers may take (`sending`), and how a thing is shared out among peers
 //! (`shares`, `neighbourhood`). It refuses to know what a body means, and what an answer looks like.
 
 mod budget;
@@ -11,4 +11,4 @@ mod shares;
 pub use budget::{Asker, Budget};
 pub use neighbourhood::Neighbourhood;
 pub use received::{Error, Held, MAX_DRAINED_BYTES, Received};
-pub use sending::{MAX_SENT_BLOBS, OWN_BYTES, Room, Sending, TooManyBlobs, Turn};
+pub use sending::{MAX_SENT_BLOBS, OWN_BYTES, Room, Sending, TooManyAnswers, TooManyBlobs, Turn, Whole};

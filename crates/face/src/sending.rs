@@ -1,6 +1,7 @@
-//! What all answers that hand out blobs may take at once: open files, and memory for what was read and is not sent yet.
-//! Who asks for one too many waits a little. Each has a little memory of its own, whatever others take; what is read
-//! beyond that comes out of one budget. It refuses to know what is read.
+//! What all answers may take at once. Those that hand out blobs: open files, and memory for what was read and is not sent
+//! yet. Who asks for one too many waits a little; each has a little memory of its own, whatever others take, and what is
+//! read beyond that comes out of one budget. Those that are in memory whole: one budget more, and no wait, for they are
+//! there already. It refuses to know what is sent.
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -17,6 +18,10 @@ pub const MAX_SENT_BLOBS: usize = 4096;
 pub const OWN_BYTES: u64 = 32 << 10;
 /// What all answers may have in memory beyond that.
 const AHEAD_BYTES: usize = 32 << 20;
+/// What all answers that are whole may have in memory.
+const WHOLE_BYTES: usize = 64 << 20;
+/// Whole answers up to this length are not counted: they cost no more than the request did.
+const UNCOUNTED_BYTES: u64 = 4 << 10;
 /// How long an answer waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -25,11 +30,17 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[error("too many blobs are being read at once, by all or from your address; try again in a moment")]
 pub struct TooManyBlobs;
 
+/// As much waits to be sent as may.
+#[derive(Debug, thiserror::Error)]
+#[error("too many answers wait to be taken, by all or by your address; try again in a moment")]
+pub struct TooManyAnswers;
+
 /// What all answers share; clones share it too.
 #[derive(Debug, Clone)]
 pub struct Sending {
     turns: Arc<Shares>,
     ahead: Arc<Semaphore>,
+    whole: Arc<Shares>,
 }
 
 /// The right of an answer to hand out a blob, until it is dropped.
@@ -38,6 +49,10 @@ pub struct Turn {
     _share: Share,
     ahead: Arc<Semaphore>,
 }
+
+/// Memory for an answer that is whole. It counts until it is dropped.
+#[derive(Debug)]
+pub struct Whole(#[expect(dead_code, reason = "it is held, not read")] Option<Share>);
 
 /// Memory for what was read. It counts until it is dropped.
 #[derive(Debug)]
@@ -56,7 +71,22 @@ impl Sending {
         Self {
             turns: Arc::new(Shares::new(blobs)),
             ahead: Arc::new(Semaphore::new(AHEAD_BYTES)),
+            whole: Arc::new(Shares::new(WHOLE_BYTES)),
         }
+    }
+
+    /// Memory for an answer of so many bytes that is there already.
+    ///
+    /// # Errors
+    /// [`TooManyAnswers`] when it must go.
+    pub fn whole(&self, peer: IpAddr, bytes: u64) -> Result<Whole, TooManyAnswers> {
+        if bytes <= UNCOUNTED_BYTES {
+            return Ok(Whole(None));
+        }
+        // One that is longer than all may be alone goes out when nothing of that address waits.
+        let bytes = bytes.min(WHOLE_BYTES as u64 / 2);
+        let share = self.whole.try_take(peer, u32::try_from(bytes).unwrap_or(u32::MAX));
+        share.map(|share| Whole(Some(share))).map_err(|_| TooManyAnswers)
     }
 
     /// Waits for the right to hand out a blob.
@@ -103,6 +133,17 @@ mod tests {
         assert!(sending.turn([192, 0, 2, 1].into()).await.is_ok(), "another has one");
         drop(held);
         assert!(sending.turn(PEER).await.is_ok());
+    }
+
+    #[test]
+    fn whole_answers_have_a_budget_of_which_one_address_gets_half() {
+        let sending = Sending::default();
+        let held = sending.whole(PEER, u64::MAX).unwrap();
+        assert!(sending.whole(PEER, UNCOUNTED_BYTES + 1).is_err());
+        assert!(sending.whole(PEER, UNCOUNTED_BYTES).is_ok());
+        assert!(sending.whole([192, 0, 2, 1].into(), 1 << 20).is_ok());
+        drop(held);
+        assert!(sending.whole(PEER, 1 << 20).is_ok());
     }
 
     #[tokio::test]

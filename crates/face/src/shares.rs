@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 use crate::neighbourhood::Neighbourhood;
 
@@ -39,17 +39,33 @@ impl Shares {
 
     /// Waits for a turn of this peer's.
     pub(crate) async fn take(self: &Arc<Self>, peer: IpAddr) -> Result<Share, AcquireError> {
-        let mut share = Share {
-            shares: Arc::clone(self),
-            neighbourhoods: Neighbourhood::all_of(peer),
-            permits: Vec::new(),
-        };
+        let mut share = self.none(peer);
         for index in 0..share.neighbourhoods.len() {
             let near = self.of(share.neighbourhoods[index]);
             share.permits.push(near.acquire_owned().await?);
         }
         share.permits.push(Arc::clone(&self.free).acquire_owned().await?);
         Ok(share)
+    }
+
+    /// So many turns of this peer's, if they are there.
+    pub(crate) fn try_take(self: &Arc<Self>, peer: IpAddr, count: u32) -> Result<Share, TryAcquireError> {
+        let mut share = self.none(peer);
+        for index in 0..share.neighbourhoods.len() {
+            let near = self.of(share.neighbourhoods[index]);
+            share.permits.push(near.try_acquire_many_owned(count)?);
+        }
+        let free = Arc::clone(&self.free).try_acquire_many_owned(count)?;
+        share.permits.push(free);
+        Ok(share)
+    }
+
+    fn none(self: &Arc<Self>, peer: IpAddr) -> Share {
+        Share {
+            shares: Arc::clone(self),
+            neighbourhoods: Neighbourhood::all_of(peer),
+            permits: Vec::new(),
+        }
     }
 
     fn of(&self, neighbourhood: Neighbourhood) -> Arc<Semaphore> {
@@ -114,6 +130,19 @@ mod tests {
             .collect();
         assert_eq!(far.len(), 2);
         assert!(take(&shares, "2001:db8:2::1").is_some());
+    }
+
+    #[test]
+    fn many_are_taken_at_once_or_none() {
+        let shares = Arc::new(Shares::new(8));
+        let (one, other) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
+        let three = shares.try_take(one, 3).unwrap();
+        assert!(shares.try_take(one, 2).is_err(), "half is for one address");
+        let four = shares.try_take(other, 4).unwrap();
+        assert!(shares.try_take(one, 1).is_ok());
+        drop((three, four));
+        assert!(shares.try_take(one, 4).is_ok());
+        assert!(shares.near.lock().unwrap().is_empty());
     }
 
     #[tokio::test]

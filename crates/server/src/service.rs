@@ -6,12 +6,17 @@ mod forwarded;
 mod record;
 mod request_id;
 
-use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::FutureExt as _;
 use holdfast_api_distribution::{Body, Distribution, Served};
 use holdfast_api_management::{Management, Site};
-use holdfast_face::{Budget, Received};
+use holdfast_face::{Budget, Received, Sending};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use hyper::body::Incoming;
 use ipnet::IpNet;
@@ -53,6 +58,7 @@ pub(crate) struct Service {
     /// How long a body may be silent.
     pub(crate) body_stall: Duration,
     pub(crate) budget: Budget,
+    pub(crate) sending: Sending,
 }
 
 impl Service {
@@ -61,7 +67,7 @@ impl Service {
         let wire = forwarded::resolve(wire, request.headers(), &self.trusted_proxies);
         let mut record = Record::new(Arc::clone(&self.metrics), &request, wire.peer, self.ids.next());
         let client_id = client_id(&request);
-        let is_head = request.method() == Method::HEAD;
+        let method = request.method().clone();
         let handled = AssertUnwindSafe(self.dispatch(request, &wire, record.request_id()))
             .catch_unwind()
             .await;
@@ -69,6 +75,13 @@ impl Service {
         if let Some(served) = response.extensions_mut().remove::<Served>() {
             record.serve(served);
         }
+        response = match method {
+            Method::GET => self.in_memory(response, wire.peer),
+            // HTTP/1 leaves the body of an answer to HEAD out by itself, HTTP/2 would send it.
+            Method::HEAD => response.map(|_| Body::empty()),
+            // What changed something is told whatever it takes.
+            _ => response,
+        };
         let headers = response.headers_mut();
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if let Ok(id) = HeaderValue::from_str(record.request_id()) {
@@ -82,12 +95,15 @@ impl Service {
             let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
             headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
         }
-        // HTTP/1 leaves the body of an answer to HEAD out by itself, HTTP/2 would send it.
-        record.answer(if is_head {
-            response.map(|_| Body::empty())
-        } else {
-            response
-        })
+        record.answer(response)
+    }
+
+    /// The answer, if there is memory to keep it until it is sent.
+    fn in_memory(&self, response: Response<Body>, peer: IpAddr) -> Response<Body> {
+        match self.sending.whole(peer, response.body().whole_bytes()) {
+            Ok(whole) => response.map(|body| body.in_memory(whole)),
+            Err(error) => busy(&error.to_string()),
+        }
     }
 
     /// Answers on a connection for which there is no place: what watches the server, and nothing else.
@@ -102,11 +118,7 @@ impl Service {
         let resolved = forwarded::resolve(wire, request.headers(), &self.trusted_proxies);
         let record = Record::new(Arc::clone(&self.metrics), &request, resolved.peer, self.ids.next());
         let (head, incoming) = request.into_parts();
-        let mut response = self.without_body(&head, incoming, full()).await;
-        response
-            .headers_mut()
-            .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-        record.answer(response)
+        record.answer(self.without_body(&head, incoming, full()).await)
     }
 
     async fn dispatch(
@@ -200,8 +212,15 @@ fn not_found(path: &str) -> Response<Body> {
 }
 
 fn full() -> Response<Body> {
-    let message = "too many connections at once, or too many from your address; close some or try again";
-    errors(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", message)
+    busy("too many connections at once, or too many from your address; close some or try again")
+}
+
+fn busy(message: &str) -> Response<Body> {
+    let mut response = errors(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", message);
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
 }
 
 fn broken(request_id: &str) -> Response<Body> {

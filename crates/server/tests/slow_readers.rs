@@ -7,6 +7,8 @@ mod house;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use serde_json::{Value, json};
+
 use house::{
     House, ask_from,
     http2::{Http2, INITIAL_WINDOW_SIZE},
@@ -80,6 +82,55 @@ fn a_crowd_that_takes_a_byte_of_each_small_range_takes_little_memory() {
 #[test]
 fn a_crowd_that_takes_layers_and_stops_takes_little_memory() {
     withstand(None, 100 << 10);
+}
+
+#[test]
+fn a_crowd_that_takes_a_byte_of_each_listing_takes_little_memory() {
+    let house = House::running();
+    let (server, basic) = (house.http.unwrap(), house.basic());
+    let subject = house.push_image(&basic, "app", "v1", b"layer");
+    for number in 0..20 {
+        push_referrer(&house, &basic, &subject, number);
+    }
+    let path = format!("/v2/app/referrers/{subject}");
+    let authorized = [("authorization", basic.as_str())];
+    let crowd = (0..CONNECTIONS).map(|_| reader(server, &path, &authorized, 1));
+    let mut crowd: Vec<_> = crowd.collect();
+    for http2 in &mut crowd {
+        http2.await_data(STREAMS as usize).unwrap();
+    }
+    let ask = |host, path: &str| ask_from(loopback(host), server, "GET", path, &authorized, b"");
+    let refused = ask(1, &path);
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
+    assert!(refused.header("x-ms-correlation-request-id").is_some());
+    for host in [1, 2] {
+        assert_eq!(ask(host, "/healthz").status, 200);
+        assert_eq!(ask(host, "/v2/app/manifests/v1").status, 200);
+    }
+    assert_eq!(ask(2, &path).status, 200);
+    let most = house.most_resident_mib();
+    eprintln!("{} readers took {most} MiB", CONNECTIONS * STREAMS as usize);
+    assert!(most <= MOST_MIB, "{most} MiB");
+    drop(crowd);
+}
+
+/// Pushes a referrer that a listing has much to say about.
+fn push_referrer(house: &House, basic: &str, subject: &str, number: usize) {
+    let manifest = house.ask("GET", "/v2/app/manifests/v1", &[("Authorization", basic)], b"");
+    let mut manifest: Value = serde_json::from_str(&manifest.body).unwrap();
+    manifest["subject"] = json!({
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "digest": subject,
+        "size": 2,
+    });
+    manifest["annotations"] = json!({ "note": "x".repeat(60_000), "number": number.to_string() });
+    let headers = [
+        ("Authorization", basic),
+        ("Content-Type", "application/vnd.oci.image.manifest.v1+json"),
+    ];
+    let path = format!("/v2/app/manifests/referrer-{number}");
+    let answer = house.ask("PUT", &path, &headers, manifest.to_string().as_bytes());
+    assert_eq!(answer.status, 201, "{answer:?}");
 }
 
 #[test]

@@ -226,7 +226,7 @@ fn service(
     let names = OwnNames::new(&settings.domain, &settings.hostnames);
     let directory = Arc::new(DirectoryIssuer::new(&house.keys, house.tenant, names));
     let throttle = Arc::new(Throttle::new());
-    let budget = Budget::default();
+    let (budget, sending) = (Budget::default(), Sending::new(files.sent));
     let hosts = Arc::new(Hosts::new(
         &settings.domain,
         addresses.login_server(""),
@@ -244,7 +244,7 @@ fn service(
             names: hosts,
             body_stall: settings.body_stall,
             budget: budget.clone(),
-            sending: Sending::new(files.sent),
+            sending: sending.clone(),
         }),
         management: Management::new(ManagementParts {
             registry: Arc::clone(&registry),
@@ -263,6 +263,7 @@ fn service(
         trusted_proxies: settings.trusted_proxies.clone(),
         body_stall: settings.body_stall,
         budget,
+        sending,
     }
 }
 
