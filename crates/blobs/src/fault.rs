@@ -33,6 +33,8 @@ pub enum Operation {
     WrittenAt,
     /// [`Blobs::probe`]
     Probe,
+    /// [`Blobs::probe_reading`]
+    ProbeReading,
     /// [`BlobWriter::write`]
     Write,
     /// [`BlobWriter::flush`]
@@ -233,6 +235,11 @@ impl Blobs for FaultyStore {
     async fn probe(&self) -> Result<(), StoreError> {
         self.meet(Operation::Probe, None).await?;
         self.inner.probe().await
+    }
+
+    async fn probe_reading(&self) -> Result<(), StoreError> {
+        self.meet(Operation::ProbeReading, None).await?;
+        self.inner.probe_reading().await
     }
 }
 

@@ -43,6 +43,8 @@ pub struct FilesystemStore {
     turns: WriteTurns,
     /// Held while a probe runs, so that many at once do not fill the blocking threads.
     probing: Arc<Mutex<()>>,
+    /// The same for probes that only read: one that cannot write yet must not hold them up.
+    probing_reading: Arc<Mutex<()>>,
 }
 
 impl FilesystemStore {
@@ -62,6 +64,7 @@ impl FilesystemStore {
             syncs: Arc::new(Semaphore::new(BACKGROUND_SYNCS)),
             turns: WriteTurns::default(),
             probing: Arc::default(),
+            probing_reading: Arc::default(),
         })
     }
 
@@ -218,6 +221,20 @@ impl Blobs for FilesystemStore {
         blocking(move || {
             let probed = probe(&layout).map_err(attempted(format!(
                 "proved that {} can be written and read",
+                layout.root().display()
+            )));
+            drop(turn);
+            probed
+        })
+        .await
+    }
+
+    async fn probe_reading(&self) -> Result<(), StoreError> {
+        let turn = Arc::clone(&self.probing_reading).lock_owned().await;
+        let layout = self.layout.clone();
+        blocking(move || {
+            let probed = layout.check().map_err(attempted(format!(
+                "proved that {} can be read",
                 layout.root().display()
             )));
             drop(turn);

@@ -97,9 +97,9 @@ impl Layout {
         Ok(())
     }
 
-    /// Whether the store's folder is there with the one for its objects.
+    /// Whether the store's folder is there with the one for its objects, and can be read.
     pub(crate) fn check(&self) -> io::Result<()> {
-        std::fs::metadata(&self.objects).map(drop)
+        self.objects.read_dir()?.next().transpose().map(drop)
     }
 
     /// Removes the folders. One that is not empty is an error; those that are gone by then are made again by

@@ -130,10 +130,20 @@ async fn a_store_that_is_a_file_does_not_open() {
 }
 
 #[tokio::test]
-async fn probe_fails_when_the_folder_is_gone() {
+async fn probes_fail_when_the_folder_is_gone() {
     let (folder, store) = store();
     store.probe().await.unwrap();
     assert!(!folder.path().join("probe").exists());
+    store.probe_reading().await.unwrap();
     folder.close().unwrap();
     store.probe().await.unwrap_err();
+    store.probe_reading().await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_written_can_be_read() {
+    let (folder, store) = store();
+    fs::create_dir(folder.path().join("probe")).unwrap();
+    store.probe().await.unwrap_err();
+    store.probe_reading().await.unwrap();
 }

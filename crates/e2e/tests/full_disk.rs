@@ -21,7 +21,10 @@ struct Client {
 
 impl Client {
     fn new() -> Self {
-        let server = Server::open(Data::on_a_disk_of(DISK_MIB), &[]);
+        Self::on(Server::open(Data::on_a_disk_of(DISK_MIB), &[]))
+    }
+
+    fn on(server: Server) -> Self {
         let connection = server.connect().expect("the server listens");
         Self {
             server,
@@ -157,8 +160,14 @@ fn a_disk_without_a_byte_left_harms_nothing() {
     }
     assert!(refused > 0, "the disk was not full");
     let tags = client.tags();
-    let answer = client.ask("GET", "/healthz", b"");
-    assert_eq!(answer.status, 200);
+    for (path, status) in [("/healthz", 200), ("/readyz", 200), ("/readyz?for=write", 503)] {
+        assert_eq!(client.ask("GET", path, b"").status, status, "{path}");
+    }
+    // A start needs no room either.
+    let Client { server, .. } = client;
+    let mut client = Client::on(Server::open(server.kill(), &[]));
+    client.pulls("first", &first);
+    assert_eq!(client.ask("GET", "/readyz", b"").status, 200);
 
     std::fs::remove_file(filler).expect("it can be removed");
     let (status, later) = client.push("later", LAYER_BYTES);

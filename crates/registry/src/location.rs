@@ -1,8 +1,6 @@
 //! Locations: where the service has a storage account of its own, it makes registries. Which ones there are is the
 //! operator's choice; this refuses to know folders.
 
-use std::collections::BTreeSet;
-
 use crate::{
     Error, Registry, StorageAccountError, Timestamp,
     ports::{Durability, Metadata, MetadataExt, Read, StorageAccount},
@@ -30,7 +28,7 @@ pub async fn ensure_location(
 ) -> Result<(), Error> {
     metadata
         .transact(Durability::Durable, move |tx| {
-            if find_own(tx, &location)?.is_some() {
+            if tx.find_own_storage_account(&location)?.is_some() {
                 return Ok(());
             }
             if tx.find_storage_account_by_name(&account)?.is_some() {
@@ -48,19 +46,16 @@ pub async fn ensure_location(
 pub async fn forget_location(metadata: &dyn Metadata, location: String) -> Result<bool, Error> {
     metadata
         .transact(Durability::Durable, move |tx| {
-            let accounts = tx.list_storage_accounts()?;
-            let here: Vec<_> = accounts.into_iter().filter(|a| a.location == location).collect();
-            for account in &here {
-                let is_empty = account.is_own()
-                    && !tx.is_storage_account_used(account.id)?
-                    && tx.list_objects_to_delete(account.id, 1)?.is_empty();
-                if !is_empty {
-                    return Ok(false);
-                }
+            if tx.has_users_storage_account(&location)? {
+                return Ok(false);
             }
-            for account in here {
-                tx.remove_storage_account(account.id)?;
+            let Some(own) = tx.find_own_storage_account(&location)? else {
+                return Ok(true);
+            };
+            if tx.is_storage_account_used(own.id)? || !tx.list_objects_to_delete(own.id, 1)?.is_empty() {
+                return Ok(false);
             }
+            tx.remove_storage_account(own.id)?;
             Ok(true)
         })
         .await
@@ -72,7 +67,7 @@ pub(crate) fn load_own(
     location: &str,
     resource_type: &'static str,
 ) -> Result<StorageAccount, Error> {
-    match find_own(read, location)? {
+    match read.find_own_storage_account(location)? {
         Some(account) => Ok(account),
         None => Err(Error::LocationUnknown {
             resource_type,
@@ -82,14 +77,7 @@ pub(crate) fn load_own(
     }
 }
 
-fn find_own(read: &mut (impl Read + ?Sized), location: &str) -> Result<Option<StorageAccount>, Error> {
-    let accounts = read.list_storage_accounts()?;
-    let mut own = accounts.into_iter().filter(StorageAccount::is_own);
-    Ok(own.find(|account| account.location == location))
-}
-
 fn locations(read: &mut (impl Read + ?Sized)) -> Result<Vec<String>, Error> {
-    let own = read.list_storage_accounts()?.into_iter().filter(StorageAccount::is_own);
-    let names: BTreeSet<String> = own.map(|account| account.location).collect();
-    Ok(names.into_iter().collect())
+    let own = read.list_own_storage_accounts()?;
+    Ok(own.into_iter().map(|account| account.location).collect())
 }

@@ -14,7 +14,10 @@ use holdfast_identity::{Sealer, ServerKeys, Stretcher, password, sealed::admin_p
 use holdfast_metadata::SqliteStore;
 use holdfast_registry::{
     FirstStart, Limits, Overview, Registry, RegistryParts, SealedPassword, Timestamp, ensure_location, forget_location,
-    ports::{Blobs, Clock, Metadata, Places as _, RandomIds, RegistryRecord, StorageAccountId, SystemClock},
+    ports::{
+        Blobs, Clock, Metadata, MetadataExt as _, Places as _, RandomIds, RegistryRecord, StorageAccountId, StoreError,
+        SystemClock,
+    },
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
@@ -128,11 +131,29 @@ impl House {
         })
     }
 
-    /// Proves that every store can be written, and says when room gets short.
+    /// Proves that the service's own stores can be written, and says when room gets short. What is full or a user's
+    /// stops no start: everything else can be read.
     pub(crate) async fn probe(&self) -> anyhow::Result<()> {
-        for (_, store) in self.registry.stores() {
-            let probed = store.probe().await;
-            probed.context("a folder for blobs cannot be written; make room, or see who owns it")?;
+        let accounts = self
+            .registry
+            .metadata()
+            .query(|read| read.list_storage_accounts())
+            .await?;
+        let stores: HashMap<_, _> = self.registry.stores().into_iter().collect();
+        for account in accounts {
+            let Some(store) = stores.get(&account.id) else {
+                continue;
+            };
+            match store.probe().await {
+                Ok(()) => {}
+                Err(error) if account.is_own() && !matches!(error, StoreError::Full { .. }) => {
+                    return Err(error).context("a folder for blobs cannot be written; see who owns it");
+                }
+                Err(error) => {
+                    let error = format!("{:#}", anyhow::Error::from(error));
+                    tracing::warn!(error, account = account.name, "a storage account cannot be written");
+                }
+            }
         }
         self.warn_if_full("the data folder", self.folder.path())?;
         for (location, root) in self.ground.roots.iter().filter(|(location, _)| *location != LOCAL) {
@@ -256,7 +277,7 @@ async fn forget_empty(metadata: &dyn Metadata, locations: &Locations) -> anyhow:
 }
 
 /// Bytes that can still be written under a path.
-fn free_bytes(path: &Path) -> std::io::Result<u64> {
+pub(crate) fn free_bytes(path: &Path) -> std::io::Result<u64> {
     let space = rustix::fs::statvfs(path)?;
     Ok(space.f_bavail.saturating_mul(space.f_frsize))
 }

@@ -225,8 +225,11 @@ impl Folder {
         times.into_iter().flatten().max()
     }
 
-    /// Puts a small file in place in one step, readable by its owner.
+    /// Puts a small file in place in one step, readable by its owner. One that says so already needs no room.
     pub(crate) fn write(&self, path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+        if fs::read(path).is_ok_and(|found| found == bytes) {
+            return Ok(());
+        }
         let draft = path.with_extension("new");
         let written = fs::remove_file(&draft)
             .or_else(|error| {

@@ -16,6 +16,7 @@ mod metrics;
 mod operator;
 mod output;
 mod places;
+mod readiness;
 mod remains;
 mod service;
 mod settings;

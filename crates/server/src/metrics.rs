@@ -19,6 +19,8 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use crate::readiness::{Purpose, State};
+
 /// The content type of the text.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -42,6 +44,17 @@ struct RouteLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct SchemeLabels {
     scheme: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PurposeLabels {
+    purpose: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StorageLabels {
+    owner: &'static str,
+    state: &'static str,
 }
 
 type Histograms = Family<RouteLabels, Histogram, fn() -> Histogram>;
@@ -91,6 +104,8 @@ pub(crate) struct Metrics {
     traffic: Traffic,
     collections: Garbage,
     purged_uploads: Counter,
+    ready: Family<PurposeLabels, Gauge>,
+    storage_accounts: Family<StorageLabels, Gauge>,
 }
 
 #[derive(Debug, Default)]
@@ -117,10 +132,13 @@ impl Metrics {
             traffic: Traffic::default(),
             collections: Garbage::default(),
             purged_uploads: Counter::default(),
+            ready: Family::default(),
+            storage_accounts: Family::default(),
             registry: Registry::default(),
         };
         metrics.register_requests(&mut registry);
         metrics.register_jobs(&mut registry);
+        metrics.register_readiness(&mut registry);
         registry.register_collector(Box::new(StoreNumbers { store }));
         let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The program", build);
@@ -184,6 +202,19 @@ impl Metrics {
         );
     }
 
+    fn register_readiness(&self, registry: &mut Registry) {
+        registry.register(
+            "ready",
+            "Whether reads or writes can be served, as /readyz says",
+            self.ready.clone(),
+        );
+        registry.register(
+            "storage_accounts",
+            "Storage accounts by owner and by what they were when they were last looked at",
+            self.storage_accounts.clone(),
+        );
+    }
+
     /// Counts a request that has been answered.
     pub(crate) fn answered(&self, route: &'static str, method: &Method, status: Option<StatusCode>, took: Duration) {
         let labels = RequestLabels {
@@ -233,6 +264,28 @@ impl Metrics {
     /// Counts uploads given up.
     pub(crate) fn purged(&self, uploads: usize) {
         self.purged_uploads.inc_by(uploads as u64);
+    }
+
+    /// Shows whether the server is ready for this.
+    pub(crate) fn ready(&self, purpose: Purpose, state: State) {
+        let labels = PurposeLabels {
+            purpose: purpose.as_str(),
+        };
+        self.ready.get_or_create(&labels).set(i64::from(state == State::Ready));
+    }
+
+    /// Shows how many storage accounts of this owner are in each state.
+    pub(crate) fn storage_accounts(&self, owner: &'static str, states: &[State]) {
+        for state in State::ALL {
+            let labels = StorageLabels {
+                owner,
+                state: state.as_str(),
+            };
+            let count = states.iter().filter(|found| **found == state).count();
+            self.storage_accounts
+                .get_or_create(&labels)
+                .set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
     }
 
     /// The text for Prometheus.

@@ -328,6 +328,10 @@ async fn probe_succeeds_and_leaves_nothing(store: &dyn Blobs) {
     for probed in [probed.0, probed.1, probed.2] {
         probed.expect("the store can be written and read");
     }
+    let probed = tokio::join!(store.probe_reading(), store.probe(), store.probe_reading());
+    for probed in [probed.0, probed.1, probed.2] {
+        probed.expect("the store can be read");
+    }
     assert_eq!(store.list().await.expect("list succeeds"), []);
 }
 

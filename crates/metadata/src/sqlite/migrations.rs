@@ -18,6 +18,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0009-token-author.sql"),
     include_str!("migrations/0010-storage-account.sql"),
     include_str!("migrations/0011-manifest-annotations.sql"),
+    include_str!("migrations/0012-own-storage.sql"),
 ];
 
 /// The version this build makes and reads.
@@ -99,5 +100,33 @@ mod tests {
             )
             .unwrap();
         assert_eq!(moved, ("name".to_owned(), true, 5, 9));
+    }
+
+    #[test]
+    fn accounts_of_users_are_told_from_the_services() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        for step in &STEPS[..11] {
+            connection.execute_batch(step).unwrap();
+        }
+        connection
+            .execute_batch(&format!(
+                "PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 11;
+                 INSERT INTO subscription VALUES (zeroblob(16), 'Subscription', 1);
+                 INSERT INTO resource_group (subscription_id, name, location, created_at)
+                     VALUES (zeroblob(16), 'web', 'local', 1);
+                 INSERT INTO storage_account (id, name, location, created_at)
+                     VALUES (1, 'default', 'local', 1), (2, 'mine', 'local', 1);
+                 INSERT INTO storage_resource VALUES (2, zeroblob(16), 'web', '{{}}', 1);"
+            ))
+            .unwrap();
+        apply(&mut connection).unwrap();
+        let own: String = connection
+            .query_row(
+                "SELECT group_concat(name) FROM storage_account WHERE is_own",
+                [],
+                |row| row.get(0),
+            )
+            .unwrap();
+        assert_eq!(own, "default");
     }
 }

@@ -19,11 +19,14 @@ macro_rules! select {
     };
 }
 
-// A handful of rows, so they may be walked.
+// All rows are wanted.
 const LIST: &str = select!("ORDER BY storage_account.id");
 const FIND: &str = select!("WHERE storage_account.id = ?1");
 // The column's collation is NOCASE.
 const FIND_BY_NAME: &str = select!("WHERE name = ?1");
+const LIST_OWN: &str = select!("WHERE is_own = 1 ORDER BY location");
+const FIND_OWN: &str = select!("WHERE is_own = 1 AND location = ?1");
+const IS_USERS_AT: &str = "SELECT 1 FROM storage_account WHERE is_own = 0 AND location = ?1 LIMIT 1";
 const IS_USED: &str = "SELECT 1 WHERE \
     EXISTS (SELECT 1 FROM registry WHERE storage_account_id = ?1) \
     OR EXISTS (SELECT 1 FROM blob WHERE storage_account_id = ?1) \
@@ -44,6 +47,23 @@ impl StorageAccountRead for Session<'_> {
         self.find("looked up a storage account by name", FIND_BY_NAME, [name], account_row)
     }
 
+    fn list_own_storage_accounts(&mut self) -> Result<Vec<StorageAccount>, Error> {
+        self.list("listed the service's storage accounts", LIST_OWN, [], account_row)
+    }
+
+    fn find_own_storage_account(&mut self, location: &str) -> Result<Option<StorageAccount>, Error> {
+        self.find(
+            "looked up the service's storage account",
+            FIND_OWN,
+            [location],
+            account_row,
+        )
+    }
+
+    fn has_users_storage_account(&mut self, location: &str) -> Result<bool, Error> {
+        self.exists("looked for users' storage accounts", IS_USERS_AT, [location])
+    }
+
     fn is_storage_account_used(&mut self, id: StorageAccountId) -> Result<bool, Error> {
         self.exists("looked into a storage account", IS_USED, [id.0])
     }
@@ -60,6 +80,7 @@ const INSERT: &str = "INSERT INTO storage_account (name, location, created_at) V
 const PUT_RESOURCE: &str = "INSERT INTO storage_resource (storage_account_id, subscription_id, resource_group, tags, \
     updated_at) VALUES (?1, ?2, ?3, ?4, ?5) \
     ON CONFLICT (storage_account_id) DO UPDATE SET tags = excluded.tags, updated_at = excluded.updated_at";
+const DISOWN: &str = "UPDATE storage_account SET is_own = 0 WHERE id = ?1";
 const REMOVE_RESOURCE: &str = "DELETE FROM storage_resource WHERE storage_account_id = ?1";
 const REMOVE: &str = "DELETE FROM storage_account WHERE id = ?1";
 
@@ -83,8 +104,8 @@ impl StorageAccountTx for Session<'_> {
             column::tags_text(&resource.tags),
             resource.updated_at.0,
         ];
-        self.change("wrote a user's storage account", PUT_RESOURCE, params)
-            .map(drop)
+        self.change("wrote a user's storage account", PUT_RESOURCE, params)?;
+        self.change("made a storage account a user's", DISOWN, [id.0]).map(drop)
     }
 
     fn remove_storage_account(&mut self, id: StorageAccountId) -> Result<(), Error> {
@@ -117,10 +138,14 @@ fn account_row(row: &Row<'_>) -> rusqlite::Result<StorageAccount> {
 pub(super) const PLANNED: &[&str] = &[
     FIND,
     FIND_BY_NAME,
+    LIST_OWN,
+    FIND_OWN,
+    IS_USERS_AT,
     IS_USED,
     LIST_TO_DELETE,
     INSERT,
     PUT_RESOURCE,
+    DISOWN,
     REMOVE_RESOURCE,
     REMOVE,
 ];

@@ -115,8 +115,11 @@ pub trait Blobs: Send + Sync {
     /// When an object last got bytes, by the clock of the store.
     async fn written_at(&self, key: &ObjectKey) -> Result<Timestamp, StoreError>;
 
-    /// Proves that the store can be written and read, for start-up and `/readyz`.
+    /// Proves that the store can be written and read, for start-up and readiness to write.
     async fn probe(&self) -> Result<(), StoreError>;
+
+    /// Proves that the store is there and can be read, also when it is full. It writes nothing.
+    async fn probe_reading(&self) -> Result<(), StoreError>;
 }
 
 /// Appends to one object. Dropping it abandons what was not flushed.

@@ -79,6 +79,12 @@ pub trait StorageAccountRead {
     fn find_storage_account(&mut self, id: StorageAccountId) -> Result<Option<StorageAccount>, Error>;
     /// Without regard to case.
     fn find_storage_account_by_name(&mut self, name: &str) -> Result<Option<StorageAccount>, Error>;
+    /// Those that the service owns, by location.
+    fn list_own_storage_accounts(&mut self) -> Result<Vec<StorageAccount>, Error>;
+    /// That which the service owns at a location.
+    fn find_own_storage_account(&mut self, location: &str) -> Result<Option<StorageAccount>, Error>;
+    /// Whether a user has one at a location.
+    fn has_users_storage_account(&mut self, location: &str) -> Result<bool, Error>;
     /// Whether a registry, a blob or an upload lies in it.
     fn is_storage_account_used(&mut self, id: StorageAccountId) -> Result<bool, Error>;
     /// Some objects of it that wait in the queue to be deleted, with their lengths.

@@ -33,6 +33,7 @@ use crate::{
     metrics::Metrics,
     operator::{Desk, addresses::Addresses, door::Door},
     places::Places,
+    readiness::Readiness,
     remains::{self, Remains},
     service::{Base, RequestIds, Service},
     settings::{ENTRIES, Entry, Flags, Settings},
@@ -157,7 +158,10 @@ async fn run(
         shutdown: shutdown.clone(),
         tasks: tasks.clone(),
     };
-    addresses.store(&house.folder)?;
+    if let Err(error) = addresses.store(&house.folder) {
+        // Only commands without a server read them; a full disk must not keep one from serving.
+        tracing::warn!(error = format!("{error:#}"), "could not note the addresses");
+    }
     start_maintenance(settings, &maintenance);
     tasks.spawn(runner(house, outgoing).run(shutdown.stopping.clone()));
     tasks.spawn(door.serve(desk, shutdown.clone()));
@@ -247,7 +251,7 @@ fn service(
             sending: sending.clone(),
         }),
         management: Management::new(ManagementParts {
-            registry: Arc::clone(&registry),
+            registry,
             directory,
             sealer: Arc::clone(&house.sealer),
             stretcher: Arc::clone(&house.stretcher),
@@ -257,7 +261,7 @@ fn service(
             body_stall: settings.body_stall,
             budget: budget.clone(),
         }),
-        base: Base::new(registry, Arc::clone(metrics), settings.metrics_from.clone()),
+        base: Base::new(readiness(house), Arc::clone(metrics), settings.metrics_from.clone()),
         metrics: Arc::clone(metrics),
         ids: RequestIds::new(),
         trusted_proxies: settings.trusted_proxies.clone(),
@@ -265,6 +269,12 @@ fn service(
         budget,
         sending,
     }
+}
+
+fn readiness(house: &House) -> Readiness {
+    let database = house.folder.path().to_owned();
+    let folders = std::iter::once(database).chain(house.ground.roots.values().cloned());
+    Readiness::new(Arc::clone(&house.registry), folders.collect())
 }
 
 fn addresses(settings: &Settings, house: &House, listeners: &Listeners) -> Addresses {

@@ -1,32 +1,25 @@
 //! What the host itself answers, beside the registries: whether it lives, whether it is ready, its numbers, and a word
 //! for people who look with a browser.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
 use holdfast_api_distribution::{Body, Served};
-use holdfast_registry::{Overview, Registry};
 use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use ipnet::IpNet;
-use tokio::{sync::Mutex, time::timeout};
 
 use super::forwarded::Resolved;
-use crate::metrics::{CONTENT_TYPE, Metrics};
+use crate::{
+    metrics::{CONTENT_TYPE, Metrics},
+    readiness::{Purpose, Readiness, State},
+};
 
 const TEXT: &str = "text/plain; charset=utf-8";
-/// How long an answer of `/readyz` is good: probes of many balancers must not keep the disk busy.
-const READINESS_AGE: Duration = Duration::from_secs(1);
-/// How long database and stores may take to answer a probe.
-const PROBE_WAIT: Duration = Duration::from_secs(5);
 
 /// The host's own pages.
 pub(crate) struct Base {
-    registry: Arc<Registry>,
+    readiness: Readiness,
     metrics: Arc<Metrics>,
     metrics_from: Vec<IpNet>,
-    readiness: Mutex<Option<(Instant, bool)>>,
 }
 
 /// Whether a route is one that machines ask for all the time.
@@ -35,12 +28,11 @@ pub(super) fn is_probe(route: &str) -> bool {
 }
 
 impl Base {
-    pub(crate) fn new(registry: Arc<Registry>, metrics: Arc<Metrics>, metrics_from: Vec<IpNet>) -> Self {
+    pub(crate) fn new(readiness: Readiness, metrics: Arc<Metrics>, metrics_from: Vec<IpNet>) -> Self {
         Self {
-            registry,
+            readiness,
             metrics,
             metrics_from,
-            readiness: Mutex::default(),
         }
     }
 
@@ -51,8 +43,8 @@ impl Base {
             "/" | "/healthz" | "/readyz" | "/metrics" if !is_read => ("base.other", not_allowed()),
             "/" => ("welcome", super::typed(StatusCode::OK, TEXT, welcome())),
             "/healthz" => ("healthz", super::typed(StatusCode::OK, TEXT, "alive\n".to_owned())),
-            "/readyz" => ("readyz", self.readyz().await),
-            "/metrics" if self.may_see_metrics(wire) => ("metrics", self.show_metrics()),
+            "/readyz" => ("readyz", self.readyz(head.uri.query().unwrap_or_default()).await),
+            "/metrics" if self.may_see_metrics(wire) => ("metrics", self.show_metrics().await),
             path => ("base.other", super::not_found(path)),
         };
         let no_store = HeaderValue::from_static("no-store");
@@ -70,54 +62,34 @@ impl Base {
         !wire.is_veiled && self.metrics_from.iter().any(|network| network.contains(&wire.peer))
     }
 
-    fn show_metrics(&self) -> Response<Body> {
+    async fn show_metrics(&self) -> Response<Body> {
+        self.readiness.measure(&self.metrics).await;
         match self.metrics.text() {
             Ok(text) => super::typed(StatusCode::OK, CONTENT_TYPE, text),
             Err(_) => super::typed(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "no metrics\n".to_owned()),
         }
     }
 
-    async fn readyz(&self) -> Response<Body> {
-        // Held while the probe runs, so that many askers make one.
-        let mut readiness = self.readiness.lock().await;
-        let fresh = readiness.filter(|(at, _)| at.elapsed() < READINESS_AGE);
-        let is_ready = match fresh {
-            Some((_, is_ready)) => is_ready,
-            None => self.probe().await,
+    async fn readyz(&self, query: &str) -> Response<Body> {
+        let Some(purpose) = purpose(query) else {
+            let text = "ask for /readyz, /readyz?for=read or /readyz?for=write\n";
+            return super::typed(StatusCode::BAD_REQUEST, TEXT, text.to_owned());
         };
-        if fresh.is_none() {
-            *readiness = Some((Instant::now(), is_ready));
-        }
-        if is_ready {
-            super::typed(StatusCode::OK, TEXT, "ready\n".to_owned())
-        } else {
-            super::typed(StatusCode::SERVICE_UNAVAILABLE, TEXT, "not ready\n".to_owned())
-        }
+        let (status, text) = match self.readiness.state(purpose).await {
+            State::Ready => (StatusCode::OK, "ready\n"),
+            State::Full => (StatusCode::SERVICE_UNAVAILABLE, "not ready: no room is left\n"),
+            State::Broken => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
+        };
+        super::typed(status, TEXT, text.to_owned())
     }
+}
 
-    async fn probe(&self) -> bool {
-        match timeout(PROBE_WAIT, self.probe_all()).await {
-            Ok(Ok(())) => true,
-            Ok(Err(error)) => {
-                tracing::warn!(error = format!("{error:#}"), "not ready");
-                false
-            }
-            Err(_) => {
-                tracing::warn!(
-                    "not ready: database or blob store did not answer in {} s",
-                    PROBE_WAIT.as_secs()
-                );
-                false
-            }
-        }
-    }
-
-    async fn probe_all(&self) -> anyhow::Result<()> {
-        Overview::read(self.registry.metadata().as_ref()).await?;
-        for (_, store) in self.registry.stores() {
-            store.probe().await?;
-        }
-        Ok(())
+/// What a server without a purpose in mind is asked for is to be read from: that is what a balancer takes it out for.
+fn purpose(query: &str) -> Option<Purpose> {
+    match query.split('&').find_map(|pair| pair.strip_prefix("for=")) {
+        None | Some("read") => Some(Purpose::Read),
+        Some("write") => Some(Purpose::Write),
+        Some(_) => None,
     }
 }
 

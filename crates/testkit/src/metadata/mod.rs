@@ -41,6 +41,7 @@ macro_rules! metadata_contract {
                 storage_accounts_read_back_as_written
                 an_account_is_found_by_name_in_any_case_and_named_once
                 a_users_account_belongs_to_its_group
+                the_services_accounts_are_told_from_users
                 an_account_is_used_while_something_lies_in_it
                 objects_to_delete_are_those_of_the_account
             }

@@ -93,6 +93,34 @@ pub async fn a_users_account_belongs_to_its_group(metadata: &dyn Metadata) {
     assert!(nowhere.is_err(), "the group is gone");
 }
 
+/// A location's own account is found among those of users, and users' among the service's.
+pub async fn the_services_accounts_are_told_from_users(metadata: &dyn Metadata) {
+    let subscription = fixture::registry(metadata, "home").await.subscription_id;
+    let own = |location: &'static str| {
+        fixture::read(metadata, move |read| {
+            let own = read.find_own_storage_account(location)?.map(|account| account.name);
+            Ok((own, read.has_users_storage_account(location)?))
+        })
+    };
+    fixture::write(metadata, move |tx| {
+        tx.insert_resource_group(&group(subscription))?;
+        for (name, location) in [("mine", "moon"), ("yours", "mars")] {
+            let id = tx.insert_storage_account(name, location, Timestamp(8))?;
+            tx.put_storage_resource(id, &resource(subscription, "web", 8))?;
+        }
+        tx.insert_storage_account("default-moon", "moon", Timestamp(9))?;
+        tx.insert_storage_account("default-io", "io", Timestamp(9)).map(drop)
+    })
+    .await;
+    assert_eq!(own("moon").await, (Some("default-moon".to_owned()), true));
+    assert_eq!(own("mars").await, (None, true));
+    assert_eq!(own("io").await, (Some("default-io".to_owned()), false));
+    assert_eq!(own("nowhere").await, (None, false));
+    let listed = fixture::read(metadata, |read| read.list_own_storage_accounts()).await;
+    let listed: Vec<String> = listed.into_iter().map(|account| account.location).collect();
+    assert_eq!(listed, ["io", "local", "moon"]);
+}
+
 /// A registry, a blob or an upload keeps it, also against removal.
 pub async fn an_account_is_used_while_something_lies_in_it(metadata: &dyn Metadata) {
     let registry = fixture::registry(metadata, "home").await;
