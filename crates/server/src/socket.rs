@@ -1,6 +1,6 @@
 //! A TCP connection that counts its bytes and gives up on peers that hang: one that opens a connection and says
 //! nothing, and one that does not take what it asked for, or next to nothing of it. Limits are on silence and on a least
-//! rate, never on the whole time. It refuses to know what the bytes mean.
+//! rate, never on the whole time. It closes so that the last word is heard. It refuses to know what the bytes mean.
 
 use std::{
     future::Future as _,
@@ -27,6 +27,12 @@ const WRITE_STALL: Duration = Duration::from_secs(60);
 /// What it takes at least in that time, unless it takes all there is: whoever takes a byte now and then would keep the
 /// answer for ever.
 const LEAST_BYTES: u64 = 64 << 10;
+/// How long a peer that goes on sending is read after the last word to it.
+const LINGER: Duration = Duration::from_secs(10);
+/// How long it may be silent then.
+const LINGER_SILENCE: Duration = Duration::from_millis(500);
+/// How much is read then.
+const LINGER_BYTES: usize = 16 << 20;
 
 /// The connection.
 pub(crate) struct Socket {
@@ -39,6 +45,14 @@ pub(crate) struct Socket {
     is_write_stalled: bool,
     /// What was sent since then.
     sent: u64,
+    /// Nothing is sent any more.
+    lingering: Option<Lingering>,
+}
+
+/// What a peer may still send.
+struct Lingering {
+    until: Instant,
+    bytes: usize,
 }
 
 impl Socket {
@@ -51,6 +65,7 @@ impl Socket {
             deadline: Some(Box::pin(sleep_until(Instant::now() + OPENING))),
             is_write_stalled: false,
             sent: 0,
+            lingering: None,
         }
     }
 
@@ -63,13 +78,16 @@ impl Socket {
         if !self.is_write_stalled {
             self.is_write_stalled = true;
             self.sent = 0;
-            let until = Instant::now() + WRITE_STALL;
-            match &mut self.deadline {
-                Some(deadline) => deadline.as_mut().reset(until),
-                None => self.deadline = Some(Box::pin(sleep_until(until))),
-            }
+            self.expire_at(Instant::now() + WRITE_STALL);
         }
         self.expire(context, "the peer takes nothing of what is sent to it")
+    }
+
+    fn expire_at(&mut self, until: Instant) {
+        match &mut self.deadline {
+            Some(deadline) => deadline.as_mut().reset(until),
+            None => self.deadline = Some(Box::pin(sleep_until(until))),
+        }
     }
 
     fn expire(&mut self, context: &mut Context<'_>, what: &'static str) -> io::Result<()> {
@@ -81,6 +99,31 @@ impl Socket {
             return Err(io::Error::new(io::ErrorKind::TimedOut, what));
         }
         Ok(())
+    }
+
+    /// Reads what the peer still sends, until it has seen that we are done. To close with bytes unread resets the
+    /// connection, and the peer may never see the answer that ended it (RFC 9112 section 9.6).
+    fn linger(&mut self, lingering: &mut Lingering, context: &mut Context<'_>) -> Poll<()> {
+        let mut waste = [0; 16 << 10];
+        loop {
+            let mut buffer = ReadBuf::new(&mut waste);
+            match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    let count = buffer.filled().len();
+                    self.traffic.received(count as u64);
+                    let Some(left) = lingering.bytes.checked_sub(count) else {
+                        return Poll::Ready(());
+                    };
+                    lingering.bytes = left;
+                    self.expire_at(lingering.patience());
+                }
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => {
+                    let is_over = self.expire(context, "the peer goes on").is_err();
+                    return if is_over { Poll::Ready(()) } else { Poll::Pending };
+                }
+            }
+        }
     }
 
     fn wrote(&mut self, outcome: Poll<io::Result<usize>>, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
@@ -99,6 +142,19 @@ impl Socket {
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
         }
+    }
+}
+
+impl Lingering {
+    fn begin() -> Self {
+        Self {
+            until: Instant::now() + LINGER,
+            bytes: LINGER_BYTES,
+        }
+    }
+
+    fn patience(&self) -> Instant {
+        self.until.min(Instant::now() + LINGER_SILENCE)
     }
 }
 
@@ -148,7 +204,18 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        let mut lingering = match self.lingering.take() {
+            Some(lingering) => lingering,
+            None => {
+                ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+                let lingering = Lingering::begin();
+                self.expire_at(lingering.patience());
+                lingering
+            }
+        };
+        let outcome = self.linger(&mut lingering, context);
+        self.lingering = Some(lingering);
+        outcome.map(Ok)
     }
 }
 
@@ -211,6 +278,29 @@ mod tests {
         let error = feed(1 << 10).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         feed(LEAST_BYTES as usize).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_is_still_sending_sees_the_last_word() {
+        let (mut socket, client) = pair().await;
+        let (mut reading, mut writing) = client.into_split();
+        let sends = tokio::spawn(async move { writing.write_all(&vec![7; LINGER_BYTES / 2]).await });
+        socket.read_u8().await.unwrap();
+        socket.write_all(b"enough").await.unwrap();
+        socket.shutdown().await.unwrap();
+        drop(socket);
+        let mut heard = Vec::new();
+        reading.read_to_end(&mut heard).await.unwrap();
+        assert_eq!(heard, b"enough");
+        sends.await.unwrap().unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_does_not_close_is_not_waited_for() {
+        let (mut socket, _client) = pair().await;
+        let started = Instant::now();
+        socket.shutdown().await.unwrap();
+        assert!(started.elapsed() <= LINGER_SILENCE * 2);
     }
 
     #[tokio::test(start_paused = true)]
