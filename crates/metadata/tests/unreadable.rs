@@ -1,10 +1,19 @@
-//! Rows that this build cannot read, as a newer one leaves them behind.
+//! Rows that this build cannot read, as a newer one leaves them behind, or cannot remove: each costs itself alone.
+
+#![expect(clippy::unwrap_used, reason = "tests panic on purpose")]
 
 use std::time::Duration;
 
-use holdfast_registry::ports::{BusyJobs, Durability, JobId, JobKind, JobRecord, MetadataExt as _};
-use holdfast_testkit::registry::TestRegistry;
+use holdfast_access::{ControlAction, ControlCaller, ControlGrant, ScopeMap, decide_control};
+use holdfast_registry::ports::{
+    BusyJobs, Durability, JobId, JobKind, JobRecord, JobState, MetadataExt as _, ResourceGroup, ScopeMapRecord,
+    SystemData, Tags, Tx,
+};
+use holdfast_registry::{CheckEvent, CheckOptions, Error, Precondition};
+use holdfast_testkit::metadata::fixture;
+use holdfast_testkit::registry::{Document, TestRegistry, pattern, tag};
 use rusqlite::Connection;
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
 #[tokio::test]
@@ -37,4 +46,317 @@ async fn a_job_that_cannot_be_read_stops_none_behind_it() {
     assert_eq!(take().await.unwrap(), None, "they wait");
     let told = "SELECT count(*) FROM job WHERE last_error IS NOT NULL AND due_at IS NOT NULL";
     assert_eq!(rows.query_row(told, [], |row| row.get::<_, i64>(0)).unwrap(), 2);
+}
+
+/// Ways in which one row is broken: statements that break row `?1` of a table, and what mends it.
+struct Break {
+    name: &'static str,
+    statement: &'static str,
+    mend: &'static str,
+}
+
+fn by_hand(world: &TestRegistry, statement: &str) {
+    let rows = Connection::open(world.database_path()).unwrap();
+    rows.pragma_update(None, "foreign_keys", false).unwrap();
+    rows.execute_batch(statement).unwrap();
+}
+
+#[tokio::test]
+async fn one_candidate_that_cannot_be_handled_ends_no_collection() {
+    let breaks = [
+        Break {
+            name: "a name that cannot be read",
+            statement: "UPDATE candidate SET name = CAST(x'ff' || name AS BLOB) WHERE id = 2",
+            mend: "UPDATE candidate SET name = substr(name, 2) WHERE id = 2",
+        },
+        Break {
+            name: "a blob that cannot be read",
+            statement: "UPDATE blob SET size_bytes = -1 WHERE id = 2",
+            mend: "UPDATE blob SET size_bytes = 2 WHERE id = 2",
+        },
+        Break {
+            name: "a blob that another row needs",
+            statement: "CREATE TABLE keeper (blob_id INTEGER NOT NULL REFERENCES blob (id)); \
+                INSERT INTO keeper VALUES (2)",
+            mend: "DROP TABLE keeper",
+        },
+        Break {
+            name: "a link that cannot be removed",
+            statement: "CREATE TRIGGER kept BEFORE DELETE ON blob_link WHEN old.blob_id = 2 \
+                BEGIN SELECT RAISE (ABORT, 'kept'); END",
+            mend: "DROP TRIGGER kept",
+        },
+    ];
+    for Break { name, statement, mend } in breaks {
+        let world = TestRegistry::start().await;
+        // More than a batch behind it.
+        for size in 1..=120 {
+            world.push_blob("app", pattern(1, size)).await;
+        }
+        by_hand(&world, statement);
+        world.pass_grace();
+        for _ in 0..2 {
+            let dry = world.collect_dry().await;
+            let real = world.collect().await;
+            assert_eq!(real.failures.count, 1, "{name}: {:?}", real.failures);
+            assert_eq!(real.failures.told.len(), 1, "{name}");
+            assert_eq!(dry.failures, real.failures, "{name}");
+            assert_eq!(
+                (dry.objects, dry.freed_bytes),
+                (real.objects, real.freed_bytes),
+                "{name}"
+            );
+            world.advance(Duration::from_secs(1));
+        }
+        assert_eq!(
+            (world.count_blobs().await, world.count_objects().await),
+            (1, 1),
+            "{name}"
+        );
+        let at_once = world.collect_garbage_at_once().await.unwrap();
+        assert_eq!(
+            at_once.failures.count, 1,
+            "{name}: it is passed over until the next run"
+        );
+        by_hand(&world, mend);
+        let mended = world.collect().await;
+        assert_eq!((mended.objects, mended.failures.count), (1, 0), "{name}");
+        assert_eq!(
+            (world.count_blobs().await, world.count_objects().await),
+            (0, 0),
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn one_manifest_that_cannot_be_read_ends_no_collection() {
+    let world = TestRegistry::start().await;
+    world.switch(|registry| registry.retention_days = Some(0)).await;
+    for name in ["a", "b", "c"] {
+        world.push("app", Some(name), &Document::image(&[name])).await;
+        world.delete_tag(&world.grant("app"), &tag(name)).await.unwrap();
+    }
+    by_hand(&world, "UPDATE manifest SET subject = x'00' WHERE id = 2");
+    world.pass_grace();
+    let collected = world.collect().await;
+    assert_eq!((collected.manifests, collected.failures.count), (2, 1));
+    let told = &collected.failures.told[0].what;
+    assert!(
+        told.starts_with("manifest sha256:") && told.ends_with(" in app"),
+        "{told}"
+    );
+    let at_once = world.collect_garbage_at_once().await.unwrap();
+    assert_eq!(at_once.failures.count, 1);
+}
+
+#[tokio::test]
+async fn one_upload_that_cannot_be_purged_keeps_no_other() {
+    for (statement, mend) in [
+        (
+            "UPDATE upload SET algorithm = 'dance' WHERE actor = 'user:bad'",
+            "UPDATE upload SET algorithm = 'sha256'",
+        ),
+        (
+            "CREATE TRIGGER kept BEFORE DELETE ON upload WHEN old.actor = 'user:bad' \
+             BEGIN SELECT RAISE (ABORT, 'kept'); END",
+            "DROP TRIGGER kept",
+        ),
+    ] {
+        let world = TestRegistry::start().await;
+        for actor in ["user:good", "user:bad", "user:good"] {
+            let upload = fixture::upload(world.record(), "app", actor, world.now().0);
+            let insert = world
+                .rows()
+                .transact(Durability::Durable, move |tx| tx.insert_upload(&upload));
+            insert.await.unwrap();
+            world.advance(Duration::from_secs(1));
+        }
+        by_hand(&world, statement);
+        world.advance(world.limits().upload_idle);
+        for expected in [2, 0] {
+            let purged = world.purge_uploads().await.unwrap();
+            assert_eq!((purged.uploads, purged.failures.count), (expected, 1), "{statement}");
+        }
+        by_hand(&world, mend);
+        assert_eq!(world.purge_uploads().await.unwrap().uploads, 1, "{statement}");
+    }
+}
+
+#[tokio::test]
+async fn one_ended_job_that_cannot_be_forgotten_keeps_no_other() {
+    let world = TestRegistry::start().await;
+    for scope in ["a", "b", "c"] {
+        let id = JobId(Uuid::new_v4());
+        let mut job = JobRecord::new(id, JobKind::ImportImage, scope.to_owned(), String::new(), world.now());
+        job.state = JobState::Succeeded;
+        let insert = world
+            .rows()
+            .transact(Durability::Durable, move |tx| tx.insert_job(&job));
+        insert.await.unwrap();
+        world.advance(Duration::from_secs(1));
+    }
+    by_hand(
+        &world,
+        "CREATE TRIGGER kept BEFORE DELETE ON job WHEN old.scope = 'b' BEGIN SELECT RAISE (ABORT, 'kept'); END",
+    );
+    for expected in [2, 0] {
+        let (forgotten, failures) = world.forget_ended_jobs(world.now()).await.unwrap();
+        assert_eq!((forgotten, failures.count), (expected, 1));
+    }
+}
+
+fn operator<A: ControlAction>(scope: &str) -> ControlGrant<A> {
+    decide_control(&ControlCaller::operator(), scope).unwrap()
+}
+
+/// Makes a registry in a group of its own and puts a row of each kind into it; gives the scope of the group.
+async fn full_registry(world: &TestRegistry, name: &str) -> String {
+    let subscription = world.record().subscription_id;
+    let now = world.now();
+    let group = ResourceGroup {
+        subscription_id: subscription,
+        name: "other".to_owned(),
+        location: "local".to_owned(),
+        tags: Tags::new(),
+        created_at: now,
+        revision: 1,
+    };
+    let mut new = fixture::new_registry(name, subscription, world.record().storage_account);
+    new.resource_group.clone_from(&group.name);
+    let work = move |tx: &mut dyn Tx| {
+        if tx.find_resource_group(subscription, &group.name)?.is_none() {
+            tx.insert_resource_group(&group)?;
+        }
+        let id = tx.insert_registry(&new)?;
+        let record = tx.find_registry(id)?.unwrap();
+        let repository = tx.ensure_repository(id, &fixture::name("app"), now)?;
+        tx.insert_manifest(repository.id, &fixture::manifest("a", 2))?;
+        let mut upload = fixture::upload(&record, "app", "me", now.0);
+        upload.registry = id;
+        tx.insert_upload(&upload)?;
+        let job = JobRecord::new(
+            JobId(Uuid::new_v4()),
+            JobKind::ImportImage,
+            record.scope(),
+            "{}".to_owned(),
+            now,
+        );
+        tx.insert_job(&job)?;
+        tx.insert_scope_map(&ScopeMapRecord {
+            registry: id,
+            name: "map".to_owned(),
+            description: None,
+            actions: ScopeMap::parse(&["repositories/app/content/read".to_owned()]).unwrap(),
+            system_data: SystemData::new(None, now),
+        })
+    };
+    world.rows().transact(Durability::Durable, work).await.unwrap();
+    format!("/subscriptions/{subscription}/resourcegroups/other")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_registry_is_deleted_whatever_its_rows_say() {
+    for broken in [
+        "UPDATE job SET state = 9",
+        "UPDATE manifest SET subject = x'00'",
+        "UPDATE repository SET name = '///' WHERE registry_id = 2",
+        "UPDATE upload SET algorithm = 'dance'",
+        "UPDATE scope_map SET actions = '[\"dance\"]'",
+    ] {
+        let world = TestRegistry::start().await;
+        let group = full_registry(&world, "doomed").await;
+        by_hand(&world, broken);
+        let scope = format!("{group}/providers/microsoft.containerregistry/registries/doomed");
+        let deleted = world.delete_registry(&operator(&scope), Precondition::default()).await;
+        assert!(deleted.unwrap(), "{broken}");
+        assert!(world.find_registry("doomed").await.unwrap().is_none(), "{broken}");
+        let rows = Connection::open(world.database_path()).unwrap();
+        let open: i64 = rows
+            .query_row("SELECT count(*) FROM job WHERE due_at IS NOT NULL", [], |row| {
+                row.get(0)
+            })
+            .unwrap();
+        assert_eq!(open, 0, "{broken}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_registry_that_cannot_be_deleted_keeps_none_beside_it() {
+    let world = TestRegistry::start().await;
+    for name in ["first", "bad", "last"] {
+        full_registry(&world, name).await;
+    }
+    let group = full_registry(&world, "more").await;
+    by_hand(
+        &world,
+        "CREATE TRIGGER kept BEFORE DELETE ON registry WHEN old.name = 'bad' BEGIN SELECT RAISE (ABORT, 'kept'); END",
+    );
+    let registry = world.shared();
+    let grant = operator(&group);
+    let delete = || registry.delete_resource_group(&grant, Precondition::default());
+    assert!(matches!(delete().await, Err(Error::Metadata { .. })));
+    let left: Vec<String> = registry
+        .list_registries()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|r| r.name)
+        .collect();
+    assert_eq!(left, ["test", "bad"]);
+    by_hand(&world, "DROP TRIGGER kept");
+    delete().await.unwrap();
+    assert_eq!(registry.list_registries().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_check_tells_rows_that_it_cannot_read_and_goes_on() {
+    for (statement, row) in [
+        (
+            "UPDATE blob SET size_bytes = -1 WHERE id = 2",
+            "blob row 2 cannot be read: ",
+        ),
+        (
+            "UPDATE manifest SET subject = x'00' WHERE id = 2",
+            "manifest row 2 cannot be read: ",
+        ),
+        (
+            "UPDATE manifest_blob SET digest = CAST(x'ff' || digest AS BLOB) WHERE manifest_id = 2",
+            "manifest row 2 cannot be read: ",
+        ),
+        (
+            "UPDATE repository SET tag_count = 7, name = '///'",
+            "repository row 1 cannot be read: ",
+        ),
+    ] {
+        let world = TestRegistry::start().await;
+        for name in ["a", "b", "c"] {
+            world.push("app", Some(name), &Document::image(&[name])).await;
+        }
+        by_hand(&world, statement);
+        let (events, mut told) = mpsc::channel(100);
+        let checked = world.check(CheckOptions { at_once: 1 }, events).await.unwrap();
+        let mut findings = Vec::new();
+        while let Some(event) = told.recv().await {
+            if let CheckEvent::Finding(finding) = event {
+                findings.push(finding.to_string());
+            }
+        }
+        let unread = |table: &str| findings.iter().filter(|told| told.starts_with(table)).count() as u64;
+        assert!(
+            findings.iter().any(|told| told.starts_with(row)),
+            "{statement}: {findings:?}"
+        );
+        assert_eq!(
+            checked.manifests + unread("manifest row "),
+            3,
+            "{statement}: {findings:?}"
+        );
+        assert_eq!(
+            checked.blobs + unread("blob row "),
+            world.count_blobs().await,
+            "{statement}: {findings:?}"
+        );
+        assert!(checked.faults > 0 && checked.objects > 0, "{statement}");
+    }
 }

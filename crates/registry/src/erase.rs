@@ -11,8 +11,8 @@ use crate::{
     import::ImportFailure,
     limits::{MANIFESTS_PER_TRANSACTION, ROWS_PER_STEP},
     ports::{
-        Candidate, Durability, JobId, JobKind, JobRecord, JobState, ListOrder, MetadataExt, Page, Read, RegistryRecord,
-        RepositoryRecord, StorageAccount, Tx, Visibility,
+        Candidate, Durability, JobId, JobKind, JobRecord, MetadataExt, Read, RegistryRecord, RepositoryId,
+        StorageAccount, Tx,
     },
     registry_resource::find_at,
     resource_group::load_group,
@@ -21,13 +21,6 @@ use crate::{
 
 /// How long whoever asked for a deletion has to finish it before the job goes on with it. Both at once do no harm.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// What is left in a group: registries first, for some may lie in an account.
-enum Left {
-    Registry(RegistryId),
-    /// By its scope.
-    Account(String),
-}
 
 impl Registry {
     /// Deletes the registry that the grant is for with everything in it; says whether it was there. Nothing is read from
@@ -91,8 +84,11 @@ impl Registry {
             .transact(Durability::Durable, move |tx| {
                 let group = load_group(tx, &scope)?;
                 precondition.check(Some(&group.entity_tag()))?;
-                for registry in tx.list_registries_of_group(group.subscription_id, &group.name)? {
-                    refuse_if_protected(tx, &registry)?;
+                if let Some(first) = tx.find_first_registry()?
+                    && first.subscription_id == group.subscription_id
+                    && first.resource_group.eq_ignore_ascii_case(&group.name)
+                {
+                    return Err(Error::RegistryProtected { name: first.name });
                 }
                 storage_account::list_to_erase(tx, &scope)?;
                 ask_once(tx, JobKind::EraseGroup, &scope, id, now)
@@ -113,41 +109,97 @@ impl Registry {
         self.erase_group(grant.scope().to_owned(), job).await
     }
 
-    /// The job is open as long as the group is the one whose deletion was asked for: it goes in the same transaction.
+    /// The job is open as long as the group is the one whose deletion was asked for: it goes in the same transaction. What
+    /// cannot be deleted is passed over, so that the others go; the group waits for it, and the job tries it again.
     async fn erase_group(self: &Arc<Self>, scope: String, job: JobId) -> Result<(), Error> {
         loop {
-            let (scope, now, id) = (scope.clone(), self.clock.now(), JobId(self.ids.uuid()));
-            let begun = self
-                .metadata
-                .transact(Durability::Durable, move |tx| {
-                    if !tx.find_job(job)?.is_some_and(|job| job.state == JobState::Open) {
-                        return Ok(None);
-                    }
-                    let group = load_group(tx, &scope)?;
-                    let left = tx.list_registries_of_group(group.subscription_id, &group.name)?;
-                    let accounts = storage_account::list_to_erase(tx, &scope)?;
-                    let Some(registry) = left.into_iter().next() else {
-                        if let Some(account) = accounts.first().and_then(StorageAccount::scope) {
-                            return Ok(Some(Left::Account(account)));
-                        }
-                        // A group made anew under the name starts without roles.
-                        tx.remove_role_assignments_within(&scope)?;
-                        tx.remove_resource_group(group.subscription_id, &group.name)?;
-                        tx.remove_job(job)?;
-                        return Ok(None);
-                    };
-                    begin(tx, registry, id, now).map(|registry| Some(Left::Registry(registry)))
-                })
-                .await?;
-            match begun {
-                Some(Left::Registry(registry)) => self.erase_registry(registry).await?,
-                Some(Left::Account(account)) => {
-                    let whatever = Precondition::default();
-                    self.erase_storage_account(account, whatever).await.map(drop)?;
-                }
-                None => return Ok(()),
+            let mut failed = None;
+            let mut after = RegistryId(0);
+            while let Some(registry) = self.find_next_to_erase(&scope, job, after).await? {
+                after = registry.id;
+                let erased = self.begin_and_erase(registry).await;
+                failed = failed.or(erased.err());
+            }
+            let mut after = String::new();
+            while let Some(account) = self.find_next_account_to_erase(&scope, job, &after).await? {
+                after.clone_from(&account);
+                let erased = self.erase_storage_account(account, Precondition::default()).await;
+                failed = failed.or(erased.err());
+            }
+            if let Some(error) = failed {
+                return Err(error);
+            }
+            if self.finish_group(scope.clone(), job).await? {
+                return Ok(());
             }
         }
+    }
+
+    async fn find_next_to_erase(
+        &self,
+        scope: &str,
+        job: JobId,
+        after: RegistryId,
+    ) -> Result<Option<RegistryRecord>, Error> {
+        let scope = scope.to_owned();
+        self.metadata
+            .query(move |read| {
+                if !is_asked_for(read, &scope, job)? {
+                    return Ok(None);
+                }
+                let group = load_group(read, &scope)?;
+                read.find_next_registry_of_group(group.subscription_id, &group.name, after)
+            })
+            .await
+    }
+
+    async fn begin_and_erase(&self, registry: RegistryRecord) -> Result<(), Error> {
+        let (id, now) = (JobId(self.ids.uuid()), self.clock.now());
+        let begun = self.metadata.transact(Durability::Durable, move |tx| {
+            let found = tx.find_registry(registry.id)?;
+            found.map(|registry| begin(tx, registry, id, now)).transpose()
+        });
+        match begun.await? {
+            Some(registry) => self.erase_registry(registry).await,
+            None => Ok(()),
+        }
+    }
+
+    /// By scope.
+    async fn find_next_account_to_erase(&self, scope: &str, job: JobId, after: &str) -> Result<Option<String>, Error> {
+        let (scope, after) = (scope.to_owned(), after.to_owned());
+        self.metadata
+            .query(move |read| {
+                if !is_asked_for(read, &scope, job)? {
+                    return Ok(None);
+                }
+                let accounts = storage_account::list_to_erase(read, &scope)?;
+                let scopes = accounts.iter().filter_map(StorageAccount::scope);
+                Ok(scopes.filter(|scope| *scope > after).min())
+            })
+            .await
+    }
+
+    /// Removes the empty group; says whether it is gone.
+    async fn finish_group(&self, scope: String, job: JobId) -> Result<bool, Error> {
+        self.metadata
+            .transact(Durability::Durable, move |tx| {
+                if !is_asked_for(tx, &scope, job)? {
+                    return Ok(true);
+                }
+                let group = load_group(tx, &scope)?;
+                let (subscription, name) = (group.subscription_id, &group.name);
+                let registry = tx.find_next_registry_of_group(subscription, name, RegistryId(0))?;
+                if registry.is_some() || !storage_account::list_to_erase(tx, &scope)?.is_empty() {
+                    return Ok(false);
+                }
+                // A group made anew under the name starts without roles.
+                tx.remove_role_assignments_within(&scope)?;
+                tx.remove_resource_group(subscription, name)?;
+                tx.remove_job(job)?;
+                Ok(true)
+            })
+            .await
     }
 
     /// Removes the rows of a registry in steps, and queues its objects.
@@ -182,8 +234,7 @@ fn begin(tx: &mut dyn Tx, mut registry: RegistryRecord, job: JobId, now: Timesta
 
 /// The first registry made is the one that the base host stands for: it stays.
 fn refuse_if_protected(tx: &mut dyn Tx, registry: &RegistryRecord) -> Result<(), Error> {
-    let first = tx.list_registries()?.into_iter().next();
-    match first {
+    match tx.find_first_registry()? {
         Some(first) if first.id == registry.id => Err(Error::RegistryProtected { name: first.name }),
         _ => Ok(()),
     }
@@ -192,7 +243,7 @@ fn refuse_if_protected(tx: &mut dyn Tx, registry: &RegistryRecord) -> Result<(),
 /// The open job of that kind about the scope, asked for now if there is none.
 fn ask_once(tx: &mut dyn Tx, kind: JobKind, scope: &str, id: JobId, now: Timestamp) -> Result<JobId, Error> {
     if let Some(job) = tx.list_open_jobs(kind, scope, 1)?.into_iter().next() {
-        return Ok(job.id);
+        return Ok(job);
     }
     let mut job = JobRecord::new(id, kind, scope.to_owned(), String::new(), now);
     job.run_after = now.plus(PATIENCE);
@@ -200,18 +251,16 @@ fn ask_once(tx: &mut dyn Tx, kind: JobKind, scope: &str, id: JobId, now: Timesta
     Ok(id)
 }
 
-/// The registry goes: so does the job that erases it, and imports into it end.
+/// The registry goes: so does the job that erases it, and imports into it end, also those that this build cannot read.
 fn end_jobs(tx: &mut dyn Tx, scope: &str, now: Timestamp) -> Result<(), Error> {
     for job in tx.list_open_jobs(JobKind::EraseRegistry, scope, ROWS_PER_STEP)? {
-        tx.remove_job(job.id)?;
+        tx.remove_job(job)?;
     }
+    let deleted = ImportFailure::registry_deleted().to_json();
     loop {
         let imports = tx.list_open_jobs(JobKind::ImportImage, scope, ROWS_PER_STEP)?;
-        for mut job in imports.iter().cloned() {
-            job.state = JobState::Failed;
-            job.last_error = Some(ImportFailure::registry_deleted().to_json());
-            (job.sealed, job.lease, job.updated_at) = (None, None, now);
-            tx.update_job(&job)?;
+        for job in &imports {
+            tx.fail_job(*job, &deleted, now)?;
         }
         if imports.is_empty() {
             return Ok(());
@@ -229,6 +278,12 @@ pub(crate) fn refuse_if_deleting(read: &mut (impl Read + ?Sized), group_scope: &
     Err(Error::ResourceGroupBeingDeleted { name })
 }
 
+/// Whether this job is the one that stands for the group's deletion, and open.
+fn is_asked_for(read: &mut (impl Read + ?Sized), group_scope: &str, job: JobId) -> Result<bool, Error> {
+    let open = read.list_open_jobs(JobKind::EraseGroup, group_scope, 1)?;
+    Ok(open.first() == Some(&job))
+}
+
 /// Whether the deletion of the group at a scope goes on.
 pub(crate) fn is_deleting(read: &mut (impl Read + ?Sized), group_scope: &str) -> Result<bool, Error> {
     Ok(!read.list_open_jobs(JobKind::EraseGroup, group_scope, 1)?.is_empty())
@@ -236,7 +291,7 @@ pub(crate) fn is_deleting(read: &mut (impl Read + ?Sized), group_scope: &str) ->
 
 /// One step of a deletion; says whether it was the last.
 fn erase_some(tx: &mut dyn Tx, registry: &RegistryRecord, now: Timestamp) -> Result<bool, Error> {
-    let uploads = tx.list_uploads_of_registry(registry.id, ROWS_PER_STEP)?;
+    let uploads = tx.list_objects_of_uploads(registry.id, ROWS_PER_STEP)?;
     for upload in &uploads {
         tx.remove_upload(upload.id)?;
         let object = Candidate::Object {
@@ -250,7 +305,7 @@ fn erase_some(tx: &mut dyn Tx, registry: &RegistryRecord, now: Timestamp) -> Res
         return Ok(false);
     }
     if let Some(repository) = tx.list_every_repository(registry.id, 1)?.into_iter().next() {
-        erase_some_of_repository(tx, &repository, now)?;
+        erase_some_of_repository(tx, repository, now)?;
         return Ok(false);
     }
     if erase_some_tokens(tx, registry.id)? {
@@ -265,34 +320,29 @@ fn erase_some(tx: &mut dyn Tx, registry: &RegistryRecord, now: Timestamp) -> Res
 
 /// Tokens before their scope maps; says whether there were any.
 fn erase_some_tokens(tx: &mut dyn Tx, registry: RegistryId) -> Result<bool, Error> {
-    let tokens = tx.list_tokens(registry, "", ROWS_PER_STEP)?;
+    let tokens = tx.list_token_ids(registry, ROWS_PER_STEP)?;
     for token in &tokens {
-        tx.remove_token(token.id)?;
+        tx.remove_token(*token)?;
     }
-    let maps = tx.list_scope_maps(registry, "", ROWS_PER_STEP)?;
+    let maps = tx.list_scope_map_names(registry, ROWS_PER_STEP)?;
     for map in &maps {
-        tx.remove_scope_map(registry, &map.name)?;
+        tx.remove_scope_map(registry, map)?;
     }
     Ok(!tokens.is_empty() || !maps.is_empty())
 }
 
 /// Locks do not hold against the deletion of the whole registry.
-fn erase_some_of_repository(tx: &mut dyn Tx, repository: &RepositoryRecord, now: Timestamp) -> Result<(), Error> {
-    let page = Page {
-        after: None,
-        limit: MANIFESTS_PER_TRANSACTION,
-        order: ListOrder::TimeAscending,
-    };
-    let manifests = tx.list_manifests(repository.id, Visibility::Every, &page)?;
+fn erase_some_of_repository(tx: &mut dyn Tx, repository: RepositoryId, now: Timestamp) -> Result<(), Error> {
+    let manifests = tx.list_manifest_ids(repository, MANIFESTS_PER_TRANSACTION)?;
     for manifest in &manifests {
-        tx.remove_manifest(manifest.id)?;
+        tx.remove_manifest(*manifest)?;
     }
     if !manifests.is_empty() {
         return Ok(());
     }
-    let blobs = tx.list_blobs_of_repository(repository.id, ROWS_PER_STEP)?;
+    let blobs = tx.list_objects_of_repository(repository, ROWS_PER_STEP)?;
     for blob in &blobs {
-        tx.unlink_blob(repository.id, blob.id)?;
+        tx.unlink_blob(repository, blob.id)?;
         if !tx.is_blob_linked(blob.id)? {
             tx.remove_blob(blob.id)?;
             let object = Candidate::Object {
@@ -304,7 +354,7 @@ fn erase_some_of_repository(tx: &mut dyn Tx, repository: &RepositoryRecord, now:
         }
     }
     if blobs.is_empty() {
-        tx.remove_repository_if_empty(repository.id)?;
+        tx.remove_repository_if_empty(repository)?;
     }
     Ok(())
 }

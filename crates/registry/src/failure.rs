@@ -41,6 +41,13 @@ impl Failures {
         tracing::warn!(error, "could not handle {what}; it is passed over until the next run");
         self.told.push(Failure { what, error });
     }
+
+    /// Counts those of another part of the run in.
+    pub(crate) fn extend(&mut self, others: &Self) {
+        self.count += others.count;
+        let room = MAX_FAILURES_TOLD.saturating_sub(self.told.len());
+        self.told.extend(others.told.iter().take(room).cloned());
+    }
 }
 
 /// Rows to be handled: together in one transaction, and one by one where that failed.
@@ -122,7 +129,12 @@ mod tests {
         for number in 0..=MAX_FAILURES_TOLD {
             failures.add(format_args!("row {number}"), &broken());
         }
-        assert_eq!(failures.count, MAX_FAILURES_TOLD as u64 + 1);
+        let told = failures.told.len();
+        failures.extend(&failures.clone());
+        assert_eq!(
+            (failures.count, told),
+            (2 * (MAX_FAILURES_TOLD as u64 + 1), MAX_FAILURES_TOLD)
+        );
         assert_eq!(failures.told.len(), MAX_FAILURES_TOLD);
         assert!(failures.told[0].error.ends_with(": broken"), "{:?}", failures.told[0]);
     }

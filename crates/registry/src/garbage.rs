@@ -4,6 +4,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -11,7 +12,8 @@ use holdfast_oci::Digest;
 
 use crate::{
     Error, Registry, Timestamp,
-    limits::CANDIDATES_PER_TRANSACTION,
+    failure::{Batches, Failures},
+    limits::{CANDIDATES_PER_TRANSACTION, MAX_COLLECTION_LEVELS},
     manifest::remove_manifest_rows,
     ports::{
         BlobId, BlobRecord, Candidate, CandidateId, Durability, ManifestRecord, MetadataExt, ObjectKey,
@@ -45,14 +47,16 @@ pub struct Collected {
     pub objects: u64,
     /// Bytes those objects held.
     pub freed_bytes: u64,
+    /// What was passed over until the next run.
+    pub failures: Failures,
 }
 
 /// An object whose row is gone.
 type Freed = (StorageAccountId, ObjectKey, u64);
 
-/// What the pages before would have taken in a dry run: their transactions were undone, so the rows
-/// are still there. Empty in a run that does it.
-#[derive(Default)]
+/// What the transactions before would have taken in a dry run: they were undone, so the rows are still there. Empty in a
+/// run that does it.
+#[derive(Default, Clone)]
 struct Undone {
     manifests: HashSet<(RepositoryId, Digest)>,
     /// Links of blobs that other repositories still had.
@@ -60,62 +64,110 @@ struct Undone {
     blobs: HashSet<BlobId>,
 }
 
-/// What became of one batch of candidates.
+/// One look at the queue, from its beginning or from where the look before ended.
+#[derive(Debug, Clone, Copy)]
+struct Pass {
+    options: CollectOptions,
+    now: Timestamp,
+    due: Timestamp,
+    /// In a later pass of a run: when it began. Objects queued since were tried by it already, or are for the next run.
+    began: Option<Timestamp>,
+}
+
+/// What became of some candidates.
 #[derive(Default)]
 struct Step {
     collected: Collected,
     freed: Vec<Freed>,
+    before: Arc<Undone>,
     undone: Undone,
-    last: Option<CandidateId>,
-    is_full: bool,
 }
 
 impl Registry {
     /// Looks at every candidate whose grace period has passed and removes what nothing needs.
     /// Pushes and pulls go on meanwhile. What becomes a candidate during a run, also by the run
-    /// itself, is left to the next one; so a dry run tells exactly what the next run removes.
+    /// itself, is left to the next one; so a dry run tells exactly what the next run removes. A candidate that cannot be
+    /// handled is passed over until then.
     ///
     /// # Errors
     /// [`Error::Metadata`], [`Error::Full`], [`Error::Overloaded`]; what was collected before stays
     /// collected.
     pub async fn collect_garbage(&self, options: CollectOptions) -> Result<Collected, Error> {
-        let now = self.clock.now();
-        let mut total = Collected::default();
-        let mut after = CandidateId(0);
-        let mut undone = Undone::default();
-        loop {
-            let step = self.collect_step(options, now, after, undone).await?;
-            total.add(&step.collected);
-            undone = Undone::default();
-            if options.dry_run {
-                undone = step.undone;
-            } else {
-                for (account, key, size_bytes) in step.freed {
-                    self.delete_object(account, &key, size_bytes).await;
-                }
+        let pass = Pass::new(options, self.clock.now(), None);
+        let (collected, _) = self.collect_pass(pass, CandidateId(0)).await?;
+        Ok(collected)
+    }
+
+    /// The same without a grace period, which what a run lets go (an index its children, they their blobs) has no time to
+    /// wait for either.
+    ///
+    /// # Errors
+    /// As [`Registry::collect_garbage`].
+    pub async fn collect_garbage_at_once(&self) -> Result<Collected, Error> {
+        let began = self.clock.now();
+        let options = CollectOptions {
+            grace: Duration::ZERO,
+            dry_run: false,
+        };
+        let (mut total, mut last) = self
+            .collect_pass(Pass::new(options, began, None), CandidateId(0))
+            .await?;
+        for _ in 0..MAX_COLLECTION_LEVELS {
+            let pass = Pass::new(options, self.clock.now(), Some(began));
+            // Whatever was passed over lies before.
+            let (next, end) = self.collect_pass(pass, last).await?;
+            total.add(&next);
+            last = end;
+            if next.manifests + next.blob_links + next.objects == 0 {
+                break;
             }
-            match step.last {
-                Some(last) if step.is_full => after = last,
-                _ => return Ok(total),
+        }
+        Ok(total)
+    }
+
+    /// Gives the last candidate that it looked at, too.
+    async fn collect_pass(&self, pass: Pass, after: CandidateId) -> Result<(Collected, CandidateId), Error> {
+        let before = pass.now.minus(Duration::from_micros(1));
+        let (mut total, mut last) = (Collected::default(), after);
+        let mut undone: Arc<Undone> = Arc::default();
+        loop {
+            let page = self
+                .metadata
+                .query(move |read| read.list_candidates(before, last, CANDIDATES_PER_TRANSACTION))
+                .await?;
+            let Some(end) = page.last().copied() else {
+                return Ok((total, last));
+            };
+            last = end;
+            let mut batches = Batches::of(page);
+            while let Some(batch) = batches.next() {
+                match self.collect_batch(pass, batch.clone(), Arc::clone(&undone)).await {
+                    Ok(step) => {
+                        total.add(&step.collected);
+                        self.delete_freed(pass, step.freed, &mut total).await;
+                        drop(step.before);
+                        if pass.options.dry_run {
+                            Arc::make_mut(&mut undone).add(step.undone);
+                        }
+                    }
+                    Err(error) => {
+                        if let Some((id, error)) = batches.failed(batch, error)? {
+                            total.failures.add(self.name_candidate(id).await, &error);
+                        }
+                    }
+                }
             }
         }
     }
 
-    async fn collect_step(
-        &self,
-        options: CollectOptions,
-        now: Timestamp,
-        after: CandidateId,
-        undone: Undone,
-    ) -> Result<Step, Error> {
-        let due = now.minus(options.grace);
-        if options.dry_run {
+    async fn collect_batch(&self, pass: Pass, batch: Vec<CandidateId>, undone: Arc<Undone>) -> Result<Step, Error> {
+        if pass.options.dry_run {
             // The very same transaction, undone: what it says is what a run would do.
             let (sender, receiver) = std::sync::mpsc::sync_channel(1);
             let undone = self
                 .metadata
                 .transact(Durability::Relaxed, move |tx| {
-                    drop(sender.send(review_batch(tx, now, due, after, undone)?));
+                    drop(sender.send(review_batch(tx, pass, &batch, undone)?));
                     Err::<(), _>(Error::Undone)
                 })
                 .await;
@@ -128,9 +180,78 @@ impl Registry {
             };
         }
         self.metadata
-            .transact(Durability::Durable, move |tx| review_batch(tx, now, due, after, undone))
+            .transact(Durability::Durable, move |tx| review_batch(tx, pass, &batch, undone))
             .await
     }
+
+    /// Deletes objects whose rows are gone; one that its store does not let go stays in the queue.
+    async fn delete_freed(&self, pass: Pass, freed: Vec<Freed>, total: &mut Collected) {
+        for (account, key, size_bytes) in freed {
+            if !pass.options.dry_run
+                && let Err(error) = self.try_delete_object(account, &key, size_bytes).await
+            {
+                let named = self
+                    .metadata
+                    .query(move |read| read.find_storage_account(account))
+                    .await;
+                let account = match named {
+                    Ok(Some(named)) => named.name,
+                    _ => format!("#{}", account.0),
+                };
+                let what = format_args!("object {key} of storage account {account}");
+                total.failures.add(what, &error);
+                continue;
+            }
+            total.objects += 1;
+            total.freed_bytes += size_bytes;
+        }
+    }
+
+    /// What a candidate is, for people.
+    async fn name_candidate(&self, id: CandidateId) -> String {
+        let named = self.metadata.query(move |read| {
+            let found = read.load_candidate(id)?;
+            found.map(|queued| name(read, &queued.candidate)).transpose()
+        });
+        match named.await {
+            Ok(Some(name)) => name,
+            _ => format!("candidate row {}", id.0),
+        }
+    }
+}
+
+impl Pass {
+    fn new(options: CollectOptions, now: Timestamp, began: Option<Timestamp>) -> Self {
+        Self {
+            options,
+            now,
+            due: now.minus(options.grace),
+            began,
+        }
+    }
+}
+
+impl Undone {
+    fn add(&mut self, more: Self) {
+        self.manifests.extend(more.manifests);
+        self.links.extend(more.links);
+        self.blobs.extend(more.blobs);
+    }
+}
+
+fn name(read: &mut dyn Read, candidate: &Candidate) -> Result<String, Error> {
+    let (kind, digest, repository) = match candidate {
+        Candidate::BlobLink { repository, digest } => ("blob", digest, *repository),
+        Candidate::UntaggedManifest { repository, digest } | Candidate::OrphanedManifest { repository, digest } => {
+            ("manifest", digest, *repository)
+        }
+        Candidate::Object { object_key, .. } => return Ok(format!("object {object_key}")),
+    };
+    let found = read.load_repository(repository)?;
+    Ok(match found {
+        Some((_, found)) => format!("{kind} {digest} in {}", found.name),
+        None => format!("{kind} {digest} in repository #{}", repository.0),
+    })
 }
 
 impl Collected {
@@ -143,53 +264,41 @@ impl Collected {
         self.blob_links += step.blob_links;
         self.objects += step.objects;
         self.freed_bytes += step.freed_bytes;
+        self.failures.extend(&step.failures);
     }
 }
 
-fn review_batch(
-    tx: &mut dyn Tx,
-    now: Timestamp,
-    due: Timestamp,
-    after: CandidateId,
-    undone: Undone,
-) -> Result<Step, Error> {
+fn review_batch(tx: &mut dyn Tx, pass: Pass, batch: &[CandidateId], before: Arc<Undone>) -> Result<Step, Error> {
     let mut step = Step {
-        undone,
+        before,
         ..Step::default()
     };
-    let before = now.minus(Duration::from_micros(1));
-    let batch = tx.list_candidates(before, after, CANDIDATES_PER_TRANSACTION)?;
-    step.is_full = batch.len() == CANDIDATES_PER_TRANSACTION;
-    for queued in batch {
-        step.last = Some(queued.id);
-        // What the candidates before it set free waits anew.
-        if tx.find_candidate(&queued.candidate)?.as_ref() != Some(&queued) {
-            continue;
+    for id in batch {
+        // What the candidates before it set free waits anew, in another row.
+        if let Some(queued) = tx.load_candidate(*id)? {
+            review(tx, &queued, pass, &mut step)?;
         }
-        step.collected.examined += 1;
-        review(tx, &queued, now, due, &mut step)?;
     }
     Ok(step)
 }
 
-fn review(
-    tx: &mut dyn Tx,
-    queued: &QueuedCandidate,
-    now: Timestamp,
-    due: Timestamp,
-    step: &mut Step,
-) -> Result<(), Error> {
+fn review(tx: &mut dyn Tx, queued: &QueuedCandidate, pass: Pass, step: &mut Step) -> Result<(), Error> {
+    let now = pass.now;
     if let Candidate::Object {
         storage_account,
         object_key,
         size_bytes,
     } = &queued.candidate
     {
-        // Nothing can come to need it; its row goes after its bytes.
-        step.free(*storage_account, object_key.clone(), *size_bytes);
+        if pass.began.is_none_or(|began| queued.queued_at < began) {
+            step.collected.examined += 1;
+            // Nothing can come to need it; its row goes after its bytes.
+            step.freed.push((*storage_account, object_key.clone(), *size_bytes));
+        }
         return Ok(());
     }
-    if queued.queued_at > due {
+    step.collected.examined += 1;
+    if queued.queued_at > pass.due {
         step.collected.waiting += 1;
         return Ok(());
     }
@@ -249,10 +358,15 @@ fn free_blob(
     now: Timestamp,
     step: &mut Step,
 ) -> Result<(), Error> {
-    if step.undone.blobs.contains(&blob.id) {
+    if step.undone.blobs.contains(&blob.id) || step.before.blobs.contains(&blob.id) {
         return Ok(());
     }
-    let mut unlinked = step.undone.links.remove(&blob.id).unwrap_or_default();
+    let before = step
+        .undone
+        .links
+        .get(&blob.id)
+        .or_else(|| step.before.links.get(&blob.id));
+    let mut unlinked = before.cloned().unwrap_or_default();
     for repository in &unlinked {
         tx.unlink_blob(*repository, blob.id)?;
     }
@@ -266,7 +380,7 @@ fn free_blob(
         step.undone.blobs.insert(blob.id);
         tx.remove_blob(blob.id)?;
         let (object_key, size_bytes) = (blob.object_key, blob.size_bytes);
-        step.free(account, object_key.clone(), size_bytes);
+        step.freed.push((account, object_key.clone(), size_bytes));
         tx.queue_candidate(
             &Candidate::Object {
                 storage_account: account,
@@ -316,7 +430,8 @@ fn review_manifest(
     let Some(record) = tx.find_manifest(repository.id, digest)? else {
         return Ok(true);
     };
-    if step.undone.manifests.contains(&(repository.id, *digest)) {
+    let this = (repository.id, *digest);
+    if step.undone.manifests.contains(&this) || step.before.manifests.contains(&this) {
         return Ok(true);
     }
     let needed = needed_by(tx, &repository, &record)?.is_some();
@@ -325,7 +440,7 @@ fn review_manifest(
         return Ok(needed);
     }
     remove_manifest_rows(tx, &repository, &record, now)?;
-    step.undone.manifests.insert((repository.id, *digest));
+    step.undone.manifests.insert(this);
     step.collected.manifests += 1;
     Ok(true)
 }
@@ -362,12 +477,4 @@ fn needed_by(
         return Ok(Some(format!("it refers to manifest {subject}, which is there")));
     }
     Ok(None)
-}
-
-impl Step {
-    fn free(&mut self, account: StorageAccountId, key: ObjectKey, size_bytes: u64) {
-        self.collected.objects += 1;
-        self.collected.freed_bytes += size_bytes;
-        self.freed.push((account, key, size_bytes));
-    }
 }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     Error, Registry, Timestamp,
+    failure::{Batches, Failures},
     limits::{JOBS_LOOKED_AT, ROWS_PER_STEP, UNREADABLE_JOB_PAUSE},
     ports::{BusyJobs, Durability, JobId, JobLease, JobRecord, JobState, MetadataExt, Tx},
 };
@@ -113,20 +114,38 @@ impl Registry {
             .await
     }
 
-    /// Forgets jobs that ended before a moment; says how many.
+    /// Forgets the jobs that ended before a moment; says how many, and which could not be forgotten.
     ///
     /// # Errors
-    /// [`Error::Metadata`], [`Error::Overloaded`].
-    pub async fn forget_ended_jobs(&self, before: Timestamp) -> Result<usize, Error> {
-        self.metadata
-            .transact(Durability::Relaxed, move |tx| {
-                let ended = tx.list_ended_jobs(before, ROWS_PER_STEP)?;
-                for id in &ended {
-                    tx.remove_job(*id)?;
+    /// [`Error::Metadata`], [`Error::Overloaded`], [`Error::Full`].
+    pub async fn forget_ended_jobs(&self, before: Timestamp) -> Result<(usize, Failures), Error> {
+        let (mut forgotten, mut failures) = (0, Failures::default());
+        let mut after = None;
+        loop {
+            let page = self
+                .metadata
+                .query(move |read| read.list_ended_jobs(before, after, ROWS_PER_STEP));
+            let page = page.await?;
+            let Some(last) = page.last().copied() else {
+                return Ok((forgotten, failures));
+            };
+            after = Some(last);
+            let mut batches = Batches::of(page);
+            while let Some(ended) = batches.next() {
+                let (count, ids) = (ended.len(), ended.clone());
+                let removed = self.metadata.transact(Durability::Relaxed, move |tx| {
+                    ids.iter().try_for_each(|job| tx.remove_job(job.id).map(drop))
+                });
+                match removed.await {
+                    Ok(()) => forgotten += count,
+                    Err(error) => {
+                        if let Some((job, error)) = batches.failed(ended, error)? {
+                            failures.add(format_args!("job {}", job.id.0), &error);
+                        }
+                    }
                 }
-                Ok(ended.len())
-            })
-            .await
+            }
+        }
     }
 }
 

@@ -73,4 +73,4 @@ pub use storage_account::StorageAccountError;
 pub use stray::{Stray, Strays};
 pub use timestamp::Timestamp;
 pub use token::{KeptPassword, NewTokenPasswords, TokenAccount, TokenChange, TokenView};
-pub use upload::{Body, Progress};
+pub use upload::{Body, Progress, Purged};

@@ -61,6 +61,8 @@ pub(crate) const MAX_REHASHES: usize = 2;
 pub(crate) const MAX_MOUNT_SOURCES: usize = 32;
 /// Candidates reviewed in one transaction, so that a push never waits long behind a collection.
 pub(crate) const CANDIDATES_PER_TRANSACTION: usize = 100;
+/// Looks at the queue in one collection without a grace period: an index of indexes of images needs four.
+pub(crate) const MAX_COLLECTION_LEVELS: usize = 8;
 /// What a run of background work could not handle, of which it tells the names; the others are counted.
 pub(crate) const MAX_FAILURES_TOLD: usize = 100;
 /// Manifests deleted in one transaction when a repository goes.

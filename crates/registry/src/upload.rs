@@ -14,8 +14,9 @@ use holdfast_oci::{Algorithm, Digest, range::ContentRange};
 
 use crate::{
     Error, ReceiveError, Registry,
+    failure::Failures,
     limits::{ROWS_PER_STEP, SMALL_BLOB_BYTES},
-    ports::{Candidate, Durability, MetadataExt, ObjectKey, StorageAccountId, UploadId, UploadRecord},
+    ports::{Candidate, Durability, MetadataExt, ObjectKey, StaleUpload, StorageAccountId, UploadId, UploadRecord},
     registry::load_registry,
 };
 pub(crate) use session::Leases;
@@ -61,6 +62,15 @@ pub struct Progress {
     pub id: UploadId,
     /// Bytes received and kept.
     pub offset: u64,
+}
+
+/// What a purge did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Purged {
+    /// Sessions removed.
+    pub uploads: usize,
+    /// What was passed over.
+    pub failures: Failures,
 }
 
 impl Registry {
@@ -191,30 +201,44 @@ impl Registry {
         self.remove_upload(&upload).await.map(drop)
     }
 
-    /// Removes sessions that made no progress for [`crate::Limits::upload_idle`]; returns how many.
+    /// Removes the sessions that made no progress for [`crate::Limits::upload_idle`].
     ///
     /// # Errors
-    /// [`Error::Metadata`].
-    pub async fn purge_uploads(&self) -> Result<usize, Error> {
+    /// [`Error::Metadata`], [`Error::Full`], [`Error::Overloaded`].
+    pub async fn purge_uploads(&self) -> Result<Purged, Error> {
         let before = self.clock.now().minus(self.limits.upload_idle);
-        let stale = self
-            .metadata
-            .query(move |read| read.list_stale_uploads(before, ROWS_PER_STEP))
-            .await?;
-        let mut purged = 0;
-        for upload in stale {
-            // A request is writing to it at this moment: it is not stale.
-            let Some(_lease) = self.leases.take(upload.id) else {
-                continue;
+        let mut purged = Purged::default();
+        let mut after = None;
+        loop {
+            let page = self
+                .metadata
+                .query(move |read| read.list_stale_uploads(before, after, ROWS_PER_STEP));
+            let page = page.await?;
+            let Some(last) = page.last().copied() else {
+                return Ok(purged);
             };
-            // Since the look a request may have written to it, or finished it.
-            let id = upload.id;
-            let found = self.metadata.query(move |read| read.find_upload(id)).await?;
-            if found.as_ref() == Some(&upload) && self.remove_upload(&upload).await? {
-                purged += 1;
+            after = Some(last);
+            for upload in page {
+                match self.purge_upload(upload).await {
+                    Ok(is_purged) => purged.uploads += usize::from(is_purged),
+                    Err(error @ (Error::Full { .. } | Error::Overloaded)) => return Err(error),
+                    Err(error) => purged.failures.add(format_args!("upload {}", upload.id.0), &error),
+                }
             }
         }
-        Ok(purged)
+    }
+
+    async fn purge_upload(&self, stale: StaleUpload) -> Result<bool, Error> {
+        // A request is writing to it at this moment: it is not stale.
+        let Some(_lease) = self.leases.take(stale.id) else {
+            return Ok(false);
+        };
+        // Since the look a request may have written to it, or finished it.
+        let found = self.metadata.query(move |read| read.find_upload(stale.id)).await?;
+        match found.filter(|upload| upload.updated_at == stale.updated_at) {
+            Some(upload) => self.remove_upload(&upload).await,
+            None => Ok(false),
+        }
     }
 
     async fn insert_upload(

@@ -45,15 +45,12 @@ impl Maintenance {
         self.repeat("purge uploads", PURGE_EVERY.min(idle), move || {
             let (registry, metrics) = (Arc::clone(&registry), Arc::clone(&metrics));
             async move {
-                // A step takes some of them only.
-                loop {
-                    let purged = registry.purge_uploads().await?;
-                    metrics.purged(purged);
-                    if purged == 0 {
-                        return Ok(());
-                    }
+                let purged = registry.purge_uploads().await?.uploads;
+                metrics.purged(purged);
+                if purged > 0 {
                     tracing::info!(uploads = purged, "gave up uploads that made no progress");
                 }
+                Ok(())
             }
         });
     }
@@ -65,8 +62,7 @@ impl Maintenance {
             let registry = Arc::clone(&registry);
             async move {
                 let before = registry.now().minus(KEEP_ENDED_JOBS);
-                // A step takes some of them only.
-                while registry.forget_ended_jobs(before).await? > 0 {}
+                registry.forget_ended_jobs(before).await?;
                 Ok(())
             }
         });

@@ -115,6 +115,7 @@ struct Garbage {
     blob_links: Counter,
     objects: Counter,
     freed_bytes: Counter,
+    failures: Counter,
     waiting: Gauge,
 }
 
@@ -191,6 +192,11 @@ impl Metrics {
             garbage.freed_bytes.clone(),
         );
         registry.register(
+            "garbage_failures",
+            "What collections could not handle and passed over",
+            garbage.failures.clone(),
+        );
+        registry.register(
             "garbage_waiting",
             "Candidates whose grace period had not passed at the last collection",
             garbage.waiting.clone(),
@@ -256,6 +262,7 @@ impl Metrics {
         garbage.blob_links.inc_by(collected.blob_links);
         garbage.objects.inc_by(collected.objects);
         garbage.freed_bytes.inc_by(collected.freed_bytes);
+        garbage.failures.inc_by(collected.failures.count);
         garbage
             .waiting
             .set(i64::try_from(collected.waiting).unwrap_or(i64::MAX));

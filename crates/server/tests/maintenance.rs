@@ -3,11 +3,12 @@
 mod house;
 
 use std::{
-    thread,
+    fs, thread,
     time::{Duration, Instant},
 };
 
-use house::House;
+use house::{House, text};
+use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -50,4 +51,44 @@ fn an_upload_without_progress_is_given_up() {
     let metrics = house.ask("GET", "/metrics", &[], b"").body;
     assert!(metrics.contains("holdfast_uploads_purged_total 1"), "{metrics}");
     assert!(house.told(&["check"]).contains("everything is as it should be"));
+}
+
+#[test]
+fn what_a_collection_cannot_handle_is_named_and_keeps_nothing_else() {
+    let mut house = House::running();
+    let basic = house.basic();
+    for blob in [&b"one"[..], b"a stuck one", b"three"] {
+        house.push_blob(&basic, "app", blob);
+    }
+    // A file that the disk does not let go: removing a folder as a file fails.
+    let stuck = house.object_of(b"a stuck one");
+    fs::remove_file(&stuck).unwrap();
+    fs::create_dir(&stuck).unwrap();
+    let name = stuck.file_name().unwrap().to_str().unwrap().to_owned();
+    let output = house.operate(&["gc", "--grace", "0s"]);
+    let told = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("objects deleted          2"), "{told}");
+    assert!(told.contains("1 could not be handled:"), "{told}");
+    assert!(
+        told.contains(&format!("  object {name} of storage account default: ")),
+        "{told}"
+    );
+    assert!(house.log().contains(&name), "the log names it too");
+    let output = house.operate(&["gc", "--grace", "0s", "--output", "json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&report["failed"], &report["objects"]),
+        (&Value::from(1), &Value::from(0)),
+        "{report}"
+    );
+    assert_eq!(report["failures"].as_array().unwrap().len(), 1, "{report}");
+    assert_eq!(output.status.code(), Some(1));
+    let metrics = house.ask("GET", "/metrics", &[], b"").body;
+    assert!(metrics.contains("holdfast_garbage_failures_total 2"), "{metrics}");
+    fs::remove_dir(&stuck).unwrap();
+    fs::write(&stuck, b"a stuck one").unwrap();
+    assert_eq!(house.json(&["gc", "--grace", "0s"])["objects"], 1);
+    assert_eq!(house.objects().len(), 0);
+    house.stop();
 }

@@ -332,7 +332,10 @@ impl House {
         let (uploads, blobs, manifests, candidates) = self
             .metadata()
             .query(move |read| {
-                let uploads = read.list_stale_uploads(far, 10_000)?;
+                let mut uploads = Vec::new();
+                for stale in read.list_stale_uploads(far, None, 10_000)? {
+                    uploads.extend(read.find_upload(stale.id)?);
+                }
                 let blobs = read.scan_blobs(BlobId(0), 10_000)?;
                 let mut manifests = BTreeMap::new();
                 for (repository, record) in read.scan_manifests(ManifestId(0), 10_000)? {
@@ -340,7 +343,10 @@ impl House {
                     let tags = tags.iter().map(|tag| tag.name.to_string()).collect();
                     manifests.insert(format!("{repository:?} {}", record.digest), tags);
                 }
-                let candidates = read.list_candidates(far, CandidateId(0), 10_000)?;
+                let mut candidates = Vec::new();
+                for id in read.list_candidates(far, CandidateId(0), 10_000)? {
+                    candidates.extend(read.load_candidate(id)?);
+                }
                 Ok((uploads, blobs, manifests, candidates))
             })
             .await
@@ -369,7 +375,13 @@ impl House {
         let far = Timestamp(i64::MAX);
         let uploads = self
             .metadata()
-            .query(move |read| read.list_stale_uploads(far, 10_000))
+            .query(move |read| {
+                let mut uploads = Vec::new();
+                for stale in read.list_stale_uploads(far, None, 10_000)? {
+                    uploads.extend(read.find_upload(stale.id)?);
+                }
+                Ok(uploads)
+            })
             .await;
         let uploads = uploads.unwrap();
         let of_it = uploads.iter().filter(|upload| upload.repository.as_str() == repository);

@@ -3,7 +3,7 @@
 use holdfast_access::RegistryId;
 use holdfast_oci::{Digest, RepositoryName};
 use holdfast_registry::ports::{
-    BlobId, BlobRead, BlobRecord, BlobTx, NewBlob, ObjectKey, RepositoryId, StorageAccountId,
+    BlobId, BlobObject, BlobRead, BlobRecord, BlobTx, NewBlob, ObjectKey, RepositoryId, StorageAccountId,
 };
 use holdfast_registry::{Error, Timestamp};
 use rusqlite::{Row, params};
@@ -31,9 +31,10 @@ const LIST_REPOSITORIES: &str = "SELECT repository.name FROM registry \
     CROSS JOIN blob_link ON blob_link.blob_id = blob.id AND blob_link.registry_id = ?1 \
     CROSS JOIN repository ON repository.id = blob_link.repository_id \
     WHERE registry.id = ?1 LIMIT ?3";
-const LIST_OF_REPOSITORY: &str =
-    select!("blob_link CROSS JOIN blob ON blob.id = blob_link.blob_id WHERE blob_link.repository_id = ?1 LIMIT ?2");
+const LIST_OBJECTS: &str = "SELECT blob.id, blob.storage_account_id, blob.object_key, blob.size_bytes FROM blob_link \
+    CROSS JOIN blob ON blob.id = blob_link.blob_id WHERE blob_link.repository_id = ?1 LIMIT ?2";
 const SCAN: &str = select!("blob WHERE id > ?1 ORDER BY id LIMIT ?2");
+const SCAN_IDS: &str = "SELECT id FROM blob WHERE id > ?1 ORDER BY id LIMIT ?2";
 const TOTALS: &str = "SELECT (SELECT value FROM total WHERE name = 'blobs'), \
     (SELECT value FROM total WHERE name = 'blob_bytes')";
 const IS_OBJECT_KNOWN: &str = "SELECT 1 WHERE \
@@ -76,9 +77,16 @@ impl BlobRead for Session<'_> {
         })
     }
 
-    fn list_blobs_of_repository(&mut self, repository: RepositoryId, limit: usize) -> Result<Vec<BlobRecord>, Error> {
+    fn list_objects_of_repository(&mut self, repository: RepositoryId, limit: usize) -> Result<Vec<BlobObject>, Error> {
         let params = params![repository.0, column::limit(limit)];
-        self.list("listed a repository's blobs", LIST_OF_REPOSITORY, params, blob_row)
+        self.list("listed a repository's blobs", LIST_OBJECTS, params, |row| {
+            Ok(BlobObject {
+                id: BlobId(row.get(0)?),
+                storage_account: StorageAccountId(row.get(1)?),
+                object_key: column::object_key(row, 2)?,
+                size_bytes: column::unsigned(row, 3)?,
+            })
+        })
     }
 
     fn scan_blobs(&mut self, after: BlobId, limit: usize) -> Result<Vec<BlobRecord>, Error> {
@@ -88,6 +96,11 @@ impl BlobRead for Session<'_> {
             params![after.0, column::limit(limit)],
             blob_row,
         )
+    }
+
+    fn scan_blob_ids(&mut self, after: BlobId, limit: usize) -> Result<Vec<BlobId>, Error> {
+        let params = params![after.0, column::limit(limit)];
+        self.list("walked over blobs", SCAN_IDS, params, |row| row.get(0).map(BlobId))
     }
 
     fn count_blobs(&mut self) -> Result<(u64, u64), Error> {
@@ -172,8 +185,9 @@ pub(super) const PLANNED: &[&str] = &[
     FIND,
     IS_LINKED,
     LIST_REPOSITORIES,
-    LIST_OF_REPOSITORY,
+    LIST_OBJECTS,
     SCAN,
+    SCAN_IDS,
     TOTALS,
     IS_OBJECT_KNOWN,
     INSERT,

@@ -30,11 +30,11 @@ macro_rules! select {
 
 // The youngest row that is old enough bounds the walk: no younger row is read. The last condition
 // holds for every row of it unless the clock was set back.
-const LIST: &str = select!(
-    "WHERE id > ?2 AND id <= (SELECT max_old.id FROM candidate AS max_old INDEXED BY candidate_by_time \
+const LIST: &str = "SELECT id FROM candidate \
+     WHERE id > ?2 AND id <= (SELECT max_old.id FROM candidate AS max_old INDEXED BY candidate_by_time \
      WHERE max_old.queued_at <= ?1 ORDER BY max_old.queued_at DESC, max_old.id DESC LIMIT 1) \
-     AND queued_at <= ?1 ORDER BY id LIMIT ?3"
-);
+     AND queued_at <= ?1 ORDER BY id LIMIT ?3";
+const LOAD: &str = select!("WHERE id = ?1");
 const FIND: &str = select!("WHERE kind = ?1 AND owner_id = ?2 AND name = ?3");
 const COUNT: &str = "SELECT value FROM total WHERE name = 'candidates'";
 
@@ -44,9 +44,15 @@ impl GarbageRead for Session<'_> {
         queued_before: Timestamp,
         after: CandidateId,
         limit: usize,
-    ) -> Result<Vec<QueuedCandidate>, Error> {
+    ) -> Result<Vec<CandidateId>, Error> {
         let params = params![queued_before.0, after.0, column::limit(limit)];
-        self.list("listed garbage candidates", LIST, params, candidate_row)
+        self.list("listed garbage candidates", LIST, params, |row| {
+            row.get(0).map(CandidateId)
+        })
+    }
+
+    fn load_candidate(&mut self, id: CandidateId) -> Result<Option<QueuedCandidate>, Error> {
+        self.find("read a garbage candidate", LOAD, [id.0], candidate_row)
     }
 
     fn find_candidate(&mut self, candidate: &Candidate) -> Result<Option<QueuedCandidate>, Error> {
@@ -180,4 +186,14 @@ fn candidate_row(row: &Row<'_>) -> rusqlite::Result<QueuedCandidate> {
 
 /// Statements whose plans the tests look at.
 #[cfg(test)]
-pub(super) const PLANNED: &[&str] = &[LIST, FIND, COUNT, REMOVE_SAME, INSERT, REMOVE, COUNT_IN, COUNT_OUT];
+pub(super) const PLANNED: &[&str] = &[
+    LIST,
+    LOAD,
+    FIND,
+    COUNT,
+    REMOVE_SAME,
+    INSERT,
+    REMOVE,
+    COUNT_IN,
+    COUNT_OUT,
+];

@@ -1,6 +1,6 @@
 //! Jobs.
 
-use holdfast_registry::ports::{BusyJobs, JobId, JobKind, JobLease, JobRead, JobRecord, JobState, JobTx};
+use holdfast_registry::ports::{BusyJobs, EndedJob, JobId, JobKind, JobLease, JobRead, JobRecord, JobState, JobTx};
 use holdfast_registry::{Error, Timestamp};
 use rusqlite::types::Type;
 use rusqlite::{Row, params};
@@ -30,8 +30,9 @@ const LIST_DUE: &str = "SELECT id FROM job WHERE due_at IS NOT NULL AND due_at <
     AND instr(?2, char(10) || kind || char(10)) = 0 AND instr(?3, char(10) || kind || ' ' || scope || char(10)) = 0 \
     ORDER BY due_at, id LIMIT ?4";
 const LIST_OPEN: &str =
-    select!("WHERE due_at IS NOT NULL AND kind = ?1 AND scope = ?2 ORDER BY created_at, id LIMIT ?3");
-const LIST_ENDED: &str = "SELECT id FROM job WHERE due_at IS NULL AND updated_at < ?1 ORDER BY updated_at, id LIMIT ?2";
+    "SELECT id FROM job WHERE due_at IS NOT NULL AND kind = ?1 AND scope = ?2 ORDER BY created_at, id LIMIT ?3";
+const LIST_ENDED: &str = "SELECT updated_at, id FROM job WHERE due_at IS NULL AND updated_at < ?1 \
+    AND (updated_at, id) > (?2, ?3) ORDER BY updated_at, id LIMIT ?4";
 
 impl JobRead for Session<'_> {
     fn find_job(&mut self, id: JobId) -> Result<Option<JobRecord>, Error> {
@@ -47,15 +48,29 @@ impl JobRead for Session<'_> {
         })
     }
 
-    fn list_open_jobs(&mut self, kind: JobKind, scope: &str, limit: usize) -> Result<Vec<JobRecord>, Error> {
+    fn list_open_jobs(&mut self, kind: JobKind, scope: &str, limit: usize) -> Result<Vec<JobId>, Error> {
         let params = params![kind.as_str(), scope, column::limit(limit)];
-        self.list("listed open jobs", LIST_OPEN, params, job_row)
+        self.list("listed open jobs", LIST_OPEN, params, |row| {
+            column::uuid(row, 0).map(JobId)
+        })
     }
 
-    fn list_ended_jobs(&mut self, before: Timestamp, limit: usize) -> Result<Vec<JobId>, Error> {
-        let params = params![before.0, column::limit(limit)];
+    fn list_ended_jobs(
+        &mut self,
+        before: Timestamp,
+        after: Option<EndedJob>,
+        limit: usize,
+    ) -> Result<Vec<EndedJob>, Error> {
+        // Nothing sorts before the empty id.
+        let (moment, id) = after.map_or((i64::MIN, Vec::new()), |after| {
+            (after.updated_at.0, after.id.0.as_bytes().to_vec())
+        });
+        let params = params![before.0, moment, id, column::limit(limit)];
         self.list("listed ended jobs", LIST_ENDED, params, |row| {
-            column::uuid(row, 0).map(JobId)
+            Ok(EndedJob {
+                updated_at: column::timestamp(row, 0)?,
+                id: JobId(column::uuid(row, 1)?),
+            })
         })
     }
 }
@@ -67,6 +82,8 @@ const UPDATE: &str = "UPDATE job SET sealed = ?2, state = ?3, progress = ?4, att
     lease_owner = ?7, lease_until = ?8, last_error = ?9, updated_at = ?10, due_at = ?11 WHERE id = ?1";
 const POSTPONE: &str = "UPDATE job SET run_after = ?2, lease_owner = NULL, lease_until = NULL, last_error = ?3, \
     updated_at = ?4, due_at = ?2 WHERE id = ?1 AND due_at IS NOT NULL";
+const FAIL: &str = "UPDATE job SET state = ?2, sealed = NULL, lease_owner = NULL, lease_until = NULL, \
+    last_error = ?3, updated_at = ?4, due_at = NULL WHERE id = ?1 AND due_at IS NOT NULL";
 const REMOVE: &str = "DELETE FROM job WHERE id = ?1";
 
 impl JobTx for Session<'_> {
@@ -111,6 +128,11 @@ impl JobTx for Session<'_> {
     fn postpone_job(&mut self, id: JobId, until: Timestamp, error: &str, now: Timestamp) -> Result<(), Error> {
         let params = params![id.0.as_bytes(), until.0, error, now.0];
         self.change("postponed a job", POSTPONE, params).map(drop)
+    }
+
+    fn fail_job(&mut self, id: JobId, error: &str, now: Timestamp) -> Result<(), Error> {
+        let params = params![id.0.as_bytes(), FAILED, error, now.0];
+        self.change("ended a job", FAIL, params).map(drop)
     }
 
     fn remove_job(&mut self, id: JobId) -> Result<bool, Error> {
@@ -171,4 +193,6 @@ fn job_row(row: &Row<'_>) -> rusqlite::Result<JobRecord> {
 
 /// Statements whose plans the tests look at.
 #[cfg(test)]
-pub(super) const PLANNED: &[&str] = &[FIND, LIST_DUE, LIST_OPEN, LIST_ENDED, INSERT, UPDATE, POSTPONE, REMOVE];
+pub(super) const PLANNED: &[&str] = &[
+    FIND, LIST_DUE, LIST_OPEN, LIST_ENDED, INSERT, UPDATE, POSTPONE, FAIL, REMOVE,
+];

@@ -67,6 +67,8 @@ const LIST_REFERRERS_OF_TYPE: &str = select_referrers!(
      WHERE artifact_type = ?5"
 );
 const SCAN: &str = select!("WHERE id > ?1 ORDER BY id LIMIT ?2");
+const SCAN_IDS: &str = "SELECT id FROM manifest WHERE id > ?1 ORDER BY id LIMIT ?2";
+const LIST_IDS: &str = "SELECT id FROM manifest WHERE repository_id = ?1 LIMIT ?2";
 
 impl ManifestRead for Session<'_> {
     fn find_manifest(&mut self, repository: RepositoryId, digest: &Digest) -> Result<Option<ManifestRecord>, Error> {
@@ -217,6 +219,20 @@ impl ManifestRead for Session<'_> {
             |row| Ok((RepositoryId(row.get(13)?), manifest_row(row)?)),
         )
     }
+
+    fn scan_manifest_ids(&mut self, after: ManifestId, limit: usize) -> Result<Vec<ManifestId>, Error> {
+        let params = params![after.0, column::limit(limit)];
+        self.list("walked over manifests", SCAN_IDS, params, |row| {
+            row.get(0).map(ManifestId)
+        })
+    }
+
+    fn list_manifest_ids(&mut self, repository: RepositoryId, limit: usize) -> Result<Vec<ManifestId>, Error> {
+        let params = params![repository.0, column::limit(limit)];
+        self.list("listed a repository's manifests", LIST_IDS, params, |row| {
+            row.get(0).map(ManifestId)
+        })
+    }
 }
 
 const INSERT: &str = "INSERT INTO manifest (repository_id, digest, media_type, size_bytes, subject, \
@@ -350,6 +366,8 @@ pub(super) const PLANNED: &[&str] = &[
     LIST_REFERRERS,
     LIST_REFERRERS_OF_TYPE,
     SCAN,
+    SCAN_IDS,
+    LIST_IDS,
     INSERT,
     INSERT_CONTENT,
     INSERT_ANNOTATIONS,

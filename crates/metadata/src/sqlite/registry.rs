@@ -31,7 +31,9 @@ const FIND_BY_NAME: &str = select!("WHERE name = ?1");
 const FIND_NETWORK: &str =
     "SELECT public_network_access, network_default_action, ip_rules FROM registry WHERE name = ?1";
 const LIST: &str = select!("ORDER BY id");
-const LIST_OF_GROUP: &str = select!("WHERE subscription_id = ?1 AND resource_group = ?2 ORDER BY id");
+const FIND_FIRST: &str = select!("WHERE id > 0 ORDER BY id LIMIT 1");
+const FIND_NEXT_OF_GROUP: &str =
+    select!("WHERE subscription_id = ?1 AND resource_group = ?2 AND id > ?3 ORDER BY id LIMIT 1");
 const MEASURE: &str = "SELECT coalesce(sum(size_bytes), 0) FROM blob \
     WHERE id IN (SELECT blob_id FROM blob_link WHERE registry_id = ?1)";
 const LIST_PASSWORDS: &str = "SELECT slot, sealed, verifier, generation, created_at \
@@ -57,11 +59,20 @@ impl RegistryRead for Session<'_> {
         self.list("listed registries", LIST, [], registry_row)
     }
 
-    fn list_registries_of_group(&mut self, subscription: Uuid, group: &str) -> Result<Vec<RegistryRecord>, Error> {
-        self.list(
-            "listed a group's registries",
-            LIST_OF_GROUP,
-            params![subscription.as_bytes(), group],
+    fn find_first_registry(&mut self) -> Result<Option<RegistryRecord>, Error> {
+        self.find("looked up the first registry", FIND_FIRST, [], registry_row)
+    }
+
+    fn find_next_registry_of_group(
+        &mut self,
+        subscription: Uuid,
+        group: &str,
+        after: RegistryId,
+    ) -> Result<Option<RegistryRecord>, Error> {
+        self.find(
+            "looked up the next registry of a group",
+            FIND_NEXT_OF_GROUP,
+            params![subscription.as_bytes(), group, after.0],
             registry_row,
         )
     }
@@ -218,7 +229,8 @@ pub(super) const PLANNED: &[&str] = &[
     FIND,
     FIND_BY_NAME,
     FIND_NETWORK,
-    LIST_OF_GROUP,
+    FIND_FIRST,
+    FIND_NEXT_OF_GROUP,
     MEASURE,
     REMOVE_PASSWORDS,
     REMOVE,

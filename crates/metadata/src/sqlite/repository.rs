@@ -26,7 +26,8 @@ const LIST: &str = "SELECT name FROM repository \
     WHERE registry_id = ?1 AND name > ?2 AND manifest_count > 0 AND attributes & 8 = 8 \
     ORDER BY name LIMIT ?3";
 // Hidden and empty ones too.
-const LIST_ALL: &str = select!("WHERE registry_id = ?1 ORDER BY name LIMIT ?2");
+const LIST_ALL: &str = "SELECT id FROM repository WHERE registry_id = ?1 ORDER BY name LIMIT ?2";
+const SCAN_IDS: &str = "SELECT id FROM repository WHERE id > ?1 ORDER BY id LIMIT ?2";
 
 impl RepositoryRead for Session<'_> {
     fn find_repository(
@@ -59,9 +60,18 @@ impl RepositoryRead for Session<'_> {
         self.list("listed repositories", LIST, params, |row| column::word(row, 0))
     }
 
-    fn list_every_repository(&mut self, registry: RegistryId, limit: usize) -> Result<Vec<RepositoryRecord>, Error> {
+    fn list_every_repository(&mut self, registry: RegistryId, limit: usize) -> Result<Vec<RepositoryId>, Error> {
         let params = params![registry.0, column::limit(limit)];
-        self.list("listed every repository", LIST_ALL, params, repository_row)
+        self.list("listed every repository", LIST_ALL, params, |row| {
+            row.get(0).map(RepositoryId)
+        })
+    }
+
+    fn scan_repository_ids(&mut self, after: RepositoryId, limit: usize) -> Result<Vec<RepositoryId>, Error> {
+        let params = params![after.0, column::limit(limit)];
+        self.list("walked over repositories", SCAN_IDS, params, |row| {
+            row.get(0).map(RepositoryId)
+        })
     }
 }
 
@@ -146,6 +156,7 @@ pub(super) const PLANNED: &[&str] = &[
     LOAD,
     LIST,
     LIST_ALL,
+    SCAN_IDS,
     INSERT,
     SET_ATTRIBUTES,
     REVIVE,

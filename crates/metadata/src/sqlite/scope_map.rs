@@ -23,6 +23,7 @@ macro_rules! select {
 // The column's collation is NOCASE.
 const FIND: &str = select!("WHERE registry_id = ?1 AND name = ?2");
 const LIST: &str = select!("WHERE registry_id = ?1 AND name > ?2 ORDER BY name LIMIT ?3");
+const LIST_NAMES: &str = "SELECT name FROM scope_map WHERE registry_id = ?1 LIMIT ?2";
 const COUNT: &str = "SELECT count(*) FROM scope_map WHERE registry_id = ?1";
 
 impl ScopeMapRead for Session<'_> {
@@ -38,6 +39,11 @@ impl ScopeMapRead for Session<'_> {
     ) -> Result<Vec<ScopeMapRecord>, Error> {
         let params = params![registry.0, after, column::limit(limit)];
         self.list("listed scope maps", LIST, params, scope_map_row)
+    }
+
+    fn list_scope_map_names(&mut self, registry: RegistryId, limit: usize) -> Result<Vec<String>, Error> {
+        let params = params![registry.0, column::limit(limit)];
+        self.list("listed scope maps", LIST_NAMES, params, |row| row.get(0))
     }
 
     fn count_scope_maps(&mut self, registry: RegistryId) -> Result<u64, Error> {
@@ -116,4 +122,4 @@ fn scope_map_row(row: &Row<'_>) -> rusqlite::Result<ScopeMapRecord> {
 
 /// Statements whose plans the tests look at.
 #[cfg(test)]
-pub(super) const PLANNED: &[&str] = &[FIND, LIST, COUNT, INSERT, UPDATE, REMOVE];
+pub(super) const PLANNED: &[&str] = &[FIND, LIST, LIST_NAMES, COUNT, INSERT, UPDATE, REMOVE];

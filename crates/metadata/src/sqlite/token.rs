@@ -22,6 +22,7 @@ macro_rules! select {
 // The columns' collation is NOCASE.
 const FIND: &str = select!("WHERE registry_id = ?1 AND name = ?2");
 const LIST: &str = select!("WHERE registry_id = ?1 AND name > ?2 ORDER BY name LIMIT ?3");
+const LIST_IDS: &str = "SELECT id FROM token WHERE registry_id = ?1 LIMIT ?2";
 const FIND_WITH_SCOPE_MAP: &str = select!("WHERE registry_id = ?1 AND scope_map = ?2 LIMIT 1");
 const COUNT: &str = "SELECT count(*) FROM token WHERE registry_id = ?1";
 const LIST_PASSWORDS: &str = "SELECT slot, verifier, generation, expires_at, created_at FROM token_password \
@@ -35,6 +36,11 @@ impl TokenRead for Session<'_> {
     fn list_tokens(&mut self, registry: RegistryId, after: &str, limit: usize) -> Result<Vec<TokenRecord>, Error> {
         let params = params![registry.0, after, column::limit(limit)];
         self.list("listed tokens", LIST, params, token_row)
+    }
+
+    fn list_token_ids(&mut self, registry: RegistryId, limit: usize) -> Result<Vec<TokenId>, Error> {
+        let params = params![registry.0, column::limit(limit)];
+        self.list("listed tokens", LIST_IDS, params, |row| row.get(0).map(TokenId))
     }
 
     fn count_tokens(&mut self, registry: RegistryId) -> Result<u64, Error> {
@@ -154,6 +160,7 @@ fn password_row(row: &Row<'_>) -> rusqlite::Result<TokenPassword> {
 pub(super) const PLANNED: &[&str] = &[
     FIND,
     LIST,
+    LIST_IDS,
     FIND_WITH_SCOPE_MAP,
     COUNT,
     LIST_PASSWORDS,

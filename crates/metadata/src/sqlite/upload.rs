@@ -1,7 +1,9 @@
 //! Upload sessions.
 
 use holdfast_access::RegistryId;
-use holdfast_registry::ports::{StorageAccountId, UploadId, UploadRead, UploadRecord, UploadTx};
+use holdfast_registry::ports::{
+    StaleUpload, StorageAccountId, UploadId, UploadObject, UploadRead, UploadRecord, UploadTx,
+};
 use holdfast_registry::{Error, Timestamp};
 use rusqlite::{Row, params};
 
@@ -19,8 +21,10 @@ macro_rules! select {
 }
 
 const FIND: &str = select!("WHERE id = ?1");
-const LIST_STALE: &str = select!("INDEXED BY upload_by_time WHERE updated_at < ?1 ORDER BY updated_at LIMIT ?2");
-const LIST_OF_REGISTRY: &str = select!("WHERE registry_id = ?1 LIMIT ?2");
+const LIST_STALE: &str = "SELECT updated_at, id FROM upload INDEXED BY upload_by_time \
+    WHERE updated_at < ?1 AND (updated_at, id) > (?2, ?3) ORDER BY updated_at, id LIMIT ?4";
+const LIST_OBJECTS: &str =
+    "SELECT id, storage_account_id, object_key, offset_bytes FROM upload WHERE registry_id = ?1 LIMIT ?2";
 const COUNT: &str = "SELECT count(*) FROM upload WHERE registry_id = ?1 AND actor = ?2";
 
 impl UploadRead for Session<'_> {
@@ -28,14 +32,35 @@ impl UploadRead for Session<'_> {
         self.find("looked up an upload", FIND, [id.0.as_bytes()], upload_row)
     }
 
-    fn list_stale_uploads(&mut self, before: Timestamp, limit: usize) -> Result<Vec<UploadRecord>, Error> {
-        let params = params![before.0, column::limit(limit)];
-        self.list("listed stale uploads", LIST_STALE, params, upload_row)
+    fn list_stale_uploads(
+        &mut self,
+        before: Timestamp,
+        after: Option<StaleUpload>,
+        limit: usize,
+    ) -> Result<Vec<StaleUpload>, Error> {
+        // Nothing sorts before the empty id.
+        let (moment, id) = after.map_or((i64::MIN, Vec::new()), |after| {
+            (after.updated_at.0, after.id.0.as_bytes().to_vec())
+        });
+        let params = params![before.0, moment, id, column::limit(limit)];
+        self.list("listed stale uploads", LIST_STALE, params, |row| {
+            Ok(StaleUpload {
+                updated_at: column::timestamp(row, 0)?,
+                id: UploadId(column::uuid(row, 1)?),
+            })
+        })
     }
 
-    fn list_uploads_of_registry(&mut self, registry: RegistryId, limit: usize) -> Result<Vec<UploadRecord>, Error> {
+    fn list_objects_of_uploads(&mut self, registry: RegistryId, limit: usize) -> Result<Vec<UploadObject>, Error> {
         let params = params![registry.0, column::limit(limit)];
-        self.list("listed a registry's uploads", LIST_OF_REGISTRY, params, upload_row)
+        self.list("listed a registry's uploads", LIST_OBJECTS, params, |row| {
+            Ok(UploadObject {
+                id: UploadId(column::uuid(row, 0)?),
+                storage_account: StorageAccountId(row.get(1)?),
+                object_key: column::object_key(row, 2)?,
+                offset: column::unsigned(row, 3)?,
+            })
+        })
     }
 
     fn count_uploads(&mut self, registry: RegistryId, actor: &str) -> Result<u64, Error> {
@@ -112,4 +137,4 @@ fn upload_row(row: &Row<'_>) -> rusqlite::Result<UploadRecord> {
 
 /// Statements whose plans the tests look at.
 #[cfg(test)]
-pub(super) const PLANNED: &[&str] = &[FIND, LIST_STALE, LIST_OF_REGISTRY, COUNT, INSERT, SAVE, REMOVE];
+pub(super) const PLANNED: &[&str] = &[FIND, LIST_STALE, LIST_OBJECTS, COUNT, INSERT, SAVE, REMOVE];

@@ -30,12 +30,16 @@ impl Check<'_> {
         turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let registry = self.registry;
-            let blobs = registry
-                .metadata
-                .query(move |read| read.scan_blobs(after, ROWS))
-                .await?;
-            let Some(last) = blobs.last() else { return Ok(()) };
-            after = last.id;
+            let page = registry.metadata.query(move |read| read.scan_blobs(after, ROWS)).await;
+            let (blobs, last) = match page {
+                Ok(blobs) => {
+                    let last = blobs.last().map(|blob| blob.id);
+                    (blobs, last)
+                }
+                Err(_) => self.scan_blobs_by_row(after).await?,
+            };
+            let Some(last) = last else { return Ok(()) };
+            after = last;
             let read = Arc::clone(&self.bytes);
             let checks = stream::iter(blobs).map(move |blob| registry.check_blob(blob, Arc::clone(&read)));
             let mut outcomes = checks.buffer_unordered(self.options.at_once.max(1));
@@ -52,6 +56,26 @@ impl Check<'_> {
                 }
             }
         }
+    }
+}
+
+impl Check<'_> {
+    /// A page of blobs in which some row cannot be read, which is reported; and its last row.
+    async fn scan_blobs_by_row(&mut self, after: BlobId) -> Result<(Vec<BlobRecord>, Option<BlobId>), Error> {
+        let metadata = &self.registry.metadata;
+        let ids = metadata.query(move |read| read.scan_blob_ids(after, ROWS)).await?;
+        let last = ids.last().copied();
+        let mut blobs = Vec::new();
+        for id in ids {
+            let metadata = &self.registry.metadata;
+            // The walk begins at the very row; one that was deleted since gives way to the next.
+            let found = metadata.query(move |read| read.scan_blobs(BlobId(id.0 - 1), 1)).await;
+            match found {
+                Ok(found) => blobs.extend(found.into_iter().filter(|blob| blob.id == id)),
+                Err(error) => self.report(Finding::row("blob", id.0, &error)).await,
+            }
+        }
+        Ok((blobs, last))
     }
 }
 

@@ -2,7 +2,11 @@
 
 use holdfast_oci::{Digest, RepositoryName};
 
-use crate::ports::{ObjectKey, StorageAccountId};
+use crate::{
+    Error,
+    failure::chain,
+    ports::{ObjectKey, StorageAccountId},
+};
 
 /// Something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -121,6 +125,14 @@ pub enum Finding {
         /// Its length.
         size_bytes: u64,
     },
+    /// A row cannot be read. A newer build may have written it.
+    #[error("{row} cannot be read: {problem}")]
+    RowUnreadable {
+        /// Which one, as in "blob row 7".
+        row: String,
+        /// What the database says.
+        problem: String,
+    },
     /// A store does not say what it holds.
     #[error("storage account #{} cannot be listed: {problem}", account.0)]
     StoreUnreadable {
@@ -140,6 +152,13 @@ pub enum Finding {
 }
 
 impl Finding {
+    pub(super) fn row(table: &str, id: i64, error: &Error) -> Self {
+        Self::RowUnreadable {
+            row: format!("{table} row {id}"),
+            problem: chain(error),
+        }
+    }
+
     /// Whether a client can notice it, without having brought it about. The others are remarks.
     #[must_use]
     pub fn is_fault(&self) -> bool {
@@ -152,6 +171,7 @@ impl Finding {
             | Self::BlobDamaged { .. }
             | Self::BlobTooLong { .. }
             | Self::BlobUnreadable { .. }
+            | Self::RowUnreadable { .. }
             | Self::StoreUnreadable { .. } => true,
             Self::ChildMissing { .. } | Self::BlobUnused { .. } | Self::ObjectUnknown { .. } => false,
         }

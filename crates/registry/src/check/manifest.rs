@@ -45,16 +45,29 @@ impl Check<'_> {
         let mut after = ManifestId(0);
         loop {
             let metadata = &self.registry.metadata;
-            let rows = metadata.query(move |read| read.scan_manifests(after, ROWS)).await?;
-            let Some((_, last)) = rows.last() else { break };
-            after = last.id;
+            let page = metadata.query(move |read| read.scan_manifests(after, ROWS)).await;
+            let (rows, last) = match page {
+                Ok(rows) => {
+                    let last = rows.last().map(|(_, record)| record.id);
+                    (rows, last)
+                }
+                Err(_) => self.scan_manifests_by_row(after).await?,
+            };
+            let Some(last) = last else { break };
+            after = last;
             for (repository, record) in rows {
                 let metadata = &self.registry.metadata;
-                let stored = metadata
-                    .query(move |read| load(read, repository, &record.digest))
-                    .await?;
-                // Deleted since its row was fetched.
-                let Some(stored) = stored else { continue };
+                let id = record.id.0;
+                let stored = metadata.query(move |read| load(read, repository, &record.digest)).await;
+                let stored = match stored {
+                    Ok(Some(stored)) => stored,
+                    // Deleted since its row was fetched.
+                    Ok(None) => continue,
+                    Err(error) => {
+                        self.report(Finding::row("manifest", id, &error)).await;
+                        continue;
+                    }
+                };
                 let seen = seen.entry(repository).or_default();
                 seen.manifests += 1;
                 seen.tags += stored.tags;
@@ -63,6 +76,29 @@ impl Check<'_> {
             self.progress().await;
         }
         self.check_counts(&seen).await
+    }
+
+    /// A page of manifests in which some row cannot be read, which is reported; and its last row.
+    async fn scan_manifests_by_row(
+        &mut self,
+        after: ManifestId,
+    ) -> Result<(Vec<(RepositoryId, ManifestRecord)>, Option<ManifestId>), Error> {
+        let metadata = &self.registry.metadata;
+        let ids = metadata.query(move |read| read.scan_manifest_ids(after, ROWS)).await?;
+        let last = ids.last().copied();
+        let mut rows = Vec::new();
+        for id in ids {
+            let metadata = &self.registry.metadata;
+            // The walk begins at the very row; one that was deleted since gives way to the next.
+            let found = metadata
+                .query(move |read| read.scan_manifests(ManifestId(id.0 - 1), 1))
+                .await;
+            match found {
+                Ok(found) => rows.extend(found.into_iter().filter(|(_, record)| record.id == id)),
+                Err(error) => self.report(Finding::row("manifest", id.0, &error)).await,
+            }
+        }
+        Ok((rows, last))
     }
 
     async fn check_manifest(&mut self, stored: Stored) -> Result<(), Error> {
@@ -86,8 +122,9 @@ impl Check<'_> {
         for id in ids {
             let seen = seen.get(&id).copied().unwrap_or_default();
             let metadata = &self.registry.metadata;
-            let finding = metadata.query(move |read| compare_counts(read, id, seen)).await?;
+            let compared = metadata.query(move |read| compare_counts(read, id, seen)).await;
             self.checked.repositories += 1;
+            let finding = compared.unwrap_or_else(|error| Some(Finding::row("repository", id.0, &error)));
             if let Some(finding) = finding {
                 self.report(finding).await;
             }
@@ -97,28 +134,16 @@ impl Check<'_> {
 
     async fn list_repositories(&self) -> Result<Vec<RepositoryId>, Error> {
         let mut ids = Vec::new();
-        for registry in self.registry.list_registries().await? {
-            let mut after: Option<String> = None;
-            loop {
-                let (registry, from) = (registry.id, after.take());
-                let metadata = &self.registry.metadata;
-                let page = metadata.query(move |read| {
-                    let names = read.list_repositories(registry, from.as_deref(), ROWS_PER_STEP)?;
-                    let mut found = Vec::new();
-                    for name in &names {
-                        found.extend(read.find_repository(registry, name)?.map(|repository| repository.id));
-                    }
-                    Ok((found, names.last().map(ToString::to_string)))
-                });
-                let (found, last) = page.await?;
-                ids.extend(found);
-                match last {
-                    Some(last) => after = Some(last),
-                    None => break,
-                }
+        loop {
+            let after = ids.last().copied().unwrap_or(RepositoryId(0));
+            let metadata = &self.registry.metadata;
+            let page = metadata.query(move |read| read.scan_repository_ids(after, ROWS_PER_STEP));
+            let page = page.await?;
+            if page.is_empty() {
+                return Ok(ids);
             }
+            ids.extend(page);
         }
-        Ok(ids)
     }
 }
 

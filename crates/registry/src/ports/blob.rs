@@ -28,6 +28,19 @@ pub struct BlobRecord {
     pub object_key: ObjectKey,
 }
 
+/// The object of a blob.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlobObject {
+    /// The blob.
+    pub id: BlobId,
+    /// See [`BlobRecord::storage_account`].
+    pub storage_account: StorageAccountId,
+    /// See [`BlobRecord::object_key`].
+    pub object_key: ObjectKey,
+    /// See [`BlobRecord::size_bytes`].
+    pub size_bytes: u64,
+}
+
 /// What a new blob's row holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewBlob {
@@ -58,10 +71,12 @@ pub trait BlobRead {
         digest: &Digest,
         limit: usize,
     ) -> Result<Vec<RepositoryName>, Error>;
-    /// Some blobs that a repository links.
-    fn list_blobs_of_repository(&mut self, repository: RepositoryId, limit: usize) -> Result<Vec<BlobRecord>, Error>;
+    /// Some blobs that a repository links, with what their objects are: all that a deletion needs to know.
+    fn list_objects_of_repository(&mut self, repository: RepositoryId, limit: usize) -> Result<Vec<BlobObject>, Error>;
     /// Every blob of the store after a row, for `holdfast check`.
     fn scan_blobs(&mut self, after: BlobId, limit: usize) -> Result<Vec<BlobRecord>, Error>;
+    /// The rows of that walk by id, for one of them that cannot be read.
+    fn scan_blob_ids(&mut self, after: BlobId, limit: usize) -> Result<Vec<BlobId>, Error>;
     /// How many blobs there are and how many bytes they hold.
     fn count_blobs(&mut self) -> Result<(u64, u64), Error>;
     /// Whether a blob, an upload or a queued object names this key.

@@ -60,13 +60,16 @@ pub struct QueuedCandidate {
 
 /// The queue of what may be garbage.
 pub trait GarbageRead {
-    /// Candidates queued at or before `queued_before`, oldest first, after a row.
+    /// Candidates queued at or before `queued_before`, oldest first, after a row. By id: one that cannot be read hides
+    /// no other.
     fn list_candidates(
         &mut self,
         queued_before: Timestamp,
         after: CandidateId,
         limit: usize,
-    ) -> Result<Vec<QueuedCandidate>, Error>;
+    ) -> Result<Vec<CandidateId>, Error>;
+    /// The candidate of a row, unless it was settled or queued anew since.
+    fn load_candidate(&mut self, id: CandidateId) -> Result<Option<QueuedCandidate>, Error>;
     /// Whether, and since when, this very thing is queued.
     fn find_candidate(&mut self, candidate: &Candidate) -> Result<Option<QueuedCandidate>, Error>;
     /// Candidates in the queue.

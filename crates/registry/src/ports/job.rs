@@ -161,6 +161,15 @@ pub struct BusyJobs {
     pub scopes: Vec<(JobKind, String)>,
 }
 
+/// A job by the moment of its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EndedJob {
+    /// See [`JobRecord::updated_at`].
+    pub updated_at: Timestamp,
+    /// The job.
+    pub id: JobId,
+}
+
 /// Jobs.
 pub trait JobRead {
     /// The job's row.
@@ -168,10 +177,15 @@ pub trait JobRead {
     /// Open jobs that nobody holds and whose time has come, without those of which enough is at work; the longest due
     /// first.
     fn list_due_jobs(&mut self, now: Timestamp, busy: &BusyJobs, limit: usize) -> Result<Vec<JobId>, Error>;
-    /// Open jobs of a kind about a scope, the first asked for first.
-    fn list_open_jobs(&mut self, kind: JobKind, scope: &str, limit: usize) -> Result<Vec<JobRecord>, Error>;
-    /// Jobs that ended before a moment.
-    fn list_ended_jobs(&mut self, before: Timestamp, limit: usize) -> Result<Vec<JobId>, Error>;
+    /// Open jobs of a kind about a scope, the first asked for first. By id: one that cannot be read hides no other.
+    fn list_open_jobs(&mut self, kind: JobKind, scope: &str, limit: usize) -> Result<Vec<JobId>, Error>;
+    /// Jobs that ended before a moment, the first first, after one of them.
+    fn list_ended_jobs(
+        &mut self,
+        before: Timestamp,
+        after: Option<EndedJob>,
+        limit: usize,
+    ) -> Result<Vec<EndedJob>, Error>;
 }
 
 /// Changes of the same.
@@ -183,6 +197,8 @@ pub trait JobTx {
     /// Lets an open job go until a moment without reading its row, which may be one that this build cannot read; writes
     /// what was wrong.
     fn postpone_job(&mut self, id: JobId, until: Timestamp, error: &str, now: Timestamp) -> Result<(), Error>;
+    /// Ends an open job as failed without reading its row, and forgets its secret.
+    fn fail_job(&mut self, id: JobId, error: &str, now: Timestamp) -> Result<(), Error>;
     /// Removes the row; says whether it was there.
     fn remove_job(&mut self, id: JobId) -> Result<bool, Error>;
 }

@@ -142,6 +142,10 @@ pub trait ManifestRead {
     /// Every manifest of the store after a row, for `holdfast check`.
     fn scan_manifests(&mut self, after: ManifestId, limit: usize)
     -> Result<Vec<(RepositoryId, ManifestRecord)>, Error>;
+    /// The rows of that walk by id, for one of them that cannot be read.
+    fn scan_manifest_ids(&mut self, after: ManifestId, limit: usize) -> Result<Vec<ManifestId>, Error>;
+    /// Some manifests of a repository, by id: all that a deletion needs to know.
+    fn list_manifest_ids(&mut self, repository: RepositoryId, limit: usize) -> Result<Vec<ManifestId>, Error>;
 }
 
 /// Changes of the same.

@@ -29,12 +29,12 @@ pub use application::{
     ApplicationCertificate, ApplicationMarker, ApplicationRead, ApplicationRecord, ApplicationSecret, ApplicationTx,
     FederatedCredential,
 };
-pub use blob::{BlobId, BlobRead, BlobRecord, BlobTx, NewBlob};
+pub use blob::{BlobId, BlobObject, BlobRead, BlobRecord, BlobTx, NewBlob};
 pub use blobs::{BlobWriter, Blobs, ObjectInfo, ObjectKey, Places, Readable, StoreError};
 pub use clock::{Clock, Ids, RandomIds, SystemClock};
 pub use directory::{Directory, DirectoryRead, DirectoryTx, ResourceGroup, Subscription, Tags};
 pub use garbage::{Candidate, CandidateId, GarbageRead, GarbageTx, QueuedCandidate};
-pub use job::{BusyJobs, JobId, JobKind, JobLease, JobRead, JobRecord, JobState, JobTx, UnknownJobKind};
+pub use job::{BusyJobs, EndedJob, JobId, JobKind, JobLease, JobRead, JobRecord, JobState, JobTx, UnknownJobKind};
 pub use manifest::{ManifestId, ManifestRead, ManifestRecord, ManifestTx, NewManifest, ReferrerRecord, ReferrersPage};
 pub use metadata::{Durability, Metadata, MetadataExt, Read, ReadWork, Tx, WriteWork};
 pub use page::{ListOrder, Page, Position, Visibility};
@@ -49,4 +49,4 @@ pub use sign_in::{AuthorizationCode, DeviceAnswer, DeviceCode, ProvenPerson, Sig
 pub use storage_account::{StorageAccount, StorageAccountId, StorageAccountRead, StorageAccountTx, StorageResource};
 pub use tag::{TagRead, TagRecord, TagTx};
 pub use token::{NewToken, TokenId, TokenPassword, TokenRead, TokenRecord, TokenTx};
-pub use upload::{UploadId, UploadRead, UploadRecord, UploadTx};
+pub use upload::{StaleUpload, UploadId, UploadObject, UploadRead, UploadRecord, UploadTx};

@@ -167,8 +167,15 @@ pub trait RegistryRead {
     fn find_network_rules(&mut self, name: &str) -> Result<Option<NetworkRules>, Error>;
     /// By id; the first one made comes first.
     fn list_registries(&mut self) -> Result<Vec<RegistryRecord>, Error>;
-    /// Those of a resource group, the first one made first.
-    fn list_registries_of_group(&mut self, subscription: Uuid, group: &str) -> Result<Vec<RegistryRecord>, Error>;
+    /// The first one made, which the base host stands for.
+    fn find_first_registry(&mut self) -> Result<Option<RegistryRecord>, Error>;
+    /// The first one of a resource group that was made after another.
+    fn find_next_registry_of_group(
+        &mut self,
+        subscription: Uuid,
+        group: &str,
+        after: RegistryId,
+    ) -> Result<Option<RegistryRecord>, Error>;
     /// Bytes of the blobs that some repository of the registry links, each blob once.
     fn measure_registry(&mut self, registry: RegistryId) -> Result<u64, Error>;
     /// By slot.

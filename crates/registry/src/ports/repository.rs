@@ -48,8 +48,10 @@ pub trait RepositoryRead {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<RepositoryName>, Error>;
-    /// Some repositories of a registry, hidden and empty ones too.
-    fn list_every_repository(&mut self, registry: RegistryId, limit: usize) -> Result<Vec<RepositoryRecord>, Error>;
+    /// Some repositories of a registry, hidden and empty ones too, by id: all that a deletion needs to know.
+    fn list_every_repository(&mut self, registry: RegistryId, limit: usize) -> Result<Vec<RepositoryId>, Error>;
+    /// Every repository of the store after a row, by id, for `holdfast check`.
+    fn scan_repository_ids(&mut self, after: RepositoryId, limit: usize) -> Result<Vec<RepositoryId>, Error>;
 }
 
 /// Changes of the same.

@@ -39,14 +39,42 @@ pub struct UploadRecord {
     pub updated_at: Timestamp,
 }
 
+/// A session by the moment of its last progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StaleUpload {
+    /// See [`UploadRecord::updated_at`].
+    pub updated_at: Timestamp,
+    /// The session.
+    pub id: UploadId,
+}
+
+/// The object of a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadObject {
+    /// The session.
+    pub id: UploadId,
+    /// See [`UploadRecord::storage_account`].
+    pub storage_account: StorageAccountId,
+    /// See [`UploadRecord::object_key`].
+    pub object_key: ObjectKey,
+    /// See [`UploadRecord::offset`].
+    pub offset: u64,
+}
+
 /// Upload sessions.
 pub trait UploadRead {
     /// The session's row.
     fn find_upload(&mut self, id: UploadId) -> Result<Option<UploadRecord>, Error>;
-    /// Sessions without progress since `before`, oldest first.
-    fn list_stale_uploads(&mut self, before: Timestamp, limit: usize) -> Result<Vec<UploadRecord>, Error>;
-    /// Some sessions of a registry.
-    fn list_uploads_of_registry(&mut self, registry: RegistryId, limit: usize) -> Result<Vec<UploadRecord>, Error>;
+    /// Sessions without progress since `before`, oldest first, after one of them. By id: one that cannot be read hides no
+    /// other.
+    fn list_stale_uploads(
+        &mut self,
+        before: Timestamp,
+        after: Option<StaleUpload>,
+        limit: usize,
+    ) -> Result<Vec<StaleUpload>, Error>;
+    /// Some sessions of a registry, with what their objects are: all that a deletion needs to know.
+    fn list_objects_of_uploads(&mut self, registry: RegistryId, limit: usize) -> Result<Vec<UploadObject>, Error>;
     /// Sessions a caller has open in a registry.
     fn count_uploads(&mut self, registry: RegistryId, actor: &str) -> Result<u64, Error>;
 }

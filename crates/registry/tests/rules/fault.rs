@@ -196,7 +196,12 @@ async fn an_object_that_cannot_be_deleted_is_deleted_by_the_next_run() {
     world.push_blob("app", pattern(1, 100_000)).await;
     world.blobs().fail_always(Operation::Delete, Fault::Failed);
     world.pass_grace();
-    assert_eq!(world.collect().await.objects, 2);
+    let collected = world.collect().await;
+    assert_eq!(
+        (collected.blob_links, collected.objects, collected.freed_bytes),
+        (2, 0, 0)
+    );
+    assert_eq!(collected.failures.count, 2);
     assert_eq!((world.count_blobs().await, world.count_objects().await), (0, 2));
     world.push_blob("app", pattern(1, 100)).await;
     world.blobs().heal();

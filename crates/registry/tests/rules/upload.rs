@@ -297,7 +297,11 @@ async fn a_session_takes_one_writer_at_a_time() {
         assert_refused!(append(&world, "app", id, &bytes).await, Error::UploadBusy { .. });
         assert_refused!(world.abandon_upload(&grant, id).await, Error::UploadBusy { .. });
         world.advance(Limits::default().upload_idle * 2);
-        assert_eq!(world.purge_uploads().await.unwrap(), 0, "a busy session is not stale");
+        assert_eq!(
+            world.purge_uploads().await.unwrap().uploads,
+            0,
+            "a busy session is not stale"
+        );
         sender.send(()).unwrap();
     };
     let (first, ()) = tokio::join!(first, second);
@@ -332,10 +336,10 @@ async fn stale_sessions_are_purged_with_their_bytes() {
     let live = upload_of(&world, "app", &pattern(2, 500)).await;
     assert_eq!(world.count_objects().await, 2);
     world.advance(idle - Duration::from_secs(1));
-    assert_eq!(world.purge_uploads().await.unwrap(), 0);
+    assert_eq!(world.purge_uploads().await.unwrap().uploads, 0);
     append(&world, "app", live, &pattern(3, 10)).await.unwrap();
     world.advance(Duration::from_secs(2));
-    assert_eq!(world.purge_uploads().await.unwrap(), 2);
+    assert_eq!(world.purge_uploads().await.unwrap().uploads, 2);
     for id in [stale, empty] {
         assert_refused!(offset(&world, "app", id).await, Error::UploadUnknown { .. });
     }
@@ -357,7 +361,7 @@ async fn a_purge_that_meets_a_finished_upload_leaves_its_blob_alone() {
     stopped.reached.await.unwrap();
     finish(&world, "app", id, &sha256(&bytes), &Bytes::new()).await.unwrap();
     stopped.go_on.send(()).unwrap();
-    assert_eq!(purge.await.unwrap().unwrap(), 0);
+    assert_eq!(purge.await.unwrap().unwrap().uploads, 0);
     assert_eq!(world.read_blob("app", &sha256(&bytes)).await.unwrap(), bytes);
 }
 
@@ -374,7 +378,7 @@ async fn a_purge_that_meets_a_session_that_went_on_leaves_it_alone() {
     stopped.reached.await.unwrap();
     append(&world, "app", id, &bytes.slice(10..20)).await.unwrap();
     stopped.go_on.send(()).unwrap();
-    assert_eq!(purge.await.unwrap().unwrap(), 0);
+    assert_eq!(purge.await.unwrap().unwrap().uploads, 0);
     finish(&world, "app", id, &sha256(&bytes), &bytes.slice(20..))
         .await
         .unwrap();

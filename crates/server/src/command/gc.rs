@@ -64,7 +64,7 @@ impl Gc {
             Output::Json => say_json(&report)?,
             Output::Text => tell(&report),
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(outcome(&report.passed))
     }
 }
 
@@ -111,6 +111,7 @@ fn tell(report: &Report) {
     say(&format!("looked at                  {}", report.examined));
     say(&format!("  still needed             {}", report.kept));
     say(&format!("  waiting for their time   {}", report.waiting));
+    tell_passed(&report.passed);
 }
 
 fn explain(digest: &str, places: &[Kept]) {

@@ -9,10 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{Desk, News, Order};
 
-/// Runs of one collection without a grace period: an index of indexes of images needs four. An
-/// object that cannot be deleted would be tried for ever otherwise.
-const MAX_LEVELS: usize = 8;
-
 /// Collects now.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -57,6 +53,8 @@ pub(crate) struct Report {
     pub(crate) blob_links: u64,
     pub(crate) objects: u64,
     pub(crate) freed_bytes: u64,
+    #[serde(flatten)]
+    pub(crate) passed: Passed,
 }
 
 impl Order for CollectGarbage {
@@ -68,17 +66,12 @@ impl Order for CollectGarbage {
             grace: self.grace_millis.map_or(desk.gc_grace, Duration::from_millis),
             dry_run: self.dry_run,
         };
-        let mut collected = desk.house.registry.collect_garbage(options).await?;
-        if options.grace.is_zero() && !self.dry_run {
-            // What a run lets go (an index its children, they their blobs) has no time to wait either.
-            for _ in 0..MAX_LEVELS {
-                let next = desk.house.registry.collect_garbage(options).await?;
-                collected.add(&next);
-                if next.manifests + next.blob_links + next.objects == 0 {
-                    break;
-                }
-            }
-        }
+        let registry = &desk.house.registry;
+        let collected = if options.grace.is_zero() && !self.dry_run {
+            registry.collect_garbage_at_once().await?
+        } else {
+            registry.collect_garbage(options).await?
+        };
         if !self.dry_run
             && let Some(metrics) = &desk.metrics
         {
@@ -93,6 +86,7 @@ impl Order for CollectGarbage {
             blob_links: collected.blob_links,
             objects: collected.objects,
             freed_bytes: collected.freed_bytes,
+            passed: Passed::of(&collected.failures),
         })
     }
 }

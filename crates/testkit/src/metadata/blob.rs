@@ -1,7 +1,7 @@
 //! Claims about blobs and their links.
 
 use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{BlobId, BlobRecord, Candidate, Metadata, NewBlob};
+use holdfast_registry::ports::{BlobId, BlobObject, BlobRecord, Candidate, Metadata, NewBlob};
 
 use super::fixture;
 
@@ -132,6 +132,28 @@ pub async fn a_walk_sees_every_blob_once(metadata: &dyn Metadata) {
     assert_eq!(seen.len(), 2);
     seen.extend(page(seen[1].id, 2).await);
     assert_eq!(seen, inserted);
+    let ids = |after, limit| fixture::read(metadata, move |read| read.scan_blob_ids(after, limit));
+    let all: Vec<BlobId> = inserted.iter().map(|blob| blob.id).collect();
+    assert_eq!(ids(BlobId(0), 10).await, all);
+    assert_eq!(ids(all[0], 1).await, [all[1]]);
+}
+
+/// What a deletion needs, and of one repository.
+pub async fn objects_of_a_repositorys_blobs_are_listed(metadata: &dyn Metadata) {
+    let (registry, repository) = fixture::home(metadata).await;
+    let new = fixture::blob(registry.storage_account, "a", 6 << 32);
+    let id = fixture::insert_blob(metadata, new.clone()).await;
+    fixture::insert_blob(metadata, fixture::blob(registry.storage_account, "b", 1)).await;
+    fixture::link(metadata, repository, id).await;
+    let expected = BlobObject {
+        id,
+        storage_account: new.storage_account,
+        object_key: new.object_key,
+        size_bytes: 6 << 32,
+    };
+    let list = |limit| fixture::read(metadata, move |read| read.list_objects_of_repository(repository, limit));
+    assert_eq!(list(10).await, [expected]);
+    assert!(list(0).await.is_empty());
 }
 
 /// A blob, an upload or a queued object; nothing else, and not in another account.

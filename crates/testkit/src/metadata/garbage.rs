@@ -29,7 +29,13 @@ async fn queue(metadata: &dyn Metadata, candidate: &Candidate, at: i64) {
 
 async fn list(metadata: &dyn Metadata, before: i64, after: CandidateId, limit: usize) -> Vec<QueuedCandidate> {
     fixture::read(metadata, move |read| {
-        read.list_candidates(Timestamp(before), after, limit)
+        let mut found = Vec::new();
+        for id in read.list_candidates(Timestamp(before), after, limit)? {
+            let queued = read.load_candidate(id)?.expect("what is listed is there");
+            assert_eq!(queued.id, id);
+            found.push(queued);
+        }
+        Ok(found)
     })
     .await
 }
@@ -109,8 +115,13 @@ pub async fn candidates_page_after_a_row_that_is_gone(metadata: &dyn Metadata) {
 pub async fn queueing_again_renews_the_time(metadata: &dyn Metadata) {
     let key = fixture::object_key();
     queue(metadata, &object(&key, 0), 10).await;
+    let old = find(metadata, &object(&key, 0)).await.expect("it is queued").id;
     queue(metadata, &link("b"), 20).await;
     queue(metadata, &object(&key, 77), 30).await;
+    assert_eq!(
+        fixture::read(metadata, move |read| read.load_candidate(old)).await,
+        None
+    );
     assert_eq!(list(metadata, 25, CandidateId(0), 10).await.len(), 1);
     let all = list(metadata, 30, CandidateId(0), 10).await;
     let found: Vec<_> = all

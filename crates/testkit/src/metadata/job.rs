@@ -1,7 +1,7 @@
 //! Claims about jobs.
 
 use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{BusyJobs, JobId, JobKind, JobLease, JobRecord, JobState, Metadata};
+use holdfast_registry::ports::{BusyJobs, EndedJob, JobId, JobKind, JobLease, JobRecord, JobState, Metadata};
 use uuid::Uuid;
 
 use super::fixture;
@@ -96,6 +96,24 @@ pub async fn a_job_is_postponed_unread(metadata: &dyn Metadata) {
     assert_eq!(find(metadata, ended.id).await, Some(ended));
 }
 
+/// Nobody holds it any more, its secret is gone, and it says why; one that ended stays as it is.
+pub async fn a_job_is_failed_unread(metadata: &dyn Metadata) {
+    let (mut held, mut ended) = (job("a", 10), job("a", 10));
+    let (owner, until) = (Uuid::new_v4(), Timestamp(20));
+    (held.lease, held.sealed) = (Some(JobLease { owner, until }), Some(vec![1]));
+    ended.state = JobState::Succeeded;
+    for job in [&held, &ended] {
+        insert(metadata, job).await;
+        let id = job.id;
+        fixture::write(metadata, move |tx| tx.fail_job(id, "deleted", Timestamp(30))).await;
+    }
+    assert!(due(metadata, i64::MAX).await.is_empty());
+    (held.state, held.lease, held.sealed) = (JobState::Failed, None, None);
+    (held.last_error, held.updated_at) = (Some("deleted".to_owned()), Timestamp(30));
+    assert_eq!(find(metadata, held.id).await, Some(held));
+    assert_eq!(find(metadata, ended.id).await, Some(ended));
+}
+
 /// A kind as a whole, and a kind about one scope; the start of a scope's name is not that scope.
 pub async fn due_jobs_of_what_is_busy_are_passed_over(metadata: &dyn Metadata) {
     let (first, second, mut erase) = (job("a", 10), job("ab", 20), job("a", 30));
@@ -135,8 +153,8 @@ pub async fn open_jobs_are_found_by_what_they_are_about(metadata: &dyn Metadata)
             read.list_open_jobs(JobKind::ImportImage, "a", limit)
         })
     };
-    assert_eq!(open(10).await, [early.clone(), late]);
-    assert_eq!(open(1).await, [early]);
+    assert_eq!(open(10).await, [early.id, late.id]);
+    assert_eq!(open(1).await, [early.id]);
 }
 
 /// Those that are open stay.
@@ -147,8 +165,11 @@ pub async fn ended_jobs_are_listed_and_removed(metadata: &dyn Metadata) {
         insert(metadata, job).await;
     }
     let id = ended.id;
-    let list = || fixture::read(metadata, |read| read.list_ended_jobs(Timestamp(60), 10));
-    assert_eq!(list().await, [id]);
+    let list_after = |after| fixture::read(metadata, move |read| read.list_ended_jobs(Timestamp(60), after, 10));
+    let list = || list_after(None);
+    let updated_at = ended.updated_at;
+    assert_eq!(list().await, [EndedJob { updated_at, id }]);
+    assert!(list_after(Some(EndedJob { updated_at, id })).await.is_empty());
     assert!(fixture::write(metadata, move |tx| tx.remove_job(id)).await);
     assert!(!fixture::write(metadata, move |tx| tx.remove_job(id)).await);
     assert!(list().await.is_empty());

@@ -543,6 +543,15 @@ pub async fn a_walk_sees_every_manifest_once(metadata: &dyn Metadata) {
     assert_eq!(seen.len(), 2);
     seen.extend(page(seen[1].1.id, 2).await);
     assert_eq!(seen, inserted);
+    let ids = |after, limit| fixture::read(metadata, move |read| read.scan_manifest_ids(after, limit));
+    let all: Vec<ManifestId> = inserted.iter().map(|(_, record)| record.id).collect();
+    assert_eq!(ids(ManifestId(0), 10).await, all);
+    assert_eq!(ids(all[0], 1).await, [all[1]]);
+    let of_it = |limit| fixture::read(metadata, move |read| read.list_manifest_ids(first, limit));
+    let mut found = of_it(10).await;
+    found.sort_unstable();
+    assert_eq!(found, [all[0], all[2]]);
+    assert_eq!(of_it(1).await.len(), 1);
 }
 
 /// A cache or a job that still holds the id must not meet another manifest.

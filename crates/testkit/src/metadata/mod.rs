@@ -81,6 +81,7 @@ macro_rules! metadata_contract {
                 a_registry_is_found_by_name_in_any_case
                 a_second_registry_of_a_name_in_another_case_is_refused
                 registries_are_listed_in_the_order_they_were_made
+                registries_of_a_group_come_one_after_the_other
                 an_update_writes_the_changeable_fields_only
                 an_empty_registry_is_removed_with_its_passwords
                 an_admin_password_starts_at_generation_one_and_grows
@@ -107,6 +108,7 @@ macro_rules! metadata_contract {
                 attributes_and_moments_are_set
                 a_revived_repository_has_no_locks
                 only_an_empty_repository_is_removed
+                a_walk_sees_every_repository_once
                 registries_have_repositories_of_their_own
             }
             manifest {
@@ -153,12 +155,14 @@ macro_rules! metadata_contract {
                 blobs_are_counted
                 a_linked_blob_is_not_removed
                 a_walk_sees_every_blob_once
+                objects_of_a_repositorys_blobs_are_listed
                 objects_are_known_while_a_row_names_them
             }
             upload {
                 an_upload_reads_back_as_written
                 progress_is_saved_only_from_the_expected_offset
                 stale_uploads_are_listed_oldest_first
+                objects_of_a_registrys_uploads_are_listed
                 uploads_are_counted_by_registry_and_actor
                 a_removed_upload_is_gone
             }
@@ -173,6 +177,7 @@ macro_rules! metadata_contract {
                 a_job_reads_back_as_written
                 a_job_is_due_when_its_time_came_and_nobody_holds_it
                 a_job_is_postponed_unread
+                a_job_is_failed_unread
                 due_jobs_of_what_is_busy_are_passed_over
                 open_jobs_are_found_by_what_they_are_about
                 ended_jobs_are_listed_and_removed

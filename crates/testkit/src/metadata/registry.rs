@@ -90,6 +90,25 @@ pub async fn registries_are_listed_in_the_order_they_were_made(metadata: &dyn Me
     );
 }
 
+/// Of one group in any case, each after the other; and the very first of all.
+pub async fn registries_of_a_group_come_one_after_the_other(metadata: &dyn Metadata) {
+    let first = fixture::registry(metadata, "zebra").await;
+    let elsewhere = fixture::registry(metadata, "bee").await;
+    let second = fixture::sibling(metadata, &first, "ant").await;
+    let subscription = first.subscription_id;
+    let next = |after| {
+        fixture::read(metadata, move |read| {
+            read.find_next_registry_of_group(subscription, "GROUP", after)
+        })
+    };
+    assert_ne!(elsewhere.subscription_id, subscription);
+    assert_eq!(next(RegistryId(0)).await.as_ref(), Some(&first));
+    assert_eq!(next(first.id).await.as_ref(), Some(&second));
+    assert_eq!(next(second.id).await, None);
+    let found = fixture::read(metadata, |read| read.find_first_registry()).await;
+    assert_eq!(found, Some(first));
+}
+
 /// Name, place and birthday stay.
 pub async fn an_update_writes_the_changeable_fields_only(metadata: &dyn Metadata) {
     let registry = fixture::registry(metadata, "contoso").await;
@@ -207,9 +226,9 @@ pub async fn an_empty_registry_is_removed_with_its_passwords(metadata: &dyn Meta
         Ok((
             tx.find_registry_by_name("contoso")?,
             tx.list_admin_passwords(id)?,
-            tx.list_registries_of_group(subscription, "GROUP")?,
+            tx.find_next_registry_of_group(subscription, "GROUP", RegistryId(0))?,
         ))
     })
     .await;
-    assert_eq!(left, (None, vec![], vec![]));
+    assert_eq!(left, (None, vec![], None));
 }

@@ -2,7 +2,7 @@
 
 use holdfast_access::RegistryId;
 use holdfast_oci::RepositoryName;
-use holdfast_registry::ports::{Metadata, RepositoryRecord};
+use holdfast_registry::ports::{Metadata, RepositoryId, RepositoryRecord};
 use holdfast_registry::{Attributes, Timestamp};
 
 use super::fixture;
@@ -156,6 +156,19 @@ pub async fn only_an_empty_repository_is_removed(metadata: &dyn Metadata) {
         fixture::read(metadata, move |read| read.load_repository(id)).await,
         None
     );
+}
+
+/// Hidden and empty ones too, over all registries.
+pub async fn a_walk_sees_every_repository_once(metadata: &dyn Metadata) {
+    let here = fixture::registry(metadata, "here").await.id;
+    let there = fixture::registry(metadata, "there").await.id;
+    let mut made = Vec::new();
+    for (registry, text) in [(here, "a"), (there, "a"), (here, "b")] {
+        made.push(fixture::repository(metadata, registry, text).await.id);
+    }
+    let ids = |after, limit| fixture::read(metadata, move |read| read.scan_repository_ids(after, limit));
+    assert_eq!(ids(RepositoryId(0), 10).await, made);
+    assert_eq!(ids(made[0], 1).await, [made[1]]);
 }
 
 /// The same name in two registries is two repositories.

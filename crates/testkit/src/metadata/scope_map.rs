@@ -122,4 +122,6 @@ pub async fn scope_maps_page_by_name_in_any_case(metadata: &dyn Metadata) {
         Ok((read.count_scope_maps(registry)?, read.count_scope_maps(other)?))
     });
     assert_eq!(counts.await, (4, 1));
+    let names = |limit| fixture::read(metadata, move |read| read.list_scope_map_names(registry, limit));
+    assert_eq!((names(10).await.len(), names(1).await.len()), (4, 1));
 }

@@ -122,6 +122,8 @@ pub async fn tokens_page_by_name_in_any_case(metadata: &dyn Metadata) {
         Ok((read.count_tokens(registry)?, read.count_tokens(other)?))
     });
     assert_eq!(counts.await, (4, 1));
+    let ids = |limit| fixture::read(metadata, move |read| read.list_token_ids(registry, limit));
+    assert_eq!((ids(10).await.len(), ids(1).await.len()), (4, 1));
 }
 
 /// In any case, and in the same registry only.

@@ -2,7 +2,7 @@
 
 use holdfast_oci::Algorithm;
 use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{Metadata, UploadId, UploadRecord};
+use holdfast_registry::ports::{Metadata, StaleUpload, UploadId, UploadObject, UploadRecord};
 
 use super::fixture;
 
@@ -64,9 +64,38 @@ pub async fn stale_uploads_are_listed_oldest_first(metadata: &dyn Metadata) {
     }
     let id = renewed.id;
     fixture::write(metadata, move |tx| tx.save_upload(id, 0, 1, &[], Timestamp(95))).await;
-    let stale = |limit| fixture::read(metadata, move |read| read.list_stale_uploads(Timestamp(60), limit));
-    assert_eq!(stale(10).await, [early.clone(), late]);
-    assert_eq!(stale(1).await, [early]);
+    let stale = |after, limit| {
+        fixture::read(metadata, move |read| {
+            read.list_stale_uploads(Timestamp(60), after, limit)
+        })
+    };
+    let [early, late] = [early, late].map(|UploadRecord { updated_at, id, .. }| StaleUpload { updated_at, id });
+    assert_eq!(stale(None, 10).await, [early, late]);
+    assert_eq!(stale(None, 1).await, [early]);
+    assert_eq!(stale(Some(early), 10).await, [late]);
+    fixture::write(metadata, move |tx| tx.remove_upload(late.id)).await;
+    assert!(stale(Some(late), 10).await.is_empty(), "a position outlives its row");
+}
+
+/// What a deletion needs, and of one registry.
+pub async fn objects_of_a_registrys_uploads_are_listed(metadata: &dyn Metadata) {
+    let home = fixture::registry(metadata, "home").await;
+    let other = fixture::registry(metadata, "other").await;
+    let upload = UploadRecord {
+        offset: 6 << 32,
+        ..fixture::upload(&home, "app", "me", 3)
+    };
+    insert(metadata, &upload).await;
+    insert(metadata, &fixture::upload(&other, "app", "me", 3)).await;
+    let expected = UploadObject {
+        id: upload.id,
+        storage_account: upload.storage_account,
+        object_key: upload.object_key,
+        offset: 6 << 32,
+    };
+    let list = |limit| fixture::read(metadata, move |read| read.list_objects_of_uploads(home.id, limit));
+    assert_eq!(list(10).await, [expected]);
+    assert!(list(0).await.is_empty());
 }
 
 /// The actor's key is compared as it is.

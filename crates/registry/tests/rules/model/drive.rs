@@ -327,7 +327,7 @@ impl Driver {
             }
         }
         match self.world.purge_uploads().await {
-            Ok(purged) if purged == expected => Ok(()),
+            Ok(purged) if purged.uploads == expected && purged.failures.is_empty() => Ok(()),
             other => Err(format!("purged {other:?}, not {expected}")),
         }
     }
