@@ -65,6 +65,12 @@ async fn watch(request: impl Future<Output = ()>, pulse: Arc<Pulse>, cutting: Ca
     }
 }
 
+/// Says that the request that this task runs is answered: from now on the answer has to be taken.
+pub(crate) fn begin() {
+    // Elsewhere than in such a task nobody watches.
+    let _ = PULSE.try_with(|pulse| pulse.hand_out(0));
+}
+
 /// The next of these bytes of the answer of the request that this task runs; `is_end` says that nothing comes after
 /// them.
 pub(crate) fn hand_out(bytes: &mut Bytes, is_end: bool) -> Bytes {
@@ -90,7 +96,7 @@ fn slice(bytes: &mut Bytes, is_end: bool) -> Bytes {
 #[derive(Debug)]
 struct Pulse {
     started: Instant,
-    /// Milliseconds from then to the moment; 0 before anything was handed out.
+    /// Milliseconds from then to the moment; 0 before there was an answer.
     due: AtomicU64,
 }
 

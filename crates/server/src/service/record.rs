@@ -76,6 +76,7 @@ impl Record {
     /// Hands the record on to the answer's body, to be written when that is out.
     pub(super) fn answer(mut self, response: Response<Body>) -> Response<Measured> {
         self.status = Some(response.status());
+        stream::begin();
         response.map(|body| Measured {
             body,
             rest: Bytes::new(),
@@ -152,5 +153,38 @@ impl http_body::Body for Measured {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.rest.len() as u64 + self.body.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::Ipv4Addr, time::Duration};
+
+    use holdfast_metadata::SqliteStore;
+    use hyper::rt::Executor as _;
+    use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+    use super::*;
+    use crate::activity::Activity;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_of_which_nothing_is_taken_is_given_up_from_its_head_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(folder.path().join("metadata.db")).unwrap();
+        let metrics = Arc::new(Metrics::new(Arc::new(store)));
+        let streams = stream::Streams {
+            tasks: TaskTracker::new(),
+            cutting: CancellationToken::new(),
+            activity: Arc::new(Activity::new()),
+        };
+        streams.execute(async move {
+            let record = Record::new(metrics, &Request::new(()), Ipv4Addr::LOCALHOST.into(), Uuid::nil());
+            // A window of no bytes: nobody asks for the body.
+            let _answer = record.answer(Response::new(Body::bytes("content")));
+            std::future::pending::<()>().await;
+        });
+        streams.tasks.close();
+        let given_up = tokio::time::timeout(Duration::from_secs(300), streams.tasks.wait());
+        given_up.await.unwrap();
     }
 }
