@@ -14,6 +14,7 @@ use holdfast_registry::ports::{Blobs, Places, StoreError};
 use crate::{
     failure::attempted,
     filesystem::{FilesystemStore, blocking},
+    layout::Layout,
     turns::WriteTurns,
 };
 
@@ -49,9 +50,7 @@ impl FilesystemPlaces {
     /// # Errors
     /// The location is none of these, or the name is not plain (lower-case letters, digits, hyphens).
     pub fn folder(&self, location: &str, account: &str) -> Result<PathBuf, StoreError> {
-        let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        let is_name = (1..=MAX_NAME_BYTES).contains(&account.len()) && account.bytes().all(is_plain);
-        let found = self.roots.get(location).filter(|_| is_name);
+        let found = self.roots.get(location).filter(|_| is_plain(account));
         found.map(|root| root.join(account)).ok_or_else(|| {
             let source = io::Error::new(io::ErrorKind::InvalidInput, "there can be no such folder");
             attempted(format!(
@@ -77,10 +76,49 @@ impl Places for FilesystemPlaces {
         .await
     }
 
+    async fn list(&self, location: &str) -> Result<Vec<String>, StoreError> {
+        let Some(root) = self.roots.get(location).cloned() else {
+            return Ok(Vec::new());
+        };
+        blocking(move || stores(&root).map_err(attempted(format!("listed {}", root.display())))).await
+    }
+
+    async fn open(&self, location: &str, account: &str) -> Result<Arc<dyn Blobs>, StoreError> {
+        let folder = self.folder(location, account)?;
+        blocking(move || FilesystemStore::open_existing(&folder).map(|store| Arc::new(store) as Arc<dyn Blobs>)).await
+    }
+
     async fn remove(&self, location: &str, account: &str) -> Result<(), StoreError> {
         let folder = self.folder(location, account)?;
         blocking(move || FilesystemStore::remove(&folder)).await
     }
+}
+
+/// Names of the folders that are stores; a root that is not there holds none.
+fn stores(root: &Path) -> io::Result<Vec<String>> {
+    let entries = match root.read_dir() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        let is_store = Layout::new(&entry.path()).check().is_ok();
+        names.extend(
+            entry
+                .file_name()
+                .into_string()
+                .ok()
+                .filter(|name| is_store && is_plain(name)),
+        );
+    }
+    Ok(names)
+}
+
+/// A plain name, which is one folder whatever it is joined to.
+fn is_plain(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=MAX_NAME_BYTES).contains(&name.len()) && name.bytes().all(is_plain)
 }
 
 /// A folder that something else is in is not ours to use.

@@ -71,3 +71,22 @@ fn a_store_that_is_gone_is_not_made_anew() {
     drop(store);
     assert!(FilesystemStore::open_existing(folder.path().join("store")).is_ok());
 }
+
+#[tokio::test]
+async fn every_store_of_a_location_is_listed_and_opened_and_nothing_else() {
+    let (near, far) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let places = places(near.path(), far.path());
+    let store = places.make("near", "contoso").await.unwrap();
+    let key = ObjectKey::new(Uuid::new_v4());
+    store.put(&key, Bytes::from_static(b"bytes")).await.unwrap();
+    places.make("far", "fabrikam").await.unwrap();
+    for foreign in ["Upper/objects", "empty"] {
+        fs::create_dir_all(near.path().join(foreign)).unwrap();
+    }
+    fs::write(near.path().join("holdfast-location.json"), "{}").unwrap();
+    assert_eq!(places.list("near").await.unwrap(), ["contoso"]);
+    assert!(places.list("nowhere").await.unwrap().is_empty());
+    let listed = places.open("near", "contoso").await.unwrap().list().await.unwrap();
+    assert_eq!(listed.len(), 1);
+    assert!(places.open("near", "fabrikam").await.is_err());
+}

@@ -1,9 +1,10 @@
 //! Strays: objects of the stores that no row names, as a lost database or a power cut leaves them. They are looked for
 //! when the operator asks, and collected when they are older than the grace period. An object of a running upload has a
 //! row from its first byte on, so it is no stray. Each is looked up again in the transaction that hands it to the
-//! collector's queue; whatever ends then, the queue deletes it.
+//! collector's queue; whatever ends then, the queue deletes it. A store that no storage account's row names is of strays
+//! only; it goes with the last of them, while no account is made.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, error::Error as StdError, fmt, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc::Sender;
 
@@ -20,7 +21,7 @@ const SETTLE: Duration = Duration::from_secs(2);
 /// An object that no row names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stray {
-    /// Name of the storage account it lies in.
+    /// Name of the storage account it lies in, or of the folder that no account's row names.
     pub account: String,
     /// The object.
     pub object: ObjectKey,
@@ -49,11 +50,22 @@ pub struct Strays {
     pub failures: Failures,
 }
 
-/// A store and its account's name.
-struct Place {
-    account: StorageAccountId,
+/// A store.
+pub(crate) struct Place {
+    /// The storage account; `None` when no row names it.
+    pub(crate) account: Option<StorageAccountId>,
+    location: String,
     name: String,
-    store: Arc<dyn Blobs>,
+    pub(crate) store: Arc<dyn Blobs>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.account {
+            Some(_) => write!(f, "storage account {}", self.name),
+            None => write!(f, "folder {} in location {}", self.name, self.location),
+        }
+    }
 }
 
 impl Registry {
@@ -63,7 +75,7 @@ impl Registry {
     /// [`Error::Metadata`]; a store that cannot be listed is a failure.
     pub async fn list_strays(&self, events: Sender<Stray>) -> Result<Strays, Error> {
         let mut found = Strays::default();
-        for place in self.places_of_objects().await? {
+        for place in self.places_of_objects(&mut found.failures).await? {
             for (object, written_at) in self.look_for_strays(&place, &mut found).await? {
                 let stray = Stray {
                     account: place.name.clone(),
@@ -85,40 +97,107 @@ impl Registry {
     pub async fn collect_strays(&self, options: CollectOptions) -> Result<Strays, Error> {
         let due = self.clock.now().minus(options.grace);
         let mut found = Strays::default();
-        for place in self.places_of_objects().await? {
-            let strays = self.look_for_strays(&place, &mut found).await?;
-            let all = strays.len() as u64;
-            let old: Vec<ObjectInfo> = strays
-                .into_iter()
-                .filter(|(_, written_at)| *written_at <= due)
-                .map(|(object, _)| object)
-                .collect();
-            found.young += all - old.len() as u64;
-            if options.dry_run {
-                found.removed += old.len() as u64;
-                found.freed_bytes += old.iter().map(|object| object.size_bytes).sum::<u64>();
-                continue;
-            }
-            for batch in old.chunks(CANDIDATES_PER_TRANSACTION) {
-                self.remove_strays(&place, batch.to_vec(), &mut found).await?;
+        for place in self.places_of_objects(&mut found.failures).await? {
+            match place.account {
+                Some(_) => drop(self.collect_strays_of(&place, options, due, &mut found).await?),
+                None => self.collect_unknown(&place, options, due, &mut found).await?,
             }
         }
         Ok(found)
     }
 
-    async fn places_of_objects(&self) -> Result<Vec<Place>, Error> {
+    /// Removes the strays of a store; says whether none is left.
+    async fn collect_strays_of(
+        &self,
+        place: &Place,
+        options: CollectOptions,
+        due: Timestamp,
+        found: &mut Strays,
+    ) -> Result<bool, Error> {
+        let failed_before = found.failures.count;
+        let strays = self.look_for_strays(place, found).await?;
+        let all = strays.len();
+        let old: Vec<ObjectInfo> = strays
+            .into_iter()
+            .filter(|(_, written_at)| *written_at <= due)
+            .map(|(object, _)| object)
+            .collect();
+        found.young += (all - old.len()) as u64;
+        if options.dry_run {
+            found.removed += old.len() as u64;
+            found.freed_bytes += old.iter().map(|object| object.size_bytes).sum::<u64>();
+            return Ok(false);
+        }
+        for batch in old.chunks(CANDIDATES_PER_TRANSACTION) {
+            self.remove_strays(place, batch.to_vec(), found).await?;
+        }
+        Ok(old.len() == all && found.failures.count == failed_before)
+    }
+
+    /// The same for a store that no row names, which goes with the last of them.
+    async fn collect_unknown(
+        &self,
+        place: &Place,
+        options: CollectOptions,
+        due: Timestamp,
+        found: &mut Strays,
+    ) -> Result<(), Error> {
+        // Its account may have been made since the look, and is not made meanwhile.
+        let _change = self.storage_changes.lock().await;
+        let (location, name) = (place.location.clone(), place.name.clone());
+        let account = self
+            .metadata
+            .query(move |read| read.find_storage_account_by_name(&name));
+        if account.await?.is_some_and(|account| account.location == location) {
+            return Ok(());
+        }
+        if self.collect_strays_of(place, options, due, found).await?
+            && let Err(error) = self.places.remove(&place.location, &place.name).await
+        {
+            found.failures.add(place, &error);
+        }
+        Ok(())
+    }
+
+    /// The stores of all accounts, and those that lie in the locations though no account's row names them.
+    pub(crate) async fn places_of_objects(&self, failures: &mut Failures) -> Result<Vec<Place>, Error> {
         let accounts = self.metadata.query(|read| read.list_storage_accounts()).await?;
-        let stores = self.stores().into_iter();
-        Ok(stores
-            .map(|(account, store)| {
-                let name = accounts.iter().find(|known| known.id == account);
-                Place {
-                    account,
-                    name: name.map_or_else(|| format!("#{}", account.0), |known| known.name.clone()),
-                    store,
+        let mut found = Vec::new();
+        for (id, store) in self.stores() {
+            let known = accounts.iter().find(|known| known.id == id);
+            found.push(Place {
+                account: Some(id),
+                location: known.map(|known| known.location.clone()).unwrap_or_default(),
+                name: known.map_or_else(|| format!("#{}", id.0), |known| known.name.clone()),
+                store,
+            });
+        }
+        let locations: BTreeSet<&String> = accounts.iter().map(|account| &account.location).collect();
+        for location in locations {
+            let here = accounts.iter().filter(|known| known.location == *location);
+            let names = match self.places.list(location).await {
+                Ok(names) => names,
+                Err(error) => {
+                    failures.add(format_args!("location {location}"), &error);
+                    continue;
                 }
-            })
-            .collect())
+            };
+            for name in names {
+                if here.clone().any(|known| known.name.eq_ignore_ascii_case(&name)) {
+                    continue;
+                }
+                match self.places.open(location, &name).await {
+                    Ok(store) => found.push(Place {
+                        account: None,
+                        location: location.clone(),
+                        name,
+                        store,
+                    }),
+                    Err(error) => failures.add(format_args!("folder {name} in location {location}"), &error),
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// The strays of a store, each with the moment when it last got bytes.
@@ -126,15 +205,17 @@ impl Registry {
         let objects = match place.store.list().await {
             Ok(objects) => objects,
             Err(error) => {
-                found
-                    .failures
-                    .add(format_args!("storage account {}", place.name), &error);
+                found.failures.add(place, &error);
                 return Ok(Vec::new());
             }
         };
         found.objects += objects.len() as u64;
         let mut strays = Vec::new();
-        for object in self.keep_strays(place.account, objects).await? {
+        let unknown = match place.account {
+            Some(account) => self.keep_strays(account, objects).await?,
+            None => objects,
+        };
+        for object in unknown {
             match place.store.written_at(&object.key).await {
                 Ok(written_at) => {
                     found.strays += 1;
@@ -189,12 +270,19 @@ impl Registry {
         }
     }
 
-    /// First the rows that say that they go, then the objects: what is cut off between is done by the next collection.
     async fn remove_strays(&self, place: &Place, strays: Vec<ObjectInfo>, found: &mut Strays) -> Result<(), Error> {
-        let (account, now) = (place.account, self.clock.now());
+        let Some(account) = place.account else {
+            for object in strays {
+                let deleted = place.store.delete(&object.key).await;
+                found.count_deletion(place, &object, deleted);
+            }
+            return Ok(());
+        };
+        let now = self.clock.now();
         let mut batches = Batches::of(strays);
         while let Some(batch) = batches.next() {
             let objects = batch.clone();
+            // First the rows that say that they go, then the objects: what is cut off between is done by the collector.
             let queued = self
                 .metadata
                 .transact(Durability::Durable, move |tx| queue_strays(tx, account, objects, now))
@@ -202,13 +290,8 @@ impl Registry {
             match queued {
                 Ok(queued) => {
                     for object in queued {
-                        match self.try_delete_object(account, &object.key, object.size_bytes).await {
-                            Ok(()) => {
-                                found.removed += 1;
-                                found.freed_bytes += object.size_bytes;
-                            }
-                            Err(error) => found.failures.add(name(place, &object.key), &error),
-                        }
+                        let deleted = self.try_delete_object(account, &object.key, object.size_bytes).await;
+                        found.count_deletion(place, &object, deleted);
                     }
                 }
                 Err(error) => {
@@ -219,6 +302,18 @@ impl Registry {
             }
         }
         Ok(())
+    }
+}
+
+impl Strays {
+    fn count_deletion<E: StdError>(&mut self, place: &Place, object: &ObjectInfo, deleted: Result<(), E>) {
+        match deleted {
+            Ok(()) => {
+                self.removed += 1;
+                self.freed_bytes += object.size_bytes;
+            }
+            Err(error) => self.failures.add(name(place, &object.key), &error),
+        }
     }
 }
 
@@ -246,5 +341,5 @@ fn queue_strays(
 }
 
 fn name(place: &Place, object: &ObjectKey) -> String {
-    format!("object {object} of storage account {}", place.name)
+    format!("object {object} of {place}")
 }

@@ -2,11 +2,7 @@
 
 use holdfast_oci::{Digest, RepositoryName};
 
-use crate::{
-    Error,
-    failure::chain,
-    ports::{ObjectKey, StorageAccountId},
-};
+use crate::{Error, failure::chain, ports::ObjectKey};
 
 /// Something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -134,12 +130,25 @@ pub enum Finding {
         problem: String,
     },
     /// A store does not say what it holds.
-    #[error("storage account #{} cannot be listed: {problem}", account.0)]
+    #[error("{store} cannot be listed: {problem}")]
     StoreUnreadable {
-        /// Whose it is.
-        account: StorageAccountId,
+        /// Which one, as in "storage account default".
+        store: String,
         /// What the store says.
         problem: String,
+    },
+    /// No storage account's row names a store; it only takes room. A lost database leaves them.
+    #[error(
+        "{folder} belongs to no storage account; its {objects} objects take {size_bytes} bytes; `holdfast gc --strays` \
+         removes them"
+    )]
+    StoreUnknown {
+        /// Which one, as in "folder photos in location local".
+        folder: String,
+        /// What lies in it.
+        objects: u64,
+        /// How much room they take.
+        size_bytes: u64,
     },
     /// No row names the object; it only takes room. A power cut may leave one.
     #[error("object {object} belongs to nothing; it takes {size_bytes} bytes; `holdfast gc --strays` removes it")]
@@ -173,7 +182,10 @@ impl Finding {
             | Self::BlobUnreadable { .. }
             | Self::RowUnreadable { .. }
             | Self::StoreUnreadable { .. } => true,
-            Self::ChildMissing { .. } | Self::BlobUnused { .. } | Self::ObjectUnknown { .. } => false,
+            Self::ChildMissing { .. }
+            | Self::BlobUnused { .. }
+            | Self::StoreUnknown { .. }
+            | Self::ObjectUnknown { .. } => false,
         }
     }
 }

@@ -144,6 +144,12 @@ pub trait Places: Send + Sync {
     /// from a making that was cut off.
     async fn make(&self, location: &str, account: &str) -> Result<Arc<dyn Blobs>, StoreError>;
 
+    /// Names of the accounts whose stores lie in a location, those that no row names too.
+    async fn list(&self, location: &str) -> Result<Vec<String>, StoreError>;
+
+    /// Opens the store of an account that is there.
+    async fn open(&self, location: &str, account: &str) -> Result<Arc<dyn Blobs>, StoreError>;
+
     /// Removes the store of an account that has no row any more; objects in it are an error and stay.
     async fn remove(&self, location: &str, account: &str) -> Result<(), StoreError>;
 }

@@ -2,12 +2,16 @@
 
 use std::{
     fs::{self, File},
+    path::PathBuf,
     time::{Duration, UNIX_EPOCH},
 };
 
-use holdfast_blobs::fault::{Fault, Operation};
+use holdfast_blobs::{
+    FilesystemStore,
+    fault::{Fault, Operation},
+};
 use holdfast_registry::{
-    CollectOptions, Limits, Stray, Strays, Timestamp,
+    CheckEvent, CheckOptions, CollectOptions, Limits, Stray, Strays, Timestamp,
     ports::{Blobs as _, Durability, MetadataExt as _, NewBlob, ObjectKey},
 };
 use holdfast_testkit::registry::{Document, Gate, TestRegistry, pattern};
@@ -160,4 +164,83 @@ async fn a_store_that_cannot_be_listed_is_told_and_ends_nothing() {
     assert_eq!((found.objects, found.failures.count), (0, 1));
     assert_eq!(found.failures.told[0].what, "storage account store");
     assert_eq!(list(&world).await.1.failures.count, 1);
+}
+
+/// A store in a location, with an object, that no account's row names.
+async fn forget_store(world: &TestRegistry, name: &str, number: u128, age: Duration) -> PathBuf {
+    let folder = world.account_path("local", name);
+    let store = FilesystemStore::open(&folder).unwrap();
+    let key = ObjectKey::new(Uuid::from_u128(number));
+    store.put(&key, pattern(1, 10)).await.unwrap();
+    let Timestamp(micros) = world.now().minus(age);
+    let moment = UNIX_EPOCH + Duration::from_micros(u64::try_from(micros).unwrap());
+    let file = folder.join("objects/00").join(key.to_string());
+    File::options()
+        .write(true)
+        .open(&file)
+        .unwrap()
+        .set_modified(moment)
+        .unwrap();
+    folder
+}
+
+#[tokio::test]
+async fn a_store_that_no_account_names_goes_with_its_last_stray() {
+    let world = TestRegistry::start().await;
+    let grace = world.limits().grace;
+    let old = forget_store(&world, "old", 1, grace * 2).await;
+    let young = forget_store(&world, "young", 2, grace - HOUR).await;
+    let foreign = world.account_path("local", "holidays");
+    fs::create_dir_all(&foreign).unwrap();
+    fs::write(foreign.join("beach.jpg"), "").unwrap();
+    let (told, found) = list(&world).await;
+    let names: Vec<_> = told.iter().map(|stray| stray.account.as_str()).collect();
+    assert_eq!((names, found.strays, found.size_bytes), (vec!["old", "young"], 2, 20));
+    let (events, mut told) = mpsc::channel(100);
+    assert_eq!(
+        world.check(CheckOptions { at_once: 1 }, events).await.unwrap().remarks,
+        2
+    );
+    let mut remarks = Vec::new();
+    while let Some(event) = told.recv().await {
+        if let CheckEvent::Finding(finding) = event {
+            remarks.push(finding.to_string());
+        }
+    }
+    assert!(
+        remarks
+            .iter()
+            .any(|told| told.starts_with("folder old in location local belongs to no")),
+        "{remarks:?}"
+    );
+    let dry = collect(&world, true).await;
+    assert!(old.exists(), "a dry run changes nothing");
+    let real = collect(&world, false).await;
+    assert_eq!(dry, real);
+    assert_eq!((real.removed, real.young, real.failures.count), (1, 1, 0));
+    assert!(!old.exists() && young.exists() && foreign.join("beach.jpg").exists());
+    world.advance(HOUR * 2);
+    assert_eq!(collect(&world, false).await.removed, 1);
+    assert!(!young.exists());
+}
+
+#[tokio::test]
+async fn a_store_whose_account_is_made_meanwhile_stays() {
+    let (gate, decorator) = Gate::new();
+    let world = TestRegistry::start_with(Limits::default(), Some(decorator)).await;
+    let grace = world.limits().grace;
+    let folder = forget_store(&world, "gone", 1, grace * 2).await;
+    let stopped = gate.close();
+    let registry = world.shared();
+    let options = CollectOptions { grace, dry_run: false };
+    let collection = tokio::spawn(async move { registry.collect_strays(options).await });
+    stopped.reached.await.unwrap();
+    let now = world.now();
+    let insert = world.rows().transact(Durability::Durable, move |tx| {
+        tx.insert_storage_account("gone", "local", now)
+    });
+    insert.await.unwrap();
+    stopped.go_on.send(()).unwrap();
+    assert_eq!(collection.await.unwrap().unwrap().removed, 0);
+    assert!(folder.join("objects/00").read_dir().unwrap().next().is_some());
 }
