@@ -9,6 +9,7 @@
 //! crate does no I/O, reads no clock and knows no HTTP: the faces say who calls, this crate says what that allows.
 
 mod actor;
+mod address;
 pub mod assignment;
 mod caller;
 pub mod condition;
@@ -26,6 +27,7 @@ pub mod scope;
 pub mod scope_map;
 
 pub use actor::Actor;
+pub use address::network_of;
 pub use assignment::{Assignment, RoleAssignmentMode, rights_of};
 pub use caller::Caller;
 pub use condition::Condition;

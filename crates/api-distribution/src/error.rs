@@ -383,6 +383,7 @@ fn shown_domain(error: &Domain) -> Shown {
         | Domain::ConditionFailed { .. }
         | Domain::Person(_)
         | Domain::Role(_)
+        | Domain::Quota(_)
         | Domain::Undone
         | Domain::Metadata { .. }
         | Domain::Blobs { .. } => (StatusCode::INTERNAL_SERVER_ERROR, Code::Unknown, Value::Null),

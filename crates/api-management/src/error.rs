@@ -7,7 +7,7 @@ mod token;
 use bytes::Bytes;
 use holdfast_access::{ControlAction, ControlGrant, ControlRefusal};
 use holdfast_arm::{Code, Error as Arm, ResourceGroupName};
-use holdfast_registry::Error as Domain;
+use holdfast_registry::{Error as Domain, QuotaError};
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
@@ -190,11 +190,25 @@ fn domain_error(error: Domain, group: Option<&ResourceGroupName>, request_id: &s
         Domain::SettingsContradict { reason } => Arm::of_provider(Code::InvalidParameters, reason),
         Domain::ConditionFailed { condition } => Arm::precondition_failed(&condition),
         Domain::Role(error) => role::role_error(error),
+        Domain::Quota(error) => quota_error(&error),
         Domain::Overloaded => Arm::server_timeout(),
         other => {
             tracing::error!(error = %with_causes(&other), request_id, "a request of the control plane failed");
             Arm::internal(request_id)
         }
+    }
+}
+
+fn quota_error(error: &QuotaError) -> Arm {
+    match error {
+        QuotaError::ResourceGroups { name, limit } => Arm::resource_group_quota_exceeded(name, *limit),
+        QuotaError::Resources {
+            resource_type,
+            place,
+            limit,
+        } => Arm::resource_quota_exceeded(resource_type, place, *limit),
+        // Graph's own: it has a table of its own.
+        QuotaError::ApplicationsOfOne { .. } | QuotaError::Applications { .. } => Arm::conflict(&error.to_string()),
     }
 }
 
@@ -235,6 +249,8 @@ fn status(code: Code) -> StatusCode {
         | Code::RegistryNameAlreadyInUse
         | Code::ReservedResourceName
         | Code::ResourceGroupBeingDeleted
+        | Code::ResourceGroupQuotaExceeded
+        | Code::ResourceQuotaExceeded
         | Code::RoleAssignmentExists
         | Code::StorageAccountAlreadyTaken => StatusCode::CONFLICT,
         Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,

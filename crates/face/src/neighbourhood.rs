@@ -1,6 +1,8 @@
 //! Addresses that count together where something is shared out among peers. It refuses to know what is shared.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
+
+use holdfast_access::network_of;
 
 /// One IPv4 address, or what one IPv6 customer has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -8,16 +10,16 @@ pub enum Neighbourhood {
     /// One address of IPv4, or a /64.
     Near(IpAddr),
     /// A /48.
-    Far(Ipv6Addr),
+    Far(IpAddr),
 }
 
 impl Neighbourhood {
     /// Where a peer counts.
     #[must_use]
     pub fn all_of(peer: IpAddr) -> Vec<Self> {
-        match peer.to_canonical() {
-            IpAddr::V4(address) => vec![Self::Near(address.into())],
-            IpAddr::V6(address) => vec![Self::Near(prefix(address, 64).into()), Self::Far(prefix(address, 48))],
+        match network_of(peer, 64) {
+            near @ IpAddr::V4(_) => vec![Self::Near(near)],
+            near @ IpAddr::V6(_) => vec![Self::Near(near), Self::Far(network_of(peer, 48))],
         }
     }
 
@@ -29,8 +31,4 @@ impl Neighbourhood {
             Self::Far(_) => (total * 3).div_ceil(4),
         }
     }
-}
-
-fn prefix(address: Ipv6Addr, bits: u32) -> Ipv6Addr {
-    Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << (128 - bits)))
 }

@@ -5,8 +5,10 @@
 //! An attempt is counted when it begins and not when it has failed, so that a burst does not slip by.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use holdfast_access::network_of;
 
 /// Failures from one place at one account before the brake is felt.
 pub const FREE_FAILURES: u32 = 10;
@@ -28,6 +30,8 @@ pub const FORGET_SECS: i64 = 15 * 60;
 pub const MAX_ENTRIES: usize = 20_000;
 /// How many of them one place may have, so that it crowds out its own and not the others'.
 pub const MAX_ENTRIES_OF_PLACE: usize = 256;
+/// The bits of an IPv6 address that one host cannot choose.
+const HOST_BITS: u32 = 64;
 /// The part of an account name that counts; what an attacker may make us remember ends here.
 const MAX_ACCOUNT_BYTES: usize = 64;
 
@@ -113,7 +117,7 @@ impl Throttle {
     /// # Errors
     /// The place has failed too often at this target, or has too many attempts under way.
     pub fn take(&self, peer: IpAddr, target: Target<'_>, now: i64) -> Result<Attempt<'_>, TooMany> {
-        let (place, mark) = (place(peer), Mark::of(target));
+        let (place, mark) = (network_of(peer, HOST_BITS), Mark::of(target));
         let mut counts = self.lock();
         let known = counts.places.get_mut(&place).and_then(|marks| marks.get_mut(&mark));
         if let Some(entry) = known {
@@ -329,13 +333,6 @@ fn wait_secs(failures: u32, free: u32) -> i64 {
             .checked_shl(beyond.min(32))
             .unwrap_or(MAX_WAIT_SECS)
             .min(MAX_WAIT_SECS),
-    }
-}
-
-fn place(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
-        v4 => v4,
     }
 }
 

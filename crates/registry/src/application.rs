@@ -20,6 +20,8 @@ use crate::{
         ApplicationCertificate, ApplicationMarker, ApplicationRecord, ApplicationSecret, Durability,
         FederatedCredential, MetadataExt, PrincipalRecord, Read, Tx,
     },
+    quota::check_applications,
+    role_assignment::written_by,
 };
 
 /// One of the ids by which an application, or its service principal, is asked for.
@@ -81,10 +83,10 @@ impl Registry {
     /// Makes an application, without a service principal.
     ///
     /// # Errors
-    /// [`Error::TooManyCredentials`], [`crate::Error::Metadata`], [`crate::Error::Full`].
+    /// [`Error::TooManyCredentials`], [`crate::Error::Quota`], [`crate::Error::Metadata`], [`crate::Error::Full`].
     pub async fn create_application(
         &self,
-        _grant: &ControlGrant<control::PrincipalsWrite>,
+        grant: &ControlGrant<control::PrincipalsWrite>,
         display_name: String,
         certificates: Vec<CertificateChange>,
     ) -> Result<ApplicationView, crate::Error> {
@@ -94,9 +96,12 @@ impl Registry {
             app_id: self.ids.uuid(),
             display_name,
             created_at: now,
+            created_by: written_by(grant.actor()),
         };
+        let actor = grant.actor().clone();
         self.metadata
             .transact(Durability::Durable, move |tx| {
+                check_applications(tx, &actor, &application.created_by)?;
                 tx.insert_application(&application)?;
                 secret::replace_certificates(tx, &application, certificates, now)?;
                 view(tx, application)

@@ -1,11 +1,13 @@
 //! The one domain error. Faces turn it into a status and a body in one table; it refuses to know
 //! either.
 
+mod quota;
 mod role;
 mod token;
 
 use holdfast_oci::{Digest, RepositoryName, Tag};
 
+pub use quota::QuotaError;
 pub use role::RoleError;
 pub use token::TokenError;
 
@@ -157,6 +159,9 @@ pub enum Error {
     /// Of roles.
     #[error(transparent)]
     Role(#[from] RoleError),
+    /// Of how many there may be.
+    #[error(transparent)]
+    Quota(#[from] QuotaError),
     /// No such repository, or one without manifests.
     #[error("repository {name} is not known to this registry")]
     RepositoryUnknown {

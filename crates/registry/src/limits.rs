@@ -86,6 +86,28 @@ pub(crate) const MAX_FEDERATED_PER_APPLICATION: usize = 20;
 pub(crate) const MAX_PEOPLE: usize = 10_000;
 /// Devices that wait for a person or did a short while ago: nobody had to sign in to make one.
 pub(crate) const MAX_DEVICES: u64 = 10_000;
+/// How many of them there may be for a network that has one already: the rest is for those that have none.
+pub(crate) const MAX_DEVICES_OF_SOME: u64 = 8_000;
+/// Those from one address of IPv4, or one /56, which is what a customer of IPv6 has (RIPE-690).
+pub(crate) const MAX_DEVICES_NEAR: u64 = 1_000;
+/// Those from one /48.
+pub(crate) const MAX_DEVICES_FAR: u64 = 3_000;
+/// Resource groups of a subscription (Azure: 980).
+pub(crate) const MAX_GROUPS: u64 = 980;
+/// Registries in one resource group: whoever may fill it leaves room to the others.
+pub(crate) const MAX_REGISTRIES_PER_GROUP: u64 = 200;
+/// Registries of a subscription.
+pub(crate) const MAX_REGISTRIES: u64 = 1_000;
+/// Users' storage accounts in one resource group: each is a folder that is kept open.
+pub(crate) const MAX_STORAGE_ACCOUNTS_PER_GROUP: u64 = 100;
+/// Those of a subscription (Azure: 250 in each location).
+pub(crate) const MAX_STORAGE_ACCOUNTS: u64 = 250;
+/// Applications in the directory; each has one service principal at most.
+pub(crate) const MAX_APPLICATIONS: u64 = 10_000;
+/// How many there may be for others than the operator.
+pub(crate) const MAX_APPLICATIONS_OF_OTHERS: u64 = 9_000;
+/// Those that one of the others made (Entra ID: 250 objects).
+pub(crate) const MAX_APPLICATIONS_PER_AUTHOR: u64 = 1_000;
 /// Role assignments there can be in all (Azure: in a subscription); a list of them is one page.
 pub(crate) const MAX_ROLE_ASSIGNMENTS: u64 = 4_000;
 /// How full it may be for a scope below the root: the rest is the operator's.
@@ -94,5 +116,7 @@ pub(crate) const MAX_ROLE_ASSIGNMENTS_BELOW_ROOT: u64 = 3_900;
 pub(crate) const MAX_ROLE_ASSIGNMENTS_IN_GROUPS: u64 = 3_500;
 /// Role assignments in one resource group: whoever gives out its roles leaves room to the others.
 pub(crate) const MAX_ROLE_ASSIGNMENTS_PER_GROUP: u64 = 1_000;
+/// Role assignments that one principal gave; the operator's are not counted.
+pub(crate) const MAX_ROLE_ASSIGNMENTS_PER_AUTHOR: u64 = 2_000;
 /// Imports that wait or run for one registry; each may hold a secret and many bytes.
 pub(crate) const MAX_OPEN_IMPORTS: usize = 100;

@@ -8,7 +8,8 @@ use crate::{
     ApplicationKey, ApplicationView, Error, GoodCredentials, GoodSecret, NewSecret, Registry, Timestamp,
     application::{self, good_credentials, load, load_in_reach, view},
     ports::{ApplicationMarker, ApplicationRecord, Durability, MetadataExt, PrincipalRecord},
-    role_assignment::{first_role, in_force, insert},
+    quota::check_applications,
+    role_assignment::{first_role, in_force, insert, written_by},
 };
 
 /// What a new service principal starts with.
@@ -35,10 +36,10 @@ impl Registry {
     /// Makes an application with a service principal, one secret and one role.
     ///
     /// # Errors
-    /// [`RoleError::TooMany`](crate::RoleError::TooMany), [`Error::Metadata`], [`Error::Full`].
+    /// [`RoleError::TooMany`](crate::RoleError::TooMany), [`Error::Quota`], [`Error::Metadata`], [`Error::Full`].
     pub async fn create_principal(
         &self,
-        _grant: &ControlGrant<control::PrincipalsWrite>,
+        grant: &ControlGrant<control::PrincipalsWrite>,
         assign: &ControlGrant<control::RoleAssignmentsWrite>,
         new: NewPrincipal,
     ) -> Result<PrincipalRecord, Error> {
@@ -48,12 +49,15 @@ impl Registry {
             app_id: self.ids.uuid(),
             display_name: new.display_name,
             created_at: now,
+            created_by: written_by(grant.actor()),
         };
+        let actor = grant.actor().clone();
         let principal = account(self.ids.uuid(), &application, true, now);
         let secret = new.secret.row(self.ids.uuid(), application.id, now);
         let assignment = first_role(self.ids.uuid(), &principal, new.role, assign);
         self.metadata
             .transact(Durability::Durable, move |tx| {
+                check_applications(tx, &actor, &application.created_by)?;
                 tx.insert_application(&application)?;
                 tx.insert_principal(&principal)?;
                 tx.insert_application_secret(&secret)?;

@@ -13,6 +13,7 @@ use crate::{
     erase::refuse_if_deleting,
     ports::{AdminPassword, Durability, MetadataExt, NewRegistry, Read, RegistryRecord, Sku, Tags, Tx},
     precondition::entity_tag,
+    quota::check_registries,
     resource_group::load_group,
 };
 pub use change::RegistryChange;
@@ -26,7 +27,7 @@ impl Registry {
     /// # Errors
     /// [`Error::ResourceGroupUnknown`], [`Error::ResourceGroupBeingDeleted`], [`Error::RegistryNameTaken`],
     /// [`Error::RegistryElsewhere`], [`Error::LocationUnknown`], [`Error::ConditionFailed`], [`Error::StorageAccount`],
-    /// what [`Self::change_registry`] says of settings.
+    /// [`Error::Quota`], what [`Self::change_registry`] says of settings.
     pub async fn put_registry(
         &self,
         grant: &ControlGrant<control::RegistriesWrite>,
@@ -60,6 +61,7 @@ impl Registry {
                         (found, false)
                     }
                     None => {
+                        check_registries(tx, &group, &actor)?;
                         let sku = change.sku.unwrap_or(Sku::Standard);
                         let storage_account = classic::storage_for(tx, sku, &location, change.storage.as_ref())?;
                         let id = tx.insert_registry(&NewRegistry {

@@ -8,13 +8,15 @@ use crate::{
     erase::refuse_if_deleting,
     ports::{Durability, MetadataExt, Read, ResourceGroup, Tags},
     precondition::entity_tag,
+    quota::check_groups,
 };
 
 impl Registry {
     /// Makes the group that the grant is for, or replaces its tags; says whether it is new.
     ///
     /// # Errors
-    /// [`Error::ResourceGroupElsewhere`], [`Error::ResourceGroupBeingDeleted`], [`Error::ConditionFailed`], [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::ResourceGroupElsewhere`], [`Error::ResourceGroupBeingDeleted`], [`Error::ConditionFailed`],
+    /// [`Error::Quota`], [`Error::Metadata`], [`Error::Full`].
     pub async fn put_resource_group(
         &self,
         grant: &ControlGrant<control::ResourceGroupsWrite>,
@@ -23,6 +25,7 @@ impl Registry {
         tags: Tags,
         precondition: Precondition,
     ) -> Result<(ResourceGroup, bool), Error> {
+        let actor = grant.actor().clone();
         let group = ResourceGroup {
             subscription_id,
             name,
@@ -37,6 +40,7 @@ impl Registry {
                 let found = tx.find_resource_group(group.subscription_id, &group.name)?;
                 precondition.check(found.as_ref().map(ResourceGroup::entity_tag).as_deref())?;
                 let Some(mut found) = found else {
+                    check_groups(tx, (group.subscription_id, &group.name), &actor)?;
                     tx.insert_resource_group(&group)?;
                     return Ok((group, true));
                 };

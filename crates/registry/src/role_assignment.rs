@@ -11,10 +11,12 @@ use crate::{
     Error, Registry, RoleError, Timestamp,
     limits::{
         MAX_ROLE_ASSIGNMENTS, MAX_ROLE_ASSIGNMENTS_BELOW_ROOT, MAX_ROLE_ASSIGNMENTS_IN_GROUPS,
-        MAX_ROLE_ASSIGNMENTS_PER_GROUP,
+        MAX_ROLE_ASSIGNMENTS_PER_AUTHOR, MAX_ROLE_ASSIGNMENTS_PER_GROUP,
     },
     person::is_person,
-    ports::{Durability, MetadataExt, PrincipalRecord, PrincipalType, Read, RoleAssignment, Tx, WrittenCondition},
+    ports::{
+        Counted, Durability, MetadataExt, PrincipalRecord, PrincipalType, Read, RoleAssignment, Tx, WrittenCondition,
+    },
     storage_account,
 };
 
@@ -176,21 +178,27 @@ pub(crate) fn insert(tx: &mut dyn Tx, assignment: &RoleAssignment) -> Result<(),
     if let Some(other) = others.iter().find(is_same) {
         return Err(RoleError::AlreadyAssigned { id: other.id }.into());
     }
-    check_room(tx, &assignment.scope)?;
+    check_room(tx, &assignment.scope, &assignment.created_by)?;
     tx.insert_role_assignment(assignment)
 }
 
 /// Whether there is room for another assignment at a scope. The wider the scope, the more of the whole it may use, so that
-/// nobody who gives out roles in a group takes away the means of those above.
-fn check_room(read: &mut (impl Read + ?Sized), scope: &str) -> Result<(), Error> {
+/// nobody who gives out roles in a group takes away the means of those above; and nobody but the operator may use it all.
+fn check_room(read: &mut (impl Read + ?Sized), scope: &str, author: &str) -> Result<(), Error> {
     let group = group_of(scope);
     let most = match &group {
         Some(_) => MAX_ROLE_ASSIGNMENTS_IN_GROUPS,
         None if scope != "/" => MAX_ROLE_ASSIGNMENTS_BELOW_ROOT,
         None => MAX_ROLE_ASSIGNMENTS,
     };
-    if read.count_role_assignments()? >= most {
+    if read.count(Counted::RoleAssignments)? >= most {
         return Err(RoleError::TooMany { limit: most }.into());
+    }
+    if author != Actor::Operator.key()
+        && read.count(Counted::RoleAssignmentsBy(author))? >= MAX_ROLE_ASSIGNMENTS_PER_AUTHOR
+    {
+        let limit = MAX_ROLE_ASSIGNMENTS_PER_AUTHOR;
+        return Err(RoleError::TooManyByAuthor { limit }.into());
     }
     if let Some(group) = group
         && read.count_role_assignments_within(group.key())? >= MAX_ROLE_ASSIGNMENTS_PER_GROUP
@@ -221,8 +229,8 @@ pub(crate) fn in_force(rows: Vec<RoleAssignment>) -> Vec<Assignment> {
     rows.into_iter().filter_map(assignment).collect()
 }
 
-/// Who did it, as assignments keep it.
-fn written_by(actor: &Actor) -> String {
+/// Who did it, as assignments and applications keep it.
+pub(crate) fn written_by(actor: &Actor) -> String {
     match actor {
         Actor::Principal { id } => id.clone(),
         other => other.to_string(),

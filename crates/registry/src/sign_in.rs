@@ -2,14 +2,14 @@
 //! it is in the database, so any node can go on with what another began. It refuses to make codes and to issue tokens:
 //! codes come in as keyed hashes, and what goes out is who proved to be whom.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use uuid::Uuid;
 
 use crate::{
     Error, Registry, Timestamp,
-    limits::MAX_DEVICES,
     ports::{AuthorizationCode, DeviceAnswer, DeviceCode, Durability, MetadataExt, ProvenPerson},
+    quota::has_room_for_device,
 };
 
 /// How long a device waits for a person (Entra ID: 15 minutes).
@@ -34,6 +34,10 @@ pub struct NewDevice {
     pub client_id: Uuid,
     /// What it asks for.
     pub scope: String,
+    /// Its address if it has one of IPv4, else the /56 that is in.
+    pub near: IpAddr,
+    /// The /48 around it.
+    pub far: Option<IpAddr>,
 }
 
 /// An authorization code to be.
@@ -78,7 +82,8 @@ pub enum Poll {
 }
 
 impl Registry {
-    /// Begins to wait for a person. `false` when too many devices wait or are remembered, or the person's code is in use.
+    /// Begins to wait for a person. `false` when too many devices wait or are remembered, in all or from its
+    /// network, or the person's code is in use.
     ///
     /// # Errors
     /// [`Error::Metadata`], [`Error::Full`].
@@ -89,6 +94,8 @@ impl Registry {
             user_verifier: new.user_verifier,
             client_id: new.client_id,
             scope: new.scope,
+            near: new.near,
+            far: new.far,
             answer: DeviceAnswer::Waiting,
             // The first question may come at once.
             polled_at: Timestamp(0),
@@ -96,11 +103,10 @@ impl Registry {
         };
         self.metadata
             .transact(Durability::Relaxed, move |tx| {
-                let forgotten = now.minus(EXPIRED_KEPT);
-                tx.remove_expired_sign_ins(forgotten)?;
+                tx.remove_expired_sign_ins(now.minus(EXPIRED_KEPT))?;
                 let is_in_use = tx.find_device_code_by_user(&code.user_verifier)?.is_some();
                 // Those that expired and are kept take room too.
-                if is_in_use || tx.count_device_codes(forgotten)? >= MAX_DEVICES {
+                if is_in_use || !has_room_for_device(tx, code.near, code.far)? {
                     return Ok(false);
                 }
                 tx.insert_device_code(&code)?;

@@ -18,6 +18,7 @@ use crate::{
         Durability, MetadataExt, Read, RegistryRecord, StorageAccount, StorageAccountId, StorageResource, Tags, Tx,
     },
     precondition::entity_tag,
+    quota::check_storage_accounts,
     resource_group::load_group,
 };
 
@@ -30,7 +31,8 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::ResourceGroupUnknown`], [`Error::ResourceGroupBeingDeleted`], [`Error::StorageAccount`],
-    /// [`Error::LocationUnknown`], [`Error::ConditionFailed`], [`Error::Blobs`], [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::LocationUnknown`], [`Error::ConditionFailed`], [`Error::Quota`], [`Error::Blobs`], [`Error::Metadata`],
+    /// [`Error::Full`].
     pub async fn put_storage_account(
         self: &Arc<Self>,
         grant: &ControlGrant<control::StorageAccountsWrite>,
@@ -39,7 +41,7 @@ impl Registry {
         tags: Tags,
         precondition: Precondition,
     ) -> Result<(StorageAccount, bool), Error> {
-        let (registry, scope) = (Arc::clone(self), grant.scope().to_owned());
+        let (registry, scope, actor) = (Arc::clone(self), grant.scope().to_owned(), grant.actor().clone());
         to_the_end(async move {
             let _change = registry.storage_changes.lock().await;
             let wanted = (scope.clone(), name.clone(), location.clone(), precondition.clone());
@@ -47,11 +49,12 @@ impl Registry {
                 .metadata
                 .query(move |read| {
                     let (scope, name, location, precondition) = wanted;
-                    load_group(read, &scope)?;
+                    let group = load_group(read, &scope)?;
                     let found = find_to_change(read, &scope, &name, &location)?;
                     if found.is_none() {
                         precondition.check(None)?;
                         load_own(read, &location, TYPE)?;
+                        check_storage_accounts(read, &group, &actor)?;
                     }
                     Ok(found.is_some())
                 })

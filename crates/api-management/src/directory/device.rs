@@ -1,6 +1,9 @@
 //! The device flow (RFC 8628): a program without a browser shows a code, and a person types it into the page here.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
+use holdfast_access::network_of;
 use holdfast_identity::{
     code::{self, read_user_code},
     throttle::Target,
@@ -21,6 +24,10 @@ use crate::{Management, Site, error::Error};
 
 /// How often another code is tried when one is in use.
 const MAX_TRIES: usize = 3;
+/// The bits of an IPv6 address that a customer at home cannot choose (RIPE-690).
+const CUSTOMER_BITS: u32 = 56;
+/// The same of a larger site.
+const SITE_BITS: u32 = 48;
 
 /// `POST /{tenant}/oauth2/v2.0/devicecode`.
 pub(super) async fn start(app: &Management, site: &Site, body: &[u8]) -> Result<Response<Bytes>, Error> {
@@ -33,6 +40,7 @@ pub(super) async fn start(app: &Management, site: &Site, body: &[u8]) -> Result<
     let attempt = app.throttle.take(site.peer, Target::Devices, now);
     // Counted in any case: each takes a row for a while.
     attempt.map_err(refusal::throttled)?.failed();
+    let (near, far) = networks(site.peer);
     for _ in 0..MAX_TRIES {
         let (device_code, user_code) = (code::generate(), code::generate_user_code());
         let new = NewDevice {
@@ -40,6 +48,8 @@ pub(super) async fn start(app: &Management, site: &Site, body: &[u8]) -> Result<
             user_verifier: app.sealer.verifier(&user_code),
             client_id: client.id,
             scope: form.scope.clone(),
+            near,
+            far,
         };
         if app.registry.start_device_sign_in(new).await? {
             let url = format!("{}/devicelogin", site.base_url);
@@ -56,6 +66,12 @@ pub(super) async fn start(app: &Management, site: &Site, body: &[u8]) -> Result<
         }
     }
     Err(refusal::busy())
+}
+
+/// Where devices count together: an address of IPv4, or what a customer of IPv6 has; and what lies around that.
+fn networks(peer: IpAddr) -> (IpAddr, Option<IpAddr>) {
+    let near = network_of(peer, CUSTOMER_BITS);
+    (near, near.is_ipv6().then(|| network_of(peer, SITE_BITS)))
 }
 
 /// `grant_type=device_code`: the device asks.

@@ -21,7 +21,7 @@ pub(super) fn role_error(error: RoleError) -> Arm {
         RoleError::AlreadyAssigned { .. } => Arm::role_assignment_exists(),
         RoleError::AssignmentUnknown { id } => Arm::role_assignment_not_found(&id.to_string()),
         RoleError::AssignmentFixed { .. } => Arm::role_assignment_update_not_permitted(),
-        RoleError::TooMany { limit } | RoleError::TooManyInGroup { limit } => {
+        RoleError::TooMany { limit } | RoleError::TooManyInGroup { limit } | RoleError::TooManyByAuthor { limit } => {
             Arm::role_assignment_limit_exceeded(limit)
         }
     }

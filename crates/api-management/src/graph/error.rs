@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use holdfast_access::ControlRefusal;
 use holdfast_arm::{Code as ArmCode, Error as Arm};
-use holdfast_registry::{Error as Domain, application::Error as Application};
+use holdfast_registry::{Error as Domain, QuotaError, application::Error as Application};
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
@@ -161,9 +161,31 @@ fn shared(error: &Arm) -> (Code, String) {
     (code, error.message().to_owned())
 }
 
+/// Entra ID's words, with the number and who may do more.
+fn quota_message(error: &QuotaError) -> String {
+    let (whose, limit, next) = match error {
+        QuotaError::ApplicationsOfOne { limit } => (
+            "Principal",
+            limit,
+            "delete objects to reduce the used quota, or use another principal",
+        ),
+        QuotaError::Applications { limit } => (
+            "Tenant",
+            limit,
+            "ask your administrator to delete objects that nobody uses",
+        ),
+        other => return other.to_string(),
+    };
+    format!(
+        "The directory object quota limit for the {whose} has been exceeded: there are {limit} applications, the most \
+         there can be. Please {next}."
+    )
+}
+
 fn domain(error: Domain, request_id: &str) -> (Code, String) {
     let application = match error {
         Domain::Application(error) => error,
+        Domain::Quota(error) => return (Code::QuotaExceeded, quota_message(&error)),
         Domain::Overloaded => {
             let message = "The server has too much to do; try again shortly.";
             return (Code::ServiceUnavailable, message.to_owned());

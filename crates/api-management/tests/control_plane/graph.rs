@@ -23,7 +23,7 @@ async fn start() -> (Cloud, String) {
 
 impl Cloud {
     /// What Graph answers: status and document.
-    async fn graph(&self, method: &str, path: &str, token: &str, document: Value) -> (u16, Value) {
+    pub(super) async fn graph(&self, method: &str, path: &str, token: &str, document: Value) -> (u16, Value) {
         let text = if document.is_null() {
             String::new()
         } else {

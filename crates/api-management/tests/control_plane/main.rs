@@ -7,6 +7,7 @@ mod graph;
 mod import;
 mod openapi;
 mod paging;
+mod quota;
 mod role;
 mod settings;
 mod sign_in;

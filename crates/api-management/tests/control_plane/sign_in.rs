@@ -22,7 +22,7 @@ use serde_json::json;
 
 use super::*;
 
-const CLI: &str = "04b07795-8ddb-461a-bbee-02f9e1bf7b46";
+pub(super) const CLI: &str = "04b07795-8ddb-461a-bbee-02f9e1bf7b46";
 const PASSWORD: &str = "correct horse battery";
 const BASE: &str = "https://localhost:5443";
 const TOKEN: &str = "/common/oauth2/v2.0/token";

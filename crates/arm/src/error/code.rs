@@ -108,10 +108,14 @@ codes! {
     ResourceGroupBeingDeleted,
     /// No such resource group.
     ResourceGroupNotFound,
+    /// More resource groups than a subscription can have.
+    ResourceGroupQuotaExceeded,
     /// The name is out of the grammar of its kind.
     ResourceNameInvalid,
     /// No such resource.
     ResourceNotFound,
+    /// More resources of a type than a group or a subscription can have.
+    ResourceQuotaExceeded,
     /// The same principal has the same role on the same scope.
     RoleAssignmentExists,
     /// More role assignments than there can be.

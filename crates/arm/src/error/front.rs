@@ -238,6 +238,31 @@ impl Error {
         Self::new(Code::RoleAssignmentExists, "The role assignment already exists.")
     }
 
+    /// More resource groups than a subscription can have.
+    #[must_use]
+    pub fn resource_group_quota_exceeded(name: &str, limit: u64) -> Self {
+        Self::new(
+            Code::ResourceGroupQuotaExceeded,
+            format!(
+                "Creating the resource group '{name}' would exceed the quota of '{limit}'. The current resource group \
+                 count is '{limit}', please delete some groups before creating a new one."
+            ),
+        )
+    }
+
+    /// More resources of a type than a `resource group` or a `subscription` can have.
+    #[must_use]
+    pub fn resource_quota_exceeded(resource_type: &str, place: &str, limit: u64) -> Self {
+        Self::new(
+            Code::ResourceQuotaExceeded,
+            format!(
+                "Creating the resource of type '{resource_type}' would exceed the quota of '{limit}' resources of type \
+                 '{resource_type}' per {place}. The current resource count is '{limit}', please delete some resources of \
+                 this type before creating a new one."
+            ),
+        )
+    }
+
     /// More role assignments than there can be.
     #[must_use]
     pub fn role_assignment_limit_exceeded(limit: u64) -> Self {

@@ -15,13 +15,13 @@ use super::session::Session;
 /// Sorts behind every name: the largest character there is.
 const LAST: char = char::MAX;
 
-const FIND: &str = "SELECT id, app_id, display_name, created_at FROM application WHERE id = ?1";
-const FIND_BY_APP: &str = "SELECT id, app_id, display_name, created_at FROM application WHERE app_id = ?1";
-const LIST: &str = "SELECT id, app_id, display_name, created_at FROM application \
+const FIND: &str = "SELECT id, app_id, display_name, created_at, created_by FROM application WHERE id = ?1";
+const FIND_BY_APP: &str = "SELECT id, app_id, display_name, created_at, created_by FROM application WHERE app_id = ?1";
+const LIST: &str = "SELECT id, app_id, display_name, created_at, created_by FROM application \
     WHERE folded_name >= ?1 AND folded_name <= ?2 AND (folded_name, id) > (?3, ?4) ORDER BY folded_name, id LIMIT ?5";
 const LIST_WITH_PRINCIPAL: &str = "SELECT principal.id, principal.app_id, principal.display_name, \
     principal.is_enabled, principal.generation, principal.created_at, \
-    application.id, application.app_id, application.display_name, application.created_at \
+    application.id, application.app_id, application.display_name, application.created_at, application.created_by \
     FROM application CROSS JOIN principal ON principal.app_id = application.app_id \
     WHERE folded_name >= ?1 AND folded_name <= ?2 AND (folded_name, application.id) > (?3, ?4) \
     ORDER BY folded_name, application.id LIMIT ?5";
@@ -100,8 +100,8 @@ impl ApplicationRead for Session<'_> {
     }
 }
 
-const INSERT: &str =
-    "INSERT INTO application (id, app_id, display_name, folded_name, created_at) VALUES (?1, ?2, ?3, ?4, ?5)";
+const INSERT: &str = "INSERT INTO application (id, app_id, display_name, folded_name, created_at, created_by) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 const UPDATE: &str = "UPDATE application SET display_name = ?2, folded_name = ?3 WHERE id = ?1";
 const REMOVE: &str = "DELETE FROM application WHERE id = ?1";
 const INSERT_SECRET: &str = "INSERT INTO application_secret \
@@ -133,6 +133,7 @@ impl ApplicationTx for Session<'_> {
             application.display_name,
             application.folded_name(),
             application.created_at.0,
+            application.created_by,
         ];
         self.change("inserted an application", INSERT, params).map(drop)
     }
@@ -251,6 +252,7 @@ fn application_row(row: &Row<'_>, at: usize) -> rusqlite::Result<ApplicationReco
         app_id: column::uuid(row, at + 1)?,
         display_name: row.get(at + 2)?,
         created_at: column::timestamp(row, at + 3)?,
+        created_by: row.get(at + 4)?,
     })
 }
 

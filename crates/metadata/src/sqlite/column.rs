@@ -38,6 +38,18 @@ where
         .map_err(|source: T::Err| misread(index, Type::Text, source))
 }
 
+/// The same, that may be NULL.
+pub(super) fn optional_word<T>(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<T>>
+where
+    T: FromStr,
+    T::Err: Into<Source>,
+{
+    match row.get_ref(index)?.as_str_or_null()? {
+        Some(_) => word(row, index).map(Some),
+        None => Ok(None),
+    }
+}
+
 /// A UUID of 16 bytes.
 pub(super) fn uuid(row: &Row<'_>, index: usize) -> rusqlite::Result<Uuid> {
     let bytes = row.get_ref(index)?.as_blob()?;

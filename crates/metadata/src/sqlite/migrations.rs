@@ -19,6 +19,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0010-storage-account.sql"),
     include_str!("migrations/0011-manifest-annotations.sql"),
     include_str!("migrations/0012-own-storage.sql"),
+    include_str!("migrations/0013-tally.sql"),
 ];
 
 /// The version this build makes and reads.
@@ -128,5 +129,52 @@ mod tests {
             )
             .unwrap();
         assert_eq!(own, "default");
+    }
+
+    #[test]
+    fn what_is_there_is_counted() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        for step in &STEPS[..12] {
+            connection.execute_batch(step).unwrap();
+        }
+        connection
+            .execute_batch(&format!(
+                "PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 12;
+                 INSERT INTO subscription VALUES (x'00112233445566778899aabbccddeeff', 'Subscription', 1);
+                 INSERT INTO resource_group (subscription_id, name, location, created_at)
+                     VALUES (x'00112233445566778899aabbccddeeff', 'Web', 'local', 1);
+                 INSERT INTO storage_account (id, name, location, created_at) VALUES (2, 'mine', 'local', 1);
+                 INSERT INTO storage_resource VALUES (2, x'00112233445566778899aabbccddeeff', 'Web', '{{}}', 1);
+                 INSERT INTO application VALUES (zeroblob(16), zeroblob(16), 'App', 'app', 1);
+                 INSERT INTO principal (id, app_id, display_name, generation, created_at)
+                     VALUES (zeroblob(16), zeroblob(16), 'App', 1, 1);
+                 INSERT INTO role_assignment (id, principal_id, role, scope, created_at, created_by)
+                     VALUES (zeroblob(16), zeroblob(16), 'owner', '/', 1, 'ann');
+                 INSERT INTO device_code VALUES
+                     (zeroblob(32), zeroblob(32), zeroblob(16), 'scope', 0, NULL, NULL, 0, 9);"
+            ))
+            .unwrap();
+        apply(&mut connection).unwrap();
+        let mut statement = connection.prepare("SELECT kind, place, count FROM tally").unwrap();
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        let counts: Vec<(String, String, i64)> = statement.query_map([], row).unwrap().map(Result::unwrap).collect();
+        let subscription = "00112233445566778899aabbccddeeff";
+        let group = format!("{subscription}/web");
+        let expected = [
+            ("application", ""),
+            ("application by", "operator"),
+            ("device", ""),
+            ("device far", ""),
+            ("device near", "::"),
+            ("resource group", subscription),
+            ("role assignment", ""),
+            ("role assignment by", "ann"),
+            ("storage account", subscription),
+            ("storage account in", &group),
+        ];
+        assert_eq!(
+            counts,
+            expected.map(|(kind, place)| (kind.to_owned(), place.to_owned(), 1))
+        );
     }
 }

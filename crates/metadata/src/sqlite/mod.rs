@@ -27,6 +27,7 @@ mod sign_in;
 mod storage_account;
 mod store;
 mod tag;
+mod tally;
 mod token;
 mod upload;
 mod writer;

@@ -2,7 +2,7 @@
 
 use super::{
     application, blob, directory, garbage, job, manifest, open, person, principal, registry, repository,
-    role_assignment, scope_map, sign_in, storage_account, tag, token, upload,
+    role_assignment, scope_map, sign_in, storage_account, tag, tally, token, upload,
 };
 
 const NOUNS: &[(&str, &[&str])] = &[
@@ -19,6 +19,7 @@ const NOUNS: &[(&str, &[&str])] = &[
     ("repository", repository::PLANNED),
     ("manifest", manifest::PLANNED),
     ("tag", tag::PLANNED),
+    ("tally", tally::PLANNED),
     ("blob", blob::PLANNED),
     ("upload", upload::PLANNED),
     ("garbage", garbage::PLANNED),

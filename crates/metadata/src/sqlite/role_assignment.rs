@@ -24,7 +24,6 @@ const LIST_OF_PRINCIPAL: &str = select!("WHERE principal_id = ?1 ORDER BY role, 
 const LIST_AT: &str = select!("WHERE scope = ?1 ORDER BY id");
 // '0' follows '/'.
 const LIST_BELOW: &str = select!("WHERE scope > ?1 || '/' AND scope < ?1 || '0' ORDER BY scope, id");
-const COUNT: &str = "SELECT count(*) FROM role_assignment";
 // Two ranges of the index; with OR it would be read whole.
 const COUNT_WITHIN: &str = "SELECT (SELECT count(*) FROM role_assignment WHERE scope = ?1) + \
     (SELECT count(*) FROM role_assignment WHERE scope > ?2 || '/' AND scope < ?2 || '0')";
@@ -50,11 +49,6 @@ impl RoleAssignmentRead for Session<'_> {
     fn list_role_assignments_below(&mut self, scope: &str) -> Result<Vec<RoleAssignment>, Error> {
         let path = scope.trim_end_matches('/');
         self.list("listed the roles below a scope", LIST_BELOW, [path], assignment_row)
-    }
-
-    fn count_role_assignments(&mut self) -> Result<u64, Error> {
-        let count = self.find("counted role assignments", COUNT, [], |row| column::unsigned(row, 0))?;
-        Ok(count.unwrap_or(0))
     }
 
     fn count_role_assignments_within(&mut self, scope: &str) -> Result<u64, Error> {

@@ -9,10 +9,9 @@ use super::column;
 use super::session::Session;
 
 const FIND_DEVICE: &str = "SELECT verifier, user_verifier, client_id, scope, answer, person_id, generation, polled_at, \
-    expires_at FROM device_code WHERE verifier = ?1";
+    expires_at, near, far FROM device_code WHERE verifier = ?1";
 const FIND_DEVICE_BY_USER: &str = "SELECT verifier, user_verifier, client_id, scope, answer, person_id, generation, \
-    polled_at, expires_at FROM device_code WHERE user_verifier = ?1";
-const COUNT_DEVICES: &str = "SELECT count(*) FROM device_code WHERE expires_at > ?1";
+    polled_at, expires_at, near, far FROM device_code WHERE user_verifier = ?1";
 
 const WAITING: i64 = 0;
 const APPROVED: i64 = 1;
@@ -31,13 +30,6 @@ impl SignInRead for Session<'_> {
             device_row,
         )
     }
-
-    fn count_device_codes(&mut self, moment: Timestamp) -> Result<u64, Error> {
-        let count = self.find("counted device codes", COUNT_DEVICES, [moment.0], |row| {
-            column::unsigned(row, 0)
-        })?;
-        Ok(count.unwrap_or(0))
-    }
 }
 
 const INSERT_CODE: &str = "INSERT INTO authorization_code (verifier, person_id, generation, client_id, redirect_uri, \
@@ -45,7 +37,7 @@ const INSERT_CODE: &str = "INSERT INTO authorization_code (verifier, person_id, 
 const TAKE_CODE: &str = "DELETE FROM authorization_code WHERE verifier = ?1 RETURNING verifier, person_id, generation, \
     client_id, redirect_uri, challenge, scope, nonce, expires_at";
 const INSERT_DEVICE: &str = "INSERT INTO device_code (verifier, user_verifier, client_id, scope, answer, person_id, \
-    generation, polled_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    generation, polled_at, expires_at, near, far) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 const UPDATE_DEVICE: &str = "UPDATE device_code SET answer = ?2, person_id = ?3, generation = ?4, polled_at = ?5 \
     WHERE verifier = ?1";
 const REMOVE_DEVICE: &str = "DELETE FROM device_code WHERE verifier = ?1";
@@ -89,6 +81,8 @@ impl SignInTx for Session<'_> {
             person.map(|person| person.generation),
             code.polled_at.0,
             code.expires_at.0,
+            code.near.to_string(),
+            code.far.map(|far| far.to_string()),
         ];
         self.change("inserted a device code", INSERT_DEVICE, params).map(drop)
     }
@@ -146,6 +140,8 @@ fn device_row(row: &Row<'_>) -> rusqlite::Result<DeviceCode> {
         user_verifier: row.get(1)?,
         client_id: column::uuid(row, 2)?,
         scope: row.get(3)?,
+        near: column::word(row, 9)?,
+        far: column::optional_word(row, 10)?,
         answer,
         polled_at: column::timestamp(row, 7)?,
         expires_at: column::timestamp(row, 8)?,
@@ -173,7 +169,6 @@ fn code_row(row: &Row<'_>) -> rusqlite::Result<AuthorizationCode> {
 pub(super) const PLANNED: &[&str] = &[
     FIND_DEVICE,
     FIND_DEVICE_BY_USER,
-    COUNT_DEVICES,
     INSERT_CODE,
     TAKE_CODE,
     INSERT_DEVICE,

@@ -61,6 +61,12 @@ pub enum RoleError {
         /// The limit.
         limit: u64,
     },
+    /// More role assignments than one principal may give.
+    #[error("the caller gave {limit} role assignments, the most it may; remove one first")]
+    TooManyByAuthor {
+        /// The limit.
+        limit: u64,
+    },
     /// More role assignments than a resource group can have.
     #[error("there are {limit} role assignments in the resource group, the most there can be; remove one first")]
     TooManyInGroup {

@@ -21,6 +21,8 @@ pub struct ApplicationRecord {
     pub display_name: String,
     /// When it was made.
     pub created_at: Timestamp,
+    /// By whom: an object id, or `operator`.
+    pub created_by: String,
 }
 
 /// A secret of an application. Whoever shows it never has the secret itself.

@@ -8,7 +8,7 @@ use super::{
     ApplicationRead, ApplicationTx, BlobRead, BlobTx, DirectoryRead, DirectoryTx, GarbageRead, GarbageTx, JobRead,
     JobTx, ManifestRead, ManifestTx, PersonRead, PersonTx, PrincipalRead, PrincipalTx, RegistryRead, RegistryTx,
     RepositoryRead, RepositoryTx, RoleAssignmentRead, RoleAssignmentTx, ScopeMapRead, ScopeMapTx, SignInRead, SignInTx,
-    StorageAccountRead, StorageAccountTx, TagRead, TagTx, TokenRead, TokenTx, UploadRead, UploadTx,
+    StorageAccountRead, StorageAccountTx, TagRead, TagTx, TallyRead, TokenRead, TokenTx, UploadRead, UploadTx,
 };
 use crate::Error;
 
@@ -117,6 +117,7 @@ pub trait Read:
     + RepositoryRead
     + ManifestRead
     + TagRead
+    + TallyRead
     + BlobRead
     + UploadRead
     + GarbageRead
@@ -137,6 +138,7 @@ impl<T> Read for T where
         + RepositoryRead
         + ManifestRead
         + TagRead
+        + TallyRead
         + BlobRead
         + UploadRead
         + GarbageRead

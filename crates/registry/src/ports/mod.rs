@@ -22,6 +22,7 @@ mod scope_map;
 mod sign_in;
 mod storage_account;
 mod tag;
+mod tally;
 mod token;
 mod upload;
 
@@ -48,5 +49,6 @@ pub use scope_map::{ScopeMapRead, ScopeMapRecord, ScopeMapTx};
 pub use sign_in::{AuthorizationCode, DeviceAnswer, DeviceCode, ProvenPerson, SignInRead, SignInTx};
 pub use storage_account::{StorageAccount, StorageAccountId, StorageAccountRead, StorageAccountTx, StorageResource};
 pub use tag::{TagRead, TagRecord, TagTx};
+pub use tally::{Counted, TallyRead};
 pub use token::{NewToken, TokenId, TokenPassword, TokenRead, TokenRecord, TokenTx};
 pub use upload::{StaleUpload, UploadId, UploadObject, UploadRead, UploadRecord, UploadTx};

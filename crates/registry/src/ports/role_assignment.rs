@@ -82,8 +82,6 @@ pub trait RoleAssignmentRead {
     fn list_role_assignments_at(&mut self, scope: &str) -> Result<Vec<RoleAssignment>, Error>;
     /// Those whose scope begins with this one and a slash, by scope and id; of `/` all others.
     fn list_role_assignments_below(&mut self, scope: &str) -> Result<Vec<RoleAssignment>, Error>;
-    /// How many there are in all.
-    fn count_role_assignments(&mut self) -> Result<u64, Error>;
     /// How many there are at this scope and below it.
     fn count_role_assignments_within(&mut self, scope: &str) -> Result<u64, Error>;
 }

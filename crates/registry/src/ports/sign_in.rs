@@ -2,6 +2,8 @@
 //! hashes only. Everything here ends by itself within minutes.
 //! Plain data, and the two halves of the port: reading, and changing in a transaction.
 
+use std::net::IpAddr;
+
 use uuid::Uuid;
 
 use crate::{Error, Timestamp};
@@ -58,6 +60,10 @@ pub struct DeviceCode {
     pub client_id: Uuid,
     /// What was asked for.
     pub scope: String,
+    /// From where: an address of IPv4, or the /56 of one of IPv6. All zeros when nobody knows.
+    pub near: IpAddr,
+    /// The /48 around it.
+    pub far: Option<IpAddr>,
     /// What the person said.
     pub answer: DeviceAnswer,
     /// When the device last asked.
@@ -72,8 +78,6 @@ pub trait SignInRead {
     fn find_device_code(&mut self, verifier: &[u8; 32]) -> Result<Option<DeviceCode>, Error>;
     /// By the keyed hash of the person's code, expired ones too.
     fn find_device_code_by_user(&mut self, user_verifier: &[u8; 32]) -> Result<Option<DeviceCode>, Error>;
-    /// How many had not expired at `moment`.
-    fn count_device_codes(&mut self, moment: Timestamp) -> Result<u64, Error>;
 }
 
 /// Changes of the same.

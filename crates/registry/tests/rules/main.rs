@@ -12,6 +12,7 @@ mod garbage;
 mod lock;
 mod manifest;
 mod model;
+mod quota;
 mod sign_in;
 mod storage_account;
 mod stray;

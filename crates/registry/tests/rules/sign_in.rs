@@ -1,6 +1,6 @@
 //! Sign-ins under way.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use holdfast_registry::{
     ports::{DeviceAnswer, DeviceCode, Durability, MetadataExt as _},
@@ -32,6 +32,8 @@ async fn devices_that_expired_and_are_kept_take_room_too() {
                     user_verifier: hash(2, number),
                     client_id: Uuid::from_u128(8),
                     scope: "a b".to_owned(),
+                    near: IpAddr::from([192, 0, 2, 1]),
+                    far: None,
                     answer: DeviceAnswer::Waiting,
                     polled_at: expires_at,
                     expires_at,
@@ -47,6 +49,8 @@ async fn devices_that_expired_and_are_kept_take_room_too() {
             user_verifier: hash(4, 0),
             client_id: Uuid::from_u128(8),
             scope: String::new(),
+            near: IpAddr::from([192, 0, 2, 2]),
+            far: None,
         })
     };
     registry.advance(DEVICE_CODE_LIFE + Duration::from_secs(60));

@@ -8,12 +8,13 @@ use uuid::Uuid;
 
 use super::fixture;
 
-fn application(name: &str) -> ApplicationRecord {
+pub(super) fn application(name: &str) -> ApplicationRecord {
     ApplicationRecord {
         id: Uuid::new_v4(),
         app_id: Uuid::new_v4(),
         display_name: name.to_owned(),
         created_at: Timestamp(4),
+        created_by: "somebody".to_owned(),
     }
 }
 

@@ -20,6 +20,7 @@ pub mod scope_map;
 pub mod sign_in;
 pub mod storage_account;
 pub mod tag;
+pub mod tally;
 pub mod token;
 pub mod transaction;
 pub mod upload;
@@ -55,6 +56,12 @@ macro_rules! metadata_contract {
             principal {
                 a_principal_reads_back_as_written
                 a_principal_changes_and_goes_with_its_roles
+            }
+            tally {
+                role_assignments_are_counted_by_author
+                applications_are_counted_by_author
+                devices_are_counted_by_network
+                resources_are_counted_by_subscription_and_group
             }
             person {
                 a_person_reads_back_as_written

@@ -2,7 +2,7 @@
 
 use holdfast_access::RoleId;
 use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{Metadata, PrincipalType, RoleAssignment, WrittenCondition};
+use holdfast_registry::ports::{Counted, Metadata, PrincipalType, RoleAssignment, WrittenCondition};
 use uuid::Uuid;
 
 use super::{fixture, principal::principal};
@@ -74,7 +74,7 @@ pub async fn a_role_assignment_reads_back_as_written(metadata: &dyn Metadata) {
             read.find_role_assignment(ids.1)?,
             read.find_role_assignment(principal)?,
             read.list_role_assignments(principal)?,
-            read.count_role_assignments()?,
+            read.count(Counted::RoleAssignments)?,
         ))
     })
     .await;

@@ -180,7 +180,7 @@ pub async fn objects_to_delete_are_those_of_the_account(metadata: &dyn Metadata)
     assert_eq!(none, []);
 }
 
-fn group(subscription_id: Uuid) -> ResourceGroup {
+pub(super) fn group(subscription_id: Uuid) -> ResourceGroup {
     ResourceGroup {
         subscription_id,
         name: "web".to_owned(),
@@ -191,7 +191,7 @@ fn group(subscription_id: Uuid) -> ResourceGroup {
     }
 }
 
-fn resource(subscription_id: Uuid, resource_group: &str, updated_at: i64) -> StorageResource {
+pub(super) fn resource(subscription_id: Uuid, resource_group: &str, updated_at: i64) -> StorageResource {
     StorageResource {
         subscription_id,
         resource_group: resource_group.to_owned(),

@@ -1,0 +1,129 @@
+//! How many of a thing there may be where somebody makes one. Whoever fills one place leaves room in those around it; the
+//! operator, who answers for the whole, is stopped by the size of the whole alone. It refuses to count: the store does.
+
+use std::net::IpAddr;
+
+use holdfast_access::Actor;
+use uuid::Uuid;
+
+use crate::{
+    Error,
+    error::QuotaError,
+    limits::{
+        MAX_APPLICATIONS, MAX_APPLICATIONS_OF_OTHERS, MAX_APPLICATIONS_PER_AUTHOR, MAX_DEVICES, MAX_DEVICES_FAR,
+        MAX_DEVICES_NEAR, MAX_DEVICES_OF_SOME, MAX_GROUPS, MAX_REGISTRIES, MAX_REGISTRIES_PER_GROUP,
+        MAX_STORAGE_ACCOUNTS, MAX_STORAGE_ACCOUNTS_PER_GROUP,
+    },
+    ports::{Counted, Read, ResourceGroup},
+    storage_account,
+};
+
+/// Room for another group in a subscription.
+pub(crate) fn check_groups(
+    read: &mut (impl Read + ?Sized),
+    (subscription, name): (Uuid, &str),
+    by: &Actor,
+) -> Result<(), Error> {
+    if *by != Actor::Operator && read.count(Counted::ResourceGroups(subscription))? >= MAX_GROUPS {
+        return Err(QuotaError::ResourceGroups {
+            name: name.to_owned(),
+            limit: MAX_GROUPS,
+        }
+        .into());
+    }
+    Ok(())
+}
+
+/// Room for another registry in a group.
+pub(crate) fn check_registries(
+    read: &mut (impl Read + ?Sized),
+    group: &ResourceGroup,
+    by: &Actor,
+) -> Result<(), Error> {
+    let subscription = group.subscription_id;
+    let counts = [
+        (
+            Counted::RegistriesIn(subscription, &group.name),
+            MAX_REGISTRIES_PER_GROUP,
+        ),
+        (Counted::Registries(subscription), MAX_REGISTRIES),
+    ];
+    check_resources(read, "Microsoft.ContainerRegistry/registries", counts, by)
+}
+
+/// Room for another storage account of a user's in a group.
+pub(crate) fn check_storage_accounts(
+    read: &mut (impl Read + ?Sized),
+    group: &ResourceGroup,
+    by: &Actor,
+) -> Result<(), Error> {
+    let subscription = group.subscription_id;
+    let counts = [
+        (
+            Counted::StorageAccountsIn(subscription, &group.name),
+            MAX_STORAGE_ACCOUNTS_PER_GROUP,
+        ),
+        (Counted::StorageAccounts(subscription), MAX_STORAGE_ACCOUNTS),
+    ];
+    check_resources(read, storage_account::TYPE, counts, by)
+}
+
+/// Those of the group, then those of its subscription.
+fn check_resources(
+    read: &mut (impl Read + ?Sized),
+    resource_type: &'static str,
+    counts: [(Counted<'_>, u64); 2],
+    by: &Actor,
+) -> Result<(), Error> {
+    if *by == Actor::Operator {
+        return Ok(());
+    }
+    for ((counted, limit), place) in counts.into_iter().zip(["resource group", "subscription"]) {
+        if read.count(counted)? >= limit {
+            return Err(QuotaError::Resources {
+                resource_type,
+                place,
+                limit,
+            }
+            .into());
+        }
+    }
+    Ok(())
+}
+
+/// Room for another application of an author, as its row names the one.
+pub(crate) fn check_applications(read: &mut (impl Read + ?Sized), by: &Actor, author: &str) -> Result<(), Error> {
+    let is_operator = *by == Actor::Operator;
+    if !is_operator && read.count(Counted::ApplicationsBy(author))? >= MAX_APPLICATIONS_PER_AUTHOR {
+        let limit = MAX_APPLICATIONS_PER_AUTHOR;
+        return Err(QuotaError::ApplicationsOfOne { limit }.into());
+    }
+    let limit = if is_operator {
+        MAX_APPLICATIONS
+    } else {
+        MAX_APPLICATIONS_OF_OTHERS
+    };
+    if read.count(Counted::Applications)? >= limit {
+        return Err(QuotaError::Applications { limit }.into());
+    }
+    Ok(())
+}
+
+/// Whether another device may wait. No network takes the places of those that have none.
+pub(crate) fn has_room_for_device(
+    read: &mut (impl Read + ?Sized),
+    near: IpAddr,
+    far: Option<IpAddr>,
+) -> Result<bool, Error> {
+    let (all, from_near) = (read.count(Counted::Devices)?, read.count(Counted::DevicesNear(near))?);
+    let from_far = match far {
+        Some(far) => read.count(Counted::DevicesFar(far))?,
+        None => 0,
+    };
+    let most = if from_near + from_far == 0 {
+        MAX_DEVICES
+    } else {
+        MAX_DEVICES_OF_SOME
+    };
+    Ok(all < most && from_near < MAX_DEVICES_NEAR && from_far < MAX_DEVICES_FAR)
+}
