@@ -184,6 +184,34 @@ async fn one_upload_that_cannot_be_purged_keeps_no_other() {
 }
 
 #[tokio::test]
+async fn a_job_that_cannot_be_taken_stops_none_behind_it() {
+    let world = TestRegistry::start().await;
+    for (delay, scope) in [(0, "bad"), (1, "good")] {
+        let at = world.now().plus(Duration::from_secs(delay));
+        let id = JobId(Uuid::new_v4());
+        let job = JobRecord::new(id, JobKind::EraseGroup, scope.to_owned(), String::new(), at);
+        let insert = world
+            .rows()
+            .transact(Durability::Durable, move |tx| tx.insert_job(&job));
+        insert.await.unwrap();
+    }
+    by_hand(
+        &world,
+        "CREATE TRIGGER kept BEFORE UPDATE OF attempts ON job WHEN old.scope = 'bad' \
+         BEGIN SELECT RAISE (ABORT, 'kept'); END",
+    );
+    world.advance(Duration::from_secs(2));
+    let lease = Duration::from_secs(20);
+    let take = || world.take_job(Uuid::new_v4(), lease, BusyJobs::default());
+    assert_eq!(take().await.unwrap().map(|job| job.scope), Some("good".to_owned()));
+    assert_eq!(take().await.unwrap(), None, "it waits");
+    by_hand(&world, "DROP TRIGGER kept");
+    world.advance(Duration::from_secs(3600));
+    let taken = [take().await.unwrap(), take().await.unwrap()];
+    assert!(taken.iter().flatten().any(|job| job.scope == "bad"), "{taken:?}");
+}
+
+#[tokio::test]
 async fn one_ended_job_that_cannot_be_forgotten_keeps_no_other() {
     let world = TestRegistry::start().await;
     for scope in ["a", "b", "c"] {

@@ -40,7 +40,8 @@ impl Registry {
     }
 
     /// Takes the job that is due longest, if there is one, passing over that of which enough is at work. A row that cannot
-    /// be read, of a newer build for one, is put back for a while, so that the jobs behind it have their turn.
+    /// be read, of a newer build for one, or not be written is put back for a while, so that the jobs behind it have their
+    /// turn.
     ///
     /// # Errors
     /// [`Error::Metadata`], [`Error::Overloaded`].
@@ -56,18 +57,51 @@ impl Registry {
             return Ok(None);
         }
         let until = now.plus(lease);
-        self.metadata
+        let lease = JobLease { owner, until };
+        let passed_over = busy.clone();
+        let taken = self
+            .metadata
             .transact(Durability::Relaxed, move |tx| {
-                let Some(mut job) = first_readable(tx, now, &busy)? else {
-                    return Ok(None);
-                };
-                job.lease = Some(JobLease { owner, until });
-                job.attempts = job.attempts.saturating_add(1);
-                job.updated_at = now;
-                tx.update_job(&job)?;
-                Ok(Some(job))
+                let job = first_readable(tx, now, &passed_over)?;
+                job.map(|job| take(tx, job, lease, now)).transpose()
             })
-            .await
+            .await;
+        match taken {
+            Err(error) if !matches!(error, Error::Full { .. } | Error::Overloaded) => {
+                self.take_job_by_row(lease, busy, now).await
+            }
+            taken => taken,
+        }
+    }
+
+    /// The same when some row could not be written: each in a transaction of its own.
+    async fn take_job_by_row(
+        &self,
+        lease: JobLease,
+        busy: BusyJobs,
+        now: Timestamp,
+    ) -> Result<Option<JobRecord>, Error> {
+        let due = self
+            .metadata
+            .query(move |read| read.list_due_jobs(now, &busy, JOBS_LOOKED_AT))
+            .await?;
+        for id in due {
+            let taken = self.metadata.transact(Durability::Relaxed, move |tx| {
+                let job = tx.find_job(id)?;
+                job.map(|job| take(tx, job, lease, now)).transpose()
+            });
+            match taken.await {
+                Ok(None) => {}
+                Ok(taken) => return Ok(taken),
+                Err(error) => {
+                    let postponed = self
+                        .metadata
+                        .transact(Durability::Relaxed, move |tx| postpone(tx, id, &error, now));
+                    postponed.await?;
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// Renews the lease and writes how far the job came; says whether it is still the owner's.
@@ -154,13 +188,23 @@ fn first_readable(tx: &mut dyn Tx, now: Timestamp, busy: &BusyJobs) -> Result<Op
         match tx.find_job(id) {
             Ok(None) => {}
             Ok(found) => return Ok(found),
-            Err(error) => {
-                tracing::error!(job.id = %id.0, error = %error, "could not read a job; it is let be for a while");
-                tx.postpone_job(id, now.plus(UNREADABLE_JOB_PAUSE), &error.to_string(), now)?;
-            }
+            Err(error) => postpone(tx, id, &error, now)?,
         }
     }
     Ok(None)
+}
+
+fn postpone(tx: &mut dyn Tx, id: JobId, error: &Error, now: Timestamp) -> Result<(), Error> {
+    tracing::error!(job.id = %id.0, error = %error, "could not take a job; it is let be for a while");
+    tx.postpone_job(id, now.plus(UNREADABLE_JOB_PAUSE), &error.to_string(), now)
+}
+
+fn take(tx: &mut dyn Tx, mut job: JobRecord, lease: JobLease, now: Timestamp) -> Result<JobRecord, Error> {
+    job.lease = Some(lease);
+    job.attempts = job.attempts.saturating_add(1);
+    job.updated_at = now;
+    tx.update_job(&job)?;
+    Ok(job)
 }
 
 fn owned(tx: &mut dyn Tx, id: JobId, owner: Uuid) -> Result<Option<JobRecord>, Error> {

@@ -74,7 +74,7 @@ pub(crate) const ROWS_PER_STEP: usize = 500;
 pub(crate) const SYNCED_CHUNK_BYTES: u64 = 8 << 20;
 /// Due jobs looked at for one whose row can be read.
 pub(crate) const JOBS_LOOKED_AT: usize = 16;
-/// How long a job whose row this build cannot read is let be: a newer build may come back.
+/// How long a job whose row this build cannot read or write is let be: a newer build may come back.
 pub(crate) const UNREADABLE_JOB_PAUSE: Duration = Duration::from_secs(300);
 /// Secrets that an application may have at once, those that have expired too: each is compared at a sign-in.
 pub(crate) const MAX_SECRETS_PER_APPLICATION: usize = 50;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use holdfast_oci::Digest;
-use holdfast_registry::{CollectOptions, Failures};
+use holdfast_registry::{CollectOptions, Error, Failures};
 use serde::{Deserialize, Serialize};
 
 use super::{Desk, News, Order};
@@ -124,7 +124,11 @@ impl Order for ExplainDigest {
         let now = registry.now();
         let mut places = Vec::new();
         for record in registry.list_registries().await? {
-            let found = registry.explain(&record.name, &digest).await?;
+            let found = match registry.explain(&record.name, &digest).await {
+                // Deleted since it was listed.
+                Err(Error::RegistryUnknown { .. }) => continue,
+                found => found?,
+            };
             places.extend(found.into_iter().map(|found| Place {
                 registry: found.registry,
                 repository: found.repository,
