@@ -21,13 +21,13 @@ const FIRST: &str = "the-first-password-of-build";
 const SECOND: &str = "the-second-password-of-build";
 
 /// The control plane of a registry, as its owner uses it.
-struct Owner<'a> {
+pub(crate) struct Owner<'a> {
     house: &'a House,
     registry: ResourceId,
 }
 
 impl<'a> Owner<'a> {
-    async fn of(house: &'a House, registry: &str) -> Self {
+    pub(crate) async fn of(house: &'a House, registry: &str) -> Self {
         let registry = ResourceId::parse(&house.record(registry).await.arm_id()).unwrap();
         Self { house, registry }
     }
@@ -44,7 +44,7 @@ impl<'a> Owner<'a> {
         self.registry.child("scopeMaps", name).unwrap()
     }
 
-    async fn put_map(&self, name: &str, actions: &[&str]) {
+    pub(crate) async fn put_map(&self, name: &str, actions: &[&str]) {
         let grant = Self::may(&self.map(name));
         let actions = ScopeMap::parse(actions).unwrap();
         let put = self
@@ -63,7 +63,7 @@ impl<'a> Owner<'a> {
         self.house.registry.change_scope_map(&grant, change).await.unwrap();
     }
 
-    async fn put_token(&self, name: &str, map: &str) {
+    pub(crate) async fn put_token(&self, name: &str, map: &str) {
         let change = TokenChange {
             scope_map: Some(self.map(map)),
             ..TokenChange::default()
@@ -83,7 +83,7 @@ impl<'a> Owner<'a> {
         assert!(self.house.registry.delete_token(&grant).await.unwrap());
     }
 
-    async fn set_password(&self, name: &str, slot: u8, password: &str, expires_at: Option<Timestamp>) {
+    pub(crate) async fn set_password(&self, name: &str, slot: u8, password: &str, expires_at: Option<Timestamp>) {
         let new = NewTokenPasswords {
             verifiers: vec![(slot, self.house.sealer.verifier(password))],
             expires_at,

@@ -8,11 +8,12 @@ use holdfast_access::{ControlCaller, ControlGrant, RoleId, control, decide_contr
 use holdfast_identity::directory::{DirectoryGrant, SignedIn};
 use holdfast_identity::refresh::RefreshToken;
 use holdfast_registry::ports::{PersonRecord, PrincipalRecord};
-use holdfast_registry::{NewPerson, NewPrincipal, NewSecret};
+use holdfast_registry::{NewPerson, NewPrincipal, NewSecret, Timestamp};
 use secrecy::ExposeSecret as _;
 use uuid::Uuid;
 
 use crate::house::{ADMIN, House};
+use crate::named_token::Owner;
 use crate::wire::Ask;
 
 const SECRET: &str = "a secret of an application";
@@ -236,6 +237,22 @@ async fn no_token_outlives_what_it_came_from_however_often_it_is_renewed() {
     let (access, refresh) = issue(&house, &by_password).await;
     assert!(end_of(&access) <= secret_end, "an access token ends with the secret");
     first.push((refresh.unwrap(), secret_end));
+    let owner = Owner::of(&house, ADMIN).await;
+    owner.put_map("map", &["repositories/app/content/read"]).await;
+    owner.put_token("build", "map").await;
+    let password_end = house.now() + 300;
+    let expires_at = Timestamp(password_end * 1_000_000);
+    owner
+        .set_password("build", 1, "the-password-of-build", Some(expires_at))
+        .await;
+    let by_password =
+        "grant_type=password&access_type=offline&username=build&password=the-password-of-build".to_owned();
+    let (access, refresh) = issue(&house, &by_password).await;
+    assert!(
+        end_of(&access) <= password_end,
+        "an access token ends with the token's password"
+    );
+    first.push((refresh.unwrap(), password_end));
     let admin = house.refresh_token().await;
     let admin_end = end_of(&admin);
     first.push((admin, admin_end));
