@@ -5,7 +5,10 @@
 
 mod house;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    thread,
+};
 
 use serde_json::{Value, json};
 
@@ -146,6 +149,10 @@ fn where_few_files_may_be_open_a_crowd_of_readers_leaves_some_to_all_others() {
     first.await_data(50).unwrap();
     let crowd = (1..CONNECTIONS).map(|_| reader(server, &path, &authorized, 1));
     let crowd: Vec<_> = crowd.collect();
+    let neighbour = thread::spawn({
+        let (path, basic) = (path.clone(), basic.clone());
+        move || ask_from(loopback(1), server, "GET", &path, &[("authorization", &basic)], b"")
+    });
     for number in 0..30 {
         house.push_image(
             &basic,
@@ -156,6 +163,14 @@ fn where_few_files_may_be_open_a_crowd_of_readers_leaves_some_to_all_others() {
         let pulled = ask_from(loopback(2), server, "GET", &path, &authorized, b"");
         assert_eq!(pulled.status, 200, "{number}: {}", pulled.head);
     }
+    let told = neighbour.join().unwrap();
+    assert_eq!(
+        (told.status, told.header("retry-after")),
+        (503, Some("1")),
+        "{}",
+        told.head
+    );
+    assert!(told.body.contains("too many blobs"), "{}", told.body);
     assert!(!house.log().contains("os error 24"), "{}", house.log());
     drop(crowd);
 }
