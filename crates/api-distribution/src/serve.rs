@@ -4,7 +4,7 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use holdfast_access::{Grant, RepositoryAction, decide, decide_registry};
-use holdfast_face::{Budget, Received, Sending};
+use holdfast_face::{Budget, Received, Sending, Writing};
 use holdfast_identity::{DirectoryIssuer, Issuer, Sealer, Throttle};
 use holdfast_oci::RepositoryName;
 use holdfast_registry::Registry;
@@ -39,6 +39,8 @@ pub struct DistributionParts {
     pub budget: Budget,
     /// Files and memory for answers.
     pub sending: Sending,
+    /// Files for uploads.
+    pub writing: Writing,
 }
 
 /// The data plane over HTTP.
@@ -52,6 +54,7 @@ pub struct Distribution {
     body_stall: Duration,
     budget: Budget,
     pub(crate) sending: Sending,
+    pub(crate) writing: Writing,
 }
 
 /// What a request turned out to be, for the access log and the metrics; an extension of every
@@ -106,6 +109,7 @@ impl Distribution {
             body_stall,
             budget,
             sending,
+            writing,
         } = parts;
         Self {
             registry,
@@ -117,6 +121,7 @@ impl Distribution {
             body_stall,
             budget,
             sending,
+            writing,
         }
     }
 

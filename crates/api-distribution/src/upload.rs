@@ -17,6 +17,7 @@ pub(crate) async fn start(
     let algorithm = match start {
         UploadStart::Session(algorithm) => algorithm,
         UploadStart::Whole(digest) => {
+            let _turn = call.app.writing.turn(call.peer).await?;
             call.app
                 .registry
                 .upload_whole(&grant, &digest, call.body.stream())
@@ -36,6 +37,7 @@ pub(crate) async fn start(
 
 pub(crate) async fn append(call: &Call<'_>, grant: Grant<action::Push>, id: UploadId) -> Result<Response<Body>, Error> {
     let range = content_range(&call.head.headers)?;
+    let _turn = call.app.writing.turn(call.peer).await?;
     let progress = call
         .app
         .registry
@@ -51,6 +53,7 @@ pub(crate) async fn finish(
     digest: Digest,
 ) -> Result<Response<Body>, Error> {
     let range = content_range(&call.head.headers)?;
+    let _turn = call.app.writing.turn(call.peer).await?;
     call.app
         .registry
         .finish_upload(&grant, id, &digest, range, call.body.stream())

@@ -25,7 +25,6 @@ use crate::{
     layout::{FILE_MODE, Layout, sync_file},
     live::{Live, fence_all},
     reading::{Opened, open_cached, open_waiting, read_waiting},
-    turns::WriteTurns,
     writer::{FileWriter, Preparation},
 };
 
@@ -40,7 +39,6 @@ pub struct FilesystemStore {
     layout: Layout,
     live: Arc<Live>,
     syncs: Arc<Semaphore>,
-    turns: WriteTurns,
     /// Held while a probe runs, so that many at once do not fill the blocking threads.
     probing: Arc<Mutex<()>>,
     /// The same for probes that only read: one that cannot write yet must not hold them up.
@@ -62,7 +60,6 @@ impl FilesystemStore {
             layout,
             live: Arc::default(),
             syncs: Arc::new(Semaphore::new(BACKGROUND_SYNCS)),
-            turns: WriteTurns::default(),
             probing: Arc::default(),
             probing_reading: Arc::default(),
         })
@@ -79,13 +76,6 @@ impl FilesystemStore {
             layout.root().display()
         )))?;
         Self::open(root)
-    }
-
-    /// The same store, whose writers take turns with those of other stores.
-    #[must_use]
-    pub fn with_turns(mut self, turns: &WriteTurns) -> Self {
-        self.turns = turns.clone();
-        self
     }
 
     /// Whether no object lies in it. Blocks.
@@ -108,11 +98,10 @@ impl Blobs for FilesystemStore {
     async fn append(&self, key: &ObjectKey, offset: u64) -> Result<Box<dyn BlobWriter>, StoreError> {
         let (layout, live) = (self.layout.clone(), Arc::clone(&self.live));
         let (syncs, key) = (Arc::clone(&self.syncs), key.clone());
-        let turn = self.turns.take().await?;
         let (preparation, earlier) = blocking(move || {
             let file = open_for_writing(&layout, &key, offset).map_err(on_object("opened", &key))?;
             let shard = layout.shard(&key);
-            let preparation = Preparation::new(key, (file, turn), shard, Arc::clone(&live), syncs);
+            let preparation = Preparation::new(key, file, shard, Arc::clone(&live), syncs);
             let earlier = live.enter(preparation.pipe());
             if earlier.is_empty() {
                 cut(&preparation, &live, offset)?;

@@ -7,7 +7,6 @@
 //! - [`FilesystemStore`]: a folder on this machine, the default.
 //! - [`FilesystemPlaces`]: where the folders of storage accounts are made.
 //! - [`Survey`]: what lies in a location's folder, for a start that misses its database.
-//! - [`WriteTurns`]: how many objects all of them write at once.
 //! - [`fault::FaultyStore`]: wraps any store and makes chosen operations fail, for tests of everything above.
 
 mod failure;
@@ -18,10 +17,8 @@ mod live;
 mod places;
 mod reading;
 mod survey;
-mod turns;
 mod writer;
 
 pub use filesystem::FilesystemStore;
 pub use places::FilesystemPlaces;
 pub use survey::Survey;
-pub use turns::{MAX_WRITTEN_OBJECTS, WriteTurns};

@@ -15,7 +15,6 @@ use crate::{
     failure::attempted,
     filesystem::{FilesystemStore, blocking},
     layout::Layout,
-    turns::WriteTurns,
 };
 
 /// The longest name of an account's folder: the service's own carry a location's name.
@@ -25,24 +24,13 @@ const MAX_NAME_BYTES: usize = 64;
 #[derive(Debug, Clone)]
 pub struct FilesystemPlaces {
     roots: Arc<BTreeMap<String, PathBuf>>,
-    turns: WriteTurns,
 }
 
 impl FilesystemPlaces {
     /// The folders of these locations; they are there.
     #[must_use]
     pub fn new(roots: BTreeMap<String, PathBuf>) -> Self {
-        Self {
-            roots: Arc::new(roots),
-            turns: WriteTurns::default(),
-        }
-    }
-
-    /// The same folders, in which the writers of all stores take turns.
-    #[must_use]
-    pub fn with_turns(mut self, turns: &WriteTurns) -> Self {
-        self.turns = turns.clone();
-        self
+        Self { roots: Arc::new(roots) }
     }
 
     /// The folder of an account, whether it is there or not.
@@ -63,10 +51,10 @@ impl FilesystemPlaces {
 #[async_trait]
 impl Places for FilesystemPlaces {
     async fn make(&self, location: &str, account: &str) -> Result<Arc<dyn Blobs>, StoreError> {
-        let (folder, turns) = (self.folder(location, account)?, self.turns.clone());
+        let folder = self.folder(location, account)?;
         blocking(move || {
             refuse_foreign(&folder)?;
-            let store = FilesystemStore::open(&folder)?.with_turns(&turns);
+            let store = FilesystemStore::open(&folder)?;
             if store.is_empty()? {
                 return Ok(Arc::new(store) as Arc<dyn Blobs>);
             }

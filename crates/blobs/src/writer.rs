@@ -36,7 +36,6 @@ use crate::{
     failure::{Failure, attempted},
     layout::sync_file,
     live::Live,
-    turns::WriteTurn,
 };
 
 /// Most bytes that one writer holds in memory. 64 uploads at once hold 64 MiB.
@@ -59,8 +58,6 @@ const UNSYNCED_BYTES: u64 = 32 * 1024 * 1024;
 pub(crate) struct Pipe {
     key: ObjectKey,
     file: File,
-    /// As long as the file is open.
-    _turn: WriteTurn,
     shard: PathBuf,
     live: Arc<Live>,
     /// Background syncs under way in the whole store.
@@ -95,13 +92,7 @@ pub(crate) struct FileWriter(Arc<Pipe>);
 
 impl Preparation {
     /// A pipe into a file that has been opened but not yet cut to length.
-    pub(crate) fn new(
-        key: ObjectKey,
-        (file, turn): (File, WriteTurn),
-        shard: PathBuf,
-        live: Arc<Live>,
-        syncs: Arc<Semaphore>,
-    ) -> Self {
+    pub(crate) fn new(key: ObjectKey, file: File, shard: PathBuf, live: Arc<Live>, syncs: Arc<Semaphore>) -> Self {
         let state = State {
             is_busy: true,
             ..State::default()
@@ -109,7 +100,6 @@ impl Preparation {
         Self(Arc::new(Pipe {
             key,
             file,
-            _turn: turn,
             shard,
             live,
             syncs,
@@ -384,8 +374,7 @@ mod tests {
         let file = File::create_new(folder.path().join("object")).unwrap();
         let no_turns = Arc::new(Semaphore::new(0));
         let key = ObjectKey::new(Uuid::new_v4());
-        let turn = crate::WriteTurns::default().take().await.unwrap();
-        let preparation = Preparation::new(key, (file, turn), folder.path().to_owned(), Arc::default(), no_turns);
+        let preparation = Preparation::new(key, file, folder.path().to_owned(), Arc::default(), no_turns);
         let mut writer = preparation.into_writer();
         let chunk = Bytes::from(vec![0x5a; 4 * 1024 * 1024]);
         let mut most_unsynced = 0;

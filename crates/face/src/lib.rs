@@ -1,5 +1,5 @@
 //! What the HTTP faces share: how the body of a request is taken (`received`), how much memory all bodies may take at
-//! once (`budget`), what answers may take (`sending`), and how a thing is shared out among peers
+//! once (`budget`), what answers may take (`sending`) and uploads (`writing`), and how a thing is shared out among peers
 //! (`shares`, `neighbourhood`). It refuses to know what a body means, and what an answer looks like.
 
 mod budget;
@@ -7,8 +7,11 @@ mod neighbourhood;
 mod received;
 mod sending;
 mod shares;
+mod writing;
 
 pub use budget::{Asker, Budget};
 pub use neighbourhood::Neighbourhood;
 pub use received::{Error, Held, MAX_DRAINED_BYTES, Received};
-pub use sending::{MAX_SENT_BLOBS, OWN_BYTES, Room, Sending, TooManyAnswers, TooManyBlobs, Turn, Whole};
+pub use sending::{MAX_SENT_BLOBS, OWN_BYTES, Room, Sending, TooManyAnswers, Turn, Whole};
+pub use shares::TooManyBlobs;
+pub use writing::{MAX_WRITTEN_BLOBS, WriteTurn, Writing};

@@ -3,14 +3,11 @@
 //! read beyond that comes out of one budget. Those that are in memory whole: one budget more, and no wait, for they are
 //! there already. It refuses to know what is sent.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc};
 
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::timeout,
-};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::shares::{Share, Shares};
+use crate::shares::{Share, Shares, TooManyBlobs};
 
 /// Answers that may hand out blobs at once, each with a file open, where the system allows many.
 pub const MAX_SENT_BLOBS: usize = 4096;
@@ -22,13 +19,6 @@ const AHEAD_BYTES: usize = 32 << 20;
 const WHOLE_BYTES: usize = 64 << 20;
 /// Whole answers up to this length are not counted: they cost no more than the request did.
 const UNCOUNTED_BYTES: u64 = 4 << 10;
-/// How long an answer waits for its turn.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// As many blobs are handed out as may be.
-#[derive(Debug, thiserror::Error)]
-#[error("too many blobs are being read at once, by all or from your address; try again in a moment")]
-pub struct TooManyBlobs;
 
 /// As much waits to be sent as may.
 #[derive(Debug, thiserror::Error)]
@@ -94,13 +84,10 @@ impl Sending {
     /// # Errors
     /// [`TooManyBlobs`] when it takes too long.
     pub async fn turn(&self, peer: IpAddr) -> Result<Turn, TooManyBlobs> {
-        match timeout(PATIENCE, self.turns.take(peer)).await {
-            Ok(Ok(share)) => Ok(Turn {
-                _share: share,
-                ahead: Arc::clone(&self.ahead),
-            }),
-            Ok(Err(_)) | Err(_) => Err(TooManyBlobs),
-        }
+        Ok(Turn {
+            _share: self.turns.wait(peer).await?,
+            ahead: Arc::clone(&self.ahead),
+        })
     }
 }
 

@@ -5,11 +5,23 @@ use std::{
     collections::HashMap,
     net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, TryAcquireError};
+use tokio::{
+    sync::{AcquireError, OwnedSemaphorePermit, Semaphore, TryAcquireError},
+    time::timeout,
+};
 
 use crate::neighbourhood::Neighbourhood;
+
+/// How long a turn is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// As many blobs are read or written as may be.
+#[derive(Debug, thiserror::Error)]
+#[error("too many blobs are being read or written at once, by all or from your address; try again in a moment")]
+pub struct TooManyBlobs;
 
 /// All turns.
 #[derive(Debug)]
@@ -37,8 +49,15 @@ impl Shares {
         }
     }
 
-    /// Waits for a turn of this peer's.
-    pub(crate) async fn take(self: &Arc<Self>, peer: IpAddr) -> Result<Share, AcquireError> {
+    /// Waits for a turn of this peer's, but not for ever.
+    pub(crate) async fn wait(self: &Arc<Self>, peer: IpAddr) -> Result<Share, TooManyBlobs> {
+        match timeout(PATIENCE, self.take(peer)).await {
+            Ok(Ok(share)) => Ok(share),
+            Ok(Err(_)) | Err(_) => Err(TooManyBlobs),
+        }
+    }
+
+    async fn take(self: &Arc<Self>, peer: IpAddr) -> Result<Share, AcquireError> {
         let mut share = self.none(peer);
         for index in 0..share.neighbourhoods.len() {
             let near = self.of(share.neighbourhoods[index]);

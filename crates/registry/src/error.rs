@@ -367,7 +367,6 @@ impl From<StoreError> for Error {
             StoreError::Full { .. } => Self::Full {
                 source: Box::new(error),
             },
-            StoreError::Busy => Self::Overloaded,
             StoreError::Missing { .. } | StoreError::Failed { .. } => Self::Blobs { source: error },
         }
     }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use holdfast_blobs::{FilesystemPlaces, FilesystemStore, WriteTurns};
+use holdfast_blobs::{FilesystemPlaces, FilesystemStore};
 use holdfast_identity::{Sealer, ServerKeys, Stretcher, password, sealed::admin_password_place};
 use holdfast_metadata::SqliteStore;
 use holdfast_registry::{
@@ -83,7 +83,6 @@ impl House {
         limits: Limits,
         locations: &Locations,
         remains: Remains,
-        turns: &WriteTurns,
     ) -> anyhow::Result<Self> {
         let clock = SystemClock;
         check_clock(&folder)?;
@@ -106,11 +105,11 @@ impl House {
         let subscription = subscription.context("the database holds no subscription; restore a backup of it")?;
         let default_registry = overview.registries.into_iter().next();
         let default_registry = default_registry.context("the database holds no registry; restore a backup of it")?;
-        let (ground, stores) = open_stores(port.as_ref(), &folder, locations, tenant, turns).await?;
+        let (ground, stores) = open_stores(port.as_ref(), &folder, locations, tenant).await?;
         let registry = Arc::new(Registry::new(RegistryParts {
             metadata: port,
             stores,
-            places: Arc::new(FilesystemPlaces::new(ground.roots.clone()).with_turns(turns)),
+            places: Arc::new(FilesystemPlaces::new(ground.roots.clone())),
             clock: Arc::new(clock),
             ids: Arc::new(RandomIds),
             limits,
@@ -230,7 +229,6 @@ async fn open_stores(
     folder: &Folder,
     locations: &Locations,
     tenant: Uuid,
-    turns: &WriteTurns,
 ) -> anyhow::Result<(Ground, Stores)> {
     forget_empty(metadata, locations).await?;
     let known = Overview::read(metadata).await?.storage_accounts;
@@ -256,7 +254,7 @@ async fn open_stores(
                 path.display()
             )
         })?;
-        stores.insert(account.id, Arc::new(store.with_turns(turns)));
+        stores.insert(account.id, Arc::new(store));
     }
     Ok((ground, stores))
 }

@@ -1,8 +1,7 @@
 //! How the open files that the system allows are shared out: to connections, to answers that are read from files, to
 //! uploads, and to all the rest. Each has its own, so that none can take another's. It refuses to know what they hold.
 
-use holdfast_blobs::MAX_WRITTEN_OBJECTS;
-use holdfast_face::MAX_SENT_BLOBS;
+use holdfast_face::{MAX_SENT_BLOBS, MAX_WRITTEN_BLOBS};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Most connections open at once, all listeners together.
@@ -48,7 +47,7 @@ impl Files {
         Self {
             connections: (rest / 2).clamp(FEWEST.0, MAX_CONNECTIONS),
             sent: (rest / 4).clamp(FEWEST.1, MAX_SENT_BLOBS),
-            written: (rest / 4).clamp(FEWEST.1, MAX_WRITTEN_OBJECTS),
+            written: (rest / 4).clamp(FEWEST.1, MAX_WRITTEN_BLOBS),
         }
     }
 }

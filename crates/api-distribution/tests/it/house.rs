@@ -11,7 +11,7 @@ use std::{
 
 use holdfast_api_distribution::{Address, Distribution, DistributionParts, Names, Served};
 use holdfast_blobs::{FilesystemPlaces, FilesystemStore, fault::FaultyStore};
-use holdfast_face::{Budget, Sending};
+use holdfast_face::{Budget, Sending, Writing};
 use holdfast_identity::{
     Credential, DirectoryIssuer, Issuer, OwnNames, Sealer, ServerKeys, Throttle,
     token::{AccessClaims, RefreshClaims},
@@ -169,6 +169,7 @@ impl House {
             names: Arc::new(Hosts),
             body_stall: STALL,
             sending: Sending::default(),
+            writing: Writing::default(),
             budget: Budget::default(),
         });
         let served = Log::default();

@@ -51,9 +51,6 @@ pub enum StoreError {
         #[source]
         source: io::Error,
     },
-    /// As many objects are written as may be at once.
-    #[error("the store has too much to write")]
-    Busy,
     /// Anything else.
     #[error("the store failed while it {attempted}")]
     Failed {

@@ -4,7 +4,6 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use holdfast_blobs::WriteTurns;
 use serde::Serialize;
 
 use super::Place;
@@ -61,8 +60,7 @@ async fn begin(settings: &Settings) -> anyhow::Result<(String, Left)> {
     // The folders of other locations stay those of the server that is lost: whoever wants them goes back to its backup.
     let locations = Locations::default();
     let left = Left::find(&folder, &locations)?;
-    let (limits, turns) = (settings.limits(), WriteTurns::default());
-    let house = House::open(folder, held, limits, &locations, Remains::LeaveBehind, &turns).await?;
+    let house = House::open(folder, held, settings.limits(), &locations, Remains::LeaveBehind).await?;
     locations.store(&house.folder)?;
     house.close().await;
     Ok((house.default_registry.name.clone(), left))

@@ -6,9 +6,8 @@ use anyhow::Context as _;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use holdfast_api_distribution::{Distribution, DistributionParts};
 use holdfast_api_management::{Management, ManagementParts};
-use holdfast_blobs::WriteTurns;
 use holdfast_client::Outgoing;
-use holdfast_face::{Budget, Sending};
+use holdfast_face::{Budget, Sending, Writing};
 use holdfast_identity::{
     Certificates, DirectoryIssuer, Issuer, OutsideIssuers, OwnNames, Throttle,
     authority::{self, Names},
@@ -100,8 +99,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     let https = bind(settings.https.as_ref(), "https").await?;
     let outgoing = settings.outgoing().context("cannot set up outgoing requests")?;
     let files = Files::take();
-    let turns = WriteTurns::new(files.written);
-    let opened = House::open(folder, held, settings.limits(), &locations, Remains::Refuse, &turns).await;
+    let opened = House::open(folder, held, settings.limits(), &locations, Remains::Refuse).await;
     let house = Arc::new(opened?);
     house.probe().await?;
     locations.store(&house.folder)?;
@@ -249,6 +247,7 @@ fn service(
             body_stall: settings.body_stall,
             budget: budget.clone(),
             sending: sending.clone(),
+            writing: Writing::new(files.written),
         }),
         management: Management::new(ManagementParts {
             registry,

@@ -5,7 +5,6 @@ use std::{io, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use bytes::{Buf as _, Bytes, BytesMut};
-use holdfast_blobs::WriteTurns;
 use http::{Request, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1;
@@ -56,8 +55,7 @@ pub(crate) async fn ask<O: Order>(
         }
         match folder.hold() {
             Ok(held) => {
-                let (limits, turns) = (settings.limits(), WriteTurns::default());
-                let house = House::open(folder, held, limits, &locations, Remains::Refuse, &turns).await?;
+                let house = House::open(folder, held, settings.limits(), &locations, Remains::Refuse).await?;
                 return fill_here(settings, house, order, hear).await;
             }
             // A server that starts or stops: its door opens, or its lock does.

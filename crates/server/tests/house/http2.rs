@@ -49,14 +49,31 @@ impl Http2 {
 
     /// Begins a request without a body on a stream of its own.
     pub(crate) fn begin(&mut self, stream: u32, path: &str, headers: &[(&str, &str)]) -> io::Result<()> {
-        let pseudo = [(":method", "GET"), (":scheme", "http"), (":path", path)];
+        self.head(stream, ("GET", END_STREAM), path, headers)
+    }
+
+    /// Begins a request with a body, of which a byte comes.
+    pub(crate) fn begin_upload(&mut self, stream: u32, path: &str, headers: &[(&str, &str)]) -> io::Result<()> {
+        self.head(stream, ("POST", 0), path, headers)?;
+        self.send(DATA, 0, stream, b"x")
+    }
+
+    fn head(
+        &mut self,
+        stream: u32,
+        (method, flags): (&str, u8),
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> io::Result<()> {
         let authority = self.stream.peer_addr()?.to_string();
+        let pseudo = [
+            (":method", method),
+            (":scheme", "http"),
+            (":path", path),
+            (":authority", &authority),
+        ];
         let mut block = Vec::new();
-        for (name, value) in pseudo
-            .iter()
-            .chain([&(":authority", authority.as_str())])
-            .chain(headers)
-        {
+        for (name, value) in pseudo.iter().chain(headers) {
             // A literal that nobody indexes (RFC 7541 section 6.2.2); its lengths fit into a byte.
             block.push(0);
             for text in [name, value] {
@@ -65,7 +82,7 @@ impl Http2 {
                 block.extend(text.bytes());
             }
         }
-        self.send(HEADERS, END_STREAM | END_HEADERS, stream, &block)
+        self.send(HEADERS, flags | END_HEADERS, stream, &block)
     }
 
     /// Waits until so many answers have begun to come.

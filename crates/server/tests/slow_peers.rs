@@ -1,5 +1,5 @@
-//! Clients that ask for much and take next to nothing of it: what is read for them is little, and the others have what
-//! they need.
+//! Clients that ask for much and take next to nothing of it, or promise much and send nothing: they cost little, and the
+//! others have what they need.
 
 #![expect(clippy::unwrap_used, reason = "tests panic on purpose")]
 
@@ -8,6 +8,7 @@ mod house;
 use std::{
     net::{Ipv4Addr, SocketAddr},
     thread,
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
@@ -172,5 +173,40 @@ fn where_few_files_may_be_open_a_crowd_of_readers_leaves_some_to_all_others() {
     );
     assert!(told.body.contains("too many blobs"), "{}", told.body);
     assert!(!house.log().contains("os error 24"), "{}", house.log());
+    drop(crowd);
+}
+
+#[test]
+fn where_few_files_may_be_open_a_crowd_of_uploads_leaves_some_to_another_address() {
+    let mut house = House::empty();
+    house.start_limited(700, &["--http", "127.0.0.1:0", "--https", "off"]);
+    let (server, basic) = (house.http.unwrap(), house.basic());
+    let authorized = [("authorization", basic.as_str())];
+    let push = |number: usize| {
+        let content = format!("of {number}");
+        let path = format!("/v2/app/blobs/uploads/?digest={}", house::digest(content.as_bytes()));
+        ask_from(loopback(2), server, "POST", &path, &authorized, content.as_bytes())
+    };
+    assert_eq!(push(0).status, 201);
+    // More than twice what all may write at once.
+    let path = format!("/v2/app/blobs/uploads/?digest={}", house::digest(b"never"));
+    let crowd = (0..4).map(|_| {
+        let mut http2 = Http2::open(loopback(1), server, &[]).unwrap();
+        for stream in 0..STREAMS {
+            http2.begin_upload(2 * stream + 1, &path, &authorized).unwrap();
+        }
+        http2
+    });
+    let crowd: Vec<_> = crowd.collect();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let under_way = format!("uploads_in_flight {}", 4 * STREAMS);
+    while !house.ask("GET", "/metrics", &[], b"").body.contains(&under_way) {
+        assert!(Instant::now() < deadline, "{}", house.log());
+        thread::sleep(Duration::from_millis(20));
+    }
+    for number in 1..20 {
+        let answer = push(number);
+        assert_eq!(answer.status, 201, "{answer:?}");
+    }
     drop(crowd);
 }
