@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 pub use self::error::Error as StorageAccountError;
 use crate::{
-    Error, Precondition, Registry, Timestamp,
+    Error, Precondition, Registry, StorageKind, Timestamp,
     erase::{is_deleting, refuse_if_deleting},
     limits::ROWS_PER_STEP,
     location::load_own,
@@ -25,6 +25,15 @@ use crate::{
 /// The type in ARM.
 pub(crate) const TYPE: &str = "Microsoft.Storage/storageAccounts";
 
+/// What is to be changed of a storage account; new ones have the defaults of what is not said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StorageChange {
+    /// Its tags.
+    pub tags: Option<Tags>,
+    /// Its kind.
+    pub kind: Option<StorageKind>,
+}
+
 impl Registry {
     /// Makes the account that the grant is for, or replaces its tags; says whether it is new. It is done to its end,
     /// though whoever asks goes away.
@@ -38,7 +47,7 @@ impl Registry {
         grant: &ControlGrant<control::StorageAccountsWrite>,
         name: String,
         location: String,
-        tags: Tags,
+        change: StorageChange,
         precondition: Precondition,
     ) -> Result<(StorageAccount, bool), Error> {
         let (registry, scope, actor) = (Arc::clone(self), grant.scope().to_owned(), grant.actor().clone());
@@ -60,10 +69,10 @@ impl Registry {
                 })
                 .await?;
             if is_there {
-                let changed = registry.tag_storage_account(scope, Some(tags), precondition).await?;
+                let changed = registry.alter_storage_account(scope, change, precondition).await?;
                 return Ok((changed, false));
             }
-            let made = registry.make_storage_account(scope, &name, &location, tags).await?;
+            let made = registry.make_storage_account(scope, &name, &location, change).await?;
             Ok((made, true))
         })
         .await
@@ -75,10 +84,10 @@ impl Registry {
         scope: String,
         name: &str,
         location: &str,
-        tags: Tags,
+        change: StorageChange,
     ) -> Result<StorageAccount, Error> {
         let store = self.places.make(location, name).await?;
-        match self.insert_storage_account(scope, name, location, tags).await {
+        match self.insert_storage_account(scope, name, location, change).await {
             Ok(account) => {
                 self.open_store(account.id, store);
                 Ok(account)
@@ -98,7 +107,7 @@ impl Registry {
         scope: String,
         name: &str,
         location: &str,
-        tags: Tags,
+        change: StorageChange,
     ) -> Result<StorageAccount, Error> {
         let now = self.clock.now();
         let (name, location) = (name.to_owned(), location.to_owned());
@@ -113,7 +122,8 @@ impl Registry {
                 let resource = StorageResource {
                     subscription_id: group.subscription_id,
                     resource_group: group.name,
-                    tags,
+                    tags: change.tags.unwrap_or_default(),
+                    kind: change.kind.unwrap_or_default(),
                     updated_at: now,
                 };
                 tx.put_storage_resource(id, &resource)?;
@@ -122,24 +132,24 @@ impl Registry {
             .await
     }
 
-    /// Changes the account that the grant is for; tags that are not given stay.
+    /// Changes the account that the grant is for; what is not given stays.
     ///
     /// # Errors
     /// [`Error::StorageAccount`], [`Error::ConditionFailed`], [`Error::Metadata`], [`Error::Full`].
     pub async fn change_storage_account(
         &self,
         grant: &ControlGrant<control::StorageAccountsWrite>,
-        tags: Option<Tags>,
+        change: StorageChange,
         precondition: Precondition,
     ) -> Result<StorageAccount, Error> {
-        self.tag_storage_account(grant.scope().to_owned(), tags, precondition)
+        self.alter_storage_account(grant.scope().to_owned(), change, precondition)
             .await
     }
 
-    async fn tag_storage_account(
+    async fn alter_storage_account(
         &self,
         scope: String,
-        tags: Option<Tags>,
+        change: StorageChange,
         precondition: Precondition,
     ) -> Result<StorageAccount, Error> {
         let now = self.clock.now();
@@ -147,8 +157,11 @@ impl Registry {
             .transact(Durability::Durable, move |tx| {
                 let mut account = load_at(tx, &scope)?;
                 precondition.check(account.entity_tag().as_deref())?;
-                if let (Some(resource), Some(tags)) = (&mut account.resource, tags) {
-                    resource.tags = tags;
+                if let Some(resource) = account.resource.as_mut().filter(|_| change != StorageChange::default()) {
+                    if let Some(tags) = change.tags {
+                        resource.tags = tags;
+                    }
+                    resource.kind = change.kind.unwrap_or(resource.kind);
                     // Every change is a state of its own.
                     resource.updated_at = now.max(Timestamp(resource.updated_at.0 + 1));
                     tx.put_storage_resource(account.id, resource)?;

@@ -5,8 +5,8 @@ use bytes::Bytes;
 use holdfast_access::{ControlGrant, ControlReach, control, decide_control};
 use holdfast_arm::{Code, Error as Arm, Location, ResourceGroupName, ResourceId, StorageAccountName, SubscriptionId};
 use holdfast_registry::{
-    StorageAccountError,
-    ports::{RegistryRecord, Sku, StorageAccount, Tags},
+    StorageAccountError, StorageChange, StorageKind,
+    ports::{RegistryRecord, Sku, StorageAccount},
 };
 use http::{Response, StatusCode};
 use serde::Deserialize;
@@ -52,23 +52,28 @@ pub(crate) async fn put(
         .ok_or_else(Arm::location_required)?
         .parse()
         .map_err(Arm::from)?;
-    let tags = read_change(&request)?.unwrap_or_default();
+    let mut change = read_change(&request)?;
+    // What a PUT leaves out is none.
+    change.tags.get_or_insert_default();
     let (name, precondition) = (path.name.to_string(), call.precondition.clone());
     let registry = &call.app.registry;
     let (account, _) = registry
-        .put_storage_account(&grant, name, location.to_string(), tags, precondition)
+        .put_storage_account(&grant, name, location.to_string(), change, precondition)
         .await?;
     // New or not: Azure answers the same, and its clients would poll after 201.
     Ok(answer(&account))
 }
 
-/// The tags, which are all that can be chosen.
-fn read_change(request: &Object<'_>) -> Result<Option<Tags>, Arm> {
+/// The tags and the kind, which are all that can be chosen.
+fn read_change(request: &Object<'_>) -> Result<StorageChange, Arm> {
     request.object("properties")?;
     if let Some(given) = request.value("properties") {
         refuse_unserved(given, &fixed(), "properties")?;
     }
-    read_tags(request)
+    Ok(StorageChange {
+        tags: read_tags(request)?,
+        kind: request.word("kind", &StorageKind::ALL)?,
+    })
 }
 
 fn answer(account: &StorageAccount) -> Response<Bytes> {
@@ -87,18 +92,18 @@ pub(crate) async fn get(
     Ok(answer(&account))
 }
 
-/// Tags are the only thing about an account that can change.
+/// Tags and the kind are all that can change about an account.
 pub(crate) async fn patch(
     call: &Call<'_>,
     grant: ControlGrant<control::StorageAccountsWrite>,
 ) -> Result<Response<Bytes>, Error> {
     let request: Value = body::parse(call.body)?;
-    let tags = read_change(&Object::of_body(&request)?)?;
+    let change = read_change(&Object::of_body(&request)?)?;
     let precondition = call.precondition.clone();
     let account = call
         .app
         .registry
-        .change_storage_account(&grant, tags, precondition)
+        .change_storage_account(&grant, change, precondition)
         .await?;
     Ok(answer(&account))
 }
@@ -191,7 +196,7 @@ fn shown(account: &StorageAccount) -> Value {
 pub(crate) fn listed(account: &StorageAccount) -> Value {
     json!({
         "sku": { "name": "Standard_LRS", "tier": "Standard" },
-        "kind": "StorageV2",
+        "kind": account.resource.as_ref().map(|resource| resource.kind).unwrap_or_default().as_str(),
         "id": account.arm_id(),
         "name": account.name,
         "type": TYPE,

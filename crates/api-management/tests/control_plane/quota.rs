@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use holdfast_access::RoleId;
 use holdfast_registry::{
-    Error,
+    Error, StorageKind,
     ports::{
         ApplicationRecord, DeviceAnswer, DeviceCode, Durability, MetadataExt as _, ResourceGroup, StorageResource,
         Tags, Tx,
@@ -107,6 +107,7 @@ async fn one_storage_account_too_many_is_told() {
                     subscription_id: subscription,
                     resource_group: "rg".to_owned(),
                     tags: Tags::new(),
+                    kind: StorageKind::default(),
                     updated_at: now,
                 };
                 tx.put_storage_resource(id, &resource)

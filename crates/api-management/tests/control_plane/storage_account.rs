@@ -95,3 +95,31 @@ async fn an_unknown_linked_account_is_told_under_its_own_group() {
     let message = refused["error"]["message"].as_str().unwrap();
     assert!(message.contains("none1") && message.contains("'other'"), "{message}");
 }
+
+#[tokio::test]
+async fn an_account_shows_the_kind_it_was_made_as() {
+    let (cloud, owner) = with_group().await;
+    let send = async |method: &str, body: &str| {
+        let response = cloud.send(method, &format!("{A}kind1{V}"), Some(&owner), body).await;
+        (response.status().as_u16(), json(&response))
+    };
+    let (status, refused) = send("PUT", r#"{"location":"local","kind":"Blobs"}"#).await;
+    assert_eq!(status, 400);
+    let message = refused["error"]["message"].as_str().unwrap_or_default();
+    assert!(
+        message.contains("BlobStorage") && message.contains("StorageV2"),
+        "{message}"
+    );
+    assert_eq!(
+        send("PUT", r#"{"location":"local","kind":"storage"}"#).await.1["kind"],
+        "Storage"
+    );
+    assert_eq!(send("GET", "").await.1["kind"], "Storage");
+    assert_eq!(send("PATCH", r#"{"tags":{"a":"b"}}"#).await.1["kind"], "Storage");
+    assert_eq!(send("PATCH", r#"{"kind":"StorageV2"}"#).await.1["kind"], "StorageV2");
+    let shown = send("GET", "").await.1;
+    assert_eq!(
+        (&shown["kind"], &shown["tags"]["a"]),
+        (&"StorageV2".into(), &"b".into())
+    );
+}

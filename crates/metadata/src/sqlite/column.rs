@@ -99,6 +99,17 @@ pub(super) fn attributes(row: &Row<'_>, index: usize) -> rusqlite::Result<Attrib
     row.get(index).map(Attributes::from_bits)
 }
 
+/// A value that has a name.
+pub(super) fn named<T>(
+    row: &Row<'_>,
+    index: usize,
+    what: &str,
+    find: impl FnOnce(&str) -> Option<T>,
+) -> rusqlite::Result<T> {
+    let name = row.get_ref(index)?.as_str()?;
+    find(name).ok_or_else(|| misread(index, Type::Text, format!("{name} is not {what}")))
+}
+
 /// The error of a value that is not what the column holds.
 pub(super) fn misread(index: usize, found: Type, source: impl Into<Source>) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(index, found, source.into())

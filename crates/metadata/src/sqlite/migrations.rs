@@ -20,6 +20,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0011-manifest-annotations.sql"),
     include_str!("migrations/0012-own-storage.sql"),
     include_str!("migrations/0013-tally.sql"),
+    include_str!("migrations/0014-storage-kind.sql"),
 ];
 
 /// The version this build makes and reads.

@@ -4,7 +4,7 @@ use holdfast_access::{IpRule, NetworkAction, NetworkRules, RoleAssignmentMode};
 use holdfast_registry::ports::{Author, AuthorKind, ShownSettings, Sku, SystemData};
 use rusqlite::{Row, types::Type};
 
-use super::column::{misread, timestamp};
+use super::column::{misread, named, timestamp};
 
 pub(super) fn sku(row: &Row<'_>, index: usize) -> rusqlite::Result<Sku> {
     named(row, index, "a registry's tier", Sku::from_name)
@@ -69,9 +69,4 @@ pub(super) fn author_columns(author: Option<&Author>) -> (Option<&str>, Option<&
         author.map(|author| author.name.as_str()),
         author.map(|author| author.kind.as_str()),
     )
-}
-
-fn named<T>(row: &Row<'_>, index: usize, what: &str, find: impl FnOnce(&str) -> Option<T>) -> rusqlite::Result<T> {
-    let name = row.get_ref(index)?.as_str()?;
-    find(name).ok_or_else(|| misread(index, Type::Text, format!("{name} is not {what}")))
 }

@@ -3,7 +3,7 @@
 use holdfast_registry::ports::{
     ObjectKey, StorageAccount, StorageAccountId, StorageAccountRead, StorageAccountTx, StorageResource,
 };
-use holdfast_registry::{Error, Timestamp};
+use holdfast_registry::{Error, StorageKind, Timestamp};
 use rusqlite::{Row, params};
 
 use super::column;
@@ -12,8 +12,8 @@ use super::session::Session;
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT storage_account.id, name, location, created_at, subscription_id, resource_group, tags, updated_at \
-             FROM storage_account LEFT JOIN storage_resource ON storage_account_id = storage_account.id ",
+            "SELECT storage_account.id, name, location, created_at, subscription_id, resource_group, tags, updated_at, \
+             kind FROM storage_account LEFT JOIN storage_resource ON storage_account_id = storage_account.id ",
             $rest
         )
     };
@@ -78,8 +78,9 @@ impl StorageAccountRead for Session<'_> {
 
 const INSERT: &str = "INSERT INTO storage_account (name, location, created_at) VALUES (?1, ?2, ?3)";
 const PUT_RESOURCE: &str = "INSERT INTO storage_resource (storage_account_id, subscription_id, resource_group, tags, \
-    updated_at) VALUES (?1, ?2, ?3, ?4, ?5) \
-    ON CONFLICT (storage_account_id) DO UPDATE SET tags = excluded.tags, updated_at = excluded.updated_at";
+    updated_at, kind) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+    ON CONFLICT (storage_account_id) DO UPDATE \
+    SET tags = excluded.tags, updated_at = excluded.updated_at, kind = excluded.kind";
 const DISOWN: &str = "UPDATE storage_account SET is_own = 0 WHERE id = ?1";
 const REMOVE_RESOURCE: &str = "DELETE FROM storage_resource WHERE storage_account_id = ?1";
 const REMOVE: &str = "DELETE FROM storage_account WHERE id = ?1";
@@ -103,6 +104,7 @@ impl StorageAccountTx for Session<'_> {
             resource.resource_group,
             column::tags_text(&resource.tags),
             resource.updated_at.0,
+            resource.kind.as_str(),
         ];
         self.change("wrote a user's storage account", PUT_RESOURCE, params)?;
         self.change("made a storage account a user's", DISOWN, [id.0]).map(drop)
@@ -122,6 +124,7 @@ fn account_row(row: &Row<'_>) -> rusqlite::Result<StorageAccount> {
             resource_group,
             tags: column::tags(row, 6)?,
             updated_at: column::timestamp(row, 7)?,
+            kind: column::named(row, 8, "a kind of storage account", StorageKind::from_name)?,
         })
     });
     Ok(StorageAccount {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::row::row_id;
 use super::{ObjectKey, Tags};
-use crate::{Error, Timestamp};
+use crate::{Error, StorageKind, Timestamp};
 
 row_id!(
     /// A storage account's row.
@@ -38,6 +38,8 @@ pub struct StorageResource {
     pub resource_group: String,
     /// Its tags.
     pub tags: Tags,
+    /// Its kind, which is shown.
+    pub kind: StorageKind,
     /// When it was last changed.
     pub updated_at: Timestamp,
 }

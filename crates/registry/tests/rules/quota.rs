@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use holdfast_access::{Actor, Assignment, ControlAction, ControlCaller, ControlGrant, RoleId, control, decide_control};
 use holdfast_registry::{
-    Error, NewRoleAssignment, Precondition, QuotaError, RegistryChange, RoleError, SealedPassword,
+    Error, NewRoleAssignment, Precondition, QuotaError, RegistryChange, RoleError, SealedPassword, StorageChange,
+    StorageKind,
     ports::{
         ApplicationRecord, DeviceAnswer, DeviceCode, Durability, MetadataExt as _, NewRegistry, PrincipalRecord,
         PrincipalType, ResourceGroup, RoleAssignment, Sku, StorageResource, Tags, Tx,
@@ -218,6 +219,7 @@ async fn whoever_fills_a_group_with_storage_accounts_leaves_room_in_the_others()
                     subscription_id: subscription,
                     resource_group: group.to_owned(),
                     tags: Tags::new(),
+                    kind: StorageKind::default(),
                     updated_at: now,
                 };
                 tx.put_storage_resource(id, &resource)?;
@@ -233,7 +235,7 @@ async fn whoever_fills_a_group_with_storage_accounts_leaves_room_in_the_others()
         let (name, location, none) = (name.to_owned(), "local".to_owned(), Precondition::default());
         registry
             .shared()
-            .put_storage_account(&grant, name, location, Tags::new(), none)
+            .put_storage_account(&grant, name, location, StorageChange::default(), none)
             .await
     };
     fill("full", ACCOUNTS_OF_GROUP).await;

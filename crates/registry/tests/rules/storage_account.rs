@@ -11,7 +11,7 @@ use holdfast_access::{
 use holdfast_oci::{Algorithm, Digest};
 use holdfast_registry::{
     Body, Error, Limits, Precondition, Registry, RegistryChange, SealedPassword, States, StorageAccountError,
-    ensure_location,
+    StorageChange, ensure_location,
     ports::{RegistryRecord, Sku, StorageAccount, Tags},
 };
 use holdfast_testkit::registry::{Decorator, Gate, TestRegistry, name, read_all};
@@ -20,6 +20,13 @@ use holdfast_testkit::registry::{Decorator, Gate, TestRegistry, name, read_all};
 struct Cloud {
     registry: TestRegistry,
     group: String,
+}
+
+fn tagged() -> StorageChange {
+    StorageChange {
+        tags: Some(Tags::new()),
+        kind: None,
+    }
 }
 
 fn may<A: ControlAction>(scope: &str) -> ControlGrant<A> {
@@ -115,7 +122,7 @@ async fn put(registry: Arc<Registry>, scope: String, location: &str) -> Result<(
     let name = scope.rsplit('/').next().unwrap().to_owned();
     let (grant, none) = (may(&scope), Precondition::default());
     registry
-        .put_storage_account(&grant, name, location.to_owned(), Tags::new(), none)
+        .put_storage_account(&grant, name, location.to_owned(), StorageChange::default(), none)
         .await
 }
 
@@ -336,14 +343,16 @@ async fn an_account_changes_only_from_the_state_that_is_named() {
     };
     let (registry, grant) = (cloud.registry.shared(), may(&cloud.scope("mine")));
     let new = registry
-        .change_storage_account(&grant, Some(Tags::new()), only(&old))
+        .change_storage_account(&grant, tagged(), only(&old))
         .await
         .unwrap();
-    let late = registry.change_storage_account(&grant, None, only(&old)).await;
+    let late = registry
+        .change_storage_account(&grant, StorageChange::default(), only(&old))
+        .await;
     assert!(matches!(late, Err(Error::ConditionFailed { .. })), "{late:?}");
     let (name, location) = ("mine".to_owned(), "local".to_owned());
     let late = registry
-        .put_storage_account(&grant, name, location, Tags::new(), only(&old))
+        .put_storage_account(&grant, name, location, tagged(), only(&old))
         .await;
     assert!(matches!(late, Err(Error::ConditionFailed { .. })), "{late:?}");
     let grant = may(&cloud.scope("mine"));

@@ -1,9 +1,9 @@
 //! Claims about storage accounts.
 
-use holdfast_registry::Timestamp;
 use holdfast_registry::ports::{
     Candidate, Metadata, ResourceGroup, StorageAccount, StorageAccountId, StorageResource, Tags,
 };
+use holdfast_registry::{StorageKind, Timestamp};
 use uuid::Uuid;
 
 use super::fixture;
@@ -67,12 +67,14 @@ pub async fn a_users_account_belongs_to_its_group(metadata: &dyn Metadata) {
     let changed = fixture::write(metadata, move |tx| {
         let mut change = resource(subscription, "elsewhere", 9);
         change.tags = Tags::from([("team".to_owned(), "blue".to_owned())]);
+        change.kind = StorageKind::FileStorage;
         tx.put_storage_resource(id, &change)?;
         tx.find_storage_account_by_name("mine")
     })
     .await;
     let expected = StorageResource {
         tags: Tags::from([("team".to_owned(), "blue".to_owned())]),
+        kind: StorageKind::FileStorage,
         ..resource(subscription, "web", 9)
     };
     assert_eq!(changed.and_then(|account| account.resource), Some(expected));
@@ -196,6 +198,7 @@ pub(super) fn resource(subscription_id: Uuid, resource_group: &str, updated_at: 
         subscription_id,
         resource_group: resource_group.to_owned(),
         tags: Tags::new(),
+        kind: StorageKind::StorageV2,
         updated_at: Timestamp(updated_at),
     }
 }
