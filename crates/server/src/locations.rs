@@ -182,6 +182,7 @@ fn settle(root: &Path, mark: &Mark) -> anyhow::Result<()> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(root);
         made.with_context(|| format!("cannot make {shown}, the folder of location {name}"))?;
     }
+    trust(root, name)?;
     if root.join(MARK).exists() {
         return Ok(());
     }
@@ -189,6 +190,14 @@ fn settle(root: &Path, mark: &Mark) -> anyhow::Result<()> {
         bail!("{shown} holds other files; choose an empty folder for location {name}, or one that does not exist");
     }
     write_mark(root, mark).with_context(|| format!("cannot write {shown}, the folder of location {name}"))
+}
+
+/// Nothing is written to a folder that somebody else has, or can change.
+fn trust(root: &Path, name: &str) -> anyhow::Result<()> {
+    let checked = fs::metadata(root)
+        .map_err(anyhow::Error::from)
+        .and_then(|metadata| Ok(trusted::check(root, &metadata, Closed::ToOthersWriting)?));
+    checked.with_context(|| format!("cannot trust {}, the folder of location {name}", root.display()))
 }
 
 fn is_somebodys(root: &Path) -> io::Result<bool> {
@@ -224,9 +233,8 @@ fn write_mark(root: &Path, mark: &Mark) -> anyhow::Result<()> {
 /// Finds the folder to be ours, and lets no other process work in it.
 fn hold(root: &Path, expected: &Mark) -> anyhow::Result<File> {
     let (shown, name) = (root.display(), &expected.location);
-    if let Ok(metadata) = fs::metadata(root) {
-        let checked = trusted::check(root, &metadata, Closed::ToOthersWriting);
-        checked.with_context(|| format!("cannot trust {shown}, the folder of location {name}"))?;
+    if root.exists() {
+        trust(root, name)?;
     }
     let path = root.join(MARK);
     let file = File::open(&path).with_context(|| {

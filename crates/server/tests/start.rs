@@ -151,6 +151,31 @@ fn a_folder_that_another_user_made_is_refused_with_what_to_do() {
 }
 
 #[test]
+fn a_location_in_a_folder_that_another_user_made_is_refused_and_left_as_it_is() {
+    if !rustix::process::geteuid().is_root() {
+        return; // Only root can give a folder away.
+    }
+    let house = House::empty();
+    let folder = house.data().with_file_name("moon");
+    fs::create_dir(&folder).unwrap();
+    std::os::unix::fs::chown(&folder, Some(12_345), None).unwrap();
+    let location = format!("moon={}", folder.display());
+    let output = house.operate(&[
+        "serve",
+        "--http",
+        "127.0.0.1:0",
+        "--https",
+        "off",
+        "--location",
+        &location,
+    ]);
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("12345") && told.contains("location moon"), "{told}");
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0, "nothing was written there");
+}
+
+#[test]
 fn a_database_of_another_program_is_left_alone() {
     let house = House::empty();
     fs::create_dir(house.data()).unwrap();
