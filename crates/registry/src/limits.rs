@@ -82,8 +82,8 @@ pub(crate) const MAX_SECRETS_PER_APPLICATION: usize = 50;
 pub(crate) const MAX_CERTIFICATES_PER_APPLICATION: usize = 50;
 /// Federated credentials that an application may have at once (Entra ID: 20).
 pub(crate) const MAX_FEDERATED_PER_APPLICATION: usize = 20;
-/// People in the directory; lists of them are read whole.
-pub(crate) const MAX_PEOPLE: usize = 10_000;
+/// People in the directory.
+pub(crate) const MAX_PEOPLE: u64 = 10_000;
 /// Devices that wait for a person or did a short while ago: nobody had to sign in to make one.
 pub(crate) const MAX_DEVICES: u64 = 10_000;
 /// How many of them there may be for a network that has one already: the rest is for those that have none.

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::{
     PrincipalView, Registry,
     limits::{MAX_PEOPLE, ROWS_PER_STEP},
-    ports::{Durability, MetadataExt, PersonRecord, PrincipalRecord, ProvenPerson, Read},
+    ports::{Counted, Durability, MetadataExt, PersonRecord, PrincipalRecord, ProvenPerson, Read},
     role_assignment,
 };
 
@@ -59,7 +59,7 @@ impl Registry {
                 if tx.find_person_by_name(&person.user_name)?.is_some() {
                     return Err(Error::NameTaken { name: person.user_name }.into());
                 }
-                if tx.list_people(None, MAX_PEOPLE)?.len() >= MAX_PEOPLE {
+                if tx.count(Counted::People)? >= MAX_PEOPLE {
                     return Err(Error::TooMany.into());
                 }
                 tx.insert_principal(&person.principal)?;

@@ -5,7 +5,7 @@ use holdfast_access::{ControlGrant, ScopeMap, SystemScopeMap, control};
 
 use crate::{
     Error, Registry, TokenError,
-    ports::{Durability, MetadataExt, Read, RegistryRecord, ScopeMapRecord, SystemData, Tx},
+    ports::{Counted, Durability, MetadataExt, Read, RegistryRecord, ScopeMapRecord, SystemData, Tx},
     registry_resource::{author_of, load_at},
 };
 
@@ -206,7 +206,7 @@ fn check_quota(tx: &mut dyn Tx, registry: &RegistryRecord) -> Result<(), Error> 
             sku: registry.sku,
         });
     }
-    if tx.count_scope_maps(registry.id)? >= quota {
+    if tx.count(Counted::ScopeMaps(registry.id))? >= quota {
         return Err(Error::QuotaExceeded {
             feature: "scope map",
             quota,

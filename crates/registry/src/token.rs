@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     Error, Registry, Timestamp, TokenError,
     ports::{
-        Author, Durability, MetadataExt, NewToken, Read, RegistryRecord, SystemData, TokenId, TokenPassword,
+        Author, Counted, Durability, MetadataExt, NewToken, Read, RegistryRecord, SystemData, TokenId, TokenPassword,
         TokenRecord, Tx,
     },
     registry::find_open,
@@ -363,7 +363,7 @@ fn check_quota(tx: &mut dyn Tx, registry: &RegistryRecord) -> Result<(), Error> 
             sku: registry.sku,
         });
     }
-    if tx.count_tokens(registry.id)? >= quota {
+    if tx.count(Counted::Tokens(registry.id))? >= quota {
         return Err(Error::QuotaExceeded {
             feature: "token",
             quota,

@@ -21,6 +21,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0012-own-storage.sql"),
     include_str!("migrations/0013-tally.sql"),
     include_str!("migrations/0014-storage-kind.sql"),
+    include_str!("migrations/0015-tally-people-and-tokens.sql"),
 ];
 
 /// The version this build makes and reads.
@@ -151,6 +152,7 @@ mod tests {
                      VALUES (zeroblob(16), zeroblob(16), 'App', 1, 1);
                  INSERT INTO role_assignment (id, principal_id, role, scope, created_at, created_by)
                      VALUES (zeroblob(16), zeroblob(16), 'owner', '/', 1, 'ann');
+                 INSERT INTO person VALUES (zeroblob(16), 'Ann', 'ann', 'verifier');
                  INSERT INTO device_code VALUES
                      (zeroblob(32), zeroblob(32), zeroblob(16), 'scope', 0, NULL, NULL, 0, 9);"
             ))
@@ -167,6 +169,7 @@ mod tests {
             ("device", ""),
             ("device far", ""),
             ("device near", "::"),
+            ("person", ""),
             ("resource group", subscription),
             ("role assignment", ""),
             ("role assignment by", "ann"),

@@ -24,7 +24,6 @@ const FIND: &str = select!("WHERE registry_id = ?1 AND name = ?2");
 const LIST: &str = select!("WHERE registry_id = ?1 AND name > ?2 ORDER BY name LIMIT ?3");
 const LIST_IDS: &str = "SELECT id FROM token WHERE registry_id = ?1 LIMIT ?2";
 const FIND_WITH_SCOPE_MAP: &str = select!("WHERE registry_id = ?1 AND scope_map = ?2 LIMIT 1");
-const COUNT: &str = "SELECT count(*) FROM token WHERE registry_id = ?1";
 const LIST_PASSWORDS: &str = "SELECT slot, verifier, generation, expires_at, created_at FROM token_password \
     WHERE token_id = ?1 ORDER BY slot";
 
@@ -41,11 +40,6 @@ impl TokenRead for Session<'_> {
     fn list_token_ids(&mut self, registry: RegistryId, limit: usize) -> Result<Vec<TokenId>, Error> {
         let params = params![registry.0, column::limit(limit)];
         self.list("listed tokens", LIST_IDS, params, |row| row.get(0).map(TokenId))
-    }
-
-    fn count_tokens(&mut self, registry: RegistryId) -> Result<u64, Error> {
-        let count = self.find("counted tokens", COUNT, [registry.0], |row| column::unsigned(row, 0))?;
-        Ok(count.unwrap_or(0))
     }
 
     fn find_token_with_scope_map(
@@ -162,7 +156,6 @@ pub(super) const PLANNED: &[&str] = &[
     LIST,
     LIST_IDS,
     FIND_WITH_SCOPE_MAP,
-    COUNT,
     LIST_PASSWORDS,
     INSERT,
     UPDATE,

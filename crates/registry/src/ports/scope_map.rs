@@ -34,8 +34,6 @@ pub trait ScopeMapRead {
     ) -> Result<Vec<ScopeMapRecord>, Error>;
     /// Some scope maps of a registry, by name: all that a deletion needs to know.
     fn list_scope_map_names(&mut self, registry: RegistryId, limit: usize) -> Result<Vec<String>, Error>;
-    /// Those of a registry.
-    fn count_scope_maps(&mut self, registry: RegistryId) -> Result<u64, Error>;
 }
 
 /// Changes of the same.

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use holdfast_access::RegistryId;
 use uuid::Uuid;
 
 use crate::Error;
@@ -17,6 +18,8 @@ pub enum Counted<'a> {
     Applications,
     /// Those that somebody made, as [`ApplicationRecord::created_by`](super::ApplicationRecord::created_by) says.
     ApplicationsBy(&'a str),
+    /// People in the directory.
+    People,
     /// Devices that wait for a person, or are remembered, in all.
     Devices,
     /// Those whose [`DeviceCode::near`](super::DeviceCode::near) this is.
@@ -29,6 +32,10 @@ pub enum Counted<'a> {
     Registries(Uuid),
     /// Those of one of its groups.
     RegistriesIn(Uuid, &'a str),
+    /// Tokens of a registry.
+    Tokens(RegistryId),
+    /// Scope maps of a registry, those that people made.
+    ScopeMaps(RegistryId),
     /// Storage accounts of users in a subscription.
     StorageAccounts(Uuid),
     /// Those of one of its groups.

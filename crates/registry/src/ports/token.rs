@@ -68,8 +68,6 @@ pub trait TokenRead {
     fn list_tokens(&mut self, registry: RegistryId, after: &str, limit: usize) -> Result<Vec<TokenRecord>, Error>;
     /// Some tokens of a registry, by id: all that a deletion needs to know.
     fn list_token_ids(&mut self, registry: RegistryId, limit: usize) -> Result<Vec<TokenId>, Error>;
-    /// Those of a registry.
-    fn count_tokens(&mut self, registry: RegistryId) -> Result<u64, Error>;
     /// Some token that has this scope map.
     fn find_token_with_scope_map(
         &mut self,

@@ -6,7 +6,7 @@ use holdfast_access::{ControlGrant, control};
 use super::load_at;
 use crate::{
     Error, Registry,
-    ports::{MetadataExt, Read, RegistryRecord},
+    ports::{Counted, MetadataExt, Read, RegistryRecord},
 };
 
 /// The counts of a registry.
@@ -34,8 +34,8 @@ impl Registry {
                 let registry = load_at(read, &scope)?;
                 Ok(RegistryUsage {
                     used_bytes: read.measure_registry(registry.id)?,
-                    scope_maps: read.count_scope_maps(registry.id)?,
-                    tokens: read.count_tokens(registry.id)?,
+                    scope_maps: read.count(Counted::ScopeMaps(registry.id))?,
+                    tokens: read.count(Counted::Tokens(registry.id))?,
                     registry,
                 })
             })
@@ -47,8 +47,12 @@ impl Registry {
 pub(super) fn refuse_if_crowded(read: &mut (impl Read + ?Sized), registry: &RegistryRecord) -> Result<(), Error> {
     let limits = registry.sku.limits();
     let counts = [
-        ("tokens", read.count_tokens(registry.id)?, limits.tokens),
-        ("scope maps", read.count_scope_maps(registry.id)?, limits.scope_maps),
+        ("tokens", read.count(Counted::Tokens(registry.id))?, limits.tokens),
+        (
+            "scope maps",
+            read.count(Counted::ScopeMaps(registry.id))?,
+            limits.scope_maps,
+        ),
     ];
     let too_many = counts.iter().filter(|(_, count, most)| count > most);
     let in_use: Vec<String> = too_many

@@ -1,6 +1,6 @@
 //! Claims about people.
 
-use holdfast_registry::ports::{Metadata, PersonRecord, PrincipalRecord};
+use holdfast_registry::ports::{Counted, Metadata, PersonRecord, PrincipalRecord};
 use holdfast_registry::{Timestamp, UserName};
 use uuid::Uuid;
 
@@ -87,6 +87,8 @@ pub async fn people_page_by_name(metadata: &dyn Metadata) {
         Ok((first, read.list_people(last.as_ref(), 2)?))
     })
     .await;
+    let count = fixture::read(metadata, |read| read.count(Counted::People));
+    assert_eq!(count.await, 3);
     let names = |page: &[PersonRecord]| {
         page.iter()
             .map(|person| person.user_name.to_string())
@@ -106,6 +108,8 @@ pub async fn a_removed_person_is_gone(metadata: &dyn Metadata) {
     })
     .await;
     assert_eq!(removed, (true, true, false));
+    let count = fixture::read(metadata, |read| read.count(Counted::People));
+    assert_eq!(count.await, 0);
     let found = fixture::read(metadata, move |read| {
         Ok((read.find_person(id)?, read.find_person_by_name(&name("ann@x"))?))
     })

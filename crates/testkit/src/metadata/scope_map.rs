@@ -2,7 +2,7 @@
 
 use holdfast_access::{RegistryId, ScopeMap};
 use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{Metadata, ScopeMapRecord, SystemData};
+use holdfast_registry::ports::{Counted, Metadata, ScopeMapRecord, SystemData};
 
 use super::fixture::{self, author};
 
@@ -97,6 +97,8 @@ pub async fn a_scope_map_is_changed_and_removed_alone(metadata: &dyn Metadata) {
     })
     .await;
     assert_eq!(removed, (true, false));
+    let count = fixture::read(metadata, move |read| read.count(Counted::ScopeMaps(registry)));
+    assert_eq!(count.await, 1);
     assert_eq!(find(metadata, registry, "Changed").await, None);
     assert_eq!(find(metadata, registry, "neighbour").await, Some(neighbour));
 }
@@ -119,7 +121,10 @@ pub async fn scope_maps_page_by_name_in_any_case(metadata: &dyn Metadata) {
     assert_eq!(page("BRAVO", 10).await, ["Charlie", "delta"]);
     assert_eq!(page("bz", 1).await, ["Charlie"]);
     let counts = fixture::read(metadata, move |read| {
-        Ok((read.count_scope_maps(registry)?, read.count_scope_maps(other)?))
+        Ok((
+            read.count(Counted::ScopeMaps(registry))?,
+            read.count(Counted::ScopeMaps(other))?,
+        ))
     });
     assert_eq!(counts.await, (4, 1));
     let names = |limit| fixture::read(metadata, move |read| read.list_scope_map_names(registry, limit));

@@ -2,7 +2,7 @@
 
 use holdfast_access::RegistryId;
 use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{Metadata, NewToken, SystemData, TokenId, TokenPassword, TokenRecord};
+use holdfast_registry::ports::{Counted, Metadata, NewToken, SystemData, TokenId, TokenPassword, TokenRecord};
 
 use super::fixture::{self, author};
 
@@ -119,7 +119,10 @@ pub async fn tokens_page_by_name_in_any_case(metadata: &dyn Metadata) {
     assert_eq!(page("BRAVO", 10).await, ["Charlie", "delta"]);
     assert_eq!(page("bz", 1).await, ["Charlie"]);
     let counts = fixture::read(metadata, move |read| {
-        Ok((read.count_tokens(registry)?, read.count_tokens(other)?))
+        Ok((
+            read.count(Counted::Tokens(registry))?,
+            read.count(Counted::Tokens(other))?,
+        ))
     });
     assert_eq!(counts.await, (4, 1));
     let ids = |limit| fixture::read(metadata, move |read| read.list_token_ids(registry, limit));
@@ -190,6 +193,8 @@ pub async fn a_generation_never_comes_back(metadata: &dyn Metadata) {
             Ok((tx.remove_token(token)?, tx.remove_token(token)?))
         });
         assert_eq!(removed.await, (true, false));
+        let count = fixture::read(metadata, move |read| read.count(Counted::Tokens(registry)));
+        assert_eq!(count.await, 0);
         assert_eq!(find(metadata, registry, "build").await, None);
         assert_eq!(passwords(metadata, token).await, []);
     }
