@@ -31,7 +31,7 @@ pub struct ManifestContent {
 pub struct ManifestView {
     /// Its row.
     pub record: ManifestRecord,
-    /// Tags on it, ascending, at most [`MAX_TAGS_SHOWN`](crate::limits::MAX_TAGS_SHOWN).
+    /// Tags on it, ascending, at most 10,000.
     pub tags: Vec<Tag>,
     /// Manifests it lists, with architecture and os when they are in the repository.
     pub references: Vec<(Digest, Option<String>, Option<String>)>,
