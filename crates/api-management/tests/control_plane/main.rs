@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "tests panic on purpose, in their helpers too")]
 
 mod callers;
+mod erase;
+mod excess;
 mod graph;
 mod import;
 mod openapi;

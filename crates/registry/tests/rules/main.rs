@@ -6,6 +6,7 @@
 mod blob;
 mod claims;
 mod concurrency;
+mod erase;
 mod explain;
 mod fault;
 mod garbage;
