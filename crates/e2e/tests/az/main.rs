@@ -15,3 +15,4 @@ mod shell;
 mod signin;
 mod storage;
 mod token;
+mod unserved;
