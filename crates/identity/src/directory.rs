@@ -382,6 +382,25 @@ mod tests {
     }
 
     #[test]
+    fn a_token_of_another_algorithm_or_from_the_future_or_without_end_is_none() {
+        let issuer = DirectoryIssuer::new(&keys(), Uuid::from_u128(9), OwnNames::default());
+        let token = issuer.issue(grant(), 1_000_000).unwrap();
+        let first = issuer.verify(&token, 1_000_000).unwrap().nbf - MAX_SKEW_SECS;
+        assert!(issuer.verify(&token, first).is_ok());
+        let early = issuer.verify(&token, first - 1);
+        assert!(matches!(early, Err(Error::NotYetValid { .. })), "{early:?}");
+        let (header, rest) = token.split_once('.').unwrap();
+        let header = String::from_utf8(URL_SAFE_NO_PAD.decode(header).unwrap()).unwrap();
+        for algorithm in ["HS256", "none", "RS512"] {
+            let header = URL_SAFE_NO_PAD.encode(header.replace("RS256", algorithm));
+            let other = issuer.verify(&format!("{header}.{rest}"), 1_000_000);
+            assert!(matches!(other, Err(Error::Malformed { part: "header" })), "{other:?}");
+        }
+        let endless = issuer.verify(&"a".repeat(MAX_TOKEN_BYTES + 1), 1_000_000);
+        assert!(matches!(endless, Err(Error::TooLong { .. })), "{endless:?}");
+    }
+
+    #[test]
     fn a_persons_token_names_the_person_and_an_id_token_opens_nothing() {
         let issuer = DirectoryIssuer::new(&keys(), Uuid::from_u128(9), OwnNames::default());
         let who = SignedIn {

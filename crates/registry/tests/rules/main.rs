@@ -13,6 +13,7 @@ mod garbage;
 mod lock;
 mod manifest;
 mod model;
+mod person;
 mod quota;
 mod sign_in;
 mod storage_account;

@@ -211,6 +211,17 @@ async fn an_account_goes_only_when_nothing_lies_in_it() {
 }
 
 #[tokio::test]
+async fn no_location_takes_the_account_of_another_one() {
+    let cloud = Cloud::start().await;
+    cloud.account("mine", "far").await.unwrap();
+    for taken in ["default-far", "mine"] {
+        let (rows, now) = (cloud.registry.rows(), cloud.registry.now());
+        let made = ensure_location(rows, "third".to_owned(), taken.to_owned(), now).await;
+        assert!(matches!(fault(made), StorageAccountError::NameTaken { name } if name == taken));
+    }
+}
+
+#[tokio::test]
 async fn a_registry_lies_in_an_account_that_fits_it_and_stays_there() {
     let cloud = Cloud::start().await;
     cloud.account("near", "local").await.unwrap();
