@@ -8,7 +8,7 @@ use holdfast_registry::ports::{
     NewManifest, NewRegistry, ObjectKey, Page, Position, Read, RegistryRecord, RepositoryId, RepositoryRecord,
     ResourceGroup, Sku, StorageAccountId, Subscription, Tags, Tx, UploadId, UploadRecord,
 };
-use holdfast_registry::{Error, Timestamp};
+use holdfast_registry::{Attributes, Error, Timestamp};
 use uuid::Uuid;
 
 /// Reads, and panics when that fails.
@@ -199,6 +199,15 @@ pub fn manifest(text: &str, created_at: i64) -> NewManifest {
         blobs: Vec::new(),
         children: Vec::new(),
         created_at: Timestamp(created_at),
+    }
+}
+
+/// Locks of what listings leave out.
+#[must_use]
+pub fn unlisted() -> Attributes {
+    Attributes {
+        list_enabled: false,
+        ..Attributes::default()
     }
 }
 

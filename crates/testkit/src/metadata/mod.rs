@@ -13,6 +13,7 @@ pub mod job;
 pub mod manifest;
 pub mod person;
 pub mod principal;
+pub mod referrer;
 pub mod registry;
 pub mod repository;
 pub mod role_assignment;
@@ -122,9 +123,6 @@ macro_rules! metadata_contract {
                 a_manifest_reads_back_as_written
                 a_bare_manifest_reads_back_as_written
                 hidden_manifests_are_left_out_of_pages_of_what_is_listed
-                a_referrer_reads_back_as_written
-                a_page_of_referrers_ends_by_bytes
-                locked_referrers_are_left_out_of_pages
                 repositories_have_manifests_of_their_own
                 a_digest_is_inserted_once_in_a_repository
                 manifests_page_by_digest
@@ -135,11 +133,16 @@ macro_rules! metadata_contract {
                 listed_children_are_found_from_both_ends
                 touching_and_locking_a_manifest_shows
                 a_removed_manifest_takes_its_tags_and_needs_along
-                referrers_page_by_digest
-                referrers_are_filtered_by_type
                 a_walk_sees_every_manifest_once
                 the_id_of_a_removed_manifest_is_never_used_again
                 bytes_of_no_manifest_are_an_error
+            }
+            referrer {
+                a_referrer_reads_back_as_written
+                a_page_of_referrers_ends_by_bytes
+                locked_referrers_are_left_out_of_pages
+                referrers_page_by_digest
+                referrers_are_filtered_by_type
             }
             tag {
                 a_tag_is_made_once_and_then_moves
