@@ -113,12 +113,26 @@ fn a_certificate_of_another_ca_is_replaced() {
 #[test]
 fn a_damaged_ca_is_refused_with_the_next_step() {
     type Damage = fn(&Path);
-    let damage: [(&str, Damage); 5] = [
+    let damage: [(&str, Damage); 7] = [
         ("move both away", |dir| fs::remove_file(dir.join("ca.key")).unwrap()),
         ("move both away", |dir| fs::write(dir.join("ca.pem"), "broken").unwrap()),
         ("move both away", |dir| fs::write(dir.join("ca.key"), "broken").unwrap()),
         ("move both away", |dir| {
             assert!(fs::copy(dir.join("server.pem"), dir.join("ca.pem")).is_ok())
+        }),
+        // A CA, but not the one of the key.
+        ("move both away", |dir| {
+            let other = tempfile::tempdir().unwrap();
+            ensure(other.path(), &names(&[]), NOW).unwrap();
+            fs::copy(other.path().join("ca.pem"), dir.join("ca.pem")).unwrap();
+        }),
+        // The certificate of the key, but no CA.
+        ("move both away", |dir| {
+            let key = KeyPair::from_pem(&fs::read_to_string(dir.join("ca.key")).unwrap()).unwrap();
+            let mut params = CertificateParams::default();
+            set_times(&mut params, NOW, NOW + DAY_SECS);
+            params.is_ca = rcgen::IsCa::ExplicitNoCa;
+            fs::write(dir.join("ca.pem"), params.self_signed(&key).unwrap().pem()).unwrap();
         }),
         ("chmod 600", |dir| {
             fs::set_permissions(dir.join("ca.key"), fs::Permissions::from_mode(0o644)).unwrap()
