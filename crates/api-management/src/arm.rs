@@ -25,8 +25,6 @@ use chrono::{DateTime, SecondsFormat};
 use holdfast_registry::{Timestamp, ports::SystemData};
 use serde_json::{Value, json};
 
-use crate::serve::Call;
-
 /// Items on a page of a list that can be long.
 pub(crate) const PAGE_ROWS: usize = 100;
 
@@ -60,13 +58,4 @@ fn system_data(of: &SystemData) -> Value {
         data[at] = json!(zoned(moment));
     }
     data
-}
-
-/// Where the list at `path` goes on after the item of a name.
-fn next_page(call: &Call<'_>, path: &str, after: &str) -> String {
-    let query = form_urlencoded::Serializer::new(String::new())
-        .append_pair("api-version", &call.version.to_string())
-        .append_pair("$skiptoken", after)
-        .finish();
-    format!("{}{path}?{query}", call.site.base_url)
 }

@@ -31,10 +31,6 @@ impl Filling {
         Self { value, bytes: 0, limit }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.value.len()
-    }
-
     pub(crate) fn is_full(&self) -> bool {
         self.value.len() >= self.limit || self.bytes >= PAGE_BYTES
     }
@@ -64,7 +60,7 @@ pub(crate) struct Pager<'c, T, K> {
 impl<'c, T, K: Fn(&T) -> String> Pager<'c, T, K> {
     /// The keys of `items` grow.
     pub(crate) fn new(call: &'c Call<'c>, items: Vec<T>, key: K) -> Result<Self, Error> {
-        let filling = Filling::new(limit(call.query.top.as_deref())?);
+        let filling = Filling::new(limit(call, MAX_PAGE)?);
         let mut rest = items.into_iter().peekable();
         if let Some(after) = call.query.skip_token.as_deref() {
             while rest.next_if(|item| key(item).as_str() <= after).is_some() {}
@@ -112,17 +108,18 @@ pub(crate) fn page<T>(
     Ok(pager.finish())
 }
 
-fn limit(top: Option<&str>) -> Result<usize, Arm> {
+/// Items that a page has at most: `most`, or fewer where the request says so.
+pub(crate) fn limit(call: &Call<'_>, most: usize) -> Result<usize, Arm> {
     let wrong = || Arm::invalid_parameter("$top", "The value must be a whole number above zero.");
-    match top.map(str::parse::<u32>) {
-        None => Ok(MAX_PAGE),
-        Some(Ok(top)) if top > 0 => Ok(MAX_PAGE.min(top as usize)),
+    match call.query.top.as_deref().map(str::parse::<u32>) {
+        None => Ok(most),
+        Some(Ok(top)) if top > 0 => Ok(most.min(top as usize)),
         Some(_) => Err(wrong()),
     }
 }
 
 /// The same request, from behind a key on.
-fn next_link(call: &Call<'_>, key: &str) -> String {
+pub(crate) fn next_link(call: &Call<'_>, key: &str) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.append_pair("api-version", &call.version.to_string());
     let kept = [("$filter", &call.query.filter), ("$top", &call.query.top)];

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     PrincipalView, Registry,
-    limits::{MAX_PEOPLE, ROWS_PER_STEP},
+    limits::MAX_PEOPLE,
     ports::{Counted, Durability, MetadataExt, PersonRecord, PrincipalRecord, ProvenPerson, Read},
     role_assignment,
 };
@@ -72,7 +72,7 @@ impl Registry {
             .await
     }
 
-    /// A page of people behind one, by name.
+    /// At most `limit` people behind one, by name.
     ///
     /// # Errors
     /// [`crate::Error::Metadata`].
@@ -80,9 +80,10 @@ impl Registry {
         &self,
         _grant: &ControlGrant<control::PrincipalsRead>,
         after: Option<UserName>,
+        limit: usize,
     ) -> Result<Vec<PersonRecord>, crate::Error> {
         self.metadata
-            .query(move |read| read.list_people(after.as_ref(), ROWS_PER_STEP))
+            .query(move |read| read.list_people(after.as_ref(), limit))
             .await
     }
 

@@ -121,8 +121,8 @@ impl Registry {
             .await
     }
 
-    /// Scope maps of the registry that the grant is for: the system's own on the first page, then those that were made,
-    /// by name, at most `limit` of them after the name `after` (empty for the first page).
+    /// Scope maps of the registry that the grant is for: the system's own, then those that were made, by name; at most
+    /// `limit` after the one named `after` (empty for the first page).
     ///
     /// # Errors
     /// [`Error::RegistryUnknown`], [`Error::Metadata`].
@@ -136,10 +136,17 @@ impl Registry {
         self.metadata
             .query(move |read| {
                 let registry = load_at(read, &scope)?;
-                let made = read.list_scope_maps(registry.id, &after, limit)?;
-                let system: &[SystemScopeMap] = if after.is_empty() { &SystemScopeMap::ALL } else { &[] };
+                let all = &SystemScopeMap::ALL;
+                let place = all.iter().position(|map| map.name.eq_ignore_ascii_case(&after));
+                let (system, after) = match place {
+                    Some(place) => (&all[place + 1..], ""),
+                    None if after.is_empty() => (&all[..], ""),
+                    None => (&[][..], after.as_str()),
+                };
+                let made = read.list_scope_maps(registry.id, after, limit)?;
                 let system = system.iter().map(|map| system_view(&registry, map));
-                Ok(system.chain(made.into_iter().map(|map| view(&registry, map))).collect())
+                let made = made.into_iter().map(|map| view(&registry, map));
+                Ok(system.chain(made).take(limit).collect())
             })
             .await
     }

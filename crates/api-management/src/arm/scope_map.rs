@@ -8,8 +8,14 @@ use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{PAGE_ROWS, next_page, system_data, zoned};
-use crate::{body, error::Error, paging::Filling, route::ScopeMapPath, serve::Call};
+use super::{PAGE_ROWS, system_data, zoned};
+use crate::{
+    body,
+    error::Error,
+    paging::{Filling, limit, next_link},
+    route::ScopeMapPath,
+    serve::Call,
+};
 
 const TYPE: &str = "Microsoft.ContainerRegistry/registries/scopeMaps";
 /// The longest description. ACR's own limit is not known; this is a page of text.
@@ -63,24 +69,18 @@ pub(crate) async fn list(
     grant: ControlGrant<control::ScopeMapsRead>,
 ) -> Result<Response<Bytes>, Error> {
     let after = call.query.skip_token.clone().unwrap_or_default();
+    let limit = limit(call, PAGE_ROWS)?;
     // One more than is shown, to know whether a page follows.
-    let mut maps = call.app.registry.list_scope_maps(&grant, after, PAGE_ROWS + 1).await?;
-    let is_whole = maps.iter().filter(|map| !map.is_system).count() <= PAGE_ROWS;
-    if !is_whole {
-        maps.pop();
-    }
-    let (mut filling, mut last) = (Filling::new(maps.len()), None);
-    for map in &maps {
-        if filling.is_full() {
-            break;
-        }
+    let maps = call.app.registry.list_scope_maps(&grant, after, limit + 1).await?;
+    let (mut filling, mut rest) = (Filling::new(limit), maps.iter().peekable());
+    let mut last = None;
+    while let Some(map) = rest.next_if(|_| !filling.is_full()) {
         filling.push(&shown(map));
         last = Some(map);
     }
-    let has_more = !is_whole || filling.len() < maps.len();
-    let last = last.filter(|_| has_more);
+    let last = last.filter(|_| rest.peek().is_some());
     let page = Page {
-        next_link: last.map(|map| next_page(call, &format!("{}/scopeMaps", map.registry.arm_id()), &map.name)),
+        next_link: last.map(|map| next_link(call, &map.name)),
         value: filling.into_value(),
     };
     Ok(body::json(StatusCode::OK, &page))

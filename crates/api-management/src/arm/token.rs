@@ -11,8 +11,14 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{PAGE_ROWS, next_page, system_data, zoned};
-use crate::{body, error::Error, route::TokenPath, serve::Call};
+use super::{PAGE_ROWS, system_data, zoned};
+use crate::{
+    body,
+    error::Error,
+    paging::{limit, next_link},
+    route::TokenPath,
+    serve::Call,
+};
 
 const TYPE: &str = "Microsoft.ContainerRegistry/registries/tokens";
 /// The names of the two passwords, by slot.
@@ -80,12 +86,13 @@ pub(crate) async fn get(call: &Call<'_>, grant: ControlGrant<control::TokensRead
 
 pub(crate) async fn list(call: &Call<'_>, grant: ControlGrant<control::TokensRead>) -> Result<Response<Bytes>, Error> {
     let after = call.query.skip_token.clone().unwrap_or_default();
+    let limit = limit(call, PAGE_ROWS)?;
     // One more than is shown, to know whether a page follows.
-    let mut tokens = call.app.registry.list_tokens(&grant, after, PAGE_ROWS + 1).await?;
-    let is_last = tokens.len() <= PAGE_ROWS;
-    tokens.truncate(PAGE_ROWS);
-    let last = tokens.last().filter(|_| !is_last);
-    let next = last.map(|token| next_page(call, &format!("{}/tokens", token.registry.arm_id()), &token.record.name));
+    let mut tokens = call.app.registry.list_tokens(&grant, after, limit + 1).await?;
+    let has_more = tokens.len() > limit;
+    tokens.truncate(limit);
+    let last = tokens.last().filter(|_| has_more);
+    let next = last.map(|token| next_link(call, &token.record.name));
     let page = Page {
         value: tokens.iter().map(shown).collect::<Vec<Value>>(),
         next_link: next,

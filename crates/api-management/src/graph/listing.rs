@@ -29,7 +29,8 @@ const READ_ROWS: usize = 25;
 #[derive(Debug)]
 pub(super) struct Query {
     pub(super) filter: Option<String>,
-    top: usize,
+    /// Objects on a page at most.
+    pub(super) top: usize,
     /// Where the page before ended, as its link says.
     pub(super) after: Option<String>,
 }

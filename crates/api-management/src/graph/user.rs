@@ -4,7 +4,7 @@ use bytes::Bytes;
 use holdfast_access::{ControlGrant, control};
 use holdfast_registry::{UserName, ports::PersonRecord};
 use http::{Response, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{
@@ -13,34 +13,20 @@ use super::{
     listing::odd_marker,
     shown,
 };
-use crate::body;
+use crate::{body, paging::Filling};
 
 /// The fields that can be filtered by, in lower case.
 const FIELDS: [&str; 4] = ["accountenabled", "displayname", "id", "userprincipalname"];
+/// People read at once.
+const READ_ROWS: usize = 500;
 
-/// A page of people; a filter may leave few of them, or none, on a page that another follows.
+/// A page of people.
 pub(super) async fn list(
     call: &Call<'_>,
     grant: ControlGrant<control::PrincipalsRead>,
 ) -> Result<Response<Bytes>, Error> {
     let filter = call.query.filter("User", &FIELDS)?;
-    let named = filter.as_ref().and_then(|filter| filter.demanded("userPrincipalName"));
-    let (people, next) = match named {
-        Some(text) => (find_by_name(call, text).await?.into_iter().collect(), None),
-        None => {
-            let after: Option<UserName> = call
-                .query
-                .after
-                .as_deref()
-                .map(str::parse)
-                .transpose()
-                .map_err(|_| odd_marker())?;
-            let page = call.app.registry.list_people(&grant, after).await?;
-            let last = page.last().map(|person| person.user_name.to_string());
-            (page, last)
-        }
-    };
-    let passes = |person: &&PersonRecord| {
+    let passes = |person: &PersonRecord| {
         let values = |field: &str| {
             vec![match field {
                 "accountenabled" => person.principal.is_enabled.to_string(),
@@ -53,16 +39,51 @@ pub(super) async fn list(
             .as_ref()
             .is_none_or(|filter| filter.passes(&values, &|_, _| false))
     };
-    let value: Vec<Value> = people
-        .iter()
-        .filter(passes)
-        .map(|person| shown::user(call, person))
-        .collect();
-    let mut document = json!({ "value": value });
+    let named = filter.as_ref().and_then(|filter| filter.demanded("userPrincipalName"));
+    let (page, next) = match named {
+        Some(text) => {
+            let mut page = Filling::new(call.query.top);
+            if let Some(person) = find_by_name(call, text).await?.filter(passes) {
+                page.push(&shown::user(call, &person));
+            }
+            (page, None)
+        }
+        None => seek(call, &grant, passes).await?,
+    };
+    let mut document = json!({ "value": page.into_value() });
     if let Some(marker) = next {
-        document["@odata.nextLink"] = call.query.next_link(call, "users", &marker).into();
+        document["@odata.nextLink"] = call.query.next_link(call, "users", marker.as_str()).into();
     }
     Ok(body::json(StatusCode::OK, &document))
+}
+
+/// The people who pass, from where the request wants them to where its page ends, and who was the last looked at when
+/// somebody follows. There are not so many that one request could not look at all.
+async fn seek(
+    call: &Call<'_>,
+    grant: &ControlGrant<control::PrincipalsRead>,
+    passes: impl Fn(&PersonRecord) -> bool,
+) -> Result<(Filling, Option<UserName>), Error> {
+    let after = call.query.after.as_deref().map(str::parse).transpose();
+    let mut after: Option<UserName> = after.map_err(|_| odd_marker())?;
+    let mut page = Filling::new(call.query.top);
+    loop {
+        let people = call.app.registry.list_people(grant, after.take(), READ_ROWS).await?;
+        let is_last = people.len() < READ_ROWS;
+        let mut people = people.into_iter().peekable();
+        while let Some(person) = people.next_if(|_| !page.is_full()) {
+            if passes(&person) {
+                page.push(&shown::user(call, &person));
+            }
+            after = Some(person.user_name);
+        }
+        if is_last && people.peek().is_none() {
+            return Ok((page, None));
+        }
+        if page.is_full() {
+            return Ok((page, after));
+        }
+    }
 }
 
 /// One, by object id or name.

@@ -16,6 +16,8 @@ use super::{
 
 /// Everything of the directory: the operator's reach.
 const EVERYWHERE: &str = "/";
+/// People read at once.
+const READ_ROWS: usize = 500;
 
 /// A password on its way to the server that keeps its verifier.
 #[derive(Clone, Serialize, Deserialize)]
@@ -125,7 +127,7 @@ impl Order for ListUsers {
         let mut users = Vec::new();
         let mut after = None;
         loop {
-            let page = desk.house.registry.list_people(&grant, after).await?;
+            let page = desk.house.registry.list_people(&grant, after, READ_ROWS).await?;
             users.extend(page.iter().map(|person| shown(desk, person, None)));
             match page.into_iter().next_back() {
                 Some(last) => after = Some(last.user_name),

@@ -17,9 +17,7 @@ async fn people_are_found_by_name_and_id_and_know_who_they_are() {
     );
     let (_, listed) = get("/users?$filter=startswith(displayName,'a')").await;
     assert_eq!(listed["value"], json!([ann]));
-    let link = listed["@odata.nextLink"].as_str().unwrap();
-    let (_, rest) = get(link.strip_prefix("https://localhost:5443/v1.0").unwrap()).await;
-    assert_eq!((&rest["value"], rest.get("@odata.nextLink")), (&json!([]), None));
+    assert_eq!(listed.get("@odata.nextLink"), None, "nothing follows");
     for filter in ["userPrincipalName%20eq%20'bob@example.org'", "displayName%20eq%20'bob'"] {
         assert_eq!(get(&format!("/users?$filter={filter}")).await.1["value"], json!([]));
     }
