@@ -6,6 +6,7 @@ mod attributes;
 mod blob;
 mod body;
 mod caller;
+mod disturbed;
 mod full_disk;
 mod house;
 mod listing;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests panic on purpose, in their helpers too")]
 
 mod callers;
+mod disturbed;
 mod erase;
 mod excess;
 mod graph;
@@ -19,7 +20,7 @@ mod unserved;
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU8, Ordering},
     },
     time::Duration,
@@ -51,13 +52,11 @@ struct Cloud {
     /// Which host of the loopback network calls.
     host: AtomicU8,
     keys: ServerKeys,
-    _folder: tempfile::TempDir,
 }
 
 impl Cloud {
     async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let keys = ServerKeys::open_or_create(folder.path()).unwrap();
+        let keys = keys();
         let registry = TestRegistry::start().await;
         let subscription = registry.list_subscriptions().await.unwrap()[0].id;
         let directory = Arc::new(DirectoryIssuer::new(&keys, subscription, OwnNames::default()));
@@ -85,7 +84,6 @@ impl Cloud {
             web,
             host: AtomicU8::new(1),
             keys,
-            _folder: folder,
         }
     }
 
@@ -155,6 +153,17 @@ impl Cloud {
         };
         self.management.serve(request, &site).await
     }
+}
+
+/// One folder of keys for all tests: making an RSA key takes a while.
+fn keys() -> ServerKeys {
+    static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        ServerKeys::open_or_create(folder.path()).unwrap();
+        folder
+    });
+    ServerKeys::open_or_create(folder.path()).unwrap()
 }
 
 fn json(response: &Response<Bytes>) -> Value {
