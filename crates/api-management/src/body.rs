@@ -1,11 +1,15 @@
 //! Bodies: what a request brings, within limits, and what an answer carries.
 
+mod strict;
+
 use bytes::Bytes;
 use holdfast_arm::Error;
 use holdfast_face::{Asker, Held, Received};
 use holdfast_registry::ReceiveError;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use strict::Strict;
 
 /// The largest body that is read; ARM's is 4 MiB, and nothing here needs more than some KiB.
 const MAX_BODY_BYTES: usize = 1 << 20;
@@ -40,9 +44,14 @@ fn refusal(error: holdfast_face::Error) -> Error {
     }
 }
 
-/// A body as JSON.
+/// A body as JSON: an object, as every one is.
 pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
-    serde_json::from_slice(body).map_err(|error| Error::invalid_request_content(&error.to_string()))
+    let refuse = |error: serde_json::Error| Error::invalid_request_content(&error.to_string());
+    let body: Value = serde_json::from_slice(body).map_err(refuse)?;
+    if !body.is_object() {
+        return Err(Error::invalid_request_content("the body must be an object"));
+    }
+    T::deserialize(Strict(body)).map_err(refuse)
 }
 
 /// An answer in JSON.

@@ -563,6 +563,33 @@ fn other_content_is_not_a_manifest() {
 }
 
 #[test]
+fn a_list_is_no_descriptor_whatever_stands_in_it() {
+    // The fields in the order in which they are declared.
+    let listed = |descriptor: &Value| {
+        let fields = [
+            "mediaType",
+            "digest",
+            "size",
+            "urls",
+            "annotations",
+            "data",
+            "platform",
+            "artifactType",
+        ];
+        Value::from_iter(fields.map(|field| descriptor[field].clone()))
+    };
+    let image = image();
+    for pointer in ["/config", "/layers/1"] {
+        let descriptor = listed(image.pointer(pointer).unwrap());
+        let refused = parse(OCI_MANIFEST, &with(image.clone(), pointer, descriptor));
+        assert!(matches!(refused, Err(Error::Shape { .. })), "{pointer}: {refused:?}");
+    }
+    let platform = json!(["amd64", "linux", null, null, null, null]);
+    let refused = parse(OCI_INDEX, &with(index(), "/manifests/0/platform", platform));
+    assert!(matches!(refused, Err(Error::Shape { .. })), "{refused:?}");
+}
+
+#[test]
 fn a_part_that_is_missing_is_named() {
     assert_eq!(
         refusal(OCI_MANIFEST, &without(image(), "config")),

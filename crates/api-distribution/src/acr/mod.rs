@@ -8,6 +8,7 @@ pub(crate) mod tag;
 use chrono::DateTime;
 use holdfast_face::Asker;
 use holdfast_registry::{AttributesPatch, Timestamp};
+use serde::de::{Error as _, Unexpected};
 
 use crate::{error::Error, serve::Call};
 
@@ -24,5 +25,12 @@ fn moment(at: Timestamp) -> String {
 
 async fn patch_of(call: &Call<'_>) -> Result<AttributesPatch, Error> {
     let body = call.body.whole(Asker::Known, MAX_PATCH_BYTES).await?;
+    // Serde would take the switches from a list, in their order.
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err(Error::Json(serde_json::Error::invalid_type(
+            Unexpected::Seq,
+            &"an object",
+        )));
+    }
     serde_json::from_slice(&body).map_err(Error::Json)
 }

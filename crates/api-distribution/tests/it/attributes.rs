@@ -294,6 +294,10 @@ async fn attributes_that_cannot_be_read_change_nothing() {
             "{\"deleteEnabled\":false",
             "\u{feff}{}",
             "[false]",
+            "[]",
+            "null",
+            "[false,false,false,false]",
+            " [null,null,null,null]",
         ] {
             let answer = house.admin("PATCH", &target).body(body).send().await;
             answer.refuses(400, "UNSUPPORTED", "body cannot be read");

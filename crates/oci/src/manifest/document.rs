@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Unexpected, Visitor};
 
 use super::{Error, MAX_DEPTH, MAX_DESCRIPTORS};
 
@@ -79,8 +79,11 @@ impl Findings {
 enum Place {
     /// The document, which must be an object.
     Root,
+    /// Which must be an object too.
     Descriptor,
     Descriptors,
+    /// The platform of a descriptor, likewise.
+    Platform,
     Annotations,
     /// A value of an annotation, which must be a string.
     Annotation,
@@ -93,7 +96,7 @@ impl Place {
         match self {
             Self::Root => &MANIFEST_FIELDS,
             Self::Descriptor => &DESCRIPTOR_FIELDS,
-            Self::Descriptors | Self::Annotations | Self::Annotation | Self::Other => &[],
+            Self::Descriptors | Self::Platform | Self::Annotations | Self::Annotation | Self::Other => &[],
         }
     }
 
@@ -101,6 +104,7 @@ impl Place {
         match (self, key) {
             (Self::Root, "config" | "subject") => Self::Descriptor,
             (Self::Root, "layers" | "manifests" | "blobs") => Self::Descriptors,
+            (Self::Descriptor, "platform") => Self::Platform,
             (Self::Root | Self::Descriptor, "annotations") => Self::Annotations,
             (Self::Annotations, _) => Self::Annotation,
             _ => Self::Other,
@@ -209,7 +213,12 @@ impl<'de> Visitor<'de> for Walk<'_> {
             Place::Annotations | Place::Annotation => {
                 return Err(self.findings.refuse(Error::Annotations));
             }
-            Place::Descriptor | Place::Descriptors | Place::Other => {}
+            // Serde would take the fields of an object from a list, in their order.
+            Place::Descriptor | Place::Platform => {
+                let source = serde_json::Error::invalid_type(Unexpected::Seq, &"an object");
+                return Err(self.findings.refuse(Error::Shape { source }));
+            }
+            Place::Descriptors | Place::Other => {}
         }
         let element = Walk {
             place: self.place.of_element(),
