@@ -17,6 +17,10 @@ use crate::{arm::storage_account, body};
 const IMPORTS_RETRY_SECS: u64 = 30;
 /// The number of throttled sign-ins in Entra ID's table of errors.
 const TOO_MANY_TRIES: u32 = 50053;
+/// That of what cannot be read.
+const MALFORMED_REQUEST: u32 = 90013;
+/// That of what may be done later.
+const TRY_AGAIN: u32 = 90033;
 
 /// Why a request was not done.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +41,9 @@ pub(crate) enum Error {
         /// For people.
         description: String,
     },
+    /// A form of the token service that was not taken.
+    #[error(transparent)]
+    Form(Arm),
     /// Too many wrong secrets.
     #[error("too many failed sign-ins")]
     Throttled {
@@ -61,6 +68,7 @@ pub(crate) fn render(error: Error, group: Option<&ResourceGroupName>, request_id
             number,
             description,
         } => return oauth(code, number, &description),
+        Error::Form(arm) => return form(&arm),
         Error::Throttled { retry_after_secs } => {
             let description = format!("There were too many tries. Try again in {retry_after_secs} seconds.");
             let mut response = oauth("temporarily_unavailable", TOO_MANY_TRIES, &description);
@@ -100,6 +108,18 @@ fn oauth(code: &str, number: u32, description: &str) -> Response<Bytes> {
         "error_codes": [number],
     });
     body::json(status, &document)
+}
+
+/// In the token service's form, with the status of the cause.
+fn form(cause: &Arm) -> Response<Bytes> {
+    let status = status(cause.code());
+    let (code, number) = match status.is_server_error() {
+        true => ("temporarily_unavailable", TRY_AGAIN),
+        false => ("invalid_request", MALFORMED_REQUEST),
+    };
+    let mut response = oauth(code, number, cause.message());
+    *response.status_mut() = status;
+    response
 }
 
 /// ARM says it the same way whether the thing is there or not, unless the caller may read it.

@@ -294,7 +294,7 @@ impl Management {
             let asked = directory::Asked {
                 headers: &head.headers,
                 query: head.uri.query().unwrap_or_default(),
-                body: &body::read_form(body).await?,
+                body: &body::read_form(body).await.map_err(Error::Form)?,
             };
             return directory::endpoint(self, site, &route, asked).await;
         }

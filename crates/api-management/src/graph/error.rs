@@ -20,6 +20,7 @@ pub(super) enum Code {
     MethodNotAllowed,
     MultipleObjects,
     QuotaExceeded,
+    TooLarge,
     TooManyRequests,
     ServiceUnavailable,
     Timeout,
@@ -123,6 +124,7 @@ impl Code {
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "Request_BadRequest"),
             Self::MultipleObjects => (StatusCode::CONFLICT, "Request_MultipleObjectsWithSameKeyValue"),
             Self::QuotaExceeded => (StatusCode::BAD_REQUEST, "Directory_QuotaExceeded"),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Request_EntityTooLarge"),
             Self::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, "TooManyRequests"),
             Self::ServiceUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "serviceNotAvailable"),
             Self::Timeout => (StatusCode::REQUEST_TIMEOUT, "Request_Timeout"),
@@ -152,6 +154,7 @@ fn shared(error: &Arm) -> (Code, String) {
         | ArmCode::InvalidAuthenticationToken
         | ArmCode::InvalidAuthenticationTokenAudience
         | ArmCode::InvalidAuthenticationTokenTenant => Code::InvalidToken,
+        ArmCode::RequestContentTooLarge => Code::TooLarge,
         ArmCode::TooManyRequests => Code::TooManyRequests,
         ArmCode::ServerTimeout => Code::ServiceUnavailable,
         ArmCode::RequestTimeout => Code::Timeout,
