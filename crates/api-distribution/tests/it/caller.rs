@@ -79,7 +79,7 @@ pub(crate) struct Sample {
     /// `{R}` is the repository, `{T}` its tag, `{M}` its manifest, `{L}` a layer of it, `{B}` a blob that no manifest
     /// needs, `{U}` an upload, `{N}` the digest of the body sent.
     pub(crate) target: &'static str,
-    body: Option<&'static str>,
+    pub(crate) body: Option<&'static str>,
     demand: Demand,
     /// The status of success.
     status: u16,
@@ -165,7 +165,7 @@ pub(crate) const SAMPLES: &[Sample] = &[
 
 /// What a repository holds that the samples are about.
 #[derive(Debug, Clone)]
-struct Stage {
+pub(crate) struct Stage {
     repository: String,
     image: Image,
     blob: String,
@@ -173,7 +173,7 @@ struct Stage {
 }
 
 impl Stage {
-    async fn set(house: &House, repository: &str) -> Self {
+    pub(crate) async fn set(house: &House, repository: &str) -> Self {
         let image = Image::new(repository);
         house.push_image(repository, "v1", &image).await;
         let blob = house
@@ -196,7 +196,7 @@ impl Stage {
         }
     }
 
-    fn fill(&self, text: &str) -> String {
+    pub(crate) fn fill(&self, text: &str) -> String {
         text.replace("{R}", &self.repository)
             .replace("{T}", "v1")
             .replace("{M}", &self.image.digest)

@@ -14,6 +14,7 @@ mod manifest;
 mod named_token;
 mod network;
 mod openapi;
+mod oversized;
 mod path;
 mod principal;
 mod protocol;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests panic on purpose, in their helpers too")]
 
+mod bodies;
 mod callers;
 mod disturbed;
 mod erase;
@@ -19,6 +20,7 @@ mod token;
 mod unserved;
 
 use std::{
+    convert::Infallible,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU8, Ordering},
@@ -134,6 +136,21 @@ impl Cloud {
         body: &str,
         headers: &[(&str, &str)],
     ) -> Response<Bytes> {
+        let body = Full::new(Bytes::from(body.to_owned()));
+        self.send_body(method, path, token, body, headers).await
+    }
+
+    async fn send_body<B>(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: B,
+        headers: &[(&str, &str)],
+    ) -> Response<Bytes>
+    where
+        B: http_body::Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
+    {
         let path = path.replace("{S}", &self.subscription);
         let mut request = Request::builder()
             .method(Method::from_bytes(method.as_bytes()).unwrap())
@@ -144,7 +161,7 @@ impl Cloud {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Full::new(Bytes::from(body.to_owned()))).unwrap();
+        let request = request.body(body).unwrap();
         let site = Site {
             base_url: "https://localhost:5443".to_owned(),
             peer: [127, 0, 0, self.host.load(Ordering::Relaxed)].into(),
