@@ -5,16 +5,21 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use holdfast_access::{Grant, RepositoryAction, decide, decide_registry};
 use holdfast_face::{Budget, Received, Sending, Writing};
-use holdfast_identity::{DirectoryIssuer, Issuer, Sealer, Throttle};
+use holdfast_identity::{DirectoryIssuer, Issuer, Sealer, Throttle, token::Kind};
 use holdfast_oci::RepositoryName;
-use holdfast_registry::Registry;
+use holdfast_registry::{Claimant, Entrance, Registry};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use serde_json::json;
 
 use crate::{
-    Address, Body, Names, Route, acr, blob, caller::Identified, catalog, error, error::Error, manifest, referrer,
-    respond, route::UploadStart, tag, token, upload,
+    Address, Body, Names, Route, acr, blob,
+    caller::{Identified, Presented},
+    catalog, error,
+    error::Error,
+    manifest, referrer, respond,
+    route::UploadStart,
+    tag, token, upload,
 };
 
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
@@ -148,12 +153,23 @@ impl Distribution {
             served.repository = route.repository().map(ToString::to_string);
             demanded = Some(Demanded::of(route));
         }
+        let presented = match &parsed {
+            // Their forms carry the credential.
+            Err(_) | Ok(Route::TokenPost | Route::Exchange) => Ok(Presented::Nobody),
+            Ok(Route::TokenGet(_)) => self.present(&head.headers, Kind::Refresh, address),
+            Ok(_) => self.present(&head.headers, Kind::Access, address),
+        };
+        let claimant = presented.as_ref().map_or(Claimant::Nobody, Presented::claimant);
         // The network rules come before every other answer, also of paths that name nothing.
-        let outcome = match (self.registry.admits(&address.registry, peer).await, parsed) {
-            (Ok(true), Ok(route)) => self.journey(route, &head, &body, address, peer, &mut served).await,
-            (Ok(true), Err(error)) => Err(error.into()),
-            (Ok(false), _) => Err(Error::NetworkDenied { peer }),
+        let outcome = match (self.registry.enter(&address.registry, peer, claimant).await, parsed) {
             (Err(error), _) => Err(error.into()),
+            (Ok(Entrance::Shut), _) => Err(Error::NetworkDenied { peer }),
+            (Ok(_), Err(error)) => Err(error.into()),
+            (Ok(entrance), Ok(route)) => {
+                let at = (address, peer);
+                self.journey(route, &head, &body, at, (presented, entrance), &mut served)
+                    .await
+            }
         };
         let mut response = outcome.unwrap_or_else(|error| error::render(&error, demanded.as_ref(), address));
         // Before the answer goes out, so that the client is done sending and reads it.
@@ -176,17 +192,17 @@ impl Distribution {
         route: Route,
         head: &http::request::Parts,
         body: &Received<Incoming>,
-        address: &Address,
-        peer: IpAddr,
+        (address, peer): (&Address, IpAddr),
+        (presented, entrance): (Result<Presented, Error>, Entrance),
         served: &mut Served,
     ) -> Result<Response<Body>, Error> {
         match route {
-            Route::TokenGet(query) => return token::get(self, query, &head.headers, address, peer).await,
+            Route::TokenGet(query) => return token::get(self, query, presented, entrance, address, peer),
             Route::TokenPost => return token::post(self, body, address, peer).await,
-            Route::Exchange => return token::exchange(self, body, address).await,
+            Route::Exchange => return token::exchange(self, body, address, peer).await,
             _ => {}
         }
-        let who = self.identify(&head.headers, address, peer).await?;
+        let who = self.identify(presented?, entrance, address, peer)?;
         served.actor = who.caller.actor().to_string();
         let call = Call {
             app: self,

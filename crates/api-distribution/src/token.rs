@@ -3,20 +3,21 @@
 
 use std::net::IpAddr;
 
-use holdfast_access::{Caller, Permission, Permissions, Scope, narrow};
+use holdfast_access::{Actor, Caller, Permission, Permissions, Scope, narrow};
 use holdfast_face::{Asker, Received};
 use holdfast_identity::{
-    Credential, Credentials,
-    token::{ANONYMOUS_SUBJECT, AccessClaims, RefreshClaims},
+    Credential,
+    token::{ANONYMOUS_SUBJECT, AccessClaims, Kind, RefreshClaims},
 };
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use holdfast_registry::Entrance;
+use http::{HeaderValue, Response, StatusCode, header};
 use hyper::body::Incoming;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 
 use crate::{
     Address, Body, Distribution,
-    caller::{Identified, anonymous},
+    caller::{Identified, Presented},
     error::Error,
     respond,
     route::TokenQuery,
@@ -52,22 +53,18 @@ struct Form {
 
 /// `GET`, with Basic or as nobody. Docker also sends a refresh token here, as the null GUID's
 /// password.
-pub(crate) async fn get(
+pub(crate) fn get(
     app: &Distribution,
     query: TokenQuery,
-    headers: &HeaderMap,
+    presented: Result<Presented, Error>,
+    entrance: Entrance,
     address: &Address,
     peer: IpAddr,
 ) -> Result<Response<Body>, Error> {
     check_service(app, query.service.as_deref(), address)?;
     let scopes = scopes(&query.scope)?;
-    let values = headers.get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes);
-    let who = match Credentials::from_headers(values).map_err(Error::CredentialMalformed)? {
-        Credentials::None => signed_out(app, address).await?,
-        Credentials::Basic { user, password } => app.sign_in(&user, &password, address, peer).await?,
-        Credentials::Bearer(token) => app.caller_of_refresh(&token, address).await?,
-    };
-    issue(app, &who, &scopes, address, false)
+    let who = app.identify(presented?, entrance, address, peer)?;
+    issue(app, &signed_in(who)?, &scopes, address, false)
 }
 
 /// `POST` with `grant_type` password (without a user: as nobody) or `refresh_token`.
@@ -80,22 +77,17 @@ pub(crate) async fn post(
     let form = Form::parse(&body.whole(Asker::Stranger, MAX_FORM_BYTES).await?);
     check_service(app, form.service.as_deref(), address)?;
     let scopes = scopes(&form.scope)?;
-    let who = match form.grant_type.as_str() {
-        "password" if form.username.is_empty() && form.password.is_empty() => signed_out(app, address).await?,
-        "password" => {
-            app.sign_in(&form.username, &SecretString::from(form.password), address, peer)
-                .await?
-        }
-        "refresh_token" => {
-            app.caller_of_refresh(&SecretString::from(form.refresh_token), address)
-                .await?
-        }
+    let presented = match form.grant_type.as_str() {
+        "password" if form.username.is_empty() && form.password.is_empty() => Presented::Nobody,
+        "password" => app.present_password(form.username, SecretString::from(form.password), address)?,
+        "refresh_token" => app.present_token(&SecretString::from(form.refresh_token), Kind::Refresh, address)?,
         other => {
             let found = holdfast_oci::message::excerpt(other);
             let reason = format!("grant_type {found} is not known; send password or refresh_token");
             return Err(Error::TokenRequest { reason });
         }
     };
+    let who = signed_in(app.admit(presented, address, peer).await?)?;
     issue(app, &who, &scopes, address, form.is_offline)
 }
 
@@ -104,19 +96,16 @@ pub(crate) async fn exchange(
     app: &Distribution,
     body: &Received<Incoming>,
     address: &Address,
+    peer: IpAddr,
 ) -> Result<Response<Body>, Error> {
     let form = Form::parse(&body.whole(Asker::Stranger, MAX_FORM_BYTES).await?);
     check_service(app, form.service.as_deref(), address)?;
-    let who = match form.grant_type.as_str() {
+    let presented = match form.grant_type.as_str() {
         // ACR: the second brings a refresh token along, which adds nothing to the access token.
         "access_token" | "access_token_refresh_token" => {
-            app.caller_of_directory_token(&SecretString::from(form.access_token), address)
-                .await?
+            app.present_directory_token(&SecretString::from(form.access_token), address)?
         }
-        "refresh_token" => {
-            app.caller_of_directory_refresh(&SecretString::from(form.refresh_token), address)
-                .await?
-        }
+        "refresh_token" => app.present_directory_refresh(&SecretString::from(form.refresh_token))?,
         other => {
             let found = holdfast_oci::message::excerpt(other);
             let reason = format!(
@@ -125,6 +114,7 @@ pub(crate) async fn exchange(
             return Err(Error::TokenRequest { reason });
         }
     };
+    let who = app.admit(presented, address, peer).await?;
     let exchanged = Exchanged {
         refresh_token: refresh_token(app, &who, address)?,
     };
@@ -154,13 +144,12 @@ impl Form {
     }
 }
 
-async fn signed_out(app: &Distribution, address: &Address) -> Result<Identified, Error> {
-    let who = anonymous(app.load_registry(address).await?);
-    if who.registry.anonymous_pull {
-        Ok(who)
-    } else {
-        Err(Error::SignInRequired)
+/// Nobody gets a token only where everybody may pull.
+fn signed_in(who: Identified) -> Result<Identified, Error> {
+    if matches!(who.caller.actor(), Actor::Anonymous) && !who.registry.anonymous_pull {
+        return Err(Error::SignInRequired);
     }
+    Ok(who)
 }
 
 fn check_service(app: &Distribution, service: Option<&str>, address: &Address) -> Result<(), Error> {
@@ -256,9 +245,9 @@ fn secret(tokens: &impl Serialize) -> Response<Body> {
 fn subject(caller: &Caller, is_anonymous: bool, registry: &str) -> String {
     match caller.actor() {
         _ if is_anonymous => ANONYMOUS_SUBJECT.to_owned(),
-        holdfast_access::Actor::Admin { .. } => registry.to_owned(),
-        holdfast_access::Actor::Principal { id } => id.clone(),
-        holdfast_access::Actor::Token { name } => name.clone(),
+        Actor::Admin { .. } => registry.to_owned(),
+        Actor::Principal { id } => id.clone(),
+        Actor::Token { name } => name.clone(),
         actor => actor.key(),
     }
 }

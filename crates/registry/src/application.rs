@@ -259,24 +259,27 @@ pub(crate) fn good_credentials(
     let Some(application) = read.find_application_by_app(app_id)? else {
         return Ok(GoodCredentials::default());
     };
-    let secrets = read.list_application_secrets(application.id)?;
     let certificates = read.list_application_certificates(application.id)?;
-    let is_good = |starts_at: Timestamp, expires_at: Timestamp| starts_at <= now && now < expires_at;
     Ok(GoodCredentials {
-        secrets: secrets
-            .into_iter()
-            .filter(|secret| is_good(secret.starts_at, secret.expires_at))
-            .map(|secret| GoodSecret {
-                verifier: secret.verifier,
-                expires_at: secret.expires_at,
-            })
-            .collect(),
+        secrets: good_secrets(read.list_application_secrets(application.id)?, now),
         certificates: certificates
             .into_iter()
-            .filter(|certificate| is_good(certificate.starts_at, certificate.expires_at))
+            .filter(|certificate| (certificate.starts_at..certificate.expires_at).contains(&now))
             .collect(),
         federated: read.list_federated_credentials(application.id)?,
     })
+}
+
+/// Those of an application's secrets that are good now.
+pub(crate) fn good_secrets(secrets: Vec<ApplicationSecret>, now: Timestamp) -> Vec<GoodSecret> {
+    secrets
+        .into_iter()
+        .filter(|secret| (secret.starts_at..secret.expires_at).contains(&now))
+        .map(|secret| GoodSecret {
+            verifier: secret.verifier,
+            expires_at: secret.expires_at,
+        })
+        .collect()
 }
 
 /// Voids the tokens of the application's service principal.

@@ -9,9 +9,7 @@ use holdfast_oci::{Digest, RepositoryName};
 use crate::{
     Error, Registry,
     limits::{MAX_MOUNT_SOURCES, SMALL_BLOB_BYTES},
-    ports::{
-        BlobRecord, Candidate, Durability, MetadataExt, Read, Readable, RepositoryId, RepositoryRecord, StoreError,
-    },
+    ports::{BlobRecord, Candidate, Durability, MetadataExt, PulledBlob, Read, Readable, RepositoryId, StoreError},
     registry::load_registry,
     repository::ensure_writable,
 };
@@ -152,13 +150,16 @@ impl Registry {
         let now = self.clock.now();
         self.metadata
             .transact(Durability::Durable, move |tx| {
-                let (repository, blob) = find_link(tx, registry, &name, &digest)?;
-                if repository.manifest_count > 0 && !repository.attributes.write_enabled {
+                let PulledBlob {
+                    repository,
+                    attributes,
+                    blob,
+                } = find_link(tx, registry, &name, &digest)?;
+                if attributes.is_some_and(|attributes| !attributes.write_enabled) {
                     return Err(Error::Locked {
                         what: format!("repository {name}"),
                     });
                 }
-                let repository = repository.id;
                 if let Some(manifest) = tx.find_manifest_needing_blob(repository, &digest)? {
                     return Err(Error::BlobInUse { digest, manifest });
                 }
@@ -193,7 +194,7 @@ impl Registry {
         let find = || {
             let (name, digest) = (name.clone(), *digest);
             self.metadata
-                .query(move |read| Ok(find_link(read, registry, &name, &digest)?.1))
+                .query(move |read| Ok(find_link(read, registry, &name, &digest)?.blob))
         };
         let blob = find().await?;
         if blob.size_bytes > limit {
@@ -254,13 +255,13 @@ fn find(
     name: &RepositoryName,
     digest: &Digest,
 ) -> Result<(RepositoryId, BlobRecord), Error> {
-    let (repository, blob) = find_link(read, registry, name, digest)?;
-    if repository.manifest_count > 0 && !repository.attributes.read_enabled {
+    let found = find_link(read, registry, name, digest)?;
+    if found.attributes.is_some_and(|attributes| !attributes.read_enabled) {
         return Err(Error::Locked {
             what: format!("repository {name}"),
         });
     }
-    Ok((repository.id, blob))
+    Ok((found.repository, found.blob))
 }
 
 fn find_link(
@@ -268,12 +269,10 @@ fn find_link(
     registry: RegistryId,
     name: &RepositoryName,
     digest: &Digest,
-) -> Result<(RepositoryRecord, BlobRecord), Error> {
-    let unknown = || Error::BlobUnknown {
+) -> Result<PulledBlob, Error> {
+    let found = read.find_pulled_blob(registry, name, digest)?;
+    found.ok_or_else(|| Error::BlobUnknown {
         repository: name.clone(),
         digest: *digest,
-    };
-    let repository = read.find_repository(registry, name)?.ok_or_else(unknown)?;
-    let blob = read.find_linked_blob(repository.id, digest)?.ok_or_else(unknown)?;
-    Ok((repository, blob))
+    })
 }

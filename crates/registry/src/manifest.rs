@@ -3,6 +3,8 @@
 mod push;
 mod remove;
 
+use std::cell::Cell;
+
 use bytes::Bytes;
 use holdfast_access::{Grant, action};
 use holdfast_oci::{Digest, Manifest, MediaType, Reference, RepositoryName, Tag};
@@ -10,21 +12,13 @@ use holdfast_oci::{Digest, Manifest, MediaType, Reference, RepositoryName, Tag};
 use crate::{
     AttributesPatch, Error, Registry,
     limits::{MAX_TAGS_SHOWN, PAGE_BYTES},
-    ports::{Durability, ManifestRecord, MetadataExt, Page, Position, Read, RepositoryRecord, Visibility},
+    ports::{
+        Durability, ManifestContent, ManifestRecord, MetadataExt, Page, Position, PulledManifest, Read,
+        RepositoryRecord, Visibility,
+    },
     repository::{find_visible, load_visible},
 };
 pub(crate) use remove::{ensure_tags_movable, queue_if_untagged, removable_tags, remove_manifest_rows};
-
-/// A manifest as it was pushed.
-#[derive(Debug, Clone)]
-pub struct ManifestContent {
-    /// Its digest.
-    pub digest: Digest,
-    /// Its media type.
-    pub media_type: String,
-    /// The exact bytes.
-    pub bytes: Bytes,
-}
 
 /// A manifest as listings show it.
 #[derive(Debug, Clone)]
@@ -109,21 +103,19 @@ impl Registry {
         let cache = self.manifest_cache.clone();
         self.metadata
             .query(move |read| {
-                let repository = find_visible(read, registry, &name)?.ok_or_else(|| unknown(&name, &reference))?;
-                let record = resolve(read, &repository, &reference)?;
-                let bytes = match cache.get(&record.digest) {
-                    Some(bytes) => bytes,
-                    None => {
-                        let bytes = read.load_manifest_bytes(record.id)?;
-                        cache.insert(record.digest, &bytes);
-                        bytes
-                    }
+                let is_cached = Cell::new(false);
+                let known = |digest: &Digest| {
+                    let bytes = cache.get(digest);
+                    is_cached.set(bytes.is_some());
+                    bytes
                 };
-                Ok(ManifestContent {
-                    digest: record.digest,
-                    media_type: record.media_type,
-                    bytes,
-                })
+                let found = read.find_pulled_manifest(registry, &name, &reference, &known)?;
+                let found = found.ok_or_else(|| unknown(&name, &reference))?;
+                let content = readable(found, &name, &reference)?;
+                if !is_cached.get() {
+                    cache.insert(content.digest, &content.bytes);
+                }
+                Ok(content)
             })
             .await
     }
@@ -225,32 +217,22 @@ impl Registry {
     }
 }
 
-fn resolve(
-    read: &mut (impl Read + ?Sized),
-    repository: &RepositoryRecord,
-    reference: &Reference,
-) -> Result<ManifestRecord, Error> {
+/// The manifest, unless something on the way to it is locked for reading.
+fn readable(found: PulledManifest, name: &RepositoryName, reference: &Reference) -> Result<ManifestContent, Error> {
     let locked = |what: String| Err(Error::Locked { what });
-    if !repository.attributes.read_enabled {
-        return locked(format!("repository {}", repository.name));
+    if !found.repository.read_enabled {
+        return locked(format!("repository {name}"));
     }
-    let digest = match reference {
-        Reference::Digest(digest) => *digest,
-        Reference::Tag(name) => {
-            let tag = read
-                .find_tag(repository.id, name)?
-                .ok_or_else(|| unknown(&repository.name, reference))?;
-            if !tag.attributes.read_enabled {
-                return locked(format!("tag {name} of {}", repository.name));
-            }
-            tag.digest
-        }
-    };
-    let record = load_record(read, repository, &digest)?;
-    if !record.attributes.read_enabled {
-        return locked(format!("manifest {digest} of {}", repository.name));
+    if let (Reference::Tag(tag), Some(attributes)) = (reference, &found.tag)
+        && !attributes.read_enabled
+    {
+        return locked(format!("tag {tag} of {name}"));
     }
-    Ok(record)
+    let (content, attributes) = found.manifest.ok_or_else(|| unknown(name, reference))?;
+    if !attributes.read_enabled {
+        return locked(format!("manifest {} of {name}", content.digest));
+    }
+    Ok(content)
 }
 
 fn load_record(

@@ -3,7 +3,6 @@
 
 use std::{
     collections::HashMap,
-    net::IpAddr,
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -150,39 +149,6 @@ impl Registry {
     pub async fn find_registry(&self, name: &str) -> Result<Option<RegistryRecord>, Error> {
         let name = name.to_owned();
         self.metadata.query(move |read| find_open(read, &name)).await
-    }
-
-    /// Whether a client at this address may speak to the registry of that name at all: what every request is asked
-    /// first. An unknown registry shuts nobody out.
-    ///
-    /// # Errors
-    /// [`Error::Metadata`].
-    pub async fn admits(&self, name: &str, peer: IpAddr) -> Result<bool, Error> {
-        let name = name.to_owned();
-        let rules = self.metadata.query(move |read| read.find_network_rules(&name)).await?;
-        Ok(rules.is_none_or(|rules| rules.admits(peer)))
-    }
-
-    /// A registry and the generation of one of its admin passwords, in one look: what a request
-    /// with a token needs to know.
-    ///
-    /// # Errors
-    /// [`Error::Metadata`].
-    pub async fn find_registry_and_generation(
-        &self,
-        name: &str,
-        slot: u8,
-    ) -> Result<Option<(RegistryRecord, Option<i64>)>, Error> {
-        let name = name.to_owned();
-        self.metadata
-            .query(move |read| {
-                let Some(registry) = find_open(read, &name)? else {
-                    return Ok(None);
-                };
-                let generation = read.find_admin_generation(registry.id, slot)?;
-                Ok(Some((registry, generation)))
-            })
-            .await
     }
 
     /// All registries, the first one made first.

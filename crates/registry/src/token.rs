@@ -1,17 +1,16 @@
 //! Tokens: named credentials of a registry with two passwords, limited by a scope map. It refuses to make or to compare
 //! passwords: they come in as verifiers.
 
-use holdfast_access::{ControlGrant, RegistryId, Rights, control};
+use holdfast_access::{ControlGrant, RegistryId, Rights, SystemScopeMap, control};
 use holdfast_arm::ResourceId;
 use uuid::Uuid;
 
 use crate::{
     Error, Registry, Timestamp, TokenError,
     ports::{
-        Author, Counted, Durability, MetadataExt, NewToken, Read, RegistryRecord, SystemData, TokenId, TokenPassword,
+        Author, Counted, Durability, MetadataExt, NewToken, Read, RegistryRecord, SystemData, TokenPassword,
         TokenRecord, Tx,
     },
-    registry::find_open,
     registry_resource::{author_of, load_at},
     scope_map::{find_scope_map, last_name, registry_scope},
 };
@@ -215,75 +214,29 @@ impl Registry {
             })
             .await
     }
-
-    /// The token of a user name and its passwords that are good now: none when it is disabled.
-    ///
-    /// # Errors
-    /// [`Error::Metadata`].
-    pub async fn find_token_passwords(
-        &self,
-        registry: RegistryId,
-        user: &str,
-    ) -> Result<Option<(String, Vec<TokenPassword>)>, Error> {
-        let (user, now) = (user.to_owned(), self.clock.now());
-        self.metadata
-            .query(move |read| {
-                let found = read.find_token(registry, &user)?;
-                // Looked up for a name that does not exist too, so that time tells nothing.
-                let id = found.as_ref().map_or(TokenId(0), |token| token.id);
-                let passwords = read.list_token_passwords(id)?;
-                Ok(found.map(|token| {
-                    let passwords = good(&token, passwords, now);
-                    (token.name, passwords)
-                }))
-            })
-            .await
-    }
-
-    /// A registry and a token in it, in one look: what a request needs to know whose access token came from a token.
-    ///
-    /// # Errors
-    /// [`Error::Metadata`].
-    pub async fn find_registry_and_token(
-        &self,
-        name: &str,
-        token: &str,
-    ) -> Result<Option<(RegistryRecord, Option<TokenAccount>)>, Error> {
-        let (name, token, now) = (name.to_owned(), token.to_owned(), self.clock.now());
-        self.metadata
-            .query(move |read| {
-                let Some(registry) = find_open(read, &name)? else {
-                    return Ok(None);
-                };
-                let account = account(read, &registry, &token, now)?;
-                Ok(Some((registry, account)))
-            })
-            .await
-    }
 }
 
-fn account(
+/// A token as it stands for a request, by its user name.
+pub(crate) fn find_account(
     read: &mut (impl Read + ?Sized),
-    registry: &RegistryRecord,
+    registry: RegistryId,
     user: &str,
     now: Timestamp,
 ) -> Result<Option<TokenAccount>, Error> {
-    let Some(token) = read.find_token(registry.id, user)? else {
-        return Ok(None);
-    };
-    let passwords = good(&token, read.list_token_passwords(token.id)?, now);
-    // A map cannot be deleted while a token has it; were it gone, nothing would be allowed.
-    let map = find_scope_map(read, registry, &token.scope_map)?;
-    Ok(Some(TokenAccount {
-        name: token.name,
-        passwords,
-        rights: map.map_or_else(Rights::none, |(_, actions)| actions.rights()),
+    Ok(read.find_token_standing(registry, user)?.map(|token| {
+        // A map cannot be deleted while a token has it; were it gone, nothing would be allowed.
+        let map = SystemScopeMap::find(&token.scope_map).map(SystemScopeMap::scope_map);
+        let rights = map
+            .or(token.actions)
+            .map_or_else(Rights::none, |actions| actions.rights());
+        let mut passwords = token.passwords;
+        passwords.retain(|password| token.is_enabled && password.expires_at.is_none_or(|at| at > now));
+        TokenAccount {
+            name: token.name,
+            passwords,
+            rights,
+        }
     }))
-}
-
-fn good(token: &TokenRecord, mut passwords: Vec<TokenPassword>, now: Timestamp) -> Vec<TokenPassword> {
-    passwords.retain(|password| token.is_enabled && password.expires_at.is_none_or(|at| at > now));
-    passwords
 }
 
 /// Makes the change and gives the token as it is then.

@@ -67,7 +67,7 @@ pub(crate) struct House {
     pub(crate) blobs: FaultyStore,
     /// What every answer so far was said to be about.
     pub(crate) served: Log,
-    metadata: Arc<dyn Metadata>,
+    metadata: Arc<SqliteStore>,
     _folder: TempDir,
 }
 
@@ -141,14 +141,14 @@ impl House {
         let keys = keys();
         let sealer = Arc::new(Sealer::new(&keys));
         let issuer = Arc::new(Issuer::new(&keys));
-        let metadata: Arc<dyn Metadata> = Arc::new(SqliteStore::open(folder.path().join("holdfast.db")).unwrap());
+        let metadata = Arc::new(SqliteStore::open(folder.path().join("holdfast.db")).unwrap());
         make_registries(&*metadata, &sealer).await;
         let overview = Overview::read(&*metadata).await.unwrap();
         let store: Arc<dyn Blobs> = Arc::new(FilesystemStore::open(folder.path().join("blobs")).unwrap());
         let blobs = FaultyStore::new(store);
         let port: Arc<dyn Blobs> = Arc::new(blobs.clone());
         let registry = Arc::new(Registry::new(RegistryParts {
-            metadata: Arc::clone(&metadata),
+            metadata: Arc::<SqliteStore>::clone(&metadata),
             stores: HashMap::from([(overview.storage_accounts[0].id, port)]),
             places: Arc::new(FilesystemPlaces::new(BTreeMap::new())),
             clock: Arc::new(SystemClock),
@@ -281,6 +281,13 @@ impl House {
     /// Runs something on the rows themselves.
     pub(crate) fn metadata(&self) -> &dyn Metadata {
         &*self.metadata
+    }
+
+    /// Sends a request; says how many statements the rows were asked for it.
+    pub(crate) async fn count_statements(&self, ask: Ask) -> (Answer, u64) {
+        let before = self.metadata.stats().statements;
+        let answer = ask.send().await;
+        (answer, self.metadata.stats().statements - before)
     }
 
     /// Pushes a blob in one request and returns its digest.

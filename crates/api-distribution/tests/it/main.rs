@@ -18,6 +18,7 @@ mod oversized;
 mod path;
 mod principal;
 mod protocol;
+mod statement;
 mod token;
 mod upload;
 mod wire;

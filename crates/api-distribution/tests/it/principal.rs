@@ -16,7 +16,7 @@ use crate::house::{ADMIN, House};
 use crate::named_token::Owner;
 use crate::wire::Ask;
 
-const SECRET: &str = "a secret of an application";
+pub(crate) const SECRET: &str = "a secret of an application";
 const AUDIENCE: &str = "https://containerregistry.azure.net";
 
 fn everywhere() -> ControlGrant<control::PrincipalsWrite> {
@@ -25,6 +25,11 @@ fn everywhere() -> ControlGrant<control::PrincipalsWrite> {
 
 async fn application(house: &House, role: RoleId) -> PrincipalRecord {
     application_until(house, role, 3600).await
+}
+
+/// The id of an application that may push; its secret is [`SECRET`].
+pub(crate) async fn pusher(house: &House) -> Uuid {
+    application(house, RoleId::ACR_PUSH).await.app_id
 }
 
 /// An application whose secret is good for so many seconds.

@@ -27,6 +27,9 @@ const LIST_WITH_PRINCIPAL: &str = "SELECT principal.id, principal.app_id, princi
     ORDER BY folded_name, application.id LIMIT ?5";
 const LIST_SECRETS: &str = "SELECT id, application_id, display_name, hint, verifier, starts_at, expires_at, created_at \
     FROM application_secret WHERE application_id = ?1 ORDER BY created_at, id";
+const LIST_SECRETS_BY_APP: &str = "SELECT id, application_id, display_name, hint, verifier, starts_at, expires_at, \
+    created_at FROM application_secret WHERE application_id = (SELECT id FROM application WHERE app_id = ?1) \
+    ORDER BY created_at, id";
 const LIST_CERTIFICATES: &str = "SELECT id, application_id, display_name, der, sha256, sha1, starts_at, expires_at, \
     created_at FROM application_certificate WHERE application_id = ?1 ORDER BY created_at, id";
 const LIST_FEDERATED: &str = "SELECT id, application_id, name, issuer, subject, is_pattern, audiences, description, \
@@ -70,6 +73,15 @@ impl ApplicationRead for Session<'_> {
         self.list("listed service principals", LIST_WITH_PRINCIPAL, params, |row| {
             Ok((application_row(row, 6)?, principal_row(row)?))
         })
+    }
+
+    fn list_application_secrets_by_app(&mut self, app_id: Uuid) -> Result<Vec<ApplicationSecret>, Error> {
+        self.list(
+            "listed the secrets of an application id",
+            LIST_SECRETS_BY_APP,
+            [app_id.as_bytes()],
+            secret_row,
+        )
     }
 
     fn list_application_secrets(&mut self, application: Uuid) -> Result<Vec<ApplicationSecret>, Error> {
@@ -309,6 +321,7 @@ pub(super) const PLANNED: &[&str] = &[
     LIST,
     LIST_WITH_PRINCIPAL,
     LIST_SECRETS,
+    LIST_SECRETS_BY_APP,
     LIST_CERTIFICATES,
     LIST_FEDERATED,
     UPDATE,

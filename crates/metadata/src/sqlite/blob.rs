@@ -3,7 +3,7 @@
 use holdfast_access::RegistryId;
 use holdfast_oci::{Digest, RepositoryName};
 use holdfast_registry::ports::{
-    BlobId, BlobObject, BlobRead, BlobRecord, BlobTx, NewBlob, ObjectKey, RepositoryId, StorageAccountId,
+    BlobId, BlobObject, BlobRead, BlobRecord, BlobTx, NewBlob, ObjectKey, PulledBlob, RepositoryId, StorageAccountId,
 };
 use holdfast_registry::{Error, Timestamp};
 use rusqlite::{Row, params};
@@ -24,6 +24,10 @@ const FIND_LINKED: &str = select!(
     "blob_link CROSS JOIN blob ON blob.id = blob_link.blob_id \
      WHERE blob_link.repository_id = ?1 AND blob_link.digest = ?2"
 );
+const FIND_PULLED: &str = "SELECT blob.id, blob.storage_account_id, blob.digest, blob.size_bytes, blob.object_key, \
+    repository.id, attributes, manifest_count FROM repository \
+    CROSS JOIN blob_link ON blob_link.repository_id = repository.id AND blob_link.digest = ?3 \
+    CROSS JOIN blob ON blob.id = blob_link.blob_id WHERE repository.registry_id = ?1 AND repository.name = ?2";
 const FIND: &str = select!("blob WHERE storage_account_id = ?1 AND digest = ?2");
 const IS_LINKED: &str = "SELECT 1 FROM blob_link WHERE blob_id = ?1 LIMIT 1";
 const LIST_REPOSITORIES: &str = "SELECT repository.name FROM registry \
@@ -50,6 +54,23 @@ impl BlobRead for Session<'_> {
             params![repository.0, digest.to_db()],
             blob_row,
         )
+    }
+
+    fn find_pulled_blob(
+        &mut self,
+        registry: RegistryId,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<PulledBlob>, Error> {
+        let params = params![registry.0, repository.as_str(), digest.to_db()];
+        self.find("looked up a blob for a pull", FIND_PULLED, params, |row| {
+            let has_manifests = column::unsigned(row, 7)? > 0;
+            Ok(PulledBlob {
+                repository: RepositoryId(row.get(5)?),
+                attributes: has_manifests.then(|| column::attributes(row, 6)).transpose()?,
+                blob: blob_row(row)?,
+            })
+        })
     }
 
     fn find_blob(&mut self, storage_account: StorageAccountId, digest: &Digest) -> Result<Option<BlobRecord>, Error> {
@@ -182,6 +203,7 @@ fn blob_row(row: &Row<'_>) -> rusqlite::Result<BlobRecord> {
 #[cfg(test)]
 pub(super) const PLANNED: &[&str] = &[
     FIND_LINKED,
+    FIND_PULLED,
     FIND,
     IS_LINKED,
     LIST_REPOSITORIES,

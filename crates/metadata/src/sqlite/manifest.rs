@@ -3,12 +3,14 @@
 //! Pages in the order of time go on as those of `tag` do.
 
 use bytes::Bytes;
-use holdfast_oci::Digest;
+use holdfast_access::RegistryId;
+use holdfast_oci::{Digest, Reference, RepositoryName};
 use holdfast_registry::ports::{
-    ListOrder, ManifestId, ManifestRead, ManifestRecord, ManifestTx, NewManifest, Page, Position, ReferrerRecord,
-    ReferrersPage, RepositoryId, Visibility,
+    ListOrder, ManifestContent, ManifestId, ManifestRead, ManifestRecord, ManifestTx, NewManifest, Page, Position,
+    PulledManifest, ReferrerRecord, ReferrersPage, RepositoryId, Visibility,
 };
 use holdfast_registry::{Attributes, Error, Timestamp};
+use rusqlite::types::ValueRef;
 use rusqlite::{Row, params};
 
 use super::column;
@@ -39,6 +41,27 @@ macro_rules! select_referrers {
 }
 
 const FIND: &str = select!("WHERE repository_id = ?1 AND digest = ?2");
+macro_rules! select_pulled {
+    ($joins:literal) => {
+        concat!(
+            "SELECT repository.attributes, tag.attributes, manifest.digest, media_type, manifest.attributes, bytes \
+             FROM repository ",
+            $joins,
+            " LEFT JOIN manifest_content ON manifest_content.manifest_id = manifest.id \
+             WHERE repository.registry_id = ?1 AND repository.name = ?2 AND manifest_count > 0"
+        )
+    };
+}
+
+const FIND_PULLED_BY_TAG: &str = select_pulled!(
+    "LEFT JOIN tag ON tag.repository_id = repository.id AND tag.name = ?3 \
+     LEFT JOIN manifest ON manifest.id = tag.manifest_id"
+);
+// No tag has an empty name.
+const FIND_PULLED_BY_DIGEST: &str = select_pulled!(
+    "LEFT JOIN tag ON tag.repository_id = repository.id AND tag.name = '' \
+     LEFT JOIN manifest ON manifest.repository_id = repository.id AND manifest.digest = ?3"
+);
 const LOAD_BYTES: &str = "SELECT bytes FROM manifest_content WHERE manifest_id = ?1";
 const LIST_BY_DIGEST: &str =
     select!("WHERE repository_id = ?1 AND digest > ?2 AND attributes & ?4 = ?4 ORDER BY digest LIMIT ?3");
@@ -78,6 +101,28 @@ impl ManifestRead for Session<'_> {
             params![repository.0, digest.to_db()],
             manifest_row,
         )
+    }
+
+    fn find_pulled_manifest(
+        &mut self,
+        registry: RegistryId,
+        repository: &RepositoryName,
+        reference: &Reference,
+        known: &dyn Fn(&Digest) -> Option<Bytes>,
+    ) -> Result<Option<PulledManifest>, Error> {
+        const ATTEMPTED: &str = "looked up a manifest for a pull";
+        let (registry, name) = (registry.0, repository.as_str());
+        let pulled = |row: &Row<'_>| pulled_row(row, known);
+        match reference {
+            Reference::Tag(tag) => {
+                let params = params![registry, name, tag.as_str()];
+                self.find(ATTEMPTED, FIND_PULLED_BY_TAG, params, pulled)
+            }
+            Reference::Digest(digest) => {
+                let params = params![registry, name, digest.to_db()];
+                self.find(ATTEMPTED, FIND_PULLED_BY_DIGEST, params, pulled)
+            }
+        }
     }
 
     fn load_manifest_bytes(&mut self, id: ManifestId) -> Result<Bytes, Error> {
@@ -350,10 +395,34 @@ fn referrer_row(row: &Row<'_>) -> rusqlite::Result<ReferrerRecord> {
     })
 }
 
+fn pulled_row(row: &Row<'_>, known: &dyn Fn(&Digest) -> Option<Bytes>) -> rusqlite::Result<PulledManifest> {
+    let is_there = |index: usize| Ok::<_, rusqlite::Error>(row.get_ref(index)? != ValueRef::Null);
+    let manifest = || {
+        let digest = column::digest(row, 2)?;
+        let bytes = match known(&digest) {
+            Some(bytes) => bytes,
+            None => Bytes::from(row.get::<_, Vec<u8>>(5)?),
+        };
+        let content = ManifestContent {
+            digest,
+            media_type: row.get(3)?,
+            bytes,
+        };
+        Ok::<_, rusqlite::Error>((content, column::attributes(row, 4)?))
+    };
+    Ok(PulledManifest {
+        repository: column::attributes(row, 0)?,
+        tag: is_there(1)?.then(|| column::attributes(row, 1)).transpose()?,
+        manifest: is_there(2)?.then(manifest).transpose()?,
+    })
+}
+
 /// Statements whose plans the tests look at.
 #[cfg(test)]
 pub(super) const PLANNED: &[&str] = &[
     FIND,
+    FIND_PULLED_BY_TAG,
+    FIND_PULLED_BY_DIGEST,
     LOAD_BYTES,
     LIST_BY_DIGEST,
     LIST_OLDEST_FIRST,

@@ -3,6 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ pub(super) struct Readers {
     permits: Semaphore,
     /// The last one back is the first one out: its cache is warm.
     idle: Mutex<Vec<Connection>>,
+    statements: AtomicU64,
 }
 
 impl Readers {
@@ -40,6 +42,7 @@ impl Readers {
         Ok(Self {
             permits: Semaphore::new(count),
             idle: Mutex::new(idle),
+            statements: AtomicU64::new(0),
         })
     }
 
@@ -50,6 +53,11 @@ impl Readers {
             Err(_) => self.wait().await?,
         };
         Lent::take(self, permit)?.run(work)
+    }
+
+    /// Statements that reads have run.
+    pub(super) fn statements(&self) -> u64 {
+        self.statements.load(Relaxed)
     }
 
     /// Refuses further reads and closes what is idle; reads under way end by themselves.
@@ -98,7 +106,9 @@ impl<'p> Lent<'p> {
         let connection = self.connection.as_ref().expect("it is given back only by drop");
         let step = |sql| connection.prepare_cached(sql)?.execute([]);
         step("BEGIN").map_err(failed("began a read"))?;
-        let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut Session::new(connection))));
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            work(&mut Session::new(connection, &self.readers.statements))
+        }));
         step("COMMIT").map_err(failed("ended a read"))?;
         outcome.unwrap_or_else(|payload| Err(Error::metadata("ran a read", Fault::panicked(payload.as_ref()))))
     }

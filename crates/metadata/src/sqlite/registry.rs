@@ -1,8 +1,8 @@
 //! Registries and their admin passwords.
 
-use holdfast_access::{NetworkRules, RegistryId};
+use holdfast_access::RegistryId;
 use holdfast_registry::ports::{
-    AdminPassword, NewRegistry, RegistryRead, RegistryRecord, RegistryTx, StorageAccountId,
+    AdminPassword, NewRegistry, RegistryAccess, RegistryRead, RegistryRecord, RegistryTx, StorageAccountId,
 };
 use holdfast_registry::{Error, Timestamp};
 use rusqlite::{Row, params};
@@ -28,8 +28,9 @@ macro_rules! select {
 const FIND: &str = select!("WHERE id = ?1");
 // The column's collation is NOCASE.
 const FIND_BY_NAME: &str = select!("WHERE name = ?1");
-const FIND_NETWORK: &str =
-    "SELECT public_network_access, network_default_action, ip_rules FROM registry WHERE name = ?1";
+const FIND_ACCESS: &str = "SELECT id, name, rid, subscription_id, resource_group, admin_enabled, anonymous_pull, \
+    public_network_access, network_default_action, ip_rules, role_assignment_mode, accept_arm_tokens, is_deleting, \
+    generation FROM registry LEFT JOIN admin_password ON registry_id = id AND slot = ?2 WHERE name = ?1";
 const LIST: &str = select!("ORDER BY id");
 const FIND_FIRST: &str = select!("WHERE id > 0 ORDER BY id LIMIT 1");
 const FIND_NEXT_OF_GROUP: &str =
@@ -38,7 +39,6 @@ const MEASURE: &str = "SELECT coalesce(sum(size_bytes), 0) FROM blob \
     WHERE id IN (SELECT blob_id FROM blob_link WHERE registry_id = ?1)";
 const LIST_PASSWORDS: &str = "SELECT slot, sealed, verifier, generation, created_at \
     FROM admin_password WHERE registry_id = ?1 ORDER BY slot";
-const FIND_GENERATION: &str = "SELECT generation FROM admin_password WHERE registry_id = ?1 AND slot = ?2";
 
 impl RegistryRead for Session<'_> {
     fn find_registry(&mut self, id: RegistryId) -> Result<Option<RegistryRecord>, Error> {
@@ -49,9 +49,14 @@ impl RegistryRead for Session<'_> {
         self.find("looked up a registry by name", FIND_BY_NAME, [name], registry_row)
     }
 
-    fn find_network_rules(&mut self, name: &str) -> Result<Option<NetworkRules>, Error> {
-        self.find("looked up network rules", FIND_NETWORK, [name], |row| {
-            columns::network(row, 0)
+    fn find_registry_access(
+        &mut self,
+        name: &str,
+        slot: Option<u8>,
+    ) -> Result<Option<(RegistryAccess, Option<i64>)>, Error> {
+        let params = params![name, slot];
+        self.find("looked up a registry's access", FIND_ACCESS, params, |row| {
+            Ok((access_row(row)?, row.get(13)?))
         })
     }
 
@@ -90,15 +95,6 @@ impl RegistryRead for Session<'_> {
             LIST_PASSWORDS,
             [registry.0],
             admin_password_row,
-        )
-    }
-
-    fn find_admin_generation(&mut self, registry: RegistryId, slot: u8) -> Result<Option<i64>, Error> {
-        self.find(
-            "looked up an admin password",
-            FIND_GENERATION,
-            params![registry.0, slot],
-            |row| row.get(0),
         )
     }
 }
@@ -213,6 +209,22 @@ fn registry_row(row: &Row<'_>) -> rusqlite::Result<RegistryRecord> {
     })
 }
 
+fn access_row(row: &Row<'_>) -> rusqlite::Result<RegistryAccess> {
+    Ok(RegistryAccess {
+        id: RegistryId(row.get(0)?),
+        name: row.get(1)?,
+        rid: column::uuid(row, 2)?,
+        subscription_id: column::uuid(row, 3)?,
+        resource_group: row.get(4)?,
+        admin_enabled: row.get(5)?,
+        anonymous_pull: row.get(6)?,
+        network: columns::network(row, 7)?,
+        role_assignment_mode: columns::role_assignment_mode(row, 10)?,
+        accept_arm_tokens: row.get(11)?,
+        is_deleting: row.get(12)?,
+    })
+}
+
 fn admin_password_row(row: &Row<'_>) -> rusqlite::Result<AdminPassword> {
     Ok(AdminPassword {
         slot: row.get(0)?,
@@ -228,14 +240,13 @@ fn admin_password_row(row: &Row<'_>) -> rusqlite::Result<AdminPassword> {
 pub(super) const PLANNED: &[&str] = &[
     FIND,
     FIND_BY_NAME,
-    FIND_NETWORK,
+    FIND_ACCESS,
     FIND_FIRST,
     FIND_NEXT_OF_GROUP,
     MEASURE,
     REMOVE_PASSWORDS,
     REMOVE,
     LIST_PASSWORDS,
-    FIND_GENERATION,
     INSERT,
     UPDATE,
     PUT_PASSWORD,

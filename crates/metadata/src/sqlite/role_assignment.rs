@@ -30,7 +30,7 @@ const COUNT_WITHIN: &str = "SELECT (SELECT count(*) FROM role_assignment WHERE s
 
 impl RoleAssignmentRead for Session<'_> {
     fn find_role_assignment(&mut self, id: Uuid) -> Result<Option<RoleAssignment>, Error> {
-        self.find("looked up a role assignment", FIND, [id.as_bytes()], assignment_row)
+        self.find("looked up a role assignment", FIND, [id.as_bytes()], assignment)
     }
 
     fn list_role_assignments(&mut self, principal: Uuid) -> Result<Vec<RoleAssignment>, Error> {
@@ -38,17 +38,17 @@ impl RoleAssignmentRead for Session<'_> {
             "listed a principal's roles",
             LIST_OF_PRINCIPAL,
             [principal.as_bytes()],
-            assignment_row,
+            assignment,
         )
     }
 
     fn list_role_assignments_at(&mut self, scope: &str) -> Result<Vec<RoleAssignment>, Error> {
-        self.list("listed the roles at a scope", LIST_AT, [scope], assignment_row)
+        self.list("listed the roles at a scope", LIST_AT, [scope], assignment)
     }
 
     fn list_role_assignments_below(&mut self, scope: &str) -> Result<Vec<RoleAssignment>, Error> {
         let path = scope.trim_end_matches('/');
-        self.list("listed the roles below a scope", LIST_BELOW, [path], assignment_row)
+        self.list("listed the roles below a scope", LIST_BELOW, [path], assignment)
     }
 
     fn count_role_assignments_within(&mut self, scope: &str) -> Result<u64, Error> {
@@ -116,20 +116,25 @@ impl RoleAssignmentTx for Session<'_> {
     }
 }
 
-fn assignment_row(row: &Row<'_>) -> rusqlite::Result<RoleAssignment> {
+fn assignment(row: &Row<'_>) -> rusqlite::Result<RoleAssignment> {
+    assignment_row(row, 0)
+}
+
+/// A role whose columns begin at `first`.
+pub(super) fn assignment_row(row: &Row<'_>, first: usize) -> rusqlite::Result<RoleAssignment> {
     Ok(RoleAssignment {
-        id: column::uuid(row, 0)?,
-        principal: column::uuid(row, 1)?,
-        principal_type: principal_type(row, 2)?,
-        role: column::word(row, 3)?,
-        scope: row.get(4)?,
-        shown_scope: row.get(5)?,
-        condition: condition(row, 6)?,
-        description: row.get(8)?,
-        created_at: column::timestamp(row, 9)?,
-        created_by: row.get(10)?,
-        updated_at: column::timestamp(row, 11)?,
-        updated_by: row.get(12)?,
+        id: column::uuid(row, first)?,
+        principal: column::uuid(row, first + 1)?,
+        principal_type: principal_type(row, first + 2)?,
+        role: column::word(row, first + 3)?,
+        scope: row.get(first + 4)?,
+        shown_scope: row.get(first + 5)?,
+        condition: condition(row, first + 6)?,
+        description: row.get(first + 8)?,
+        created_at: column::timestamp(row, first + 9)?,
+        created_by: row.get(first + 10)?,
+        updated_at: column::timestamp(row, first + 11)?,
+        updated_by: row.get(first + 12)?,
     })
 }
 

@@ -95,7 +95,8 @@ fn actions_text(actions: &ScopeMap) -> String {
     serde_json::to_string(&actions.texts()).expect("a list of texts serialises")
 }
 
-fn actions(row: &Row<'_>, index: usize) -> rusqlite::Result<ScopeMap> {
+/// The actions in a column.
+pub(super) fn actions(row: &Row<'_>, index: usize) -> rusqlite::Result<ScopeMap> {
     let text = row.get_ref(index)?.as_str()?;
     let actions: Vec<String> =
         serde_json::from_str(text).map_err(|source| column::misread(index, Type::Text, source))?;

@@ -1,8 +1,10 @@
 //! A connection with a transaction open: what the traits of the port are implemented on. It refuses
 //! to begin or end transactions; the writer and the readers do.
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
 use holdfast_registry::Error;
-use rusqlite::{Connection, Params, Row};
+use rusqlite::{CachedStatement, Connection, Params, Row};
 
 use super::error::{Fault, failed};
 
@@ -12,12 +14,18 @@ pub(super) const STATEMENT_CACHE: usize = 192;
 /// One transaction on one connection.
 pub(super) struct Session<'c> {
     connection: &'c Connection,
+    statements: &'c AtomicU64,
 }
 
 impl<'c> Session<'c> {
-    /// Speaks inside the transaction that is open on `connection`.
-    pub(super) fn new(connection: &'c Connection) -> Self {
-        Self { connection }
+    /// Speaks inside the transaction that is open on `connection`, and counts what it says.
+    pub(super) fn new(connection: &'c Connection, statements: &'c AtomicU64) -> Self {
+        Self { connection, statements }
+    }
+
+    fn prepare(&self, sql: &str) -> rusqlite::Result<CachedStatement<'c>> {
+        self.statements.fetch_add(1, Relaxed);
+        self.connection.prepare_cached(sql)
     }
 
     /// The first row, if there is one.
@@ -29,7 +37,7 @@ impl<'c> Session<'c> {
         map: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Option<T>, Error> {
         let find = || {
-            let mut statement = self.connection.prepare_cached(sql)?;
+            let mut statement = self.prepare(sql)?;
             let mut rows = statement.query(params)?;
             rows.next()?.map(map).transpose()
         };
@@ -45,7 +53,7 @@ impl<'c> Session<'c> {
         map: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, Error> {
         let list = || {
-            let mut statement = self.connection.prepare_cached(sql)?;
+            let mut statement = self.prepare(sql)?;
             let rows = statement.query_map(params, map)?;
             rows.collect::<rusqlite::Result<Vec<T>>>()
         };
@@ -62,7 +70,7 @@ impl<'c> Session<'c> {
         mut is_last: impl FnMut(&T) -> bool,
     ) -> Result<Vec<T>, Error> {
         let list = || {
-            let mut statement = self.connection.prepare_cached(sql)?;
+            let mut statement = self.prepare(sql)?;
             let mut found = Vec::new();
             for row in statement.query_map(params, map)? {
                 let row = row?;
@@ -85,7 +93,7 @@ impl<'c> Session<'c> {
     /// Changes rows; returns how many.
     pub(super) fn change(&self, attempted: &'static str, sql: &str, params: impl Params) -> Result<usize, Error> {
         self.require_transaction(attempted)?;
-        let change = || self.connection.prepare_cached(sql)?.execute(params);
+        let change = || self.prepare(sql)?.execute(params);
         change().map_err(failed(attempted))
     }
 

@@ -36,10 +36,14 @@ impl SqliteStore {
         Ok(Self { readers, writer })
     }
 
-    /// What the writer has done and what waits for it.
+    /// What the store has done and what waits for it.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.writer.stats()
+        let stats = self.writer.stats();
+        Stats {
+            statements: stats.statements + self.readers.statements(),
+            ..stats
+        }
     }
 
     /// Finishes the writes that wait and closes the database; later reads and writes are errors.

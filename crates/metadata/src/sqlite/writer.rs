@@ -33,6 +33,9 @@ pub struct Stats {
     pub durable_batches: u64,
     /// Writes, also failed ones; `writes / batches` is what group commit gains.
     pub writes: u64,
+    /// Statements of reads and of writes; those that begin and end transactions are not counted, because writes share
+    /// them.
+    pub statements: u64,
     /// Writes that wait now.
     pub queue_depth: u64,
     /// Times the log was copied into the database.
@@ -47,6 +50,7 @@ struct Counters {
     batches: AtomicU64,
     durable_batches: AtomicU64,
     writes: AtomicU64,
+    statements: AtomicU64,
     queue_depth: AtomicU64,
     checkpoints: AtomicU64,
     log_pages: AtomicU64,
@@ -110,6 +114,7 @@ impl Writer {
             batches: counters.batches.load(Relaxed),
             durable_batches: counters.durable_batches.load(Relaxed),
             writes: counters.writes.load(Relaxed),
+            statements: counters.statements.load(Relaxed),
             queue_depth: counters.queue_depth.load(Relaxed),
             checkpoints: counters.checkpoints.load(Relaxed),
             log_pages: counters.log_pages.load(Relaxed),
@@ -274,8 +279,10 @@ impl Desk {
     /// Runs one job so that its failure undoes only itself.
     fn run_job(&self, work: WriteWork) -> Result<(), Error> {
         self.step("SAVEPOINT job").map_err(failed("began a write"))?;
-        let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut Session::new(&self.connection))))
-            .unwrap_or_else(|payload| Err(Error::metadata("ran a write", Fault::panicked(payload.as_ref()))));
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            work(&mut Session::new(&self.connection, &self.counters.statements))
+        }))
+        .unwrap_or_else(|payload| Err(Error::metadata("ran a write", Fault::panicked(payload.as_ref()))));
         if self.connection.is_autocommit() {
             // SQLite gave up the whole transaction; there is no savepoint left.
             return outcome.and(Err(Error::metadata("ran a write", Fault::TransactionOver)));

@@ -150,6 +150,8 @@ pub trait ApplicationRead {
     ) -> Result<Vec<(ApplicationRecord, PrincipalRecord)>, Error>;
     /// Oldest first.
     fn list_application_secrets(&mut self, application: Uuid) -> Result<Vec<ApplicationSecret>, Error>;
+    /// The same by the id that an application signs in with.
+    fn list_application_secrets_by_app(&mut self, app_id: Uuid) -> Result<Vec<ApplicationSecret>, Error>;
     /// Oldest first.
     fn list_application_certificates(&mut self, application: Uuid) -> Result<Vec<ApplicationCertificate>, Error>;
     /// By name.

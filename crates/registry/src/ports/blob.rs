@@ -6,7 +6,7 @@ use holdfast_oci::{Digest, RepositoryName};
 
 use super::row::row_id;
 use super::{ObjectKey, RepositoryId, StorageAccountId};
-use crate::{Error, Timestamp};
+use crate::{Attributes, Error, Timestamp};
 
 row_id!(
     /// A blob's row.
@@ -26,6 +26,17 @@ pub struct BlobRecord {
     pub size_bytes: u64,
     /// The object that holds it.
     pub object_key: ObjectKey,
+}
+
+/// A blob that a repository may read, with the locks on the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PulledBlob {
+    /// The repository's row.
+    pub repository: RepositoryId,
+    /// The locks of the repository; without a manifest it has none.
+    pub attributes: Option<Attributes>,
+    /// The blob.
+    pub blob: BlobRecord,
 }
 
 /// The object of a blob.
@@ -60,6 +71,13 @@ pub struct NewBlob {
 pub trait BlobRead {
     /// The blob, if the repository may read it.
     fn find_linked_blob(&mut self, repository: RepositoryId, digest: &Digest) -> Result<Option<BlobRecord>, Error>;
+    /// The same by the names that a request has: the repository's id, its locks when it has manifests, and the blob.
+    fn find_pulled_blob(
+        &mut self,
+        registry: RegistryId,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<PulledBlob>, Error>;
     /// The blob in a storage account, linked anywhere or nowhere.
     fn find_blob(&mut self, storage_account: StorageAccountId, digest: &Digest) -> Result<Option<BlobRecord>, Error>;
     /// Whether any repository links the blob.

@@ -2,7 +2,8 @@
 //! Plain data, and the two halves of the port: reading, and changing in a transaction.
 
 use bytes::Bytes;
-use holdfast_oci::Digest;
+use holdfast_access::RegistryId;
+use holdfast_oci::{Digest, Reference, RepositoryName};
 
 use super::row::row_id;
 use super::{Page, RepositoryId, Visibility};
@@ -42,6 +43,28 @@ pub struct ManifestRecord {
     pub created_at: Timestamp,
     /// When it was last pushed or changed.
     pub updated_at: Timestamp,
+}
+
+/// What a pull finds at a reference of a repository that is there, with the locks on the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PulledManifest {
+    /// The locks of the repository.
+    pub repository: Attributes,
+    /// The locks of the tag, when the reference is one and it is there.
+    pub tag: Option<Attributes>,
+    /// The manifest and its locks, when it is there.
+    pub manifest: Option<(ManifestContent, Attributes)>,
+}
+
+/// A manifest as it was pushed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManifestContent {
+    /// See [`ManifestRecord::digest`].
+    pub digest: Digest,
+    /// See [`ManifestRecord::media_type`].
+    pub media_type: String,
+    /// The exact bytes.
+    pub bytes: Bytes,
 }
 
 /// A manifest as a list of referrers shows it.
@@ -107,6 +130,15 @@ pub struct NewManifest {
 pub trait ManifestRead {
     /// The row of a digest in a repository.
     fn find_manifest(&mut self, repository: RepositoryId, digest: &Digest) -> Result<Option<ManifestRecord>, Error>;
+    /// What a reference names in a repository with manifests, in one look. Bytes that `known` gives for the digest are
+    /// not read.
+    fn find_pulled_manifest(
+        &mut self,
+        registry: RegistryId,
+        repository: &RepositoryName,
+        reference: &Reference,
+        known: &dyn Fn(&Digest) -> Option<Bytes>,
+    ) -> Result<Option<PulledManifest>, Error>;
     /// The exact bytes.
     fn load_manifest_bytes(&mut self, id: ManifestId) -> Result<Bytes, Error>;
     /// A page of manifests; `ListOrder::Name` is by digest.

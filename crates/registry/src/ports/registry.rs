@@ -98,14 +98,47 @@ pub struct RegistryRecord {
     pub revision: u64,
 }
 
+/// What decides who may speak to a registry, and what they may do: the part of its row that every request of the data
+/// plane reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistryAccess {
+    /// See [`RegistryRecord::id`].
+    pub id: RegistryId,
+    /// See [`RegistryRecord::name`].
+    pub name: String,
+    /// See [`RegistryRecord::rid`].
+    pub rid: Uuid,
+    /// See [`RegistryRecord::subscription_id`].
+    pub subscription_id: Uuid,
+    /// See [`RegistryRecord::resource_group`].
+    pub resource_group: String,
+    /// See [`RegistryRecord::admin_enabled`].
+    pub admin_enabled: bool,
+    /// See [`RegistryRecord::anonymous_pull`].
+    pub anonymous_pull: bool,
+    /// See [`RegistryRecord::network`].
+    pub network: NetworkRules,
+    /// See [`RegistryRecord::role_assignment_mode`].
+    pub role_assignment_mode: RoleAssignmentMode,
+    /// See [`RegistryRecord::accept_arm_tokens`].
+    pub accept_arm_tokens: bool,
+    /// See [`RegistryRecord::is_deleting`].
+    pub is_deleting: bool,
+}
+
+impl RegistryAccess {
+    /// See [`RegistryRecord::scope`].
+    #[must_use]
+    pub fn scope(&self) -> String {
+        fold_case(&arm_id(self.subscription_id, &self.resource_group, &self.name))
+    }
+}
+
 impl RegistryRecord {
     /// Its id in ARM, as people read it.
     #[must_use]
     pub fn arm_id(&self) -> String {
-        format!(
-            "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.ContainerRegistry/registries/{}",
-            self.subscription_id, self.resource_group, self.name
-        )
+        arm_id(self.subscription_id, &self.resource_group, &self.name)
     }
 
     /// Its id in ARM, in lower case: where roles count.
@@ -113,6 +146,12 @@ impl RegistryRecord {
     pub fn scope(&self) -> String {
         fold_case(&self.arm_id())
     }
+}
+
+fn arm_id(subscription: Uuid, group: &str, name: &str) -> String {
+    format!(
+        "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ContainerRegistry/registries/{name}"
+    )
 }
 
 /// What a new registry starts with; the adapter gives it its row id.
@@ -163,8 +202,13 @@ pub trait RegistryRead {
     fn find_registry(&mut self, id: RegistryId) -> Result<Option<RegistryRecord>, Error>;
     /// Without regard to case.
     fn find_registry_by_name(&mut self, name: &str) -> Result<Option<RegistryRecord>, Error>;
-    /// The network rules alone, which are looked at before anything else of a request. By name, without regard to case.
-    fn find_network_rules(&mut self, name: &str) -> Result<Option<NetworkRules>, Error>;
+    /// What a request needs to know of a registry, by name without regard to case; and the generation of the admin
+    /// password in `slot`, which its token was made from.
+    fn find_registry_access(
+        &mut self,
+        name: &str,
+        slot: Option<u8>,
+    ) -> Result<Option<(RegistryAccess, Option<i64>)>, Error>;
     /// By id; the first one made comes first.
     fn list_registries(&mut self) -> Result<Vec<RegistryRecord>, Error>;
     /// The first one made, which the base host stands for.
@@ -180,8 +224,6 @@ pub trait RegistryRead {
     fn measure_registry(&mut self, registry: RegistryId) -> Result<u64, Error>;
     /// By slot.
     fn list_admin_passwords(&mut self, registry: RegistryId) -> Result<Vec<AdminPassword>, Error>;
-    /// The generation of one password, for each request that carries a token made from it.
-    fn find_admin_generation(&mut self, registry: RegistryId, slot: u8) -> Result<Option<i64>, Error>;
 }
 
 /// Changes of the same.

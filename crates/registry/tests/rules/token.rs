@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use holdfast_access::{ControlAction, ControlCaller, ControlGrant, Rights, ScopeMap, decide_control};
 use holdfast_arm::ResourceId;
-use holdfast_registry::{Error, NewTokenPasswords, TokenChange, TokenError, ports::Sku};
+use holdfast_registry::{
+    Claimant, Entrance, Error, NewTokenPasswords, Standing, TokenAccount, TokenChange, TokenError, ports::Sku,
+};
 use holdfast_testkit::registry::{NAME, TestRegistry};
 
 struct World {
@@ -56,13 +58,24 @@ impl World {
 
     /// How many passwords are good, and the rights.
     async fn account(&self, name: &str) -> (usize, Rights) {
-        let by_name = self.registry.find_token_passwords(self.registry.id(), name).await;
-        let (found, passwords) = by_name.unwrap().unwrap();
-        assert_eq!(found.to_ascii_lowercase(), name.to_ascii_lowercase());
-        let account = self.registry.find_registry_and_token(NAME, name).await.unwrap();
-        let account = account.unwrap().1.unwrap();
-        assert_eq!(account.passwords, passwords, "both ways in see the same");
-        (passwords.len(), account.rights)
+        let by_password = self.stand(Claimant::User { name: name.to_owned() }).await;
+        let by_token = self.stand(Claimant::Token { name: name.to_owned() }).await;
+        assert_eq!(by_password.name.to_ascii_lowercase(), name.to_ascii_lowercase());
+        assert_eq!(by_token.passwords, by_password.passwords, "both ways in see the same");
+        assert_eq!(by_token.rights, by_password.rights, "both ways in see the same");
+        (by_token.passwords.len(), by_token.rights)
+    }
+
+    async fn stand(&self, claimant: Claimant) -> TokenAccount {
+        let peer = std::net::Ipv4Addr::LOCALHOST.into();
+        let entrance = self.registry.enter(NAME, peer, claimant).await.unwrap();
+        match entrance {
+            Entrance::Open(front) => match front.standing {
+                Standing::Token(found) => found.unwrap(),
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        }
     }
 }
 

@@ -99,6 +99,7 @@ pub async fn an_application_reads_back_as_written(metadata: &dyn Metadata) {
             read.find_application(id)?,
             read.find_application_by_app(app_id)?,
             read.find_application(app_id)?,
+            read.list_application_secrets_by_app(app_id)?,
             read.list_application_secrets(id)?,
             read.list_application_certificates(id)?,
             read.list_federated_credentials(id)?,
@@ -112,6 +113,7 @@ pub async fn an_application_reads_back_as_written(metadata: &dyn Metadata) {
             Some(one.clone()),
             Some(one),
             None,
+            secrets.to_vec(),
             secrets.to_vec(),
             vec![first],
             trusts.to_vec()

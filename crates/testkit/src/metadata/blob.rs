@@ -1,7 +1,7 @@
 //! Claims about blobs and their links.
 
-use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{BlobId, BlobObject, BlobRecord, Candidate, Metadata, NewBlob};
+use holdfast_registry::ports::{BlobId, BlobObject, BlobRecord, Candidate, Metadata, NewBlob, PulledBlob};
+use holdfast_registry::{Attributes, Timestamp};
 
 use super::fixture;
 
@@ -27,6 +27,43 @@ pub async fn a_blob_is_read_only_where_it_is_linked(metadata: &dyn Metadata) {
     fixture::link(metadata, first, id).await;
     assert_eq!(linked(first).await, Some(expected(id, &new)));
     assert_eq!(linked(second).await, None);
+}
+
+/// A pull finds the blob by the names that a request has; a repository without manifests has no locks.
+pub async fn a_blob_is_pulled_by_the_name_of_its_repository(metadata: &dyn Metadata) {
+    let (registry, repository) = fixture::home(metadata).await;
+    let name = fixture::load_repository(metadata, repository).await.name;
+    let other = fixture::registry(metadata, "elsewhere").await.id;
+    let new = fixture::blob(registry.storage_account, "layer", 5);
+    let id = fixture::insert_blob(metadata, new.clone()).await;
+    let digest = new.digest;
+    let pull = |registry| {
+        let name = name.clone();
+        fixture::read(metadata, move |read| read.find_pulled_blob(registry, &name, &digest))
+    };
+    assert_eq!(pull(registry.id).await, None);
+    fixture::link(metadata, repository, id).await;
+    let bare = PulledBlob {
+        repository,
+        attributes: None,
+        blob: expected(id, &new),
+    };
+    assert_eq!(pull(registry.id).await, Some(bare.clone()));
+    assert_eq!(pull(other).await, None);
+    fixture::insert(metadata, repository, fixture::manifest("m", 2)).await;
+    let locks = Attributes {
+        read_enabled: false,
+        ..Attributes::default()
+    };
+    fixture::write(metadata, move |tx| {
+        tx.set_repository_attributes(repository, locks, Timestamp(9))
+    })
+    .await;
+    let locked = PulledBlob {
+        attributes: Some(locks),
+        ..bare
+    };
+    assert_eq!(pull(registry.id).await, Some(locked));
 }
 
 /// Linked or not; another account has blobs of its own.

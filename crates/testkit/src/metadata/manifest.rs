@@ -1,8 +1,9 @@
 //! Claims about manifests.
 
-use holdfast_oci::{Algorithm, Digest};
+use holdfast_oci::{Algorithm, Digest, Reference, Tag};
 use holdfast_registry::ports::{
-    ListOrder, ManifestId, ManifestRecord, Metadata, NewManifest, Position, RepositoryId, Visibility,
+    ListOrder, ManifestContent, ManifestId, ManifestRecord, Metadata, NewManifest, Position, PulledManifest,
+    RepositoryId, Visibility,
 };
 use holdfast_registry::{Attributes, Timestamp};
 
@@ -68,6 +69,80 @@ pub async fn a_bare_manifest_reads_back_as_written(metadata: &dyn Metadata) {
         new.bytes
     );
     assert_eq!(find(metadata, repository, fixture::digest("other")).await, None);
+}
+
+/// One look finds what a tag or a digest names, with every lock on the way, and reads no bytes that are known.
+pub async fn a_manifest_is_pulled_by_the_name_of_its_repository(metadata: &dyn Metadata) {
+    let (registry, repository) = fixture::home(metadata).await;
+    let name = fixture::load_repository(metadata, repository).await.name;
+    let (new, tag): (_, Tag) = (fixture::manifest("m", 2), "v1".parse().expect("a tag"));
+    let pull = |registry, reference: Reference, known: Option<bytes::Bytes>| {
+        let name = name.clone();
+        fixture::read(metadata, move |read| {
+            read.find_pulled_manifest(registry, &name, &reference, &|_| known.clone())
+        })
+    };
+    let by_digest = Reference::Digest(new.digest);
+    assert_eq!(
+        pull(registry.id, by_digest.clone(), None).await,
+        None,
+        "no manifest, no repository"
+    );
+    let id = fixture::insert(metadata, repository, new.clone()).await;
+    let pointed = tag.clone();
+    let locks = |read_enabled, list_enabled| Attributes {
+        read_enabled,
+        list_enabled,
+        ..Attributes::default()
+    };
+    fixture::write(metadata, move |tx| {
+        tx.put_tag(repository, &pointed, id, Timestamp(3))?;
+        tx.set_tag_attributes(repository, &pointed, locks(false, true), Timestamp(4))?;
+        tx.set_manifest_attributes(id, locks(true, false), Timestamp(5))?;
+        tx.set_repository_attributes(repository, locks(false, false), Timestamp(6))
+    })
+    .await;
+    let content = ManifestContent {
+        digest: new.digest,
+        media_type: new.media_type.clone(),
+        bytes: new.bytes.clone(),
+    };
+    let found = PulledManifest {
+        repository: locks(false, false),
+        tag: Some(locks(false, true)),
+        manifest: Some((content.clone(), locks(true, false))),
+    };
+    let by_tag = Reference::Tag(tag);
+    assert_eq!(pull(registry.id, by_tag.clone(), None).await, Some(found.clone()));
+    let untagged = PulledManifest {
+        tag: None,
+        ..found.clone()
+    };
+    assert_eq!(pull(registry.id, by_digest.clone(), None).await, Some(untagged.clone()));
+    let known = bytes::Bytes::from_static(b"known");
+    let mut expected = untagged;
+    expected.manifest = Some((
+        ManifestContent {
+            bytes: known.clone(),
+            ..content
+        },
+        locks(true, false),
+    ));
+    assert_eq!(pull(registry.id, by_digest.clone(), Some(known)).await, Some(expected));
+    let absent = Some(PulledManifest {
+        tag: None,
+        manifest: None,
+        ..found
+    });
+    let nothing: [Reference; 2] = [
+        Reference::Tag("v2".parse().expect("a tag")),
+        Reference::Digest(fixture::digest("other")),
+    ];
+    for reference in nothing {
+        assert_eq!(pull(registry.id, reference, None).await, absent);
+    }
+    let other = fixture::registry(metadata, "elsewhere").await.id;
+    assert_eq!(pull(other, by_tag, None).await, None);
 }
 
 /// The same digest in two repositories is two rows.

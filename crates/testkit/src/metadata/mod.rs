@@ -56,6 +56,7 @@ macro_rules! metadata_contract {
             }
             principal {
                 a_principal_reads_back_as_written
+                a_principal_is_found_with_its_roles
                 a_principal_changes_and_goes_with_its_roles
             }
             tally {
@@ -102,6 +103,7 @@ macro_rules! metadata_contract {
             }
             token {
                 a_token_reads_back_as_written
+                a_token_stands_with_its_passwords_and_its_scope_map
                 a_second_token_of_a_name_is_refused
                 a_token_is_changed_alone
                 tokens_page_by_name_in_any_case
@@ -121,6 +123,7 @@ macro_rules! metadata_contract {
             }
             manifest {
                 a_manifest_reads_back_as_written
+                a_manifest_is_pulled_by_the_name_of_its_repository
                 a_bare_manifest_reads_back_as_written
                 hidden_manifests_are_left_out_of_pages_of_what_is_listed
                 repositories_have_manifests_of_their_own
@@ -159,6 +162,7 @@ macro_rules! metadata_contract {
             }
             blob {
                 a_blob_is_read_only_where_it_is_linked
+                a_blob_is_pulled_by_the_name_of_its_repository
                 a_blob_is_found_in_its_storage_account
                 linking_and_unlinking_say_what_they_changed
                 repositories_with_a_blob_are_those_of_the_registry

@@ -2,7 +2,7 @@
 
 use holdfast_access::RoleId;
 use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{Metadata, PrincipalRecord};
+use holdfast_registry::ports::{Metadata, PrincipalKey, PrincipalRecord};
 use uuid::Uuid;
 
 use super::{fixture, role_assignment::assignment};
@@ -37,6 +37,34 @@ pub async fn a_principal_reads_back_as_written(metadata: &dyn Metadata) {
     })
     .await;
     assert_eq!(found, (Some(one.clone()), Some(one), None));
+}
+
+/// Its roles come with it, in the order in which they are listed; none is no reason not to find it.
+pub async fn a_principal_is_found_with_its_roles(metadata: &dyn Metadata) {
+    let (one, other) = (principal(), principal());
+    let roles = [
+        assignment(one.id, RoleId::READER, "/subscriptions/two"),
+        assignment(one.id, RoleId::READER, "/"),
+        assignment(one.id, RoleId::ACR_PULL, "/"),
+    ];
+    let (written, also) = (one.clone(), other.clone());
+    let listed = fixture::write(metadata, move |tx| {
+        tx.insert_principal(&written)?;
+        tx.insert_principal(&also)?;
+        for role in &roles {
+            tx.insert_role_assignment(role)?;
+        }
+        tx.list_role_assignments(written.id)
+    })
+    .await;
+    assert_eq!(listed.len(), 3);
+    let find = |key| fixture::read(metadata, move |read| read.find_principal_and_roles(key));
+    for key in [PrincipalKey::Object(one.id), PrincipalKey::Application(one.app_id)] {
+        assert_eq!(find(key).await, Some((one.clone(), listed.clone())));
+    }
+    assert_eq!(find(PrincipalKey::Object(other.id)).await, Some((other, Vec::new())));
+    assert_eq!(find(PrincipalKey::Object(one.app_id)).await, None);
+    assert_eq!(find(PrincipalKey::Application(one.id)).await, None);
 }
 
 /// What can change is written; a removed principal takes its roles along, and leaves those of others.

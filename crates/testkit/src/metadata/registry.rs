@@ -3,7 +3,7 @@
 use holdfast_access::{NetworkAction, NetworkRules, RegistryId, RoleAssignmentMode};
 use holdfast_registry::Timestamp;
 use holdfast_registry::ports::{
-    AdminPassword, Author, AuthorKind, Metadata, NewRegistry, RegistryRecord, ShownSettings, Sku,
+    AdminPassword, Author, AuthorKind, Metadata, NewRegistry, RegistryAccess, RegistryRecord, ShownSettings, Sku,
 };
 
 use super::fixture;
@@ -153,11 +153,26 @@ pub async fn an_update_writes_the_changeable_fields_only(metadata: &dyn Metadata
     };
     let network = changed.network.clone();
     fixture::write(metadata, move |tx| tx.update_registry(&update)).await;
-    let rules = |name| fixture::read(metadata, move |read| read.find_network_rules(name));
-    assert_eq!(rules("Contoso").await, Some(network));
+    let access = |name| fixture::read(metadata, move |read| read.find_registry_access(name, None));
+    let expected = |record: &RegistryRecord, network| RegistryAccess {
+        id: record.id,
+        name: record.name.clone(),
+        rid: record.rid,
+        subscription_id: record.subscription_id,
+        resource_group: record.resource_group.clone(),
+        admin_enabled: record.admin_enabled,
+        anonymous_pull: record.anonymous_pull,
+        network,
+        role_assignment_mode: record.role_assignment_mode,
+        accept_arm_tokens: record.accept_arm_tokens,
+        is_deleting: record.is_deleting,
+    };
+    let narrow = expected(&changed, network);
+    assert_eq!(narrow.scope(), changed.scope());
+    assert_eq!(access("Contoso").await, Some((narrow, None)));
     assert_eq!(
-        (rules("fabrikam").await, rules("nobody").await),
-        (Some(NetworkRules::default()), None)
+        (access("fabrikam").await, access("nobody").await),
+        (Some((expected(&other, NetworkRules::default()), None)), None)
     );
     let (id, other_id) = (registry.id, other.id);
     assert_eq!(
@@ -178,7 +193,10 @@ pub async fn an_admin_password_starts_at_generation_one_and_grows(metadata: &dyn
             tx.put_admin_password(registry, slot, seal, &[slot; 32], Timestamp(at))
         })
     };
-    let generation = |slot| fixture::read(metadata, move |read| read.find_admin_generation(registry, slot));
+    let generation = async |slot| {
+        let found = fixture::read(metadata, move |read| read.find_registry_access("contoso", Some(slot))).await;
+        found.expect("the registry is there").1
+    };
     assert_eq!(generation(1).await, None);
     put(2, b"two", 10).await;
     put(1, b"one", 11).await;

@@ -1,8 +1,10 @@
 //! Claims about tokens and their passwords.
 
-use holdfast_access::RegistryId;
+use holdfast_access::{RegistryId, ScopeMap};
 use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{Counted, Metadata, NewToken, SystemData, TokenId, TokenPassword, TokenRecord};
+use holdfast_registry::ports::{
+    Counted, Metadata, NewToken, ScopeMapRecord, SystemData, TokenId, TokenPassword, TokenRecord, TokenStanding,
+};
 
 use super::fixture::{self, author};
 
@@ -56,6 +58,46 @@ pub async fn a_token_reads_back_as_written(metadata: &dyn Metadata) {
     assert_eq!(find(metadata, registry, "build-1").await, Some(expected));
     assert_eq!(find(metadata, other, "Build-1").await, None);
     assert_eq!(passwords(metadata, id).await, []);
+}
+
+/// One look finds the token in any case, with both passwords and the actions of its map; a map of the system has no row.
+pub async fn a_token_stands_with_its_passwords_and_its_scope_map(metadata: &dyn Metadata) {
+    let registry = fixture::registry(metadata, "home").await.id;
+    let other = fixture::registry(metadata, "other").await.id;
+    let actions = ScopeMap::parse(&["repositories/app/content/read"]).expect("actions of a scope map");
+    for (registry, actions) in [(registry, actions.clone()), (other, ScopeMap::default())] {
+        let map = ScopeMapRecord {
+            registry,
+            name: "Pullers".to_owned(),
+            description: None,
+            actions,
+            system_data: made(),
+        };
+        fixture::write(metadata, move |tx| tx.insert_scope_map(&map)).await;
+    }
+    let build = insert(metadata, registry, "Build", "pullers").await;
+    put(metadata, build, 2, 20, None).await;
+    put(metadata, build, 1, 10, Some(Timestamp(5))).await;
+    let bare = insert(metadata, registry, "bare", "_repositories_pull").await;
+    let stand = |name| fixture::read(metadata, move |read| read.find_token_standing(registry, name));
+    let expected = TokenStanding {
+        name: "Build".to_owned(),
+        is_enabled: true,
+        scope_map: "pullers".to_owned(),
+        actions: Some(actions),
+        passwords: passwords(metadata, build).await,
+    };
+    assert_eq!(expected.passwords.len(), 2);
+    assert_eq!(stand("BUILD").await, Some(expected));
+    let expected = TokenStanding {
+        name: "bare".to_owned(),
+        is_enabled: true,
+        scope_map: "_repositories_pull".to_owned(),
+        actions: None,
+        passwords: passwords(metadata, bare).await,
+    };
+    assert_eq!(stand("bare").await, Some(expected));
+    assert_eq!(stand("nobody").await, None);
 }
 
 /// A name is taken once in a registry, in whatever case.
