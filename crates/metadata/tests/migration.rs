@@ -145,9 +145,7 @@ async fn a_registry_of_version_2_keeps_its_settings_and_content() {
             };
             assert_eq!(read.find_resource_group(SUBSCRIPTION, "GROUP")?, Some(group));
             assert_eq!(read.find_registry_by_name("mine")?, Some(registry()));
-            let access = read
-                .find_registry_access("mine", Some(1))?
-                .expect("the registry is there");
+            let access = read.find_access("mine", Some(1))?.expect("the registry is there");
             assert_eq!((access.0.network, access.1.is_some()), (NetworkRules::default(), true));
             let passwords = read.list_admin_passwords(RegistryId(3))?;
             assert_eq!(

@@ -9,9 +9,9 @@ use uuid::Uuid;
 use crate::{
     Error, GoodSecret, PrincipalView, Registry, Timestamp, TokenAccount,
     application::good_secrets,
-    ports::{AdminPassword, MetadataExt, PrincipalKey, Read, RegistryAccess},
+    ports::{AdminPassword, MetadataExt, PrincipalAndRoles, PrincipalKey, Read, RegistryAccess},
     role_assignment::in_force,
-    token::find_account,
+    token::account,
 };
 
 /// Whose credential a request came with; whether it is good is not known yet.
@@ -92,57 +92,71 @@ impl Registry {
         let (name, now) = (name.to_owned(), self.clock.now());
         self.metadata
             .query(move |read| {
-                let slot = match claimant {
-                    Claimant::Admin { slot } => Some(slot),
-                    _ => None,
-                };
-                let Some((registry, generation)) = read.find_registry_access(&name, slot)? else {
-                    return Ok(Entrance::Unknown);
-                };
-                if !registry.network.admits(peer) {
-                    return Ok(Entrance::Shut);
-                }
-                if registry.is_deleting {
-                    return Ok(Entrance::Unknown);
-                }
-                let standing = match claimant {
-                    Claimant::Nobody => Standing::Nobody,
-                    Claimant::Admin { .. } => Standing::Admin(generation),
-                    Claimant::Token { name } => Standing::Token(find_account(read, registry.id, &name, now)?),
-                    Claimant::User { name } => find_user(read, &registry, &name, now)?,
-                    Claimant::Principal { id } => Standing::Principal(find_principal(read, PrincipalKey::Object(id))?),
-                    Claimant::Application { app_id } => Standing::Application(find_application(read, app_id, now)?),
-                };
-                Ok(Entrance::Open(Box::new(Front { registry, standing })))
+                Ok(match find(read, &name, claimant, now)? {
+                    None => Entrance::Unknown,
+                    Some(front) if !front.registry.network.admits(peer) => Entrance::Shut,
+                    Some(front) if front.registry.is_deleting => Entrance::Unknown,
+                    Some(front) => Entrance::Open(Box::new(front)),
+                })
             })
             .await
     }
 }
 
+fn find(read: &mut dyn Read, name: &str, claimant: Claimant, now: Timestamp) -> Result<Option<Front>, Error> {
+    let front = |registry, standing| Front { registry, standing };
+    Ok(match claimant {
+        Claimant::Nobody => {
+            let found = read.find_access(name, None)?;
+            found.map(|(registry, _)| front(registry, Standing::Nobody))
+        }
+        Claimant::Admin { slot } => {
+            let found = read.find_access(name, Some(slot))?;
+            found.map(|(registry, generation)| front(registry, Standing::Admin(generation)))
+        }
+        Claimant::Token { name: token } => {
+            let found = read.find_access_and_token(name, &token)?;
+            found.map(|(registry, token)| front(registry, Standing::Token(token.map(|token| account(token, now)))))
+        }
+        Claimant::User { name: user } => find_user(read, name, &user, now)?,
+        Claimant::Principal { id } => {
+            let found = read.find_access_and_principal(name, PrincipalKey::Object(id))?;
+            found.map(|(registry, principal)| front(registry, Standing::Principal(principal.and_then(enabled))))
+        }
+        Claimant::Application { app_id } => {
+            let Some((registry, principal)) =
+                read.find_access_and_principal(name, PrincipalKey::Application(app_id))?
+            else {
+                return Ok(None);
+            };
+            // Looked up for a principal that is not there too, so that time tells nothing.
+            let secrets = good_secrets(read.list_application_secrets_by_app(app_id)?, now);
+            let principal = principal.and_then(enabled);
+            Some(front(
+                registry,
+                Standing::Application(principal.map(|principal| (principal, secrets))),
+            ))
+        }
+    })
+}
+
 /// The registry's own name is the admin account's, also while that is off.
-fn find_user(read: &mut dyn Read, registry: &RegistryAccess, name: &str, now: Timestamp) -> Result<Standing, Error> {
-    if name.eq_ignore_ascii_case(&registry.name) {
-        return Ok(Standing::AdminPasswords(read.list_admin_passwords(registry.id)?));
-    }
-    Ok(Standing::Token(find_account(read, registry.id, name, now)?))
+fn find_user(read: &mut dyn Read, name: &str, user: &str, now: Timestamp) -> Result<Option<Front>, Error> {
+    let Some((registry, token)) = read.find_access_and_token(name, user)? else {
+        return Ok(None);
+    };
+    let standing = if user.eq_ignore_ascii_case(&registry.name) {
+        Standing::AdminPasswords(read.list_admin_passwords(registry.id)?)
+    } else {
+        Standing::Token(token.map(|token| account(token, now)))
+    };
+    Ok(Some(Front { registry, standing }))
 }
 
-fn find_application(
-    read: &mut dyn Read,
-    app_id: Uuid,
-    now: Timestamp,
-) -> Result<Option<(PrincipalView, Vec<GoodSecret>)>, Error> {
-    let principal = find_principal(read, PrincipalKey::Application(app_id))?;
-    // Looked up for a principal that is not there too, so that time tells nothing.
-    let secrets = good_secrets(read.list_application_secrets_by_app(app_id)?, now);
-    Ok(principal.map(|principal| (principal, secrets)))
-}
-
-fn find_principal(read: &mut dyn Read, key: PrincipalKey) -> Result<Option<PrincipalView>, Error> {
-    let found = read.find_principal_and_roles(key)?;
-    let found = found.filter(|(record, _)| record.is_enabled);
-    Ok(found.map(|(record, roles)| PrincipalView {
+/// A principal that may sign in.
+fn enabled((record, roles): PrincipalAndRoles) -> Option<PrincipalView> {
+    record.is_enabled.then(|| PrincipalView {
         record,
         assignments: in_force(roles),
-    }))
+    })
 }

@@ -1,7 +1,7 @@
 //! Tokens: named credentials of a registry with two passwords, limited by a scope map. It refuses to make or to compare
 //! passwords: they come in as verifiers.
 
-use holdfast_access::{ControlGrant, RegistryId, Rights, SystemScopeMap, control};
+use holdfast_access::{ControlGrant, Rights, SystemScopeMap, control};
 use holdfast_arm::ResourceId;
 use uuid::Uuid;
 
@@ -9,7 +9,7 @@ use crate::{
     Error, Registry, Timestamp, TokenError,
     ports::{
         Author, Counted, Durability, MetadataExt, NewToken, Read, RegistryRecord, SystemData, TokenPassword,
-        TokenRecord, Tx,
+        TokenRecord, TokenStanding, Tx,
     },
     registry_resource::{author_of, load_at},
     scope_map::{find_scope_map, last_name, registry_scope},
@@ -216,27 +216,20 @@ impl Registry {
     }
 }
 
-/// A token as it stands for a request, by its user name.
-pub(crate) fn find_account(
-    read: &mut (impl Read + ?Sized),
-    registry: RegistryId,
-    user: &str,
-    now: Timestamp,
-) -> Result<Option<TokenAccount>, Error> {
-    Ok(read.find_token_standing(registry, user)?.map(|token| {
-        // A map cannot be deleted while a token has it; were it gone, nothing would be allowed.
-        let map = SystemScopeMap::find(&token.scope_map).map(SystemScopeMap::scope_map);
-        let rights = map
-            .or(token.actions)
-            .map_or_else(Rights::none, |actions| actions.rights());
-        let mut passwords = token.passwords;
-        passwords.retain(|password| token.is_enabled && password.expires_at.is_none_or(|at| at > now));
-        TokenAccount {
-            name: token.name,
-            passwords,
-            rights,
-        }
-    }))
+/// A token as a request meets it.
+pub(crate) fn account(token: TokenStanding, now: Timestamp) -> TokenAccount {
+    // A map cannot be deleted while a token has it; were it gone, nothing would be allowed.
+    let map = SystemScopeMap::find(&token.scope_map).map(SystemScopeMap::scope_map);
+    let rights = map
+        .or(token.actions)
+        .map_or_else(Rights::none, |actions| actions.rights());
+    let mut passwords = token.passwords;
+    passwords.retain(|password| token.is_enabled && password.expires_at.is_none_or(|at| at > now));
+    TokenAccount {
+        name: token.name,
+        passwords,
+        rights,
+    }
 }
 
 /// Makes the change and gives the token as it is then.

@@ -8,6 +8,7 @@ mod blob;
 mod column;
 mod directory;
 mod error;
+mod front;
 mod garbage;
 mod job;
 mod log;

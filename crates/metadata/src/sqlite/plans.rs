@@ -1,13 +1,14 @@
 //! Looks at the plan of every statement: each must go straight to its rows through an index.
 
 use super::{
-    application, blob, directory, garbage, job, manifest, open, person, principal, registry, repository,
+    application, blob, directory, front, garbage, job, manifest, open, person, principal, registry, repository,
     role_assignment, scope_map, sign_in, storage_account, tag, tally, token, upload,
 };
 
 const NOUNS: &[(&str, &[&str])] = &[
     ("directory", directory::PLANNED),
     ("storage account", storage_account::PLANNED),
+    ("front", front::PLANNED),
     ("registry", registry::PLANNED),
     ("application", application::PLANNED),
     ("principal", principal::PLANNED),

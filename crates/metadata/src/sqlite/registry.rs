@@ -2,7 +2,7 @@
 
 use holdfast_access::RegistryId;
 use holdfast_registry::ports::{
-    AdminPassword, NewRegistry, RegistryAccess, RegistryRead, RegistryRecord, RegistryTx, StorageAccountId,
+    AdminPassword, NewRegistry, RegistryRead, RegistryRecord, RegistryTx, StorageAccountId,
 };
 use holdfast_registry::{Error, Timestamp};
 use rusqlite::{Row, params};
@@ -28,9 +28,6 @@ macro_rules! select {
 const FIND: &str = select!("WHERE id = ?1");
 // The column's collation is NOCASE.
 const FIND_BY_NAME: &str = select!("WHERE name = ?1");
-const FIND_ACCESS: &str = "SELECT id, name, rid, subscription_id, resource_group, admin_enabled, anonymous_pull, \
-    public_network_access, network_default_action, ip_rules, role_assignment_mode, accept_arm_tokens, is_deleting, \
-    generation FROM registry LEFT JOIN admin_password ON registry_id = id AND slot = ?2 WHERE name = ?1";
 const LIST: &str = select!("ORDER BY id");
 const FIND_FIRST: &str = select!("WHERE id > 0 ORDER BY id LIMIT 1");
 const FIND_NEXT_OF_GROUP: &str =
@@ -47,17 +44,6 @@ impl RegistryRead for Session<'_> {
 
     fn find_registry_by_name(&mut self, name: &str) -> Result<Option<RegistryRecord>, Error> {
         self.find("looked up a registry by name", FIND_BY_NAME, [name], registry_row)
-    }
-
-    fn find_registry_access(
-        &mut self,
-        name: &str,
-        slot: Option<u8>,
-    ) -> Result<Option<(RegistryAccess, Option<i64>)>, Error> {
-        let params = params![name, slot];
-        self.find("looked up a registry's access", FIND_ACCESS, params, |row| {
-            Ok((access_row(row)?, row.get(13)?))
-        })
     }
 
     fn list_registries(&mut self) -> Result<Vec<RegistryRecord>, Error> {
@@ -209,22 +195,6 @@ fn registry_row(row: &Row<'_>) -> rusqlite::Result<RegistryRecord> {
     })
 }
 
-fn access_row(row: &Row<'_>) -> rusqlite::Result<RegistryAccess> {
-    Ok(RegistryAccess {
-        id: RegistryId(row.get(0)?),
-        name: row.get(1)?,
-        rid: column::uuid(row, 2)?,
-        subscription_id: column::uuid(row, 3)?,
-        resource_group: row.get(4)?,
-        admin_enabled: row.get(5)?,
-        anonymous_pull: row.get(6)?,
-        network: columns::network(row, 7)?,
-        role_assignment_mode: columns::role_assignment_mode(row, 10)?,
-        accept_arm_tokens: row.get(11)?,
-        is_deleting: row.get(12)?,
-    })
-}
-
 fn admin_password_row(row: &Row<'_>) -> rusqlite::Result<AdminPassword> {
     Ok(AdminPassword {
         slot: row.get(0)?,
@@ -240,7 +210,6 @@ fn admin_password_row(row: &Row<'_>) -> rusqlite::Result<AdminPassword> {
 pub(super) const PLANNED: &[&str] = &[
     FIND,
     FIND_BY_NAME,
-    FIND_ACCESS,
     FIND_FIRST,
     FIND_NEXT_OF_GROUP,
     MEASURE,

@@ -1,14 +1,12 @@
 //! Tokens and their passwords.
 
 use holdfast_access::RegistryId;
-use holdfast_registry::ports::{NewToken, TokenId, TokenPassword, TokenRead, TokenRecord, TokenStanding, TokenTx};
+use holdfast_registry::ports::{NewToken, TokenId, TokenPassword, TokenRead, TokenRecord, TokenTx};
 use holdfast_registry::{Error, Timestamp};
-use rusqlite::types::ValueRef;
 use rusqlite::{Row, params};
 
 use super::column;
 use super::registry_columns::{author_columns, system_data};
-use super::scope_map::actions as scope_map_actions;
 use super::session::Session;
 
 macro_rules! select {
@@ -26,33 +24,12 @@ const FIND: &str = select!("WHERE registry_id = ?1 AND name = ?2");
 const LIST: &str = select!("WHERE registry_id = ?1 AND name > ?2 ORDER BY name LIMIT ?3");
 const LIST_IDS: &str = "SELECT id FROM token WHERE registry_id = ?1 LIMIT ?2";
 const FIND_WITH_SCOPE_MAP: &str = select!("WHERE registry_id = ?1 AND scope_map = ?2 LIMIT 1");
-const FIND_STANDING: &str = "SELECT token.name, is_enabled, token.scope_map, actions, \
-    slot, verifier, generation, expires_at, token_password.created_at FROM token \
-    LEFT JOIN scope_map ON scope_map.registry_id = ?1 AND scope_map.name = token.scope_map \
-    LEFT JOIN token_password ON token_id = token.id WHERE token.registry_id = ?1 AND token.name = ?2";
 const LIST_PASSWORDS: &str = "SELECT slot, verifier, generation, expires_at, created_at FROM token_password \
     WHERE token_id = ?1 ORDER BY slot";
 
 impl TokenRead for Session<'_> {
     fn find_token(&mut self, registry: RegistryId, name: &str) -> Result<Option<TokenRecord>, Error> {
         self.find("looked up a token", FIND, params![registry.0, name], token_row)
-    }
-
-    fn find_token_standing(&mut self, registry: RegistryId, name: &str) -> Result<Option<TokenStanding>, Error> {
-        const PASSWORD: usize = 4;
-        let params = params![registry.0, name];
-        let rows = self.list("looked up a token for a request", FIND_STANDING, params, |row| {
-            let has_password = row.get_ref(PASSWORD)? != ValueRef::Null;
-            let password = has_password.then(|| password_row(row, PASSWORD)).transpose()?;
-            Ok((standing_row(row)?, password))
-        })?;
-        let mut rows = rows.into_iter();
-        let Some((mut standing, first)) = rows.next() else {
-            return Ok(None);
-        };
-        standing.passwords = first.into_iter().chain(rows.filter_map(|(_, next)| next)).collect();
-        standing.passwords.sort_unstable_by_key(|password| password.slot);
-        Ok(Some(standing))
     }
 
     fn list_tokens(&mut self, registry: RegistryId, after: &str, limit: usize) -> Result<Vec<TokenRecord>, Error> {
@@ -164,22 +141,8 @@ fn token_row(row: &Row<'_>) -> rusqlite::Result<TokenRecord> {
     })
 }
 
-/// Without its passwords, each of which is in a row of its own.
-fn standing_row(row: &Row<'_>) -> rusqlite::Result<TokenStanding> {
-    Ok(TokenStanding {
-        name: row.get(0)?,
-        is_enabled: row.get(1)?,
-        scope_map: row.get(2)?,
-        actions: match row.get_ref(3)? {
-            ValueRef::Null => None,
-            _ => Some(scope_map_actions(row, 3)?),
-        },
-        passwords: Vec::new(),
-    })
-}
-
 /// A password whose columns begin at `first`.
-fn password_row(row: &Row<'_>, first: usize) -> rusqlite::Result<TokenPassword> {
+pub(super) fn password_row(row: &Row<'_>, first: usize) -> rusqlite::Result<TokenPassword> {
     Ok(TokenPassword {
         slot: row.get(first)?,
         verifier: row.get(first + 1)?,
@@ -193,7 +156,6 @@ fn password_row(row: &Row<'_>, first: usize) -> rusqlite::Result<TokenPassword> 
 #[cfg(test)]
 pub(super) const PLANNED: &[&str] = &[
     FIND,
-    FIND_STANDING,
     LIST,
     LIST_IDS,
     FIND_WITH_SCOPE_MAP,

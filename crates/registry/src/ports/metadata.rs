@@ -5,10 +5,11 @@
 use async_trait::async_trait;
 
 use super::{
-    ApplicationRead, ApplicationTx, BlobRead, BlobTx, DirectoryRead, DirectoryTx, GarbageRead, GarbageTx, JobRead,
-    JobTx, ManifestRead, ManifestTx, PersonRead, PersonTx, PrincipalRead, PrincipalTx, RegistryRead, RegistryTx,
-    RepositoryRead, RepositoryTx, RoleAssignmentRead, RoleAssignmentTx, ScopeMapRead, ScopeMapTx, SignInRead, SignInTx,
-    StorageAccountRead, StorageAccountTx, TagRead, TagTx, TallyRead, TokenRead, TokenTx, UploadRead, UploadTx,
+    ApplicationRead, ApplicationTx, BlobRead, BlobTx, DirectoryRead, DirectoryTx, FrontRead, GarbageRead, GarbageTx,
+    JobRead, JobTx, ManifestRead, ManifestTx, PersonRead, PersonTx, PrincipalRead, PrincipalTx, RegistryRead,
+    RegistryTx, RepositoryRead, RepositoryTx, RoleAssignmentRead, RoleAssignmentTx, ScopeMapRead, ScopeMapTx,
+    SignInRead, SignInTx, StorageAccountRead, StorageAccountTx, TagRead, TagTx, TallyRead, TokenRead, TokenTx,
+    UploadRead, UploadTx,
 };
 use crate::Error;
 
@@ -111,6 +112,7 @@ pub trait Read:
     + PersonRead
     + SignInRead
     + RoleAssignmentRead
+    + FrontRead
     + RegistryRead
     + ScopeMapRead
     + TokenRead
@@ -132,6 +134,7 @@ impl<T> Read for T where
         + PersonRead
         + SignInRead
         + RoleAssignmentRead
+        + FrontRead
         + RegistryRead
         + ScopeMapRead
         + TokenRead

@@ -6,6 +6,7 @@ mod blob;
 mod blobs;
 mod clock;
 mod directory;
+mod front;
 mod garbage;
 mod job;
 mod manifest;
@@ -34,6 +35,7 @@ pub use blob::{BlobId, BlobObject, BlobRead, BlobRecord, BlobTx, NewBlob, Pulled
 pub use blobs::{BlobWriter, Blobs, ObjectInfo, ObjectKey, Places, Readable, StoreError};
 pub use clock::{Clock, Ids, RandomIds, SystemClock};
 pub use directory::{Directory, DirectoryRead, DirectoryTx, ResourceGroup, Subscription, Tags};
+pub use front::{FrontRead, PrincipalAndRoles, PrincipalKey, RegistryAccess, TokenStanding};
 pub use garbage::{Candidate, CandidateId, GarbageRead, GarbageTx, QueuedCandidate};
 pub use job::{BusyJobs, EndedJob, JobId, JobKind, JobLease, JobRead, JobRecord, JobState, JobTx, UnknownJobKind};
 pub use manifest::{
@@ -43,8 +45,8 @@ pub use manifest::{
 pub use metadata::{Durability, Metadata, MetadataExt, Read, ReadWork, Tx, WriteWork};
 pub use page::{ListOrder, Page, Position, Visibility};
 pub use person::{PersonRead, PersonRecord, PersonTx};
-pub use principal::{PrincipalKey, PrincipalRead, PrincipalRecord, PrincipalTx};
-pub use registry::{AdminPassword, NewRegistry, RegistryAccess, RegistryRead, RegistryRecord, RegistryTx, Sku};
+pub use principal::{PrincipalRead, PrincipalRecord, PrincipalTx};
+pub use registry::{AdminPassword, NewRegistry, RegistryRead, RegistryRecord, RegistryTx, Sku};
 pub use registry_settings::{Author, AuthorKind, ShownSettings, SystemData};
 pub use repository::{RepositoryId, RepositoryRead, RepositoryRecord, RepositoryTx};
 pub use role_assignment::{PrincipalType, RoleAssignment, RoleAssignmentRead, RoleAssignmentTx, WrittenCondition};
@@ -53,5 +55,5 @@ pub use sign_in::{AuthorizationCode, DeviceAnswer, DeviceCode, ProvenPerson, Sig
 pub use storage_account::{StorageAccount, StorageAccountId, StorageAccountRead, StorageAccountTx, StorageResource};
 pub use tag::{TagRead, TagRecord, TagTx};
 pub use tally::{Counted, TallyRead};
-pub use token::{NewToken, TokenId, TokenPassword, TokenRead, TokenRecord, TokenStanding, TokenTx};
+pub use token::{NewToken, TokenId, TokenPassword, TokenRead, TokenRecord, TokenTx};
 pub use upload::{StaleUpload, UploadId, UploadObject, UploadRead, UploadRecord, UploadTx};

@@ -3,7 +3,6 @@
 
 use uuid::Uuid;
 
-use super::RoleAssignment;
 use crate::{Error, Timestamp};
 
 /// A service principal of the directory.
@@ -23,26 +22,12 @@ pub struct PrincipalRecord {
     pub created_at: Timestamp,
 }
 
-/// By what a principal is looked up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PrincipalKey {
-    /// Its object id.
-    Object(Uuid),
-    /// The id of its application.
-    Application(Uuid),
-}
-
 /// Principals of the directory.
 pub trait PrincipalRead {
     /// By object id.
     fn find_principal(&mut self, id: Uuid) -> Result<Option<PrincipalRecord>, Error>;
     /// By application id.
     fn find_principal_by_app(&mut self, app_id: Uuid) -> Result<Option<PrincipalRecord>, Error>;
-    /// With its roles, in the order of [`RoleAssignmentRead::list_role_assignments`](super::RoleAssignmentRead).
-    fn find_principal_and_roles(
-        &mut self,
-        key: PrincipalKey,
-    ) -> Result<Option<(PrincipalRecord, Vec<RoleAssignment>)>, Error>;
 }
 
 /// Changes of the same.

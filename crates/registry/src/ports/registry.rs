@@ -98,42 +98,6 @@ pub struct RegistryRecord {
     pub revision: u64,
 }
 
-/// What decides who may speak to a registry, and what they may do: the part of its row that every request of the data
-/// plane reads.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RegistryAccess {
-    /// See [`RegistryRecord::id`].
-    pub id: RegistryId,
-    /// See [`RegistryRecord::name`].
-    pub name: String,
-    /// See [`RegistryRecord::rid`].
-    pub rid: Uuid,
-    /// See [`RegistryRecord::subscription_id`].
-    pub subscription_id: Uuid,
-    /// See [`RegistryRecord::resource_group`].
-    pub resource_group: String,
-    /// See [`RegistryRecord::admin_enabled`].
-    pub admin_enabled: bool,
-    /// See [`RegistryRecord::anonymous_pull`].
-    pub anonymous_pull: bool,
-    /// See [`RegistryRecord::network`].
-    pub network: NetworkRules,
-    /// See [`RegistryRecord::role_assignment_mode`].
-    pub role_assignment_mode: RoleAssignmentMode,
-    /// See [`RegistryRecord::accept_arm_tokens`].
-    pub accept_arm_tokens: bool,
-    /// See [`RegistryRecord::is_deleting`].
-    pub is_deleting: bool,
-}
-
-impl RegistryAccess {
-    /// See [`RegistryRecord::scope`].
-    #[must_use]
-    pub fn scope(&self) -> String {
-        fold_case(&arm_id(self.subscription_id, &self.resource_group, &self.name))
-    }
-}
-
 impl RegistryRecord {
     /// Its id in ARM, as people read it.
     #[must_use]
@@ -148,7 +112,7 @@ impl RegistryRecord {
     }
 }
 
-fn arm_id(subscription: Uuid, group: &str, name: &str) -> String {
+pub(super) fn arm_id(subscription: Uuid, group: &str, name: &str) -> String {
     format!(
         "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ContainerRegistry/registries/{name}"
     )
@@ -202,13 +166,6 @@ pub trait RegistryRead {
     fn find_registry(&mut self, id: RegistryId) -> Result<Option<RegistryRecord>, Error>;
     /// Without regard to case.
     fn find_registry_by_name(&mut self, name: &str) -> Result<Option<RegistryRecord>, Error>;
-    /// What a request needs to know of a registry, by name without regard to case; and the generation of the admin
-    /// password in `slot`, which its token was made from.
-    fn find_registry_access(
-        &mut self,
-        name: &str,
-        slot: Option<u8>,
-    ) -> Result<Option<(RegistryAccess, Option<i64>)>, Error>;
     /// By id; the first one made comes first.
     fn list_registries(&mut self) -> Result<Vec<RegistryRecord>, Error>;
     /// The first one made, which the base host stands for.

@@ -1,7 +1,7 @@
 //! Tokens: named credentials of a registry, limited by a scope map, and their passwords.
 //! Plain data, and the two halves of the port: reading, and changing in a transaction.
 
-use holdfast_access::{RegistryId, ScopeMap};
+use holdfast_access::RegistryId;
 
 use super::SystemData;
 use super::row::row_id;
@@ -60,27 +60,10 @@ pub struct TokenPassword {
     pub created_at: Timestamp,
 }
 
-/// What decides whether a token's credential is good, and what it may do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenStanding {
-    /// See [`TokenRecord::name`].
-    pub name: String,
-    /// See [`TokenRecord::is_enabled`].
-    pub is_enabled: bool,
-    /// See [`TokenRecord::scope_map`].
-    pub scope_map: String,
-    /// The actions of that scope map, when it is a row.
-    pub actions: Option<ScopeMap>,
-    /// By slot, those that have expired too.
-    pub passwords: Vec<TokenPassword>,
-}
-
 /// Tokens and their passwords.
 pub trait TokenRead {
     /// Without regard to case.
     fn find_token(&mut self, registry: RegistryId, name: &str) -> Result<Option<TokenRecord>, Error>;
-    /// The same for a request: whether it may sign in, its passwords and what its scope map allows.
-    fn find_token_standing(&mut self, registry: RegistryId, name: &str) -> Result<Option<TokenStanding>, Error>;
     /// By name, in any case, those after `after` (an empty text is before all names), at most `limit`.
     fn list_tokens(&mut self, registry: RegistryId, after: &str, limit: usize) -> Result<Vec<TokenRecord>, Error>;
     /// Some tokens of a registry, by id: all that a deletion needs to know.

@@ -58,13 +58,23 @@ pub async fn a_principal_is_found_with_its_roles(metadata: &dyn Metadata) {
     })
     .await;
     assert_eq!(listed.len(), 3);
-    let find = |key| fixture::read(metadata, move |read| read.find_principal_and_roles(key));
+    let registry = fixture::registry(metadata, "home").await.id;
+    let find = async |key| {
+        let found = fixture::read(metadata, move |read| read.find_access_and_principal("HOME", key)).await;
+        let (access, principal) = found.expect("the registry is there");
+        assert_eq!(access.id, registry);
+        principal
+    };
     for key in [PrincipalKey::Object(one.id), PrincipalKey::Application(one.app_id)] {
         assert_eq!(find(key).await, Some((one.clone(), listed.clone())));
     }
     assert_eq!(find(PrincipalKey::Object(other.id)).await, Some((other, Vec::new())));
     assert_eq!(find(PrincipalKey::Object(one.app_id)).await, None);
     assert_eq!(find(PrincipalKey::Application(one.id)).await, None);
+    let nowhere = fixture::read(metadata, move |read| {
+        read.find_access_and_principal("nowhere", PrincipalKey::Object(one.id))
+    });
+    assert_eq!(nowhere.await, None);
 }
 
 /// What can change is written; a removed principal takes its roles along, and leaves those of others.

@@ -153,7 +153,7 @@ pub async fn an_update_writes_the_changeable_fields_only(metadata: &dyn Metadata
     };
     let network = changed.network.clone();
     fixture::write(metadata, move |tx| tx.update_registry(&update)).await;
-    let access = |name| fixture::read(metadata, move |read| read.find_registry_access(name, None));
+    let access = |name| fixture::read(metadata, move |read| read.find_access(name, None));
     let expected = |record: &RegistryRecord, network| RegistryAccess {
         id: record.id,
         name: record.name.clone(),
@@ -194,7 +194,7 @@ pub async fn an_admin_password_starts_at_generation_one_and_grows(metadata: &dyn
         })
     };
     let generation = async |slot| {
-        let found = fixture::read(metadata, move |read| read.find_registry_access("contoso", Some(slot))).await;
+        let found = fixture::read(metadata, move |read| read.find_access("contoso", Some(slot))).await;
         found.expect("the registry is there").1
     };
     assert_eq!(generation(1).await, None);

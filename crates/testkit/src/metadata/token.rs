@@ -79,7 +79,12 @@ pub async fn a_token_stands_with_its_passwords_and_its_scope_map(metadata: &dyn 
     put(metadata, build, 2, 20, None).await;
     put(metadata, build, 1, 10, Some(Timestamp(5))).await;
     let bare = insert(metadata, registry, "bare", "_repositories_pull").await;
-    let stand = |name| fixture::read(metadata, move |read| read.find_token_standing(registry, name));
+    let stand = async |name| {
+        let found = fixture::read(metadata, move |read| read.find_access_and_token("HOME", name)).await;
+        let (access, standing) = found.expect("the registry is there");
+        assert_eq!(access.id, registry);
+        standing
+    };
     let expected = TokenStanding {
         name: "Build".to_owned(),
         is_enabled: true,
@@ -98,6 +103,8 @@ pub async fn a_token_stands_with_its_passwords_and_its_scope_map(metadata: &dyn 
     };
     assert_eq!(stand("bare").await, Some(expected));
     assert_eq!(stand("nobody").await, None);
+    let nowhere = fixture::read(metadata, |read| read.find_access_and_token("nowhere", "build"));
+    assert_eq!(nowhere.await, None);
 }
 
 /// A name is taken once in a registry, in whatever case.

@@ -105,9 +105,7 @@ pub async fn concurrent_writes_do_not_lose_updates(metadata: &dyn Metadata) {
         };
         let renew = metadata.transact(durability, move |tx| {
             tx.put_admin_password(registry, 1, b"sealed", &[0; 32], Timestamp(n))?;
-            Ok(tx
-                .find_registry_access("home", Some(1))?
-                .and_then(|(_, generation)| generation))
+            Ok(tx.find_access("home", Some(1))?.and_then(|(_, generation)| generation))
         });
         renew.await.expect("the write succeeds").expect("the password is there")
     });

@@ -1,0 +1,170 @@
+//! The first look of a request: a registry and how a credential stands, joined.
+
+use holdfast_access::RegistryId;
+use holdfast_registry::Error;
+use holdfast_registry::ports::{FrontRead, PrincipalAndRoles, PrincipalKey, RegistryAccess, TokenStanding};
+use rusqlite::types::ValueRef;
+use rusqlite::{Row, params};
+
+use super::column;
+use super::principal::principal_at;
+use super::registry_columns as columns;
+use super::role_assignment::assignment_row;
+use super::scope_map::actions as scope_map_actions;
+use super::session::Session;
+use super::token::password_row;
+
+macro_rules! select {
+    ($columns:literal, $joins:literal) => {
+        concat!(
+            "SELECT registry.id, registry.name, rid, subscription_id, resource_group, admin_enabled, anonymous_pull, \
+             public_network_access, network_default_action, ip_rules, role_assignment_mode, accept_arm_tokens, \
+             is_deleting, ",
+            $columns,
+            " FROM registry ",
+            $joins
+        )
+    };
+}
+
+macro_rules! select_principal {
+    ($key:literal) => {
+        select!(
+            "principal.id, app_id, display_name, is_enabled, generation, principal.created_at, \
+             role.id, principal_id, principal_type, role, scope, shown_scope, condition, condition_version, \
+             description, role.created_at, role.created_by, role.updated_at, role.updated_by",
+            $key
+        )
+    };
+}
+
+/// Where the columns begin that are not the registry's.
+const OTHER: usize = 13;
+const FIND: &str = select!(
+    "generation",
+    "LEFT JOIN admin_password ON registry_id = registry.id AND slot = ?2 WHERE registry.name = ?1"
+);
+const FIND_TOKEN: &str = select!(
+    "token.name, is_enabled, token.scope_map, actions, slot, verifier, generation, expires_at, \
+     token_password.created_at",
+    "LEFT JOIN token ON token.registry_id = registry.id AND token.name = ?2 \
+     LEFT JOIN scope_map ON scope_map.registry_id = registry.id AND scope_map.name = token.scope_map \
+     LEFT JOIN token_password ON token_id = token.id WHERE registry.name = ?1"
+);
+const FIND_PRINCIPAL: &str = select_principal!(
+    "LEFT JOIN principal ON principal.id = ?2 \
+     LEFT JOIN role_assignment AS role ON principal_id = principal.id WHERE registry.name = ?1"
+);
+const FIND_APPLICATION: &str = select_principal!(
+    "LEFT JOIN principal ON app_id = ?2 \
+     LEFT JOIN role_assignment AS role ON principal_id = principal.id WHERE registry.name = ?1"
+);
+
+impl FrontRead for Session<'_> {
+    fn find_access(
+        &mut self,
+        registry: &str,
+        slot: Option<u8>,
+    ) -> Result<Option<(RegistryAccess, Option<i64>)>, Error> {
+        self.find(
+            "looked up a registry for a request",
+            FIND,
+            params![registry, slot],
+            |row| Ok((access_row(row)?, row.get(OTHER)?)),
+        )
+    }
+
+    fn find_access_and_token(
+        &mut self,
+        registry: &str,
+        token: &str,
+    ) -> Result<Option<(RegistryAccess, Option<TokenStanding>)>, Error> {
+        const PASSWORD: usize = OTHER + 4;
+        let (mut found, mut passwords) = (None, Vec::new());
+        self.list(
+            "looked up a registry and a token",
+            FIND_TOKEN,
+            [registry, token],
+            |row| {
+                if found.is_none() {
+                    let standing = is_there(row, OTHER)?.then(|| standing_row(row)).transpose()?;
+                    found = Some((access_row(row)?, standing));
+                }
+                if is_there(row, PASSWORD)? {
+                    passwords.push(password_row(row, PASSWORD)?);
+                }
+                Ok(())
+            },
+        )?;
+        passwords.sort_unstable_by_key(|password| password.slot);
+        if let Some((_, Some(standing))) = &mut found {
+            standing.passwords = passwords;
+        }
+        Ok(found)
+    }
+
+    fn find_access_and_principal(
+        &mut self,
+        registry: &str,
+        principal: PrincipalKey,
+    ) -> Result<Option<(RegistryAccess, Option<PrincipalAndRoles>)>, Error> {
+        const ROLE: usize = OTHER + 6;
+        let (sql, id) = match principal {
+            PrincipalKey::Object(id) => (FIND_PRINCIPAL, id),
+            PrincipalKey::Application(id) => (FIND_APPLICATION, id),
+        };
+        let (mut found, mut roles) = (None, Vec::new());
+        let params = params![registry, id.as_bytes()];
+        self.list("looked up a registry and a principal", sql, params, |row| {
+            if found.is_none() {
+                let principal = is_there(row, OTHER)?.then(|| principal_at(row, OTHER)).transpose()?;
+                found = Some((access_row(row)?, principal));
+            }
+            if is_there(row, ROLE)? {
+                roles.push(assignment_row(row, ROLE)?);
+            }
+            Ok(())
+        })?;
+        roles.sort_by(|one, other| (one.role, &one.scope).cmp(&(other.role, &other.scope)));
+        Ok(found.map(|(access, principal)| (access, principal.map(|principal| (principal, roles)))))
+    }
+}
+
+/// Whether a row of an outer join has something in this column.
+fn is_there(row: &Row<'_>, index: usize) -> rusqlite::Result<bool> {
+    Ok(row.get_ref(index)? != ValueRef::Null)
+}
+
+fn access_row(row: &Row<'_>) -> rusqlite::Result<RegistryAccess> {
+    Ok(RegistryAccess {
+        id: RegistryId(row.get(0)?),
+        name: row.get(1)?,
+        rid: column::uuid(row, 2)?,
+        subscription_id: column::uuid(row, 3)?,
+        resource_group: row.get(4)?,
+        admin_enabled: row.get(5)?,
+        anonymous_pull: row.get(6)?,
+        network: columns::network(row, 7)?,
+        role_assignment_mode: columns::role_assignment_mode(row, 10)?,
+        accept_arm_tokens: row.get(11)?,
+        is_deleting: row.get(12)?,
+    })
+}
+
+/// Without its passwords, each of which is in a row of its own.
+fn standing_row(row: &Row<'_>) -> rusqlite::Result<TokenStanding> {
+    Ok(TokenStanding {
+        name: row.get(OTHER)?,
+        is_enabled: row.get(OTHER + 1)?,
+        scope_map: row.get(OTHER + 2)?,
+        actions: match row.get_ref(OTHER + 3)? {
+            ValueRef::Null => None,
+            _ => Some(scope_map_actions(row, OTHER + 3)?),
+        },
+        passwords: Vec::new(),
+    })
+}
+
+/// Statements whose plans the tests look at.
+#[cfg(test)]
+pub(super) const PLANNED: &[&str] = &[FIND, FIND_TOKEN, FIND_PRINCIPAL, FIND_APPLICATION];
