@@ -102,7 +102,11 @@ impl Home {
                     created_by: None,
                 })?;
                 let name = "app".parse().expect("a repository's name");
-                let repository = tx.ensure_repository(registry, &name, now)?.id;
+                let repository = tx
+                    .ensure_repository(registry, &name, now)?
+                    .expect("it is there")
+                    .repository
+                    .id;
                 Ok(Self {
                     registry,
                     repository,
@@ -145,8 +149,8 @@ async fn fill(metadata: &dyn Metadata, repository: RepositoryId, rows: u64) -> R
         metadata
             .transact(Durability::Relaxed, move |tx| {
                 for n in start..rows.min(start + FILL_STEP) {
-                    let id = tx.insert_manifest(repository, &manifest(n))?;
-                    tx.put_tag(repository, &tag(n), id, Timestamp(i64::try_from(n).unwrap_or(0)))?;
+                    let id = tx.put_manifest(repository, &manifest(n))?.id;
+                    tx.put_tags(repository, &[tag(n)], id, Timestamp(i64::try_from(n).unwrap_or(0)))?;
                 }
                 Ok(())
             })
@@ -237,9 +241,11 @@ async fn push(metadata: &dyn Metadata, home: Home, n: u64) -> Result<()> {
         .transact(Durability::Durable, move |tx| {
             let repository = tx
                 .ensure_repository(home.registry, &"app".parse().expect("a name"), Timestamp(2))?
+                .expect("the registry is there")
+                .repository
                 .id;
-            let id = tx.insert_manifest(repository, &manifest)?;
-            tx.put_tag(repository, &tag(n), id, Timestamp(2))
+            let id = tx.put_manifest(repository, &manifest)?.id;
+            tx.put_tags(repository, &[tag(n)], id, Timestamp(2))
         })
         .await?;
     Ok(())

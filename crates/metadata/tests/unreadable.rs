@@ -258,8 +258,9 @@ async fn full_registry(world: &TestRegistry, name: &str) -> String {
         }
         let id = tx.insert_registry(&new)?;
         let record = tx.find_registry(id)?.unwrap();
-        let repository = tx.ensure_repository(id, &fixture::name("app"), now)?;
-        tx.insert_manifest(repository.id, &fixture::manifest("a", 2))?;
+        let target = tx.ensure_repository(id, &fixture::name("app"), now)?;
+        let repository = target.expect("the registry is there").repository;
+        tx.put_manifest(repository.id, &fixture::manifest("a", 2))?;
         let mut upload = fixture::upload(&record, "app", "me", now.0);
         upload.registry = id;
         tx.insert_upload(&upload)?;

@@ -107,18 +107,13 @@ impl Registry {
                     Err(Error::BlobUnknown { .. } | Error::Locked { .. }) => return Ok(None),
                     found => found?.1,
                 };
+                // Before a repository is made for it.
                 if load_registry(tx, registry)?.storage_account != blob.storage_account {
                     return Ok(None);
                 }
-                let repository = ensure_writable(tx, registry, &target, now)?;
-                tx.link_blob(repository.id, blob.id, now)?;
-                tx.queue_candidate(
-                    &Candidate::BlobLink {
-                        repository: repository.id,
-                        digest,
-                    },
-                    now,
-                )?;
+                let repository = ensure_writable(tx, registry, &target, now)?.repository.id;
+                tx.link_blob(repository, blob.id, now)?;
+                tx.queue_candidate(&Candidate::BlobLink { repository, digest }, now)?;
                 Ok(Some(blob))
             })
             .await

@@ -226,9 +226,14 @@ pub(crate) fn find_open(read: &mut (impl Read + ?Sized), name: &str) -> Result<O
 /// The registry's row inside a transaction; its absence is an error, as is its deletion.
 pub(crate) fn load_registry(read: &mut (impl Read + ?Sized), id: RegistryId) -> Result<RegistryRecord, Error> {
     let found = read.find_registry(id)?.filter(|registry| !registry.is_deleting);
-    found.ok_or_else(|| Error::RegistryUnknown {
+    found.ok_or_else(|| unknown_registry(id))
+}
+
+/// A registry that a grant names and no row does.
+pub(crate) fn unknown_registry(id: RegistryId) -> Error {
+    Error::RegistryUnknown {
         name: format!("#{}", id.0),
-    })
+    }
 }
 
 #[derive(Debug, thiserror::Error)]

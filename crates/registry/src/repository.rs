@@ -7,8 +7,10 @@ use crate::{
     Attributes, AttributesPatch, Error, Registry, Timestamp,
     limits::MANIFESTS_PER_TRANSACTION,
     manifest::{removable_tags, remove_manifest_rows},
-    ports::{Durability, ListOrder, MetadataExt, Page, Position, Read, RepositoryRecord, Tx, Visibility},
-    registry::load_registry,
+    ports::{
+        Durability, ListOrder, MetadataExt, Page, Position, Read, RepositoryRecord, TargetRepository, Tx, Visibility,
+    },
+    registry::unknown_registry,
 };
 
 /// A repository as `/acr/v1` shows it.
@@ -217,14 +219,30 @@ pub(crate) fn ensure_writable(
     registry: RegistryId,
     name: &RepositoryName,
     now: Timestamp,
-) -> Result<RepositoryRecord, Error> {
-    load_registry(tx, registry)?;
-    let record = tx.ensure_repository(registry, name, now)?;
+) -> Result<TargetRepository, Error> {
+    let target = tx.ensure_repository(registry, name, now)?;
+    writable(target, registry)
+}
+
+/// The same for a manifest that comes.
+pub(crate) fn ensure_writable_for_manifest(
+    tx: &mut dyn Tx,
+    registry: RegistryId,
+    name: &RepositoryName,
+    now: Timestamp,
+) -> Result<TargetRepository, Error> {
+    let target = tx.ensure_touched_repository(registry, name, now)?;
+    writable(target, registry)
+}
+
+fn writable(target: Option<TargetRepository>, registry: RegistryId) -> Result<TargetRepository, Error> {
+    let target = target.ok_or_else(|| unknown_registry(registry))?;
+    let repository = &target.repository;
     // Locks end with the last manifest: an empty repository has none.
-    if record.manifest_count > 0 && !record.attributes.write_enabled {
+    if repository.manifest_count > 0 && !repository.attributes.write_enabled {
         return Err(Error::Locked {
-            what: format!("repository {name}"),
+            what: format!("repository {}", repository.name),
         });
     }
-    Ok(record)
+    Ok(target)
 }

@@ -7,6 +7,7 @@ use crate::{
     AttributesPatch, Error, Listable, Registry,
     manifest::{ensure_tags_movable, queue_if_untagged},
     ports::{Durability, MetadataExt, Page, Read, RepositoryRecord, TagRecord},
+    registry::load_registry,
     repository::{find_visible, load_visible},
 };
 
@@ -92,7 +93,8 @@ impl Registry {
                 ensure_tags_movable(tx, &repository, &record.digest)?;
                 tx.remove_tag(repository.id, &tag)?;
                 tx.touch_repository(repository.id, now)?;
-                queue_if_untagged(tx, registry, repository.id, record.manifest, &record.digest, now)
+                let is_retained = load_registry(tx, registry)?.retention_days.is_some();
+                queue_if_untagged(tx, is_retained, repository.id, record.manifest, &record.digest, now)
             })
             .await
     }

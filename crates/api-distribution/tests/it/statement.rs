@@ -2,15 +2,19 @@
 //! trip.
 
 use holdfast_registry::ports::{Durability, MetadataExt as _, NewManifest};
+use serde_json::json;
 
 use crate::{
-    house::{ADMIN, House, OCI_MANIFEST, PASSWORD, sha256},
+    house::{ADMIN, House, OCI_INDEX, OCI_MANIFEST, PASSWORD, descriptor, sha256},
     named_token::Owner,
     principal,
+    wire::Ask,
 };
 
 /// What a pull costs at most: who asks and where, and what is there.
 const PULL: u64 = 2;
+/// The most that a push of a manifest may cost.
+const PUSH: u64 = 8;
 
 async fn issued(house: &House, fields: &[(&str, &str)]) -> String {
     let answer = house.ask("POST", "/oauth2/token").form(fields).send().await.expect(200);
@@ -83,8 +87,8 @@ async fn insert_unseen(house: &House, tag: &'static str) {
     };
     let insert = house.metadata().transact(Durability::Durable, move |tx| {
         let repository = tx.find_repository(registry, &"team/app".parse().unwrap())?.unwrap();
-        let id = tx.insert_manifest(repository.id, &manifest)?;
-        tx.put_tag(repository.id, &tag.parse().unwrap(), id, now)
+        let id = tx.put_manifest(repository.id, &manifest)?.id;
+        tx.put_tags(repository.id, &[tag.parse().unwrap()], id, now).map(drop)
     });
     insert.await.unwrap();
 }
@@ -116,5 +120,84 @@ async fn a_blob_costs_two_statements_whoever_asks() {
             // HEAD looks whether the blob waits for the collector.
             assert!(statements <= PULL + more, "{method} as {whose}: {statements}");
         }
+    }
+}
+
+/// An image of so many layers, all of them pushed.
+async fn image(house: &House, layers: usize) -> Vec<u8> {
+    let config = json!({ "architecture": "arm64", "os": "linux", "layers": layers }).to_string();
+    house.push_blob("team/app", config.as_bytes()).await;
+    let mut descriptors = Vec::new();
+    for number in 0..layers {
+        let layer = format!("layer {number} of {layers}");
+        house.push_blob("team/app", layer.as_bytes()).await;
+        descriptors.push(descriptor("application/vnd.oci.image.layer.v1.tar", layer.as_bytes()));
+    }
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "config": descriptor("application/vnd.oci.image.config.v1+json", config.as_bytes()),
+        "layers": descriptors,
+    });
+    manifest.to_string().into_bytes()
+}
+
+fn put(house: &House, reference: &str, media_type: &str, bytes: &[u8], token: &str) -> Ask {
+    house
+        .ask("PUT", &format!("/v2/team/app/manifests/{reference}"))
+        .header("Content-Type", media_type)
+        .bearer(token)
+        .body(bytes)
+}
+
+#[tokio::test]
+async fn a_push_costs_eight_statements_however_many_layers_it_names() {
+    let house = House::new().await;
+    for (whose, token) in tokens(&house).await {
+        for layers in [2, 100] {
+            let manifest = image(&house, layers).await;
+            let tag = format!("{whose}-{layers}");
+            let (answer, statements) = house
+                .count_statements(put(&house, &tag, OCI_MANIFEST, &manifest, &token))
+                .await;
+            answer.expect(201);
+            assert!(statements <= PUSH, "{layers} layers as {whose}: {statements}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_push_of_an_index_costs_eight_statements_however_many_images_it_lists() {
+    let house = House::new().await;
+    let token = token(&house, ADMIN, PASSWORD).await;
+    for images in [2_usize, 30] {
+        let mut listed = Vec::new();
+        for number in 0..images {
+            let digest = house
+                .push_tags("team/app", &format!("{number} of {images}"), &["part"])
+                .await;
+            let size = house.get(&format!("/v2/team/app/manifests/{digest}")).await.body.len();
+            listed.push(json!({ "mediaType": OCI_MANIFEST, "digest": digest, "size": size }));
+        }
+        let index = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": listed }).to_string();
+        let (answer, statements) = house
+            .count_statements(put(
+                &house,
+                &format!("all-{images}"),
+                OCI_INDEX,
+                index.as_bytes(),
+                &token,
+            ))
+            .await;
+        answer.expect(201);
+        assert!(statements <= PUSH, "{images} images: {statements}");
+        assert_eq!(
+            sha256(&index),
+            house
+                .get(&format!("/v2/team/app/manifests/all-{images}"))
+                .await
+                .header("docker-content-digest")
+                .unwrap()
+        );
     }
 }

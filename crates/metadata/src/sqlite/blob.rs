@@ -24,6 +24,10 @@ const FIND_LINKED: &str = select!(
     "blob_link CROSS JOIN blob ON blob.id = blob_link.blob_id \
      WHERE blob_link.repository_id = ?1 AND blob_link.digest = ?2"
 );
+const FIND_LINKED_SOME: &str = select!(
+    "blob_link CROSS JOIN blob ON blob.id = blob_link.blob_id \
+     WHERE blob_link.repository_id = ?1 AND blob_link.digest IN (SELECT unhex(value) FROM json_each(?2))"
+);
 const FIND_PULLED: &str = "SELECT blob.id, blob.storage_account_id, blob.digest, blob.size_bytes, blob.object_key, \
     repository.id, attributes, manifest_count FROM repository \
     CROSS JOIN blob_link ON blob_link.repository_id = repository.id AND blob_link.digest = ?3 \
@@ -54,6 +58,11 @@ impl BlobRead for Session<'_> {
             params![repository.0, digest.to_db()],
             blob_row,
         )
+    }
+
+    fn find_linked_blobs(&mut self, repository: RepositoryId, digests: &[Digest]) -> Result<Vec<BlobRecord>, Error> {
+        let params = params![repository.0, column::digests_text(digests)];
+        self.list("looked up linked blobs", FIND_LINKED_SOME, params, blob_row)
     }
 
     fn find_pulled_blob(
@@ -203,6 +212,7 @@ fn blob_row(row: &Row<'_>) -> rusqlite::Result<BlobRecord> {
 #[cfg(test)]
 pub(super) const PLANNED: &[&str] = &[
     FIND_LINKED,
+    FIND_LINKED_SOME,
     FIND_PULLED,
     FIND,
     IS_LINKED,

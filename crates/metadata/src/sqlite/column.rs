@@ -18,6 +18,22 @@ pub(super) fn digest(row: &Row<'_>, index: usize) -> rusqlite::Result<Digest> {
     Digest::from_db(bytes).map_err(|source| misread(index, Type::Blob, source))
 }
 
+/// A list of digests as a parameter: hexadecimal, as `unhex` reads it.
+pub(super) fn digests_text(digests: &[Digest]) -> String {
+    use std::fmt::Write as _;
+
+    let mut text = String::from("[");
+    for (index, digest) in digests.iter().enumerate() {
+        text.push_str(if index == 0 { "\"" } else { ",\"" });
+        for byte in digest.to_db() {
+            write!(text, "{byte:02x}").expect("a text takes all");
+        }
+        text.push('"');
+    }
+    text.push(']');
+    text
+}
+
 /// A digest that may be NULL.
 pub(super) fn optional_digest(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Digest>> {
     let bytes = row.get_ref(index)?.as_blob_or_null()?;

@@ -3,6 +3,7 @@
 //! Queueing a candidate again gives it a new row at the end, so the order of ids is the order of
 //! time, and a page that starts after a row starts at the right place when that row is gone.
 
+use holdfast_oci::Digest;
 use holdfast_registry::ports::{
     Candidate, CandidateId, GarbageRead, GarbageTx, ObjectKey, QueuedCandidate, RepositoryId, StorageAccountId,
 };
@@ -36,6 +37,8 @@ const LIST: &str = "SELECT id FROM candidate \
      AND queued_at <= ?1 ORDER BY id LIMIT ?3";
 const LOAD: &str = select!("WHERE id = ?1");
 const FIND: &str = select!("WHERE kind = ?1 AND owner_id = ?2 AND name = ?3");
+// 2 and 3 are an untagged manifest and an orphaned one.
+const LIST_OF_MANIFEST: &str = select!("WHERE kind IN (2, 3) AND owner_id = ?1 AND name = ?2");
 const COUNT: &str = "SELECT value FROM total WHERE name = 'candidates'";
 
 impl GarbageRead for Session<'_> {
@@ -61,6 +64,20 @@ impl GarbageRead for Session<'_> {
             "looked up a garbage candidate",
             FIND,
             params![kind, owner_id, name],
+            candidate_row,
+        )
+    }
+
+    fn list_waits_of_manifest(
+        &mut self,
+        repository: RepositoryId,
+        digest: &Digest,
+    ) -> Result<Vec<QueuedCandidate>, Error> {
+        let params = params![repository.0, digest.to_db()];
+        self.list(
+            "looked up what a manifest waits for",
+            LIST_OF_MANIFEST,
+            params,
             candidate_row,
         )
     }
@@ -190,6 +207,7 @@ pub(super) const PLANNED: &[&str] = &[
     LIST,
     LOAD,
     FIND,
+    LIST_OF_MANIFEST,
     COUNT,
     REMOVE_SAME,
     INSERT,

@@ -7,7 +7,7 @@ use holdfast_access::RegistryId;
 use holdfast_oci::{Digest, Reference, RepositoryName};
 use holdfast_registry::ports::{
     ListOrder, ManifestContent, ManifestId, ManifestRead, ManifestRecord, ManifestTx, NewManifest, Page, Position,
-    PulledManifest, ReferrerRecord, ReferrersPage, RepositoryId, Visibility,
+    PulledManifest, ReferrerRecord, ReferrersPage, RepositoryId, StoredManifest, Visibility,
 };
 use holdfast_registry::{Attributes, Error, Timestamp};
 use rusqlite::types::ValueRef;
@@ -53,6 +53,7 @@ macro_rules! select_pulled {
     };
 }
 
+const FIND_SOME: &str = select!("WHERE repository_id = ?1 AND digest IN (SELECT unhex(value) FROM json_each(?2))");
 const FIND_PULLED_BY_TAG: &str = select_pulled!(
     "LEFT JOIN tag ON tag.repository_id = repository.id AND tag.name = ?3 \
      LEFT JOIN manifest ON manifest.id = tag.manifest_id"
@@ -101,6 +102,11 @@ impl ManifestRead for Session<'_> {
             params![repository.0, digest.to_db()],
             manifest_row,
         )
+    }
+
+    fn find_manifests(&mut self, repository: RepositoryId, digests: &[Digest]) -> Result<Vec<ManifestRecord>, Error> {
+        let params = params![repository.0, column::digests_text(digests)];
+        self.list("looked up manifests", FIND_SOME, params, manifest_row)
     }
 
     fn find_pulled_manifest(
@@ -282,19 +288,18 @@ impl ManifestRead for Session<'_> {
 
 const INSERT: &str = "INSERT INTO manifest (repository_id, digest, media_type, size_bytes, subject, \
     artifact_type, config_media_type, architecture, os, image_size_bytes, attributes, created_at, updated_at) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12)";
-const INSERT_CONTENT: &str = "INSERT INTO manifest_content (manifest_id, bytes) VALUES (?1, ?2)";
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12) \
+    ON CONFLICT (repository_id, digest) DO UPDATE SET updated_at = excluded.updated_at RETURNING id, attributes";
+const INSERT_CONTENT: &str = "INSERT INTO manifest_content (manifest_id, bytes) VALUES (?1, ?2) \
+    ON CONFLICT (manifest_id) DO NOTHING";
 const INSERT_ANNOTATIONS: &str = "INSERT INTO manifest_annotations (manifest_id, annotations) VALUES (?1, ?2)";
-const INSERT_BLOB: &str = "INSERT INTO manifest_blob (manifest_id, digest, repository_id) VALUES (?1, ?2, ?3)";
-const INSERT_CHILD: &str = "INSERT INTO manifest_child (manifest_id, digest, repository_id) VALUES (?1, ?2, ?3)";
-const COUNT_IN: &str = "UPDATE repository SET manifest_count = manifest_count + 1 WHERE id = ?1";
-const TOUCH: &str = "UPDATE manifest SET updated_at = ?2 WHERE id = ?1";
+const INSERT_BLOBS: &str = "INSERT INTO manifest_blob (manifest_id, digest, repository_id) \
+    SELECT ?1, unhex(value), ?3 FROM json_each(?2)";
+const INSERT_CHILDREN: &str = "INSERT INTO manifest_child (manifest_id, digest, repository_id) \
+    SELECT ?1, unhex(value), ?3 FROM json_each(?2)";
 const SET_ATTRIBUTES: &str = "UPDATE manifest SET attributes = ?2, updated_at = ?3 WHERE id = ?1";
 
 const REMOVE_TAGS: &str = "DELETE FROM tag WHERE manifest_id = ?1";
-const COUNT_OUT: &str = "UPDATE repository \
-    SET manifest_count = manifest_count - 1, tag_count = tag_count - ?2 \
-    WHERE id = (SELECT repository_id FROM manifest WHERE id = ?1)";
 const REMOVE_BLOBS: &str = "DELETE FROM manifest_blob WHERE manifest_id = ?1";
 const REMOVE_CHILDREN: &str = "DELETE FROM manifest_child WHERE manifest_id = ?1";
 const REMOVE_CONTENT: &str = "DELETE FROM manifest_content WHERE manifest_id = ?1";
@@ -302,7 +307,7 @@ const REMOVE_ANNOTATIONS: &str = "DELETE FROM manifest_annotations WHERE manifes
 const REMOVE: &str = "DELETE FROM manifest WHERE id = ?1";
 
 impl ManifestTx for Session<'_> {
-    fn insert_manifest(&mut self, repository: RepositoryId, manifest: &NewManifest) -> Result<ManifestId, Error> {
+    fn put_manifest(&mut self, repository: RepositoryId, manifest: &NewManifest) -> Result<StoredManifest, Error> {
         let params = params![
             repository.0,
             manifest.digest.to_db(),
@@ -317,27 +322,20 @@ impl ManifestTx for Session<'_> {
             Attributes::default().bits(),
             manifest.created_at.0,
         ];
-        let id = self.insert("inserted a manifest", INSERT, params)?;
+        let put = self.put("put a manifest", INSERT, params, |row| {
+            Ok((row.get(0)?, column::attributes(row, 1)?))
+        })?;
+        let (id, attributes) = one(put)?;
         let bytes: &[u8] = &manifest.bytes;
-        self.change("stored a manifest", INSERT_CONTENT, params![id, bytes])?;
-        if let Some(annotations) = manifest.annotations.as_ref().filter(|_| manifest.subject.is_some()) {
-            let params = params![id, annotations];
-            self.change("stored a referrer's annotations", INSERT_ANNOTATIONS, params)?;
+        let is_new = self.change("stored a manifest", INSERT_CONTENT, params![id, bytes])? > 0;
+        if is_new {
+            self.insert_needs(id, repository, manifest)?;
         }
-        for blob in &manifest.blobs {
-            let params = params![id, blob.to_db(), repository.0];
-            self.change("noted a manifest's blob", INSERT_BLOB, params)?;
-        }
-        for child in &manifest.children {
-            let params = params![id, child.to_db(), repository.0];
-            self.change("noted an index's manifest", INSERT_CHILD, params)?;
-        }
-        self.change("counted a manifest", COUNT_IN, [repository.0])?;
-        Ok(ManifestId(id))
-    }
-
-    fn touch_manifest(&mut self, id: ManifestId, now: Timestamp) -> Result<(), Error> {
-        self.change("touched a manifest", TOUCH, params![id.0, now.0]).map(drop)
+        Ok(StoredManifest {
+            id: ManifestId(id),
+            attributes,
+            is_new,
+        })
     }
 
     fn set_manifest_attributes(&mut self, id: ManifestId, attributes: Attributes, now: Timestamp) -> Result<(), Error> {
@@ -347,9 +345,8 @@ impl ManifestTx for Session<'_> {
     }
 
     fn remove_manifest(&mut self, id: ManifestId) -> Result<(), Error> {
-        let tags = self.change("removed a manifest's tags", REMOVE_TAGS, [id.0])?;
-        self.change("counted a manifest out", COUNT_OUT, params![id.0, column::limit(tags)])?;
         for sql in [
+            REMOVE_TAGS,
             REMOVE_BLOBS,
             REMOVE_CHILDREN,
             REMOVE_CONTENT,
@@ -360,6 +357,31 @@ impl ManifestTx for Session<'_> {
         }
         Ok(())
     }
+}
+
+impl Session<'_> {
+    /// What a new manifest needs, lists and says of itself.
+    fn insert_needs(&self, id: i64, repository: RepositoryId, manifest: &NewManifest) -> Result<(), Error> {
+        if let Some(annotations) = manifest.annotations.as_ref().filter(|_| manifest.subject.is_some()) {
+            let params = params![id, annotations];
+            self.change("stored a referrer's annotations", INSERT_ANNOTATIONS, params)?;
+        }
+        for (attempted, sql, digests) in [
+            ("noted a manifest's blobs", INSERT_BLOBS, &manifest.blobs),
+            ("noted what an index lists", INSERT_CHILDREN, &manifest.children),
+        ] {
+            if !digests.is_empty() {
+                self.change(attempted, sql, params![id, column::digests_text(digests), repository.0])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The one row that a statement about one thing returns.
+fn one<T>(rows: Vec<T>) -> Result<T, Error> {
+    let row = rows.into_iter().next();
+    row.ok_or_else(|| Error::metadata("put a manifest", Fault::NoRow { id: 0 }))
 }
 
 /// The marker of a page by digest; no digest is empty, so every one comes after the empty bytes.
@@ -421,6 +443,7 @@ fn pulled_row(row: &Row<'_>, known: &dyn Fn(&Digest) -> Option<Bytes>) -> rusqli
 #[cfg(test)]
 pub(super) const PLANNED: &[&str] = &[
     FIND,
+    FIND_SOME,
     FIND_PULLED_BY_TAG,
     FIND_PULLED_BY_DIGEST,
     LOAD_BYTES,
@@ -440,13 +463,10 @@ pub(super) const PLANNED: &[&str] = &[
     INSERT,
     INSERT_CONTENT,
     INSERT_ANNOTATIONS,
-    INSERT_BLOB,
-    INSERT_CHILD,
-    COUNT_IN,
-    TOUCH,
+    INSERT_BLOBS,
+    INSERT_CHILDREN,
     SET_ATTRIBUTES,
     REMOVE_TAGS,
-    COUNT_OUT,
     REMOVE_BLOBS,
     REMOVE_CHILDREN,
     REMOVE_CONTENT,

@@ -22,6 +22,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0013-tally.sql"),
     include_str!("migrations/0014-storage-kind.sql"),
     include_str!("migrations/0015-tally-people-and-tokens.sql"),
+    include_str!("migrations/0016-push.sql"),
 ];
 
 /// The version this build makes and reads.

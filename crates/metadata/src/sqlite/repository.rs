@@ -2,8 +2,9 @@
 
 use holdfast_access::RegistryId;
 use holdfast_oci::RepositoryName;
-use holdfast_registry::ports::{RepositoryId, RepositoryRead, RepositoryRecord, RepositoryTx};
+use holdfast_registry::ports::{RepositoryId, RepositoryRead, RepositoryRecord, RepositoryTx, TargetRepository};
 use holdfast_registry::{Attributes, Error, Timestamp};
+use rusqlite::types::ValueRef;
 use rusqlite::{Row, params};
 
 use super::column;
@@ -75,10 +76,22 @@ impl RepositoryRead for Session<'_> {
     }
 }
 
+// What comes after the repository's own columns.
+const FIND_TARGET: &str = "SELECT repository.id, repository.name, attributes, manifest_count, tag_count, \
+    repository.created_at, repository.updated_at, registry_id, accept_sparse_manifests, \
+    retention_days FROM registry LEFT JOIN repository ON registry_id = registry.id AND repository.name = ?2 \
+    WHERE registry.id = ?1 AND is_deleting = 0";
+const INSERT_OR_TOUCH: &str = "INSERT INTO repository (registry_id, name, attributes, manifest_count, tag_count, \
+    created_at, updated_at) SELECT id, ?2, ?3, 0, 0, ?4, ?4 FROM registry WHERE id = ?1 AND is_deleting = 0 \
+    ON CONFLICT (registry_id, name) DO UPDATE SET updated_at = excluded.updated_at, \
+    attributes = CASE manifest_count WHEN 0 THEN excluded.attributes ELSE attributes END, \
+    created_at = CASE manifest_count WHEN 0 THEN excluded.created_at ELSE created_at END \
+    RETURNING id, name, attributes, manifest_count, tag_count, created_at, updated_at, registry_id, \
+    (SELECT accept_sparse_manifests FROM registry WHERE id = ?1), \
+    (SELECT retention_days FROM registry WHERE id = ?1)";
 const INSERT: &str = "INSERT INTO repository (registry_id, name, attributes, manifest_count, tag_count, \
     created_at, updated_at) VALUES (?1, ?2, ?3, 0, 0, ?4, ?4)";
 const SET_ATTRIBUTES: &str = "UPDATE repository SET attributes = ?2, updated_at = ?3 WHERE id = ?1";
-const REVIVE: &str = "UPDATE repository SET attributes = ?2, created_at = ?3, updated_at = ?3 WHERE id = ?1";
 const TOUCH: &str = "UPDATE repository SET updated_at = ?2 WHERE id = ?1";
 const REMOVE_IF_EMPTY: &str = "DELETE FROM repository WHERE id = ?1 AND manifest_count = 0 \
     AND NOT EXISTS (SELECT 1 FROM blob_link WHERE blob_link.repository_id = repository.id) \
@@ -91,16 +104,23 @@ impl RepositoryTx for Session<'_> {
         registry: RegistryId,
         name: &RepositoryName,
         now: Timestamp,
-    ) -> Result<RepositoryRecord, Error> {
-        use holdfast_registry::ports::RepositoryRead as _;
-
-        if let Some(found) = self.find_repository(registry, name)? {
-            return Ok(found);
+    ) -> Result<Option<TargetRepository>, Error> {
+        let params = params![registry.0, name.as_str()];
+        let found = self.find("looked up a repository to write into", FIND_TARGET, params, |row| {
+            let is_there = row.get_ref(0)? != ValueRef::Null;
+            let repository = is_there.then(|| repository_row(row)).transpose()?;
+            Ok((repository, target_of(row)?))
+        })?;
+        let Some((repository, target)) = found else {
+            return Ok(None);
+        };
+        if let Some(repository) = repository {
+            return Ok(Some(target(repository)));
         }
         let attributes = Attributes::default();
         let params = params![registry.0, name.as_str(), attributes.bits(), now.0];
         let id = self.insert("inserted a repository", INSERT, params)?;
-        Ok(RepositoryRecord {
+        Ok(Some(target(RepositoryRecord {
             id: RepositoryId(id),
             name: name.clone(),
             attributes,
@@ -108,7 +128,20 @@ impl RepositoryTx for Session<'_> {
             tag_count: 0,
             created_at: now,
             updated_at: now,
-        })
+        })))
+    }
+
+    fn ensure_touched_repository(
+        &mut self,
+        registry: RegistryId,
+        name: &RepositoryName,
+        now: Timestamp,
+    ) -> Result<Option<TargetRepository>, Error> {
+        let params = params![registry.0, name.as_str(), Attributes::default().bits(), now.0];
+        let touched = self.put("touched or inserted a repository", INSERT_OR_TOUCH, params, |row| {
+            Ok(target_of(row)?(repository_row(row)?))
+        })?;
+        Ok(touched.into_iter().next())
     }
 
     fn set_repository_attributes(
@@ -120,11 +153,6 @@ impl RepositoryTx for Session<'_> {
         let params = params![id.0, attributes.bits(), now.0];
         self.change("set a repository's attributes", SET_ATTRIBUTES, params)
             .map(drop)
-    }
-
-    fn revive_repository(&mut self, id: RepositoryId, now: Timestamp) -> Result<(), Error> {
-        let params = params![id.0, Attributes::default().bits(), now.0];
-        self.change("started a repository anew", REVIVE, params).map(drop)
     }
 
     fn touch_repository(&mut self, id: RepositoryId, now: Timestamp) -> Result<(), Error> {
@@ -149,6 +177,16 @@ fn repository_row(row: &Row<'_>) -> rusqlite::Result<RepositoryRecord> {
     })
 }
 
+/// What a registry says of its repositories, in the columns after theirs.
+fn target_of(row: &Row<'_>) -> rusqlite::Result<impl Fn(RepositoryRecord) -> TargetRepository + use<>> {
+    let (accept_sparse_manifests, retention_days) = (row.get(8)?, row.get(9)?);
+    Ok(move |repository| TargetRepository {
+        repository,
+        accept_sparse_manifests,
+        retention_days,
+    })
+}
+
 /// Statements whose plans the tests look at.
 #[cfg(test)]
 pub(super) const PLANNED: &[&str] = &[
@@ -159,7 +197,8 @@ pub(super) const PLANNED: &[&str] = &[
     SCAN_IDS,
     INSERT,
     SET_ATTRIBUTES,
-    REVIVE,
+    FIND_TARGET,
+    INSERT_OR_TOUCH,
     TOUCH,
     REMOVE_IF_EMPTY,
 ];

@@ -97,6 +97,18 @@ impl<'c> Session<'c> {
         change().map_err(failed(attempted))
     }
 
+    /// Inserts or changes rows; returns what `RETURNING` says of each.
+    pub(super) fn put<T>(
+        &self,
+        attempted: &'static str,
+        sql: &str,
+        params: impl Params,
+        map: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, Error> {
+        self.require_transaction(attempted)?;
+        self.list(attempted, sql, params, map)
+    }
+
     /// Inserts a row; returns its row id.
     pub(super) fn insert(&self, attempted: &'static str, sql: &str, params: impl Params) -> Result<i64, Error> {
         self.change(attempted, sql, params)?;

@@ -5,7 +5,9 @@
 //! has seen but never leaves out what it has not.
 
 use holdfast_oci::{Digest, Tag};
-use holdfast_registry::ports::{ListOrder, ManifestId, Page, Position, RepositoryId, TagRead, TagRecord, TagTx};
+use holdfast_registry::ports::{
+    LeftManifest, ListOrder, ManifestId, Page, Position, PutTag, RepositoryId, TagRead, TagRecord, TagTx,
+};
 use holdfast_registry::{Attributes, Error, Timestamp};
 use rusqlite::{Row, params};
 
@@ -54,7 +56,18 @@ const LIST_OF_DIGEST_NEWEST_FIRST: &str = select!(
      ORDER BY updated_at DESC, name DESC LIMIT ?4"
 );
 
+const FIND_SOME: &str = select!("WHERE repository_id = ?1 AND name IN (SELECT value FROM json_each(?2))");
+
 impl TagRead for Session<'_> {
+    fn find_tags(&mut self, repository: RepositoryId, tags: &[Tag]) -> Result<Vec<TagRecord>, Error> {
+        self.list(
+            "looked up tags",
+            FIND_SOME,
+            params![repository.0, tags_text(tags)],
+            tag_row,
+        )
+    }
+
     fn find_tag(&mut self, repository: RepositoryId, tag: &Tag) -> Result<Option<TagRecord>, Error> {
         self.find("looked up a tag", FIND, params![repository.0, tag.as_str()], tag_row)
     }
@@ -147,36 +160,33 @@ impl Session<'_> {
     }
 }
 
-const MOVE: &str = "UPDATE tag SET manifest_id = ?3, digest = (SELECT digest FROM manifest WHERE id = ?3), \
-    updated_at = ?4 WHERE repository_id = ?1 AND name = ?2";
-const INSERT: &str = "INSERT INTO tag (repository_id, name, manifest_id, digest, attributes, created_at, updated_at) \
-    VALUES (?1, ?2, ?3, (SELECT digest FROM manifest WHERE id = ?3), ?4, ?5, ?5)";
-const COUNT_IN: &str = "UPDATE repository SET tag_count = tag_count + 1 WHERE id = ?1";
-const COUNT_OUT: &str = "UPDATE repository SET tag_count = tag_count - 1 WHERE id = ?1";
+const PUT: &str = "INSERT INTO tag (repository_id, name, manifest_id, digest, attributes, created_at, updated_at) \
+    SELECT ?1, value, ?3, (SELECT digest FROM manifest WHERE id = ?3), ?4, ?5, ?5 FROM json_each(?2) WHERE true \
+    ON CONFLICT (repository_id, name) DO UPDATE SET \
+    moved_from = CASE WHEN manifest_id <> excluded.manifest_id THEN manifest_id END, \
+    manifest_id = excluded.manifest_id, digest = excluded.digest, updated_at = excluded.updated_at \
+    RETURNING name, attributes, moved_from, \
+    (SELECT left.digest FROM manifest AS left WHERE left.id = moved_from), \
+    (SELECT left.attributes FROM manifest AS left WHERE left.id = moved_from)";
 const SET_ATTRIBUTES: &str = "UPDATE tag SET attributes = ?3, updated_at = ?4 WHERE repository_id = ?1 AND name = ?2";
 const REMOVE: &str = "DELETE FROM tag WHERE repository_id = ?1 AND name = ?2";
 
 impl TagTx for Session<'_> {
-    fn put_tag(
+    fn put_tags(
         &mut self,
         repository: RepositoryId,
-        tag: &Tag,
+        tags: &[Tag],
         manifest: ManifestId,
         now: Timestamp,
-    ) -> Result<(), Error> {
-        let params = params![repository.0, tag.as_str(), manifest.0, now.0];
-        if self.change("moved a tag", MOVE, params)? > 0 {
-            return Ok(());
-        }
+    ) -> Result<Vec<PutTag>, Error> {
         let params = params![
             repository.0,
-            tag.as_str(),
+            tags_text(tags),
             manifest.0,
             Attributes::default().bits(),
             now.0
         ];
-        self.change("inserted a tag", INSERT, params)?;
-        self.change("counted a tag", COUNT_IN, [repository.0]).map(drop)
+        self.put("put tags", PUT, params, put_row)
     }
 
     fn set_tag_attributes(
@@ -191,12 +201,29 @@ impl TagTx for Session<'_> {
     }
 
     fn remove_tag(&mut self, repository: RepositoryId, tag: &Tag) -> Result<bool, Error> {
-        if self.change("removed a tag", REMOVE, params![repository.0, tag.as_str()])? == 0 {
-            return Ok(false);
-        }
-        self.change("counted a tag out", COUNT_OUT, [repository.0])?;
-        Ok(true)
+        Ok(self.change("removed a tag", REMOVE, params![repository.0, tag.as_str()])? > 0)
     }
+}
+
+/// A list of tags as a parameter.
+fn tags_text(tags: &[Tag]) -> String {
+    let names: Vec<&str> = tags.iter().map(Tag::as_str).collect();
+    serde_json::to_string(&names).expect("a list of texts serialises")
+}
+
+fn put_row(row: &Row<'_>) -> rusqlite::Result<PutTag> {
+    let left = |id| {
+        Ok::<_, rusqlite::Error>(LeftManifest {
+            id: ManifestId(id),
+            digest: column::digest(row, 3)?,
+            attributes: column::attributes(row, 4)?,
+        })
+    };
+    Ok(PutTag {
+        name: column::word(row, 0)?,
+        attributes: column::attributes(row, 1)?,
+        left: row.get::<_, Option<i64>>(2)?.map(left).transpose()?,
+    })
 }
 
 fn tag_row(row: &Row<'_>) -> rusqlite::Result<TagRecord> {
@@ -214,15 +241,13 @@ fn tag_row(row: &Row<'_>) -> rusqlite::Result<TagRecord> {
 #[cfg(test)]
 pub(super) const PLANNED: &[&str] = &[
     FIND,
+    FIND_SOME,
     LIST_OF_MANIFEST,
     LIST_BY_NAME,
     LIST_OLDEST_FIRST,
     LIST_NEWEST_FIRST,
     LIST_OF_DIGEST_BY_NAME,
-    MOVE,
-    INSERT,
-    COUNT_IN,
-    COUNT_OUT,
+    PUT,
     SET_ATTRIBUTES,
     REMOVE,
 ];

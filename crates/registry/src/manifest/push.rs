@@ -1,20 +1,19 @@
 //! Putting a manifest: everything it names is looked at, and it becomes visible with its tags, in one
 //! transaction.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 use holdfast_access::{Grant, RegistryId, action};
 use holdfast_oci::{Algorithm, Digest, Manifest, Reference, RepositoryName, Tag};
 use serde::Deserialize;
 
-use super::{Expectation, Pushed, PutManifest, ensure_tags_movable, queue_if_untagged};
+use super::{Expectation, Pushed, PutManifest, queue_if_untagged};
 use crate::{
     Error, Registry, Timestamp,
     limits::{MAX_CONFIG_BYTES, MAX_MISSING_TOLD, MAX_PLATFORM_BYTES, MAX_TAGS_PER_PUSH},
-    ports::{Candidate, Durability, ManifestId, MetadataExt, NewManifest, RepositoryRecord, Tx},
-    registry::load_registry,
-    repository::ensure_writable,
+    ports::{Candidate, Durability, ManifestId, MetadataExt, NewManifest, RepositoryId, TargetRepository, Tx},
+    repository::ensure_writable_for_manifest,
 };
 
 impl Registry {
@@ -163,23 +162,6 @@ fn new_row(manifest: &Manifest, digest: Digest, bytes: Bytes, platform: Platform
     }
 }
 
-/// Whether the repository has a blob; an error when it is there with another size than the manifest says.
-fn has_blob(
-    tx: &mut dyn Tx,
-    repository: &RepositoryRecord,
-    digest: &Digest,
-    declared: Option<u64>,
-) -> Result<bool, Error> {
-    match (tx.find_linked_blob(repository.id, digest)?, declared) {
-        (Some(blob), Some(declared)) if blob.size_bytes != declared => Err(Error::SizeMismatch {
-            digest: *digest,
-            declared,
-            actual: blob.size_bytes,
-        }),
-        (found, _) => Ok(found.is_some()),
-    }
-}
-
 /// A push ready for its transaction.
 struct Push {
     registry: RegistryId,
@@ -195,32 +177,60 @@ struct Push {
     now: Timestamp,
 }
 
-impl Push {
-    fn run(mut self, tx: &mut dyn Tx) -> Result<(), Error> {
-        let repository = ensure_writable(tx, self.registry, &self.name, self.now)?;
-        self.check_condition(tx, &repository)?;
-        let is_sparse = load_registry(tx, self.registry)?.accept_sparse_manifests;
-        self.require_content(tx, &repository, is_sparse)?;
-        let id = self.insert(tx, &repository)?;
-        for tag in &self.tags {
-            self.point_tag(tx, &repository, tag, id)?;
+/// What of a manifest is in its repository: sizes by digest.
+#[derive(Default)]
+struct Present {
+    blobs: HashMap<Digest, u64>,
+    /// With all that they name.
+    manifests: HashMap<Digest, u64>,
+}
+
+impl Present {
+    /// Whether the repository has a blob; an error when it is there with another size than the manifest says.
+    fn has_blob(&self, digest: &Digest, declared: Option<u64>) -> Result<bool, Error> {
+        match (self.blobs.get(digest), declared) {
+            (Some(actual), Some(declared)) if *actual != declared => Err(Error::SizeMismatch {
+                digest: *digest,
+                declared,
+                actual: *actual,
+            }),
+            (found, _) => Ok(found.is_some()),
         }
-        tx.touch_repository(repository.id, self.now)
     }
 
-    fn check_condition(&self, tx: &mut dyn Tx, repository: &RepositoryRecord) -> Result<(), Error> {
+    fn size_of(&self, digest: &Digest) -> u64 {
+        let found = self.manifests.get(digest).or_else(|| self.blobs.get(digest));
+        found.copied().unwrap_or(0)
+    }
+}
+
+impl Push {
+    fn run(&self, tx: &mut dyn Tx) -> Result<(), Error> {
+        let target = ensure_writable_for_manifest(tx, self.registry, &self.name, self.now)?;
+        let repository = target.repository.id;
+        self.check_condition(tx, repository)?;
+        let present = self.find_present(tx, repository)?;
+        self.require_content(&present, target.accept_sparse_manifests)?;
+        let id = self.put(tx, repository, &present)?;
+        self.point_tags(tx, &target, id)
+    }
+
+    fn check_condition(&self, tx: &mut dyn Tx, repository: RepositoryId) -> Result<(), Error> {
         let Some(expectation) = &self.expectation else {
             return Ok(());
         };
         let mut found = Vec::new();
-        for tag in &self.tags {
-            found.push((tag.to_string(), tx.find_tag(repository.id, tag)?.map(|tag| tag.digest)));
-        }
         if self.tags.is_empty() {
             let digest = tx
-                .find_manifest(repository.id, &self.row.digest)?
+                .find_manifest(repository, &self.row.digest)?
                 .map(|record| record.digest);
             found.push((self.row.digest.to_string(), digest));
+        } else {
+            let records = tx.find_tags(repository, &self.tags)?;
+            for tag in &self.tags {
+                let record = records.iter().find(|record| record.name == *tag);
+                found.push((tag.to_string(), record.map(|record| record.digest)));
+            }
         }
         for (reference, found) in found {
             let holds = match (expectation, &found) {
@@ -235,18 +245,37 @@ impl Push {
         Ok(())
     }
 
+    /// Looks everything up at once, however much the manifest names.
+    fn find_present(&self, tx: &mut dyn Tx, repository: RepositoryId) -> Result<Present, Error> {
+        let mut present = Present::default();
+        let listed: Vec<Digest> = self.listed.iter().map(|(digest, _)| *digest).collect();
+        if !listed.is_empty() {
+            let found = tx.find_manifests(repository, &listed)?;
+            let sizes = found.into_iter().map(|record| (record.digest, record.image_size_bytes));
+            present.manifests = sizes.collect();
+        }
+        let required = self.required.iter().map(|(digest, _)| *digest);
+        let others = listed.iter().filter(|digest| !present.manifests.contains_key(digest));
+        let blobs: Vec<Digest> = required.chain(others.copied()).collect();
+        if !blobs.is_empty() {
+            let found = tx.find_linked_blobs(repository, &blobs)?;
+            present.blobs = found.into_iter().map(|blob| (blob.digest, blob.size_bytes)).collect();
+        }
+        Ok(present)
+    }
+
     /// Everything that the manifest names must be there. A registry that accepts sparse manifests asks only for that
     /// whose size it must learn.
-    fn require_content(&self, tx: &mut dyn Tx, repository: &RepositoryRecord, is_sparse: bool) -> Result<(), Error> {
+    fn require_content(&self, present: &Present, is_sparse: bool) -> Result<(), Error> {
         let is_asked_for = |declared: &Option<u64>| !is_sparse || declared.is_none();
         let mut missing = Vec::new();
         for (digest, declared) in self.required.iter().filter(|(_, declared)| is_asked_for(declared)) {
-            if !has_blob(tx, repository, digest, *declared)? {
+            if !present.has_blob(digest, *declared)? {
                 missing.push(*digest);
             }
         }
         for (digest, declared) in self.listed.iter().filter(|(_, declared)| is_asked_for(declared)) {
-            if tx.find_manifest(repository.id, digest)?.is_none() && !has_blob(tx, repository, digest, *declared)? {
+            if !present.manifests.contains_key(digest) && !present.has_blob(digest, *declared)? {
                 missing.push(*digest);
             }
         }
@@ -262,81 +291,63 @@ impl Push {
         })
     }
 
-    fn insert(&mut self, tx: &mut dyn Tx, repository: &RepositoryRecord) -> Result<ManifestId, Error> {
-        if let Some(record) = tx.find_manifest(repository.id, &self.row.digest)? {
-            if !record.attributes.write_enabled && !self.tags.is_empty() {
-                return Err(Error::Locked {
-                    what: format!("manifest {} of {}", record.digest, self.name),
-                });
-            }
-            tx.touch_manifest(record.id, self.now)?;
-            self.renew_wait(tx, repository)?;
-            return Ok(record.id);
+    fn put(&self, tx: &mut dyn Tx, repository: RepositoryId, present: &Present) -> Result<ManifestId, Error> {
+        let named = self.row.children.iter().chain(&self.unsized_blobs);
+        let sizes = named.map(|digest| present.size_of(digest));
+        let row = NewManifest {
+            image_size_bytes: sizes.fold(self.row.image_size_bytes, u64::saturating_add),
+            ..self.row.clone()
+        };
+        let stored = tx.put_manifest(repository, &row)?;
+        if stored.is_new {
+            return Ok(stored.id);
         }
-        if repository.manifest_count == 0 {
-            tx.revive_repository(repository.id, self.now)?;
+        if !stored.attributes.write_enabled && !self.tags.is_empty() {
+            return Err(self.locked_manifest(&row.digest));
         }
-        for child in &self.row.children {
-            let size_bytes = match tx.find_manifest(repository.id, child)? {
-                Some(manifest) => manifest.image_size_bytes,
-                None => tx
-                    .find_linked_blob(repository.id, child)?
-                    .map_or(0, |blob| blob.size_bytes),
-            };
-            self.row.image_size_bytes = self.row.image_size_bytes.saturating_add(size_bytes);
-        }
-        for digest in &self.unsized_blobs {
-            if let Some(blob) = tx.find_linked_blob(repository.id, digest)? {
-                self.row.image_size_bytes = self.row.image_size_bytes.saturating_add(blob.size_bytes);
-            }
-        }
-        tx.insert_manifest(repository.id, &self.row)
+        self.renew_wait(tx, repository)?;
+        Ok(stored.id)
     }
 
     /// A manifest that is pushed again while it waits for the collector is as safe as a new one;
     /// one that gets a tag has no lost tag to wait for.
-    fn renew_wait(&self, tx: &mut dyn Tx, repository: &RepositoryRecord) -> Result<(), Error> {
-        let (repository, digest) = (repository.id, self.row.digest);
-        let orphaned = Candidate::OrphanedManifest { repository, digest };
-        if tx.find_candidate(&orphaned)?.is_some() {
-            tx.queue_candidate(&orphaned, self.now)?;
+    fn renew_wait(&self, tx: &mut dyn Tx, repository: RepositoryId) -> Result<(), Error> {
+        for queued in tx.list_waits_of_manifest(repository, &self.row.digest)? {
+            let is_untagged = matches!(queued.candidate, Candidate::UntaggedManifest { .. });
+            if is_untagged && !self.tags.is_empty() {
+                tx.remove_candidate(queued.id)?;
+            } else {
+                tx.queue_candidate(&queued.candidate, self.now)?;
+            }
         }
-        let untagged = Candidate::UntaggedManifest { repository, digest };
-        match tx.find_candidate(&untagged)? {
-            Some(queued) if !self.tags.is_empty() => tx.remove_candidate(queued.id),
-            Some(_) => tx.queue_candidate(&untagged, self.now),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
-    fn point_tag(
-        &self,
-        tx: &mut dyn Tx,
-        repository: &RepositoryRecord,
-        tag: &Tag,
-        id: ManifestId,
-    ) -> Result<(), Error> {
-        let before = tx.find_tag(repository.id, tag)?;
-        if before.as_ref().is_some_and(|tag| !tag.attributes.write_enabled) {
-            return Err(Error::Locked {
-                what: format!("tag {tag} of {}", self.name),
-            });
+    /// Points the tags; what the locks forbid undoes the whole push.
+    fn point_tags(&self, tx: &mut dyn Tx, target: &TargetRepository, id: ManifestId) -> Result<(), Error> {
+        if self.tags.is_empty() {
+            return Ok(());
         }
-        let moved_from = before.filter(|before| before.manifest != id);
-        if let Some(before) = &moved_from {
-            ensure_tags_movable(tx, repository, &before.digest)?;
+        for put in tx.put_tags(target.repository.id, &self.tags, id, self.now)? {
+            if !put.attributes.write_enabled {
+                return Err(Error::Locked {
+                    what: format!("tag {} of {}", put.name, self.name),
+                });
+            }
+            let Some(left) = put.left else { continue };
+            // As `ensure_tags_movable`.
+            if !left.attributes.write_enabled {
+                return Err(self.locked_manifest(&left.digest));
+            }
+            let is_retained = target.retention_days.is_some();
+            queue_if_untagged(tx, is_retained, target.repository.id, left.id, &left.digest, self.now)?;
         }
-        tx.put_tag(repository.id, tag, id, self.now)?;
-        match moved_from {
-            Some(before) => queue_if_untagged(
-                tx,
-                self.registry,
-                repository.id,
-                before.manifest,
-                &before.digest,
-                self.now,
-            ),
-            None => Ok(()),
+        Ok(())
+    }
+
+    fn locked_manifest(&self, digest: &Digest) -> Error {
+        Error::Locked {
+            what: format!("manifest {digest} of {}", self.name),
         }
     }
 }

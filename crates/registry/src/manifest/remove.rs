@@ -1,13 +1,11 @@
 //! Removing a manifest, or its last tag: which lock forbids it, and what may be garbage afterwards.
 
-use holdfast_access::RegistryId;
 use holdfast_oci::{Digest, Tag};
 
 use crate::{
     Error, Timestamp,
     limits::ROWS_PER_STEP,
     ports::{Candidate, ManifestId, ManifestRecord, Read, RepositoryId, RepositoryRecord, TagRecord, Tx},
-    registry::load_registry,
 };
 
 /// A manifest that is locked for writing keeps its tags where they are (ACR: to protect all tags of
@@ -25,17 +23,17 @@ pub(crate) fn ensure_tags_movable(
     }
 }
 
-/// Queues a manifest that has no tag left, if the registry collects those (ACR: retention acts only
+/// Queues a manifest that has no tag left, if its registry retains those for some days (ACR: retention acts only
 /// on manifests that lose their tag while the policy is on).
 pub(crate) fn queue_if_untagged(
     tx: &mut dyn Tx,
-    registry: RegistryId,
+    is_retained: bool,
     repository: RepositoryId,
     manifest: ManifestId,
     digest: &Digest,
     now: Timestamp,
 ) -> Result<(), Error> {
-    if load_registry(tx, registry)?.retention_days.is_none() || !tx.list_tags_of_manifest(manifest, 1)?.is_empty() {
+    if !is_retained || !tx.list_tags_of_manifest(manifest, 1)?.is_empty() {
         return Ok(());
     }
     tx.queue_candidate(

@@ -71,6 +71,8 @@ pub struct NewBlob {
 pub trait BlobRead {
     /// The blob, if the repository may read it.
     fn find_linked_blob(&mut self, repository: RepositoryId, digest: &Digest) -> Result<Option<BlobRecord>, Error>;
+    /// Those of the blobs that the repository may read, in no order.
+    fn find_linked_blobs(&mut self, repository: RepositoryId, digests: &[Digest]) -> Result<Vec<BlobRecord>, Error>;
     /// The same by the names that a request has: the repository's id, its locks when it has manifests, and the blob.
     fn find_pulled_blob(
         &mut self,

@@ -72,6 +72,12 @@ pub trait GarbageRead {
     fn load_candidate(&mut self, id: CandidateId) -> Result<Option<QueuedCandidate>, Error>;
     /// Whether, and since when, this very thing is queued.
     fn find_candidate(&mut self, candidate: &Candidate) -> Result<Option<QueuedCandidate>, Error>;
+    /// For what a manifest waits: as untagged, as orphaned.
+    fn list_waits_of_manifest(
+        &mut self,
+        repository: RepositoryId,
+        digest: &Digest,
+    ) -> Result<Vec<QueuedCandidate>, Error>;
     /// Candidates in the queue.
     fn count_candidates(&mut self) -> Result<u64, Error>;
 }

@@ -126,10 +126,23 @@ pub struct NewManifest {
     pub created_at: Timestamp,
 }
 
+/// A manifest that was put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoredManifest {
+    /// Its row.
+    pub id: ManifestId,
+    /// Its locks.
+    pub attributes: Attributes,
+    /// Whether it was not there before.
+    pub is_new: bool,
+}
+
 /// Manifests.
 pub trait ManifestRead {
     /// The row of a digest in a repository.
     fn find_manifest(&mut self, repository: RepositoryId, digest: &Digest) -> Result<Option<ManifestRecord>, Error>;
+    /// The rows of those digests that are there, in no order.
+    fn find_manifests(&mut self, repository: RepositoryId, digests: &[Digest]) -> Result<Vec<ManifestRecord>, Error>;
     /// What a reference names in a repository with manifests, in one look. Bytes that `known` gives for the digest are
     /// not read.
     fn find_pulled_manifest(
@@ -182,11 +195,9 @@ pub trait ManifestRead {
 
 /// Changes of the same.
 pub trait ManifestTx {
-    /// Inserts a manifest with its blobs and children and counts it in its repository; the caller
-    /// has looked that the digest is new there.
-    fn insert_manifest(&mut self, repository: RepositoryId, manifest: &NewManifest) -> Result<ManifestId, Error>;
-    /// Sets `updated_at`.
-    fn touch_manifest(&mut self, id: ManifestId, now: Timestamp) -> Result<(), Error>;
+    /// Inserts a manifest with its blobs and children and counts it in its repository. One that is there gets a new
+    /// `updated_at`, and is otherwise as it was.
+    fn put_manifest(&mut self, repository: RepositoryId, manifest: &NewManifest) -> Result<StoredManifest, Error>;
     /// Sets the locks and `updated_at`.
     fn set_manifest_attributes(&mut self, id: ManifestId, attributes: Attributes, now: Timestamp) -> Result<(), Error>;
     /// Removes the row, its blob and child rows and the tags on it, and counts all of them out of

@@ -40,7 +40,7 @@ pub use garbage::{Candidate, CandidateId, GarbageRead, GarbageTx, QueuedCandidat
 pub use job::{BusyJobs, EndedJob, JobId, JobKind, JobLease, JobRead, JobRecord, JobState, JobTx, UnknownJobKind};
 pub use manifest::{
     ManifestContent, ManifestId, ManifestRead, ManifestRecord, ManifestTx, NewManifest, PulledManifest, ReferrerRecord,
-    ReferrersPage,
+    ReferrersPage, StoredManifest,
 };
 pub use metadata::{Durability, Metadata, MetadataExt, Read, ReadWork, Tx, WriteWork};
 pub use page::{ListOrder, Page, Position, Visibility};
@@ -48,12 +48,12 @@ pub use person::{PersonRead, PersonRecord, PersonTx};
 pub use principal::{PrincipalRead, PrincipalRecord, PrincipalTx};
 pub use registry::{AdminPassword, NewRegistry, RegistryRead, RegistryRecord, RegistryTx, Sku};
 pub use registry_settings::{Author, AuthorKind, ShownSettings, SystemData};
-pub use repository::{RepositoryId, RepositoryRead, RepositoryRecord, RepositoryTx};
+pub use repository::{RepositoryId, RepositoryRead, RepositoryRecord, RepositoryTx, TargetRepository};
 pub use role_assignment::{PrincipalType, RoleAssignment, RoleAssignmentRead, RoleAssignmentTx, WrittenCondition};
 pub use scope_map::{ScopeMapRead, ScopeMapRecord, ScopeMapTx};
 pub use sign_in::{AuthorizationCode, DeviceAnswer, DeviceCode, ProvenPerson, SignInRead, SignInTx};
 pub use storage_account::{StorageAccount, StorageAccountId, StorageAccountRead, StorageAccountTx, StorageResource};
-pub use tag::{TagRead, TagRecord, TagTx};
+pub use tag::{LeftManifest, PutTag, TagRead, TagRecord, TagTx};
 pub use tally::{Counted, TallyRead};
 pub use token::{NewToken, TokenId, TokenPassword, TokenRead, TokenRecord, TokenTx};
 pub use upload::{StaleUpload, UploadId, UploadObject, UploadRead, UploadRecord, UploadTx};

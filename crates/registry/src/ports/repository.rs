@@ -31,6 +31,17 @@ pub struct RepositoryRecord {
     pub updated_at: Timestamp,
 }
 
+/// A repository to write into, and what its registry says of that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetRepository {
+    /// The repository.
+    pub repository: RepositoryRecord,
+    /// See [`RegistryRecord::accept_sparse_manifests`](super::RegistryRecord).
+    pub accept_sparse_manifests: bool,
+    /// See [`RegistryRecord::retention_days`](super::RegistryRecord).
+    pub retention_days: Option<u32>,
+}
+
 /// Repositories.
 pub trait RepositoryRead {
     /// The row, whether it has manifests or not.
@@ -56,13 +67,21 @@ pub trait RepositoryRead {
 
 /// Changes of the same.
 pub trait RepositoryTx {
-    /// Finds the row or makes it (no locks, no manifests).
+    /// Finds the row or makes it (no locks, no manifests). `None` when the registry is not there or being deleted.
     fn ensure_repository(
         &mut self,
         registry: RegistryId,
         name: &RepositoryName,
         now: Timestamp,
-    ) -> Result<RepositoryRecord, Error>;
+    ) -> Result<Option<TargetRepository>, Error>;
+    /// The same for a manifest that comes: sets `updated_at`, and starts the repository's life anew when this is its
+    /// first one (no locks, `created_at` now).
+    fn ensure_touched_repository(
+        &mut self,
+        registry: RegistryId,
+        name: &RepositoryName,
+        now: Timestamp,
+    ) -> Result<Option<TargetRepository>, Error>;
     /// Sets the locks and `updated_at`.
     fn set_repository_attributes(
         &mut self,
@@ -70,8 +89,6 @@ pub trait RepositoryTx {
         attributes: Attributes,
         now: Timestamp,
     ) -> Result<(), Error>;
-    /// Starts the repository's life anew when its first manifest comes: no locks, `created_at` now.
-    fn revive_repository(&mut self, id: RepositoryId, now: Timestamp) -> Result<(), Error>;
     /// Sets `updated_at`.
     fn touch_repository(&mut self, id: RepositoryId, now: Timestamp) -> Result<(), Error>;
     /// Removes the row if it has no manifests, blob links or uploads any more; says whether it did.

@@ -23,8 +23,32 @@ pub struct TagRecord {
     pub updated_at: Timestamp,
 }
 
+/// A tag that was put, as it is then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PutTag {
+    /// Its name.
+    pub name: Tag,
+    /// Its locks.
+    pub attributes: Attributes,
+    /// The manifest that it left, if it did.
+    pub left: Option<LeftManifest>,
+}
+
+/// A manifest that a tag left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeftManifest {
+    /// Its row.
+    pub id: ManifestId,
+    /// Its digest.
+    pub digest: Digest,
+    /// Its locks.
+    pub attributes: Attributes,
+}
+
 /// Tags.
 pub trait TagRead {
+    /// The rows of those tags that are there, in no order.
+    fn find_tags(&mut self, repository: RepositoryId, tags: &[Tag]) -> Result<Vec<TagRecord>, Error>;
     /// The row of a tag.
     fn find_tag(&mut self, repository: RepositoryId, tag: &Tag) -> Result<Option<TagRecord>, Error>;
     /// A page of tags, ascending bytewise unless the page says otherwise; only those on `digest`
@@ -41,15 +65,15 @@ pub trait TagRead {
 
 /// Changes of the same.
 pub trait TagTx {
-    /// Points the tag to the manifest, making it if need be (then counted in the repository).
-    /// Locks and `created_at` of an existing tag stay.
-    fn put_tag(
+    /// Points the tags, each named once, to the manifest, making those that are not there (then counted in the
+    /// repository). Locks and `created_at` of an existing tag stay; whether the locks allow it, the caller asks.
+    fn put_tags(
         &mut self,
         repository: RepositoryId,
-        tag: &Tag,
+        tags: &[Tag],
         manifest: ManifestId,
         now: Timestamp,
-    ) -> Result<(), Error>;
+    ) -> Result<Vec<PutTag>, Error>;
     /// Sets the locks and `updated_at`.
     fn set_tag_attributes(
         &mut self,

@@ -63,7 +63,7 @@ fn link_upload(
             id: upload.id.0.to_string(),
         });
     }
-    let repository = ensure_writable(tx, upload.registry, &upload.repository, now)?;
+    let repository = ensure_writable(tx, upload.registry, &upload.repository, now)?.repository;
     let existing: Option<BlobRecord> = tx.find_blob(upload.storage_account, &digest)?;
     let spare = existing.is_some();
     let blob = match existing {

@@ -29,6 +29,24 @@ pub async fn a_blob_is_read_only_where_it_is_linked(metadata: &dyn Metadata) {
     assert_eq!(linked(second).await, None);
 }
 
+/// Those that are linked here.
+pub async fn several_linked_blobs_are_found_at_once(metadata: &dyn Metadata) {
+    let (registry, repository) = fixture::home(metadata).await;
+    let mut linked = Vec::new();
+    for text in ["a", "b", "c"] {
+        let new = fixture::blob(registry.storage_account, text, 7);
+        let id = fixture::insert_blob(metadata, new.clone()).await;
+        if text != "c" {
+            fixture::link(metadata, repository, id).await;
+            linked.push(expected(id, &new));
+        }
+    }
+    let wanted = ["c", "b", "a", "absent"].map(fixture::digest).to_vec();
+    let mut found = fixture::read(metadata, move |read| read.find_linked_blobs(repository, &wanted)).await;
+    found.sort_by_key(|blob| blob.id);
+    assert_eq!(found, linked);
+}
+
 /// A pull finds the blob by the names that a request has; a repository without manifests has no locks.
 pub async fn a_blob_is_pulled_by_the_name_of_its_repository(metadata: &dyn Metadata) {
     let (registry, repository) = fixture::home(metadata).await;

@@ -164,7 +164,8 @@ fn insert_registry(tx: &mut dyn Tx, new: &NewRegistry) -> Result<RegistryRecord,
 /// Makes a repository.
 pub async fn repository(metadata: &dyn Metadata, registry: RegistryId, text: &str) -> RepositoryRecord {
     let name = name(text);
-    write(metadata, move |tx| tx.ensure_repository(registry, &name, Timestamp(1))).await
+    let made = write(metadata, move |tx| tx.ensure_repository(registry, &name, Timestamp(1))).await;
+    made.expect("the registry is there").repository
 }
 
 /// A registry and a repository in it.
@@ -213,14 +214,16 @@ pub fn unlisted() -> Attributes {
 
 /// Inserts a manifest.
 pub async fn insert(metadata: &dyn Metadata, repository: RepositoryId, manifest: NewManifest) -> ManifestId {
-    write(metadata, move |tx| tx.insert_manifest(repository, &manifest)).await
+    let stored = write(metadata, move |tx| tx.put_manifest(repository, &manifest)).await;
+    assert!(stored.is_new, "the manifest is inserted");
+    stored.id
 }
 
 /// Puts a tag.
 pub async fn put_tag(metadata: &dyn Metadata, repository: RepositoryId, text: &str, manifest: ManifestId, at: i64) {
     let tag = tag(text);
     write(metadata, move |tx| {
-        tx.put_tag(repository, &tag, manifest, Timestamp(at))
+        tx.put_tags(repository, &[tag], manifest, Timestamp(at))
     })
     .await;
 }

@@ -82,6 +82,36 @@ pub async fn candidates_read_back_as_queued(metadata: &dyn Metadata) {
     }
 }
 
+/// Of this manifest in this repository alone, whatever it waits for.
+pub async fn what_a_manifest_waits_for_is_listed(metadata: &dyn Metadata) {
+    let (repository, digest) = (RepositoryId(1), fixture::digest("m"));
+    let untagged = Candidate::UntaggedManifest { repository, digest };
+    let orphaned = Candidate::OrphanedManifest { repository, digest };
+    let elsewhere = RepositoryId(2);
+    for other in [
+        Candidate::BlobLink { repository, digest },
+        Candidate::UntaggedManifest {
+            repository: elsewhere,
+            digest,
+        },
+        Candidate::OrphanedManifest {
+            repository,
+            digest: fixture::digest("other"),
+        },
+    ] {
+        queue(metadata, &other, 1).await;
+    }
+    let waits = || fixture::read(metadata, move |read| read.list_waits_of_manifest(repository, &digest));
+    assert_eq!(waits().await, []);
+    for candidate in [&untagged, &orphaned] {
+        queue(metadata, candidate, 2).await;
+    }
+    let mut found = waits().await;
+    found.sort_by_key(|queued| queued.id);
+    let found: Vec<_> = found.into_iter().map(|queued| queued.candidate).collect();
+    assert_eq!(found, [untagged, orphaned]);
+}
+
 /// Young ones are not shown.
 pub async fn candidates_are_listed_oldest_first_when_old_enough(metadata: &dyn Metadata) {
     for (text, at) in [("a", 10), ("b", 20), ("c", 20), ("d", 30)] {

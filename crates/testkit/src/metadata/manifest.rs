@@ -3,7 +3,7 @@
 use holdfast_oci::{Algorithm, Digest, Reference, Tag};
 use holdfast_registry::ports::{
     ListOrder, ManifestContent, ManifestId, ManifestRecord, Metadata, NewManifest, Position, PulledManifest,
-    RepositoryId, Visibility,
+    RepositoryId, StoredManifest, Visibility,
 };
 use holdfast_registry::{Attributes, Timestamp};
 
@@ -29,6 +29,21 @@ fn expected(id: ManifestId, new: &NewManifest) -> ManifestRecord {
         created_at: new.created_at,
         updated_at: new.created_at,
     }
+}
+
+/// Pushes a manifest that is there again.
+async fn touch(metadata: &dyn Metadata, repository: RepositoryId, id: ManifestId, at: i64) {
+    fixture::write(metadata, move |tx| {
+        let rows = tx.scan_manifests(ManifestId(id.0 - 1), 1)?;
+        let again = NewManifest {
+            digest: rows[0].1.digest,
+            ..fixture::manifest("", at)
+        };
+        let stored = tx.put_manifest(repository, &again)?;
+        assert_eq!((stored.id, stored.is_new), (id, false));
+        Ok(())
+    })
+    .await;
 }
 
 /// Every field and every byte comes back.
@@ -96,7 +111,7 @@ pub async fn a_manifest_is_pulled_by_the_name_of_its_repository(metadata: &dyn M
         ..Attributes::default()
     };
     fixture::write(metadata, move |tx| {
-        tx.put_tag(repository, &pointed, id, Timestamp(3))?;
+        tx.put_tags(repository, std::slice::from_ref(&pointed), id, Timestamp(3))?;
         tx.set_tag_attributes(repository, &pointed, locks(false, true), Timestamp(4))?;
         tx.set_manifest_attributes(id, locks(true, false), Timestamp(5))?;
         tx.set_repository_attributes(repository, locks(false, false), Timestamp(6))
@@ -157,16 +172,62 @@ pub async fn repositories_have_manifests_of_their_own(metadata: &dyn Metadata) {
     assert!(find(metadata, first, new.digest).await.is_some());
 }
 
-/// A rule that forgot to look is stopped.
+/// The second time it gets its moment and is told by its locks; nothing else of it changes.
 pub async fn a_digest_is_inserted_once_in_a_repository(metadata: &dyn Metadata) {
     let (_, repository) = fixture::home(metadata).await;
-    fixture::insert(metadata, repository, fixture::manifest("m", 2)).await;
-    let again = fixture::try_write(metadata, move |tx| {
-        tx.insert_manifest(repository, &fixture::manifest("m", 3))
+    let new = fixture::manifest("m", 2);
+    let id = fixture::insert(metadata, repository, new.clone()).await;
+    let attributes = Attributes {
+        write_enabled: false,
+        ..Attributes::default()
+    };
+    let again = NewManifest {
+        bytes: bytes::Bytes::from_static(b"other"),
+        media_type: "application/vnd.other".to_owned(),
+        blobs: vec![fixture::digest("blob")],
+        ..fixture::manifest("m", 3)
+    };
+    let stored = fixture::write(metadata, move |tx| {
+        tx.set_manifest_attributes(id, attributes, Timestamp(2))?;
+        tx.put_manifest(repository, &again)
     })
     .await;
-    assert!(again.is_err());
+    let expected_stored = StoredManifest {
+        id,
+        attributes,
+        is_new: false,
+    };
+    assert_eq!(stored, expected_stored);
+    let touched = ManifestRecord {
+        attributes,
+        updated_at: Timestamp(3),
+        ..expected(id, &new)
+    };
+    assert_eq!(find(metadata, repository, new.digest).await, Some(touched));
+    let (bytes, blobs) = fixture::read(metadata, move |read| {
+        Ok((read.load_manifest_bytes(id)?, read.list_manifest_blobs(id)?))
+    })
+    .await;
+    assert_eq!((bytes, blobs), (new.bytes, vec![]));
     assert_eq!(fixture::load_repository(metadata, repository).await.manifest_count, 1);
+}
+
+/// Those that are there; another repository's are not.
+pub async fn several_manifests_are_found_at_once(metadata: &dyn Metadata) {
+    let (registry, repository) = fixture::home(metadata).await;
+    let other = fixture::repository(metadata, registry.id, "other").await.id;
+    let mut inserted = Vec::new();
+    for text in ["a", "b"] {
+        let new = fixture::manifest(text, 2);
+        inserted.push(expected(fixture::insert(metadata, repository, new.clone()).await, &new));
+    }
+    fixture::insert(metadata, other, fixture::manifest("c", 2)).await;
+    let wanted = ["b", "a", "c", "absent"].map(fixture::digest);
+    let find = |wanted: Vec<Digest>| fixture::read(metadata, move |read| read.find_manifests(repository, &wanted));
+    let mut found = find(wanted.to_vec()).await;
+    found.sort_by_key(|record| record.id);
+    assert_eq!(found, inserted);
+    assert_eq!(find(Vec::new()).await, []);
 }
 
 async fn list(
@@ -253,7 +314,7 @@ pub async fn a_page_by_time_goes_on_from_its_position(metadata: &dyn Metadata) {
     let marker = marker.expect("b was inserted");
     for step in ["as it was", "touched", "gone"] {
         match step {
-            "touched" => fixture::write(metadata, move |tx| tx.touch_manifest(marker, Timestamp(40))).await,
+            "touched" => touch(metadata, repository, marker, 40).await,
             "gone" => fixture::write(metadata, move |tx| tx.remove_manifest(marker)).await,
             _ => {}
         }
@@ -370,7 +431,7 @@ pub async fn touching_and_locking_a_manifest_shows(metadata: &dyn Metadata) {
     let (_, repository) = fixture::home(metadata).await;
     let new = fixture::manifest("m", 2);
     let id = fixture::insert(metadata, repository, new.clone()).await;
-    fixture::write(metadata, move |tx| tx.touch_manifest(id, Timestamp(9))).await;
+    touch(metadata, repository, id, 9).await;
     let touched = ManifestRecord {
         updated_at: Timestamp(9),
         ..expected(id, &new)

@@ -116,6 +116,8 @@ macro_rules! metadata_contract {
                 only_listed_repositories_with_manifests_are_listed
                 repositories_page_in_the_order_of_bytes
                 attributes_and_moments_are_set
+                a_repository_to_write_into_is_one_of_an_open_registry
+                a_repository_with_manifests_is_touched
                 a_revived_repository_has_no_locks
                 only_an_empty_repository_is_removed
                 a_walk_sees_every_repository_once
@@ -128,6 +130,7 @@ macro_rules! metadata_contract {
                 hidden_manifests_are_left_out_of_pages_of_what_is_listed
                 repositories_have_manifests_of_their_own
                 a_digest_is_inserted_once_in_a_repository
+                several_manifests_are_found_at_once
                 manifests_page_by_digest
                 manifests_page_by_time_both_ways
                 a_page_by_time_goes_on_from_its_position
@@ -149,6 +152,7 @@ macro_rules! metadata_contract {
             }
             tag {
                 a_tag_is_made_once_and_then_moves
+                several_tags_are_put_and_found_at_once
                 repositories_have_tags_of_their_own
                 tags_are_told_apart_by_case_and_sorted_by_bytes
                 tags_page_by_name
@@ -163,6 +167,7 @@ macro_rules! metadata_contract {
             blob {
                 a_blob_is_read_only_where_it_is_linked
                 a_blob_is_pulled_by_the_name_of_its_repository
+                several_linked_blobs_are_found_at_once
                 a_blob_is_found_in_its_storage_account
                 linking_and_unlinking_say_what_they_changed
                 repositories_with_a_blob_are_those_of_the_registry
@@ -182,6 +187,7 @@ macro_rules! metadata_contract {
             }
             garbage {
                 candidates_read_back_as_queued
+                what_a_manifest_waits_for_is_listed
                 candidates_are_listed_oldest_first_when_old_enough
                 candidates_page_after_a_row_that_is_gone
                 queueing_again_renews_the_time

@@ -2,10 +2,19 @@
 
 use holdfast_access::RegistryId;
 use holdfast_oci::RepositoryName;
-use holdfast_registry::ports::{Metadata, RepositoryId, RepositoryRecord};
+use holdfast_registry::ports::{Metadata, RegistryRecord, RepositoryId, RepositoryRecord, TargetRepository};
 use holdfast_registry::{Attributes, Timestamp};
 
 use super::fixture;
+
+/// As a registry with its first settings has it.
+fn target(repository: RepositoryRecord) -> TargetRepository {
+    TargetRepository {
+        repository,
+        accept_sparse_manifests: false,
+        retention_days: None,
+    }
+}
 
 async fn list(metadata: &dyn Metadata, registry: RegistryId, after: Option<&'static str>, limit: usize) -> Vec<String> {
     let names: Vec<RepositoryName> =
@@ -38,7 +47,7 @@ pub async fn a_repository_is_made_once(metadata: &dyn Metadata) {
         tx.ensure_repository(registry, &wanted, Timestamp(9))
     })
     .await;
-    assert_eq!(again, expected);
+    assert_eq!(again, Some(target(expected.clone())));
     assert_eq!(
         fixture::read(metadata, move |read| read.find_repository(registry, &name)).await,
         Some(expected.clone())
@@ -110,9 +119,73 @@ pub async fn attributes_and_moments_are_set(metadata: &dyn Metadata) {
     assert_eq!((found.attributes, found.updated_at), (locked, Timestamp(30)));
 }
 
+/// What the registry says of its repositories comes along; a registry that is being deleted takes nothing.
+pub async fn a_repository_to_write_into_is_one_of_an_open_registry(metadata: &dyn Metadata) {
+    let registry = fixture::registry(metadata, "home").await;
+    let (id, wanted) = (registry.id, fixture::name("app"));
+    let ensure = |touched: bool| {
+        let name = wanted.clone();
+        fixture::write(metadata, move |tx| match touched {
+            true => tx.ensure_touched_repository(id, &name, Timestamp(2)),
+            false => tx.ensure_repository(id, &name, Timestamp(2)),
+        })
+    };
+    let change = |changed: RegistryRecord| fixture::write(metadata, move |tx| tx.update_registry(&changed));
+    let open = RegistryRecord {
+        accept_sparse_manifests: true,
+        retention_days: Some(7),
+        ..registry
+    };
+    let deleting = RegistryRecord {
+        is_deleting: true,
+        ..open.clone()
+    };
+    for touched in [false, true] {
+        change(deleting.clone()).await;
+        assert_eq!(ensure(touched).await, None);
+    }
+    let found = fixture::read(metadata, {
+        let name = wanted.clone();
+        move |read| read.find_repository(id, &name)
+    });
+    assert_eq!(found.await, None, "nothing was made");
+    change(open).await;
+    let made = ensure(false).await.expect("the registry is open");
+    assert_eq!((made.accept_sparse_manifests, made.retention_days), (true, Some(7)));
+    assert_eq!(ensure(true).await, Some(made));
+    let nowhere = fixture::write(metadata, move |tx| {
+        Ok((
+            tx.ensure_repository(RegistryId(99), &wanted, Timestamp(2))?,
+            tx.ensure_touched_repository(RegistryId(99), &wanted, Timestamp(2))?,
+        ))
+    });
+    assert_eq!(nowhere.await, (None, None));
+}
+
+/// A manifest that comes leaves locks and birthday, and sets the moment.
+pub async fn a_repository_with_manifests_is_touched(metadata: &dyn Metadata) {
+    let (registry, id) = fixture::home(metadata).await;
+    fixture::insert(metadata, id, fixture::manifest("m", 2)).await;
+    let locked = Attributes {
+        delete_enabled: false,
+        ..Attributes::default()
+    };
+    let touched = fixture::write(metadata, move |tx| {
+        tx.set_repository_attributes(id, locked, Timestamp(20))?;
+        tx.ensure_touched_repository(registry.id, &fixture::name("app"), Timestamp(40))
+    })
+    .await;
+    let touched = touched.expect("the registry is there").repository;
+    assert_eq!(
+        (touched.attributes, touched.created_at, touched.updated_at),
+        (locked, Timestamp(1), Timestamp(40))
+    );
+    assert_eq!(fixture::load_repository(metadata, id).await, touched);
+}
+
 /// A new life starts with the first manifest.
 pub async fn a_revived_repository_has_no_locks(metadata: &dyn Metadata) {
-    let (_, id) = fixture::home(metadata).await;
+    let (registry, id) = fixture::home(metadata).await;
     let locked = Attributes {
         read_enabled: false,
         list_enabled: false,
@@ -120,7 +193,7 @@ pub async fn a_revived_repository_has_no_locks(metadata: &dyn Metadata) {
     };
     fixture::write(metadata, move |tx| {
         tx.set_repository_attributes(id, locked, Timestamp(20))?;
-        tx.revive_repository(id, Timestamp(40))
+        tx.ensure_touched_repository(registry.id, &fixture::name("app"), Timestamp(40))
     })
     .await;
     let found = fixture::load_repository(metadata, id).await;

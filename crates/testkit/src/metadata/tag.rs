@@ -1,7 +1,9 @@
 //! Claims about tags.
 
 use holdfast_oci::Digest;
-use holdfast_registry::ports::{ListOrder, ManifestId, Metadata, Position, RepositoryId, TagRecord};
+use holdfast_registry::ports::{
+    LeftManifest, ListOrder, ManifestId, Metadata, Position, PutTag, RepositoryId, TagRecord,
+};
 use holdfast_registry::{Attributes, Timestamp};
 
 use super::fixture;
@@ -63,6 +65,53 @@ pub async fn a_tag_is_made_once_and_then_moves(metadata: &dyn Metadata) {
         fixture::read(metadata, move |read| read.list_tags_of_manifest(second, 9)).await,
         [moved]
     );
+}
+
+/// Each says its locks, and which manifest it left with that one's locks; one that stayed left none.
+pub async fn several_tags_are_put_and_found_at_once(metadata: &dyn Metadata) {
+    let (_, repository) = fixture::home(metadata).await;
+    let first = fixture::insert(metadata, repository, fixture::manifest("first", 2)).await;
+    let second = fixture::insert(metadata, repository, fixture::manifest("second", 2)).await;
+    fixture::put_tag(metadata, repository, "moves", first, 3).await;
+    fixture::put_tag(metadata, repository, "stays", second, 3).await;
+    let locks = Attributes {
+        write_enabled: false,
+        ..Attributes::default()
+    };
+    let names = ["moves", "new", "stays"].map(fixture::tag);
+    let (wanted, stays) = (names.to_vec(), fixture::tag("stays"));
+    let (mut put, mut found, absent) = fixture::write(metadata, move |tx| {
+        tx.set_manifest_attributes(first, locks, Timestamp(4))?;
+        tx.set_tag_attributes(repository, &stays, locks, Timestamp(4))?;
+        let put = tx.put_tags(repository, &wanted, second, Timestamp(5))?;
+        Ok((
+            put,
+            tx.find_tags(repository, &wanted)?,
+            tx.find_tags(repository, &[fixture::tag("absent")])?,
+        ))
+    })
+    .await;
+    put.sort_by(|one, other| one.name.cmp(&other.name));
+    found.sort_by(|one, other| one.name.cmp(&other.name));
+    let left = LeftManifest {
+        id: first,
+        digest: fixture::digest("first"),
+        attributes: locks,
+    };
+    let [moves, new, stays] = names;
+    let expected = [
+        (moves, Attributes::default(), Some(left)),
+        (new, Attributes::default(), None),
+        (stays, locks, None),
+    ];
+    let expected = expected.map(|(name, attributes, left)| PutTag { name, attributes, left });
+    assert_eq!(put, expected);
+    for (record, put) in found.iter().zip(&put) {
+        assert_eq!((&record.name, record.attributes), (&put.name, put.attributes));
+        assert_eq!((record.manifest, record.updated_at), (second, Timestamp(5)));
+    }
+    assert_eq!((found.len(), absent), (3, vec![]));
+    assert_eq!(tag_count(metadata, repository).await, 3);
 }
 
 /// The same tag in two repositories is two tags.
@@ -268,7 +317,7 @@ pub async fn a_tag_on_no_manifest_is_refused(metadata: &dyn Metadata) {
     let (repository, _) = tagged(metadata, &[("a", 1)]).await;
     for text in ["a", "b"] {
         let put = fixture::try_write(metadata, move |tx| {
-            tx.put_tag(repository, &fixture::tag(text), ManifestId(99), Timestamp(9))
+            tx.put_tags(repository, &[fixture::tag(text)], ManifestId(99), Timestamp(9))
         });
         assert!(put.await.is_err(), "{text}");
     }

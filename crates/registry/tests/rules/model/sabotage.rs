@@ -147,7 +147,7 @@ async fn a_moved_tag_is_noticed() {
     let other = driver.expected.known[2].document.digest();
     tamper(&driver.world, move |tx, repository| {
         let record = tx.find_manifest(repository.id, &other).unwrap().unwrap();
-        tx.put_tag(repository.id, &tag(TAGS[0]), record.id, Timestamp(1))
+        tx.put_tags(repository.id, &[tag(TAGS[0])], record.id, Timestamp(1))
             .unwrap();
     })
     .await;
