@@ -33,6 +33,8 @@ pub(super) struct Asked {
     pub(super) code_challenge_method: String,
     /// Whom the program expects; fills the field in.
     pub(super) login_hint: String,
+    /// A parameter whose value is too long, and was not taken.
+    too_long: Option<String>,
 }
 
 /// What a person sends from the page, beside what the page carries along.
@@ -64,8 +66,10 @@ impl Asked {
     fn parse(text: &[u8]) -> Self {
         let mut asked = Self::default();
         for (key, value) in form_urlencoded::parse(text) {
-            if let Some(field) = asked.field(&key) {
-                *field = value.chars().take(MAX_VALUE_BYTES).collect();
+            match asked.field(&key) {
+                Some(_) if value.len() > MAX_VALUE_BYTES => asked.too_long = Some(key.into_owned()),
+                Some(field) => *field = value.into_owned(),
+                None => {}
             }
         }
         asked
@@ -110,6 +114,9 @@ impl Asked {
     }
 
     fn check(&self) -> Result<Checked<'_>, Error> {
+        if let Some(parameter) = &self.too_long {
+            return Err(refusal::value_too_large(parameter, MAX_VALUE_BYTES));
+        }
         let client = client::find(&self.client_id)?;
         if !client::is_loopback_redirect(&self.redirect_uri) {
             return Err(refusal::foreign_redirect());

@@ -101,6 +101,15 @@ pub(super) fn scope_too_large(limit_bytes: usize) -> Error {
     )
 }
 
+/// A value is longer than is carried from page to page.
+pub(super) fn value_too_large(parameter: &str, limit_bytes: usize) -> Error {
+    refuse(
+        "invalid_request",
+        90100,
+        format!("The provided value for the input parameter '{parameter}' is longer than {limit_bytes} bytes."),
+    )
+}
+
 pub(super) fn missing(parameter: &str) -> Error {
     refuse(
         "invalid_request",

@@ -604,6 +604,23 @@ async fn a_device_keeps_a_bounded_scope() {
     }
 }
 
+#[tokio::test]
+async fn what_the_page_carries_along_is_whole_or_refused() {
+    let cloud = Cloud::start().await;
+    for parameter in ["scope", "state", "nonce", "login_hint"] {
+        for (length, status) in [(2048, 200), (2049, 400)] {
+            let value = "v".repeat(length);
+            let path = format!("{}&{parameter}={value}", authorize("http://localhost:8400/", "query"));
+            let page = cloud.send("GET", &path, None, "").await;
+            let text = str::from_utf8(page.body()).unwrap();
+            assert_eq!(page.status(), status, "{parameter}: {text}");
+            let told = format!("parameter &#39;{parameter}&#39; is longer than 2048 bytes");
+            let told = if status == 200 { value } else { told };
+            assert!(text.contains(&told), "{parameter} of {length}: {text}");
+        }
+    }
+}
+
 /// A key with a certificate.
 struct Signer {
     key: jsonwebtoken::EncodingKey,
