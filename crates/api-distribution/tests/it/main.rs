@@ -10,6 +10,7 @@ mod disturbed;
 mod full_disk;
 mod house;
 mod listing;
+mod longest;
 mod manifest;
 mod named_token;
 mod network;

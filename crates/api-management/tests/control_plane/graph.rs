@@ -47,7 +47,7 @@ impl Cloud {
     }
 
     /// An application with a service principal: both documents, and a password.
-    async fn application(&self, owner: &str, name: &str) -> (Value, Value, Value) {
+    pub(super) async fn application(&self, owner: &str, name: &str) -> (Value, Value, Value) {
         let (status, app) = self
             .graph(
                 "POST",

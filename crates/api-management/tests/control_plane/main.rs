@@ -9,6 +9,7 @@ mod erase;
 mod excess;
 mod graph;
 mod import;
+mod longest;
 mod openapi;
 mod paging;
 mod quota;
