@@ -127,3 +127,19 @@ impl Drop for Lent<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_who_was_let_in_before_the_pool_closed_finds_no_connection() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metadata.db");
+        Connection::open(&path).unwrap();
+        let readers = Readers::open(&path).unwrap();
+        let permit = readers.permits.try_acquire().unwrap();
+        readers.close();
+        assert!(Lent::take(&readers, permit).is_err());
+    }
+}

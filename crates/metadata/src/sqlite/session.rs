@@ -123,3 +123,23 @@ impl<'c> Session<'c> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_changes_outside_a_transaction() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE kept (n INTEGER)").unwrap();
+        let statements = AtomicU64::new(0);
+        let session = Session::new(&connection, &statements);
+        let insert = || session.insert("kept a number", "INSERT INTO kept VALUES (1)", []);
+        assert!(insert().is_err());
+        let is_there = || session.exists("looked", "SELECT 1 FROM kept", []).unwrap();
+        assert!(!is_there());
+        connection.execute_batch("BEGIN").unwrap();
+        insert().unwrap();
+        assert!(is_there());
+    }
+}

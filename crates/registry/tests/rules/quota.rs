@@ -1,6 +1,7 @@
 //! How many of a thing there may be: whoever fills one place leaves room in the others, and the operator has a reserve.
 
 use std::net::IpAddr;
+use std::ops::Range;
 
 use holdfast_access::{Actor, Assignment, ControlAction, ControlCaller, ControlGrant, RoleId, control, decide_control};
 use holdfast_registry::{
@@ -18,6 +19,9 @@ use uuid::Uuid;
 use crate::claims::assert_refused;
 
 const ROLES_OF_AUTHOR: u64 = 2_000;
+const ROLES_IN_GROUPS: u64 = 3_500;
+const ROLES_BELOW_ROOT: u64 = 3_900;
+const ROLES: u64 = 4_000;
 const GROUPS: u64 = 980;
 const REGISTRIES_OF_GROUP: u64 = 200;
 const ACCOUNTS_OF_GROUP: u64 = 100;
@@ -59,24 +63,32 @@ async fn group(registry: &TestRegistry, name: &'static str) -> String {
     scope
 }
 
-#[tokio::test]
-async fn one_who_gives_out_roles_leaves_room_to_others() {
-    let registry = TestRegistry::start().await;
-    let (now, principal) = (registry.now(), Uuid::from_u128(1));
-    write(&registry, move |tx| {
+/// A principal that roles can be given to.
+async fn principal(registry: &TestRegistry, number: u128) -> Uuid {
+    let (now, id) = (registry.now(), Uuid::from_u128(number));
+    write(registry, move |tx| {
         tx.insert_principal(&PrincipalRecord {
-            id: principal,
-            app_id: principal,
+            id,
+            app_id: id,
             display_name: "one".to_owned(),
             is_enabled: true,
             generation: 1,
             created_at: now,
-        })?;
-        for number in 0..ROLES_OF_AUTHOR {
+        })
+    })
+    .await;
+    id
+}
+
+/// Fills the server with roles that somebody gave, each in a group of its own, from one number of them up to another.
+async fn give_roles(registry: &TestRegistry, to: Uuid, numbers: Range<u64>, author: &'static str) {
+    let now = registry.now();
+    write(registry, move |tx| {
+        for number in numbers {
             let scope = format!("/subscriptions/s/resourcegroups/{number}");
             tx.insert_role_assignment(&RoleAssignment {
                 id: Uuid::from_u128(100 + u128::from(number)),
-                principal,
+                principal: to,
                 principal_type: PrincipalType::ServicePrincipal,
                 role: RoleId::READER,
                 scope: scope.clone(),
@@ -84,16 +96,18 @@ async fn one_who_gives_out_roles_leaves_room_to_others() {
                 condition: None,
                 description: None,
                 created_at: now,
-                created_by: "ann".to_owned(),
+                created_by: author.to_owned(),
                 updated_at: now,
-                updated_by: "ann".to_owned(),
+                updated_by: author.to_owned(),
             })?;
         }
         Ok(())
     })
     .await;
-    let scope = format!("/subscriptions/{}", subscription(&registry));
-    let new = |role| NewRoleAssignment {
+}
+
+fn role(scope: &str, principal: Uuid, role: RoleId) -> NewRoleAssignment {
+    NewRoleAssignment {
         id: Uuid::new_v4(),
         scope: scope.parse().unwrap(),
         principal,
@@ -101,7 +115,16 @@ async fn one_who_gives_out_roles_leaves_room_to_others() {
         role,
         condition: None,
         description: None,
-    };
+    }
+}
+
+#[tokio::test]
+async fn one_who_gives_out_roles_leaves_room_to_others() {
+    let registry = TestRegistry::start().await;
+    let principal = principal(&registry, 1).await;
+    give_roles(&registry, principal, 0..ROLES_OF_AUTHOR, "ann").await;
+    let scope = format!("/subscriptions/{}", subscription(&registry));
+    let new = |name| role(&scope, principal, name);
     let refused = registry
         .put_role_assignment(&by("ann", &scope), new(RoleId::ACR_PULL))
         .await;
@@ -117,6 +140,33 @@ async fn one_who_gives_out_roles_leaves_room_to_others() {
         .put_role_assignment(&operator(&scope), new(RoleId::ACR_PUSH))
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn the_wider_a_scope_the_more_of_all_roles_it_may_use() {
+    let registry = TestRegistry::start().await;
+    let (many, one) = (principal(&registry, 1).await, principal(&registry, 2).await);
+    let whole = format!("/subscriptions/{}", subscription(&registry));
+    let group = format!("{whole}/resourcegroups/{}", registry.record().resource_group);
+    let mut given = 0;
+    for (full, refusing, wider) in [
+        (ROLES_IN_GROUPS, group.as_str(), Some(whole.as_str())),
+        (ROLES_BELOW_ROOT, &whole, Some("/")),
+        (ROLES, "/", None),
+    ] {
+        give_roles(&registry, many, given..full, "ann").await;
+        let new = role(refusing, one, RoleId::ACR_PUSH);
+        match registry.put_role_assignment(&operator(refusing), new).await {
+            Err(Error::Role(RoleError::TooMany { limit })) => assert_eq!(limit, full),
+            other => panic!("{refusing}: {other:?}"),
+        }
+        given = full;
+        if let Some(wider) = wider {
+            let new = role(wider, one, RoleId::ACR_PULL);
+            registry.put_role_assignment(&operator(wider), new).await.unwrap();
+            given += 1;
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Storage accounts of users and the Classic registries in them: bytes lie where the owner said, nothing is shared across
 //! accounts, and an account goes when nothing lies in it any more.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -257,6 +258,11 @@ async fn a_registry_lies_in_an_account_that_fits_it_and_stays_there() {
         let moved = fault(cloud.put(name, location, sku, account).await);
         assert!(matches!(moved, StorageAccountError::Fixed { .. }), "{moved:?}");
     }
+    let unfit = fault(cloud.put("second", "far", Sku::Premium, Some("away")).await);
+    assert!(
+        matches!(unfit, StorageAccountError::Unfit { sku: Sku::Premium }),
+        "{unfit:?}"
+    );
     let moved = fault(cloud.put("first", "local", Sku::Classic, Some("next")).await);
     assert!(matches!(moved, StorageAccountError::AccountFixed { .. }), "{moved:?}");
     let taken = fault(cloud.account("default-far", "local").await);
@@ -391,4 +397,81 @@ async fn objects_that_nothing_names_go_with_their_group() {
     assert!(matches!(fault(alone), StorageAccountError::InUse { .. }));
     registry.delete_resource_group(&may(&group), none).await.unwrap();
     assert!(!folder.exists());
+}
+
+#[tokio::test]
+async fn a_name_that_a_location_took_meanwhile_is_not_given_twice() {
+    let (gate, decorator) = Gate::new();
+    let cloud = Cloud::start_with(Some(decorator)).await;
+    let stopped = gate.close();
+    let making = tokio::spawn(put(cloud.registry.shared(), cloud.scope("mine"), "local"));
+    stopped.reached.await.unwrap();
+    let (rows, now) = (cloud.registry.rows(), cloud.registry.now());
+    ensure_location(rows, "third".to_owned(), "mine".to_owned(), now)
+        .await
+        .unwrap();
+    stopped.go_on.send(()).unwrap();
+    let refused = fault(making.await.unwrap());
+    assert!(
+        matches!(&refused, StorageAccountError::NameTaken { name } if name == "mine"),
+        "{refused:?}"
+    );
+    assert!(!cloud.registry.account_path("local", "mine").exists());
+}
+
+/// The only object of an account.
+fn object_of(cloud: &Cloud, location: &str, account: &str) -> PathBuf {
+    let objects = cloud.registry.account_path(location, account).join("objects");
+    let shards = std::fs::read_dir(objects).unwrap().map(|shard| shard.unwrap().path());
+    let mut files = shards.flat_map(|shard| std::fs::read_dir(shard).unwrap());
+    files.next().unwrap().unwrap().path()
+}
+
+#[tokio::test]
+async fn an_account_whose_objects_cannot_be_deleted_stays() {
+    let cloud = Cloud::start().await;
+    cloud.account("mine", "local").await.unwrap();
+    let registry = cloud.put("first", "local", Sku::Classic, Some("mine")).await.unwrap();
+    cloud.push(registry.id, b"a layer").await;
+    let object = object_of(&cloud, "local", "mine");
+    std::fs::remove_file(&object).unwrap();
+    std::fs::create_dir(&object).unwrap();
+    let grant = cloud.registry_grant::<control::RegistriesDelete>("first");
+    let deleted = cloud.registry.delete_registry(&grant, Precondition::default()).await;
+    assert!(deleted.unwrap());
+    let refused = fault(cloud.delete_account("mine").await);
+    assert!(
+        matches!(&refused, StorageAccountError::InUse { by, .. } if by.contains("could not be deleted")),
+        "{refused:?}"
+    );
+    std::fs::remove_dir(&object).unwrap();
+    assert!(cloud.delete_account("mine").await.unwrap());
+}
+
+#[tokio::test]
+async fn an_account_stays_while_objects_that_came_meanwhile_wait_to_be_deleted() {
+    let (gate, decorator) = Gate::new();
+    let cloud = Cloud::start_with(Some(decorator)).await;
+    cloud.account("mine", "local").await.unwrap();
+    let (registry, grant) = (cloud.registry.shared(), may(&cloud.scope("mine")));
+    let looked = gate.close();
+    let deleting = tokio::spawn(async move { registry.delete_storage_account(&grant, Precondition::default()).await });
+    looked.reached.await.unwrap();
+    let emptied = gate.close();
+    looked.go_on.send(()).unwrap();
+    emptied.reached.await.unwrap();
+    let made = cloud.put("first", "local", Sku::Classic, Some("mine")).await.unwrap();
+    cloud.push(made.id, b"a layer").await;
+    let grant = cloud.registry_grant::<control::RegistriesDelete>("first");
+    let deleted = cloud.registry.delete_registry(&grant, Precondition::default()).await;
+    assert!(deleted.unwrap());
+    // The list of the folder, which comes next, shows only files.
+    std::fs::remove_file(object_of(&cloud, "local", "mine")).unwrap();
+    emptied.go_on.send(()).unwrap();
+    let refused = fault(deleting.await.unwrap());
+    assert!(
+        matches!(&refused, StorageAccountError::InUse { by, .. } if by.contains("wait to be deleted")),
+        "{refused:?}"
+    );
+    assert!(cloud.delete_account("mine").await.unwrap());
 }

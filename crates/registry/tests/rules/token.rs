@@ -5,7 +5,8 @@ use std::time::Duration;
 use holdfast_access::{ControlAction, ControlCaller, ControlGrant, Rights, ScopeMap, decide_control};
 use holdfast_arm::ResourceId;
 use holdfast_registry::{
-    Claimant, Entrance, Error, NewTokenPasswords, Standing, TokenAccount, TokenChange, TokenError, ports::Sku,
+    Claimant, Entrance, Error, KeptPassword, NewTokenPasswords, Standing, Timestamp, TokenAccount, TokenChange, TokenError,
+    ports::Sku,
 };
 use holdfast_testkit::registry::{NAME, TestRegistry};
 
@@ -56,6 +57,16 @@ impl World {
         set.map(drop)
     }
 
+    /// Keeps password 1, with the end that the request names, and no other.
+    async fn keep_first(&self, name: &str, expires_at: Option<Timestamp>) -> Result<(), Error> {
+        let change = TokenChange {
+            passwords: Some(vec![KeptPassword { slot: 1, expires_at }]),
+            ..TokenChange::default()
+        };
+        let grant = self.may(Some(("tokens", name)));
+        self.registry.change_token(&grant, change).await.map(drop)
+    }
+
     /// How many passwords are good, and the rights.
     async fn account(&self, name: &str) -> (usize, Rights) {
         let by_password = self.stand(Claimant::User { name: name.to_owned() }).await;
@@ -103,6 +114,26 @@ async fn a_password_is_good_until_the_moment_it_expires() {
         matches!(refused, Err(Error::Token(TokenError::ExpiryPast))),
         "{refused:?}"
     );
+}
+
+#[tokio::test]
+async fn a_password_that_is_kept_keeps_its_end() {
+    let world = World::new().await;
+    world.put_map("pullers").await.unwrap();
+    world.put_token("build", "pullers").await.unwrap();
+    let lives = Duration::from_secs(60);
+    world.set_passwords("build", Some(lives)).await.unwrap();
+    let end = world.registry.now().plus(lives);
+    let later = world.keep_first("build", Some(end.plus(lives))).await;
+    assert!(
+        matches!(later, Err(Error::Token(TokenError::ExpiryFixed { slot: 1 }))),
+        "{later:?}"
+    );
+    assert_eq!(world.account("build").await.0, 2, "a refused change takes nothing away");
+    world.keep_first("build", Some(end)).await.unwrap();
+    assert_eq!(world.account("build").await.0, 1);
+    world.registry.advance(lives);
+    assert_eq!(world.account("build").await.0, 0);
 }
 
 #[tokio::test]
