@@ -89,16 +89,7 @@ async fn copy(runner: &Runner, job: &JobRecord, progress: &Progress) -> Result<(
     let grant: ControlGrant<control::ImportImage> = decide_control(&caller, &job.scope).map_err(Stop::refused)?;
     let target = target(runner, job, RegistryId(asked.registry)).await?;
     let source = Source::open(runner, job, &asked.import, &caller, target.id).await?;
-    let copied = copy_into(runner, &source, &grant, target.id, &asked.import, progress).await;
-    let Err(Stop::Failed(failure)) = &copied else {
-        return copied;
-    };
-    if failure.kind == ImportFailureKind::TargetGone {
-        // Two registries may go meanwhile, and an operation on both says of neither which it was.
-        self::target(runner, job, target.id).await?;
-        return Err(Stop::source_gone());
-    }
-    copied
+    copy_into(runner, &source, &grant, target.id, &asked.import, progress).await
 }
 
 async fn copy_into(

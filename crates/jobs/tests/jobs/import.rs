@@ -1,8 +1,11 @@
 //! Imports.
 
+mod excess;
+mod gone;
+
 use std::time::Duration;
 
-use holdfast_access::{Actor, ControlCaller, RoleId, action, control, decide_control, reach_of};
+use holdfast_access::{Actor, ControlCaller, Grant, RoleId, action, control, decide_control, reach_of};
 use holdfast_oci::{Algorithm, Digest};
 use holdfast_registry::ports::{BusyJobs, JobId, JobState, RegistryRecord};
 use holdfast_registry::{
@@ -89,6 +92,24 @@ impl World {
         let grant = decide_control(who, &self.scope("group", registry)).unwrap();
         let asked = self.registry.ask_for_import(&grant, import, None, Some(sealed)).await?;
         Ok(asked.0)
+    }
+
+    /// Asks for an import into the registry `other` out of a registry of this server.
+    async fn ask_across(&self, who: &ControlCaller, pull: &Grant<action::Pull>, source: &RegistryRecord) -> JobId {
+        let import = Import {
+            source: ImportSource::Registry {
+                id: source.id.0,
+                scope: source.scope(),
+            },
+            repository: name("app"),
+            reference: tag("v1").into(),
+            tags: Vec::new(),
+            untagged: vec![name("here")],
+            is_forced: false,
+        };
+        let grant = decide_control(who, &self.scope("group", "other")).unwrap();
+        let asked = self.registry.ask_for_import(&grant, import, Some(pull), None).await;
+        asked.unwrap().0
     }
 
     async fn outcome(&self, who: &ControlCaller, id: JobId) -> Result<JobState, ImportFailure> {
@@ -388,21 +409,8 @@ async fn what_became_of_the_source_meanwhile_is_told_as_that() {
     let owner = world.owner().await;
     world.make("group", "other").await.unwrap();
     world.registry.push("app", Some("v1"), &document).await;
-    let import = Import {
-        source: ImportSource::Registry {
-            id: world.registry.id().0,
-            scope: world.registry.record().scope(),
-        },
-        repository: name("app"),
-        reference: tag("v1").into(),
-        tags: Vec::new(),
-        untagged: vec![name("here")],
-        is_forced: false,
-    };
-    let grant = decide_control(&owner, &world.scope("group", "other")).unwrap();
     let pull = world.registry.grant::<action::Pull>("app");
-    let asked = world.registry.ask_for_import(&grant, import, Some(&pull), None).await;
-    let (id, _) = asked.unwrap();
+    let id = world.ask_across(&owner, &pull, world.registry.record()).await;
     let keep_in = |record: &mut RegistryRecord| (record.allow_export, record.network.public_access) = (false, false);
     world.registry.switch(keep_in).await;
     world.runner(&[]).run_due().await;

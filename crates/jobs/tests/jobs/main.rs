@@ -14,8 +14,8 @@ use holdfast_client::{Destinations, Options, Outgoing};
 use holdfast_identity::{Sealer, ServerKeys};
 use holdfast_jobs::{IMPORT_ATTEMPT_LIMIT, Runner, RunnerParts};
 use holdfast_registry::ports::RandomIds;
-use holdfast_registry::{Precondition, RegistryChange, SealedPassword};
-use holdfast_testkit::registry::TestRegistry;
+use holdfast_registry::{Limits, Precondition, RegistryChange, SealedPassword};
+use holdfast_testkit::registry::{Decorator, TestRegistry};
 
 /// A server's registries, and what its jobs need.
 struct World {
@@ -27,9 +27,13 @@ struct World {
 
 impl World {
     async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    async fn start_with(decorator: Option<Decorator>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let keys = ServerKeys::open_or_create(folder.path()).unwrap();
-        let registry = TestRegistry::start().await;
+        let registry = TestRegistry::start_with(Limits::default(), decorator).await;
         let subscription = registry.list_subscriptions().await.unwrap()[0].id;
         Self {
             registry,

@@ -47,11 +47,12 @@ impl Upstream {
         let host = listener.local_addr().unwrap().to_string();
         let upstream = Self { host, state };
         {
+            let content = (content_type.to_owned(), document.bytes().clone());
             let mut state = upstream.state.lock().unwrap();
-            for reference in ["v1".to_owned(), document.digest().to_string()] {
-                let content = (content_type.to_owned(), document.bytes().clone());
-                state.contents.insert(format!("/v2/app/manifests/{reference}"), content);
-            }
+            state
+                .contents
+                .insert("/v2/app/manifests/v1".to_owned(), content.clone());
+            state.contents.insert(manifest_path(document), content);
             for blob in document.blobs() {
                 let digest = holdfast_oci::Digest::of(holdfast_oci::Algorithm::Sha256, blob);
                 let content = ("application/octet-stream".to_owned(), blob.clone());
@@ -65,6 +66,13 @@ impl Upstream {
             }
         });
         upstream
+    }
+
+    /// It has this manifest too, by its digest.
+    pub(super) fn hold(&self, document: &Document) {
+        let content = (document.media_type().to_owned(), document.bytes().clone());
+        let contents = &mut self.state.lock().unwrap().contents;
+        contents.insert(manifest_path(document), content);
     }
 
     /// The next answers to a path are these.
@@ -148,4 +156,9 @@ impl Upstream {
         }
         Some([head.into_bytes(), body].concat())
     }
+}
+
+/// Where a manifest is, by its digest.
+pub(super) fn manifest_path(document: &Document) -> String {
+    format!("/v2/app/manifests/{}", document.digest())
 }
