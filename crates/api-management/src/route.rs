@@ -407,5 +407,8 @@ mod tests {
             assert_eq!(label(&Method::GET, path), expected, "{path}");
         }
         assert_eq!(label(&Method::POST, "/subscriptions"), "HttpMethodNotSupported");
+        let padded = |length| format!("{:/<length$}", "/subscriptions");
+        assert_eq!(label(&Method::GET, &padded(MAX_PATH_BYTES)), "arm.subscriptions.list");
+        assert_eq!(label(&Method::GET, &padded(MAX_PATH_BYTES + 1)), "NotFound");
     }
 }

@@ -40,8 +40,6 @@ const MAX_VERIFY_KEYS: usize = 8;
 pub const RETIRED_SECS: i64 = REFRESH_SECS + MAX_SKEW_SECS;
 /// The length of the master key.
 pub(crate) const MASTER_KEY_BYTES: usize = 32;
-/// RSA moduli that are accepted from files: 2048 to 8192 bits.
-const MODULUS_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
 
 /// The server's own keys.
 pub struct ServerKeys {
@@ -160,10 +158,8 @@ impl SigningKey {
         let broken = || Error::BrokenSigningKey { path: path.to_owned() };
         if let Some(pem) = private_file::read_private(path)? {
             let der = PrivatePkcs8KeyDer::from_pem_slice(&pem).map_err(|_| broken())?;
+            // It takes keys of 2048 to 8192 bits.
             let pair = RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).map_err(|_| broken())?;
-            if !MODULUS_BYTES.contains(&pair.public_modulus_len()) {
-                return Err(broken());
-            }
             return Self::new(pair);
         }
         let (key, pem_text) = Self::generate()?;

@@ -47,4 +47,18 @@ mod tests {
             assert_eq!(parse(bad), None, "{bad}");
         }
     }
+
+    #[test]
+    fn a_verifier_that_is_none_matches_not_even_its_own_hash() {
+        let own = |verifier: &str| {
+            let hash = digest::digest(&digest::SHA256, verifier.as_bytes());
+            matches(verifier, hash.as_ref().try_into().unwrap())
+        };
+        for good in ["-._~".repeat(11), "x".repeat(43), "x".repeat(128)] {
+            assert!(own(&good), "{good}");
+        }
+        for bad in ["x".repeat(42), "x".repeat(129), "+".repeat(43), "\u{e9}".repeat(30)] {
+            assert!(!own(&bad), "{bad}");
+        }
+    }
 }

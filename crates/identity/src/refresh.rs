@@ -75,11 +75,15 @@ mod tests {
             expires_at: 4,
         };
         let sealed = token.seal(&ours);
-        assert_eq!(RefreshToken::open(&sealed, &ours), Some(token));
+        assert_eq!(RefreshToken::open(&sealed, &ours).as_ref(), Some(&token));
         assert_eq!(RefreshToken::open(&sealed, &theirs), None);
         let other = ours.seal(&SecretString::from("{}"), "elsewhere").unwrap();
         for bad in ["", "x", &"x".repeat(10_000), &URL_SAFE_NO_PAD.encode(other)] {
             assert_eq!(RefreshToken::open(&SecretString::from(bad), &ours), None);
         }
+        let padded = format!("{}{}", serde_json::to_string(&token).unwrap(), " ".repeat(MAX_BYTES));
+        let padded = ours.seal(&SecretString::from(padded), PLACE).unwrap();
+        let padded = SecretString::from(URL_SAFE_NO_PAD.encode(padded));
+        assert_eq!(RefreshToken::open(&padded, &ours), None, "whole, and too long");
     }
 }

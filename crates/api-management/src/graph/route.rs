@@ -276,6 +276,9 @@ mod tests {
         ] {
             assert!(GraphRoute::parse(&Method::GET, path).is_err(), "{path}");
         }
+        let padded = |length| format!("{:/<length$}", "/v1.0/applications");
+        assert!(GraphRoute::parse(&Method::GET, &padded(MAX_PATH_BYTES)).is_ok());
+        assert!(GraphRoute::parse(&Method::GET, &padded(MAX_PATH_BYTES + 1)).is_err());
         assert!(GraphRoute::parse(&Method::PUT, "/v1.0/applications").is_err());
         assert!(GraphRoute::handles("/v1.0/x") && !GraphRoute::handles("/v1.00/x"));
     }

@@ -102,6 +102,11 @@ fn none_hmac_extensions_and_odd_texts_are_refused() {
     ] {
         assert!(Unverified::parse(&bad).is_err(), "{bad}");
     }
+    let padded = with(json!({ "alg": "RS256", "kid": "x".repeat(MAX_TOKEN_BYTES) }));
+    assert!(
+        matches!(Unverified::parse(&padded), Err(Error::TooLong)),
+        "whole, and too long"
+    );
     let changed = with(json!({ "alg": "RS256", "kid": "other" }));
     assert!(matches!(check(&changed, &signer.key()), Err(Error::Signature)));
 }
@@ -165,6 +170,19 @@ fn a_key_set_gives_its_signing_keys_by_name() {
     assert_eq!(keys.find(None), [signer.key()]);
     for kid in ["encrypts", "secret", "short", "half", ""] {
         assert_eq!(keys.find(Some(kid)), []);
+    }
+    // Numbers of other lengths, some of which add up to a point of the right one.
+    let number = |length: usize| URL_SAFE_NO_PAD.encode(vec![1; length]);
+    for odd in [
+        json!({ "kty": "EC", "crv": "P-256", "x": number(31), "y": number(33) }),
+        json!({ "kty": "EC", "crv": "P-256", "x": number(33), "y": number(31) }),
+        json!({ "kty": "EC", "crv": "P-384", "x": number(32), "y": number(32) }),
+        json!({ "kty": "RSA", "n": number(1026), "e": e }),
+        json!({ "kty": "RSA", "n": n, "e": "" }),
+        json!({ "kty": "RSA", "n": n, "e": number(9) }),
+    ] {
+        let document = json!({ "keys": [odd] }).to_string();
+        assert_eq!(KeySet::parse(document.as_bytes()).unwrap().find(None), [], "{odd}");
     }
     let many = json!({ "keys": vec![json!({ "kty": "oct" }); MAX_KEYS + 1] });
     assert!(KeySet::parse(many.to_string().as_bytes()).is_err());

@@ -69,6 +69,36 @@ fn broken_keys_are_refused_and_not_replaced() {
     }
 }
 
+/// A whole RSA key, but of 1024 bits.
+const SHORT_KEY: &str = "\
+-----BEGIN PRIVATE KEY-----\n\
+MIICdwIBADANBgkqhkiG9w0BAQEFAASCAmEwggJdAgEAAoGBAKzkr9FT5HWrFA+W\n\
+XTo1K+u1MTG1CPRpFHuOZVLfXeUK56LC1/g19yYRMuTZfn+Upm6OQVtdo8e1ZhI3\n\
+EQ/Yrhr0CFoLGc2EZUWqAxwH/EdJqDpOrjfjEFQ2UuzJgPAs7MyUxMCcxWCoz2Zt\n\
+MjC3+Ezz1swGXRqiy/9VUxoNIMStAgMBAAECgYBxF8IeJkc55SdhLtVavu805rgA\n\
+MNBjt9yrGbETrYKo0SJF6DgHZ518LCHjapWBdMYNaUY9Mppwhyr2XUju2ajAaoEg\n\
+HE+kjsQOIzHI6x+/PkVYleyR2kCkd53sPdxwWhZekRlE13oVJBB3ebo/2paCa4n4\n\
+7puDsTkVQ140upFQbQJBAOVN1Tw/hQIUtGTr5/LiakCwjBLbW+n7D6jac3G8Q6eX\n\
+Aix3QUIC+5QeYCuw7BDwW8OrQew8Mo268hE7GEeJ5fcCQQDBBZdRT72zaot7WYxT\n\
+lbCkNbQN8TuJ8ndsf6WWnDPambbxY74KcNFn/7EwKKs5GJ75yiN2m/srWrESjk4r\n\
+PTF7AkEAuZJp1Z5aWDrFWz+HsYsHDl9SnRglpJBoNfDEqPEBl6mgOrgweenMDC0h\n\
+C3rdMUA0I4B/k12MVCNNMCCxH4Q8NQJBAJ+g9xY4wyK472dwlDuf5Pi4rRKGuP2J\n\
+dzhUjGX1AnE7hG83VLgfux6t+CRizc+nS/o6MH/r2ZluJFi7NWxO7DcCQDrhXDrw\n\
+cvH2btNvGqvuhV9nWxkXeg466AJvXm75LVulBvU3PokrRREe/mMtNl6tg5AAL98f\n\
+hTKld53KDfjkX2M=\n\
+-----END PRIVATE KEY-----\n";
+
+#[test]
+fn a_signing_key_that_is_too_short_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(SIGNING_KEY_FILE);
+    private_file::write(&path, SHORT_KEY.as_bytes(), Readable::ByOwner).unwrap();
+    assert!(matches!(
+        ServerKeys::open_or_create(dir.path()),
+        Err(Error::BrokenSigningKey { .. })
+    ));
+}
+
 #[test]
 fn a_retired_public_key_still_verifies() {
     let dir = tempfile::tempdir().unwrap();
@@ -145,18 +175,34 @@ fn a_rotation_is_seen_by_all_and_old_keys_end() {
     assert!(ring.current().find(&second, until).is_none());
 }
 
-#[test]
-fn rotating_in_a_loop_is_refused_and_breaks_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let keys = ServerKeys::open_or_create(dir.path()).unwrap();
+/// Puts public keys into a folder that end with no rotation.
+fn hold_verify_keys(keys: &ServerKeys, dir: &Path, count: usize) {
     let spki = keys.ring().current().signing().spki().unwrap();
-    for index in 0..MAX_VERIFY_KEYS {
+    for index in 0..count {
         fs::write(
-            dir.path().join(format!("verify-{index}.pem")),
+            dir.join(format!("verify-{index}.pem")),
             pem("PUBLIC KEY", &spki).as_bytes(),
         )
         .unwrap();
     }
+}
+
+#[test]
+fn more_public_keys_than_are_ever_needed_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = ServerKeys::open_or_create(dir.path()).unwrap();
+    hold_verify_keys(&keys, dir.path(), MAX_VERIFY_KEYS + 1);
+    assert!(matches!(
+        ServerKeys::open_or_create(dir.path()),
+        Err(Error::TooManyVerifyKeys { .. })
+    ));
+}
+
+#[test]
+fn rotating_in_a_loop_is_refused_and_breaks_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = ServerKeys::open_or_create(dir.path()).unwrap();
+    hold_verify_keys(&keys, dir.path(), MAX_VERIFY_KEYS);
     let before = keys.kid();
     assert!(matches!(keys.rotate(1_000), Err(Error::TooManyVerifyKeys { .. })));
     assert_eq!(keys.kid(), before);
