@@ -197,6 +197,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_first_step_takes_nothing_of_the_common_budget() {
+        let sending = Sending::default();
+        let whole = take_all(&sending).await.len();
+        let mut reader = reader(&sending).await;
+        let first = next(&mut reader, &mut (0..LENGTH as u64)).await;
+        assert_eq!(first.len() as u64, OWN_BYTES);
+        assert_eq!(take_all(&sending).await.len(), whole);
+    }
+
+    #[tokio::test]
     async fn where_nothing_is_left_of_the_budget_a_small_step_follows_when_the_last_is_sent() {
         let sending = Sending::default();
         let taken = take_all(&sending).await;

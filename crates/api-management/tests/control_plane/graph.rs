@@ -294,6 +294,8 @@ async fn errors_are_graphs_and_tokens_are_for_their_audience() {
     let (app, _, _) = cloud.application(&owner, "one").await;
     let add = path("applications", &app, "/addPassword");
     let past = json!({ "passwordCredential": { "endDateTime": "2001-01-01T00:00:00Z" } });
+    let mut over = past.clone();
+    over["passwordCredential"]["startDateTime"] = "2000-01-01T00:00:00Z".into();
     let unknown = json!({ "appId": UNKNOWN });
     for (method, path, document, expected) in [
         (
@@ -369,7 +371,8 @@ async fn errors_are_graphs_and_tokens_are_for_their_audience() {
             json!({ "appId": app["appId"] }),
             (409, "Request_MultipleObjectsWithSameKeyValue"),
         ),
-        ("POST", add, past, (400, "Request_BadRequest")),
+        ("POST", add.clone(), past, (400, "Request_BadRequest")),
+        ("POST", add, over, (400, "Request_BadRequest")),
         (
             "POST",
             path("applications", &app, "/removePassword"),

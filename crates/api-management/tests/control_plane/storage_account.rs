@@ -123,3 +123,25 @@ async fn an_account_shows_the_kind_it_was_made_as() {
         (&"StorageV2".into(), &"b".into())
     );
 }
+
+#[tokio::test]
+async fn a_group_whose_account_another_group_uses_stays_as_it_was() {
+    let (cloud, owner) = with_group().await;
+    let group = format!("{{S}}/resourceGroups/rg2{V}");
+    assert_eq!(cloud.send("PUT", &group, Some(&owner), LOCAL).await.status(), 201);
+    let account = |name: &str| format!("{}{name}", A.replace("/rg/", "/rg2/"));
+    let make = |name| {
+        let path = format!("{}{V}", account(name));
+        let (cloud, owner) = (&cloud, &owner);
+        async move { cloud.send("PUT", &path, Some(owner), LOCAL).await.status() }
+    };
+    assert_eq!(make("store1").await, 200);
+    let id = account("store1").replace("{S}", &cloud.subscription);
+    let classic = format!(
+        r#"{{"location":"local","sku":{{"name":"Classic"}},"properties":{{"storageAccount":{{"id":"{id}"}}}}}}"#
+    );
+    let registry = format!("{R}mine1?api-version=2017-10-01");
+    assert_eq!(cloud.send("PUT", &registry, Some(&owner), &classic).await.status(), 201);
+    assert_eq!(cloud.send("DELETE", &group, Some(&owner), "").await.status(), 409);
+    assert_eq!(make("store2").await, 200, "the group is not being deleted");
+}
