@@ -384,7 +384,6 @@ fn shown_domain(error: &Domain) -> Shown {
         | Domain::Person(_)
         | Domain::Role(_)
         | Domain::Quota(_)
-        | Domain::Undone
         | Domain::Metadata { .. }
         | Domain::Blobs { .. } => (StatusCode::INTERNAL_SERVER_ERROR, Code::Unknown, Value::Null),
     };

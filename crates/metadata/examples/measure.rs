@@ -149,7 +149,7 @@ async fn fill(metadata: &dyn Metadata, repository: RepositoryId, rows: u64) -> R
         metadata
             .transact(Durability::Relaxed, move |tx| {
                 for n in start..rows.min(start + FILL_STEP) {
-                    let id = tx.put_manifest(repository, &manifest(n))?.id;
+                    let id = tx.put_manifest(repository, &manifest(n), 0)?.id;
                     tx.put_tags(repository, &[tag(n)], id, Timestamp(i64::try_from(n).unwrap_or(0)))?;
                 }
                 Ok(())
@@ -244,7 +244,7 @@ async fn push(metadata: &dyn Metadata, home: Home, n: u64) -> Result<()> {
                 .expect("the registry is there")
                 .repository
                 .id;
-            let id = tx.put_manifest(repository, &manifest)?.id;
+            let id = tx.put_manifest(repository, &manifest, 0)?.id;
             tx.put_tags(repository, &[tag(n)], id, Timestamp(2))
         })
         .await?;

@@ -1,8 +1,8 @@
 //! One writer, many callers: what is shared, what is kept apart, what an end does to what waits.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -43,20 +43,20 @@ async fn names(store: &SqliteStore) -> Vec<String> {
 /// Occupies the writer until the sender is dropped, so that what follows waits together.
 async fn occupy(store: &Arc<SqliteStore>) -> Sender<()> {
     let (release, released) = channel::<()>();
-    let (enter, entered) = tokio::sync::oneshot::channel();
-    let store = Arc::clone(store);
+    let (enter, mut entered) = tokio::sync::mpsc::unbounded_channel();
+    let (store, released) = (Arc::clone(store), Mutex::new(released));
     tokio::spawn(async move {
         let metadata: &dyn Metadata = &*store;
         metadata
             .transact(Durability::Relaxed, move |_| {
                 enter.send(()).ok();
                 // An error when the sender is dropped, which is the sign.
-                released.recv().ok();
+                released.lock().expect("nobody panics with it").recv().ok();
                 Ok(())
             })
             .await
     });
-    entered.await.expect("the writer is occupied");
+    entered.recv().await.expect("the writer is occupied");
     release
 }
 
@@ -255,7 +255,7 @@ async fn a_job_that_holds_the_last_handle_does_not_wait_for_itself() {
         let metadata: &dyn Metadata = &*store;
         let work = metadata.transact(Durability::Durable, move |tx| {
             tx.insert_storage_account("last", "local", Timestamp(1))?;
-            drop(held);
+            let _held = &held;
             Ok(())
         });
         work.await

@@ -260,7 +260,7 @@ async fn full_registry(world: &TestRegistry, name: &str) -> String {
         let record = tx.find_registry(id)?.unwrap();
         let target = tx.ensure_repository(id, &fixture::name("app"), now)?;
         let repository = target.expect("the registry is there").repository;
-        tx.put_manifest(repository.id, &fixture::manifest("a", 2))?;
+        tx.put_manifest(repository.id, &fixture::manifest("a", 2), 0)?;
         let mut upload = fixture::upload(&record, "app", "me", now.0);
         upload.registry = id;
         tx.insert_upload(&upload)?;

@@ -103,8 +103,8 @@ impl Registry {
             .transact(Durability::Durable, move |tx| {
                 check_applications(tx, &actor, &application.created_by)?;
                 tx.insert_application(&application)?;
-                secret::replace_certificates(tx, &application, certificates, now)?;
-                view(tx, application)
+                secret::replace_certificates(tx, &application, certificates.clone(), now)?;
+                view(tx, application.clone())
             })
             .await
     }
@@ -161,11 +161,11 @@ impl Registry {
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let mut application = load_in_reach(tx, key, &reach)?;
-                if let Some(name) = change.display_name {
+                if let Some(name) = change.display_name.clone() {
                     application.display_name = name;
                     tx.update_application(&application)?;
                 }
-                let lost = match change.certificates {
+                let lost = match change.certificates.clone() {
                     Some(certificates) => secret::replace_certificates(tx, &application, certificates, now)?,
                     None => false,
                 };

@@ -330,9 +330,6 @@ pub enum Error {
     /// More work waits than the server takes on.
     #[error("the server has too much to do; try again shortly")]
     Overloaded,
-    /// A dry run took its changes back.
-    #[error("a dry run was undone")]
-    Undone,
     /// The metadata store failed.
     #[error("the metadata store failed while it {attempted}")]
     Metadata {

@@ -161,27 +161,12 @@ impl Registry {
     }
 
     async fn collect_batch(&self, pass: Pass, batch: Vec<CandidateId>, undone: Arc<Undone>) -> Result<Step, Error> {
+        let review = move |tx: &mut dyn Tx| review_batch(tx, pass, &batch, Arc::clone(&undone));
         if pass.options.dry_run {
             // The very same transaction, undone: what it says is what a run would do.
-            let (sender, receiver) = std::sync::mpsc::sync_channel(1);
-            let undone = self
-                .metadata
-                .transact(Durability::Relaxed, move |tx| {
-                    drop(sender.send(review_batch(tx, pass, &batch, undone)?));
-                    Err::<(), _>(Error::Undone)
-                })
-                .await;
-            return match undone {
-                Err(Error::Undone) => receiver
-                    .recv()
-                    .map_err(|source| Error::metadata("ran a dry collection", source)),
-                Err(error) => Err(error),
-                Ok(()) => Err(Error::Undone),
-            };
+            return self.metadata.rehearse(review).await;
         }
-        self.metadata
-            .transact(Durability::Durable, move |tx| review_batch(tx, pass, &batch, undone))
-            .await
+        self.metadata.transact(Durability::Durable, review).await
     }
 
     /// Deletes objects whose rows are gone; one that its store does not let go stays in the queue.

@@ -184,13 +184,13 @@ impl Registry {
                 }
                 let job = ImportJob {
                     registry: registry.id.0,
-                    actor,
-                    import,
+                    actor: actor.clone(),
+                    import: import.clone(),
                 };
                 let payload = serde_json::to_string(&job).expect("names and texts serialise");
                 let job = JobRecord {
-                    sealed,
-                    ..JobRecord::new(id, JobKind::ImportImage, scope, payload, now)
+                    sealed: sealed.clone(),
+                    ..JobRecord::new(id, JobKind::ImportImage, scope.clone(), payload, now)
                 };
                 tx.insert_job(&job)?;
                 Ok(registry.location)

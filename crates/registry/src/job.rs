@@ -123,7 +123,7 @@ impl Registry {
                 };
                 let until = now.plus(lease);
                 job.lease = Some(JobLease { owner, until });
-                job.progress = progress.unwrap_or(job.progress);
+                job.progress = progress.clone().unwrap_or(job.progress);
                 job.updated_at = now;
                 tx.update_job(&job)?;
                 Ok(true)
@@ -142,7 +142,7 @@ impl Registry {
                 let Some(job) = owned(tx, id, owner)? else {
                     return Ok(false);
                 };
-                tx.update_job(&after(job, attempt, now))?;
+                tx.update_job(&after(job, attempt.clone(), now))?;
                 Ok(true)
             })
             .await

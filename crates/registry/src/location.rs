@@ -32,7 +32,7 @@ pub async fn ensure_location(
                 return Ok(());
             }
             if tx.find_storage_account_by_name(&account)?.is_some() {
-                return Err(StorageAccountError::NameTaken { name: account }.into());
+                return Err(StorageAccountError::NameTaken { name: account.clone() }.into());
             }
             tx.insert_storage_account(&account, &location, now).map(drop)
         })

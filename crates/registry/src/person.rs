@@ -57,7 +57,10 @@ impl Registry {
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 if tx.find_person_by_name(&person.user_name)?.is_some() {
-                    return Err(Error::NameTaken { name: person.user_name }.into());
+                    return Err(Error::NameTaken {
+                        name: person.user_name.clone(),
+                    }
+                    .into());
                 }
                 if tx.count(Counted::People)? >= MAX_PEOPLE {
                     return Err(Error::TooMany.into());
@@ -67,7 +70,7 @@ impl Registry {
                 if let Some(assignment) = &assignment {
                     role_assignment::insert(tx, assignment)?;
                 }
-                Ok(person)
+                Ok(person.clone())
             })
             .await
     }
@@ -100,8 +103,8 @@ impl Registry {
         let reach = grant.scope().to_owned();
         self.metadata
             .transact(Durability::Durable, move |tx| {
-                let mut person = load_in_reach(tx, name, &reach)?;
-                person.verifier = verifier;
+                let mut person = load_in_reach(tx, name.clone(), &reach)?;
+                person.verifier = verifier.clone();
                 person.principal.is_enabled = true;
                 person.principal.generation += 1;
                 tx.update_person(&person)?;
@@ -124,7 +127,7 @@ impl Registry {
         let reach = grant.scope().to_owned();
         self.metadata
             .transact(Durability::Durable, move |tx| {
-                let mut person = load_in_reach(tx, name, &reach)?;
+                let mut person = load_in_reach(tx, name.clone(), &reach)?;
                 person.principal.generation += i64::from(person.principal.is_enabled && !is_enabled);
                 person.principal.is_enabled = is_enabled;
                 tx.update_principal(&person.principal)?;
@@ -145,7 +148,7 @@ impl Registry {
         let reach = grant.scope().to_owned();
         self.metadata
             .transact(Durability::Durable, move |tx| {
-                let person = load_in_reach(tx, name, &reach)?;
+                let person = load_in_reach(tx, name.clone(), &reach)?;
                 tx.remove_person(person.principal.id)?;
                 tx.remove_principal(person.principal.id)?;
                 Ok(())

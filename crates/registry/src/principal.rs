@@ -62,7 +62,7 @@ impl Registry {
                 tx.insert_principal(&principal)?;
                 tx.insert_application_secret(&secret)?;
                 insert(tx, &assignment)?;
-                Ok(principal)
+                Ok(principal.clone())
             })
             .await
     }

@@ -194,7 +194,7 @@ impl Registry {
     /// [`Error::SettingsContradict`], [`Error::Metadata`].
     pub async fn update_registry<F>(&self, name: &str, change: F) -> Result<RegistryRecord, Error>
     where
-        F: FnOnce(&mut RegistryRecord) + Send + 'static,
+        F: Fn(&mut RegistryRecord) + Send + Sync + 'static,
     {
         let name = name.to_owned();
         let now = self.clock.now();
@@ -202,7 +202,7 @@ impl Registry {
             .transact(Durability::Durable, move |tx| {
                 let mut registry = tx
                     .find_registry_by_name(&name)?
-                    .ok_or(Error::RegistryUnknown { name })?;
+                    .ok_or_else(|| Error::RegistryUnknown { name: name.clone() })?;
                 let before = registry.clone();
                 change(&mut registry);
                 registry_resource::check(&before, &registry)?;

@@ -48,11 +48,11 @@ impl Registry {
                 let author = author_of(tx, &actor)?;
                 let (mut registry, is_new) = match found {
                     Some(found) if found.scope() != scope || found.is_deleting => {
-                        return Err(Error::RegistryNameTaken { name });
+                        return Err(Error::RegistryNameTaken { name: name.clone() });
                     }
                     Some(found) if found.location != location => {
                         return Err(Error::RegistryElsewhere {
-                            wanted: location,
+                            wanted: location.clone(),
                             found: found.location,
                         });
                     }
@@ -65,11 +65,11 @@ impl Registry {
                         let sku = change.sku.unwrap_or(Sku::Standard);
                         let storage_account = classic::storage_for(tx, sku, &location, change.storage.as_ref())?;
                         let id = tx.insert_registry(&NewRegistry {
-                            name,
+                            name: name.clone(),
                             rid,
                             subscription_id: group.subscription_id,
                             resource_group: group.name,
-                            location,
+                            location: location.clone(),
                             sku,
                             storage_account,
                             admin_enabled: change.admin_enabled.unwrap_or(false),
@@ -83,7 +83,7 @@ impl Registry {
                         (crate::registry::load_registry(tx, id)?, true)
                     }
                 };
-                change.apply(&mut registry, now)?;
+                change.clone().apply(&mut registry, now)?;
                 save(tx, &mut registry, &actor, now)?;
                 Ok((registry, is_new))
             })
@@ -119,7 +119,7 @@ impl Registry {
                 let mut registry = load_at(tx, &scope)?;
                 precondition.check(Some(&registry.entity_tag()))?;
                 classic::refuse_if_moved(tx, &registry, &change)?;
-                change.apply(&mut registry, now)?;
+                change.clone().apply(&mut registry, now)?;
                 save(tx, &mut registry, &actor, now)?;
                 Ok(registry)
             })

@@ -42,16 +42,16 @@ impl Registry {
                 let Some(mut found) = found else {
                     check_groups(tx, (group.subscription_id, &group.name), &actor)?;
                     tx.insert_resource_group(&group)?;
-                    return Ok((group, true));
+                    return Ok((group.clone(), true));
                 };
                 if found.location != group.location {
                     return Err(Error::ResourceGroupElsewhere {
-                        wanted: group.location,
+                        wanted: group.location.clone(),
                         found: found.location,
                     });
                 }
                 refuse_if_deleting(tx, &group.scope())?;
-                found.tags = group.tags;
+                found.tags = group.tags.clone();
                 found.revision += 1;
                 tx.update_resource_group(&found)?;
                 Ok((found, false))
@@ -74,7 +74,7 @@ impl Registry {
             .transact(Durability::Durable, move |tx| {
                 let mut group = load_group(tx, &scope)?;
                 precondition.check(Some(&group.entity_tag()))?;
-                group.tags = tags;
+                group.tags = tags.clone();
                 group.revision += 1;
                 tx.update_resource_group(&group)?;
                 Ok(group)

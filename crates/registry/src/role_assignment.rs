@@ -63,7 +63,7 @@ impl Registry {
             .transact(Durability::Durable, move |tx| {
                 check_scope(tx, &new.scope)?;
                 let principal_type = check_principal(tx, &new)?;
-                let wanted = new.record(principal_type, by, now);
+                let wanted = new.clone().record(principal_type, by.clone(), now);
                 match tx.find_role_assignment(wanted.id)? {
                     Some(found) => replace(tx, found, wanted).map(|assignment| (assignment, false)),
                     None => {

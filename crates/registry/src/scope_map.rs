@@ -59,9 +59,9 @@ impl Registry {
                 let is_new = found.is_none();
                 let map = ScopeMapRecord {
                     registry: registry.id,
-                    name: found.as_ref().map_or(name, |map| map.name.clone()),
-                    description,
-                    actions,
+                    name: found.as_ref().map_or(name.clone(), |map| map.name.clone()),
+                    description: description.clone(),
+                    actions: actions.clone(),
                     system_data: match found {
                         Some(map) => map.system_data.updated(author, now),
                         None => SystemData::new(Some(author), now),
@@ -94,8 +94,8 @@ impl Registry {
                 let name = last_name(&scope);
                 refuse_system(name)?;
                 let mut map = load_made(tx, &registry, name)?;
-                map.description = change.description.or(map.description);
-                map.actions = change.actions.unwrap_or(map.actions);
+                map.description = change.description.clone().or(map.description);
+                map.actions = change.actions.clone().unwrap_or(map.actions);
                 map.system_data = map.system_data.updated(author_of(tx, &actor)?, now);
                 tx.update_scope_map(&map)?;
                 Ok(view(&registry, map))

@@ -116,13 +116,13 @@ impl Registry {
                 let group = load_group(tx, &scope)?;
                 refuse_if_deleting(tx, &group.scope())?;
                 if tx.find_storage_account_by_name(&name)?.is_some() {
-                    return Err(StorageAccountError::NameTaken { name }.into());
+                    return Err(StorageAccountError::NameTaken { name: name.clone() }.into());
                 }
                 let id = tx.insert_storage_account(&name, &location, now)?;
                 let resource = StorageResource {
                     subscription_id: group.subscription_id,
                     resource_group: group.name,
-                    tags: change.tags.unwrap_or_default(),
+                    tags: change.tags.clone().unwrap_or_default(),
                     kind: change.kind.unwrap_or_default(),
                     updated_at: now,
                 };
@@ -158,7 +158,7 @@ impl Registry {
                 let mut account = load_at(tx, &scope)?;
                 precondition.check(account.entity_tag().as_deref())?;
                 if let Some(resource) = account.resource.as_mut().filter(|_| change != StorageChange::default()) {
-                    if let Some(tags) = change.tags {
+                    if let Some(tags) = change.tags.clone() {
                         resource.tags = tags;
                     }
                     resource.kind = change.kind.unwrap_or(resource.kind);

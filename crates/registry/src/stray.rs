@@ -285,7 +285,9 @@ impl Registry {
             // First the rows that say that they go, then the objects: what is cut off between is done by the collector.
             let queued = self
                 .metadata
-                .transact(Durability::Durable, move |tx| queue_strays(tx, account, objects, now))
+                .transact(Durability::Durable, move |tx| {
+                    queue_strays(tx, account, objects.clone(), now)
+                })
                 .await;
             match queued {
                 Ok(queued) => {

@@ -266,10 +266,10 @@ impl Registry {
                 let upload = UploadRecord {
                     id,
                     registry,
-                    repository,
-                    actor,
+                    repository: repository.clone(),
+                    actor: actor.clone(),
                     storage_account: load_registry(tx, registry)?.storage_account,
-                    object_key: object,
+                    object_key: object.clone(),
                     algorithm: algorithm.unwrap_or(Algorithm::Sha256),
                     offset: 0,
                     hash_state: Vec::new(),

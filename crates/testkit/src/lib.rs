@@ -5,3 +5,6 @@ pub mod blobs;
 pub mod metadata;
 pub mod openapi;
 pub mod registry;
+mod twice;
+
+pub use twice::RunTwice;

@@ -1,6 +1,6 @@
 //! A whole registry in the test's own process: the real rules over the real SQLite store and the real
 //! filesystem store, with a clock that only the test moves, ids that repeat from run to run, and a
-//! blob store that fails when told to. It refuses to know HTTP; faces have their own tests.
+//! blob store that fails when told to. The work of every transaction runs twice. It refuses to know HTTP; faces have their own tests.
 
 mod content;
 mod gate;
@@ -28,6 +28,8 @@ use holdfast_registry::{
 };
 use tempfile::TempDir;
 use uuid::Uuid;
+
+use crate::RunTwice;
 
 pub use self::{
     content::{Document, pattern},
@@ -255,7 +257,7 @@ impl TestRegistry {
     }
 
     /// Changes the registry's switches.
-    pub async fn switch(&self, change: impl FnOnce(&mut RegistryRecord) + Send + 'static) {
+    pub async fn switch(&self, change: impl Fn(&mut RegistryRecord) + Send + Sync + 'static) {
         self.update_registry(NAME, change)
             .await
             .expect("the registry can be changed");
@@ -441,7 +443,7 @@ fn open(
 ) -> Open {
     let store = FilesystemStore::open(blobs_root(folder)).expect("the store opens");
     let blobs = FaultyStore::new(Arc::new(store));
-    let port: Arc<dyn Metadata> = metadata.clone();
+    let port: Arc<dyn Metadata> = Arc::new(RunTwice::new(metadata.clone()));
     let shared: Arc<dyn Blobs> = Arc::new(blobs.clone());
     let registry = Registry::new(RegistryParts {
         metadata: decorator.map_or_else(|| Arc::clone(&port), |decorate| decorate(Arc::clone(&port))),

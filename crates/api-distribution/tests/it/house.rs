@@ -274,7 +274,7 @@ impl House {
     }
 
     /// Changes the default registry.
-    pub(crate) async fn update(&self, change: impl FnOnce(&mut RegistryRecord) + Send + 'static) {
+    pub(crate) async fn update(&self, change: impl Fn(&mut RegistryRecord) + Send + Sync + 'static) {
         self.registry.update_registry(ADMIN, change).await.unwrap();
     }
 

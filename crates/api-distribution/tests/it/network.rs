@@ -15,14 +15,14 @@ const INSIDE: &str = "192.0.2.7";
 const OUTSIDE: &str = "198.51.100.1";
 
 async fn deny_but(house: &House, rules: &[&str]) {
-    let ip_rules = rules.iter().map(|rule| rule.parse().unwrap()).collect();
+    let ip_rules: Vec<_> = rules.iter().map(|rule| rule.parse().unwrap()).collect();
     house
         .update(move |registry| {
             registry.anonymous_pull = true;
             registry.network = NetworkRules {
                 public_access: true,
                 default_action: NetworkAction::Deny,
-                ip_rules,
+                ip_rules: ip_rules.clone(),
             };
         })
         .await;

@@ -87,7 +87,7 @@ async fn insert_unseen(house: &House, tag: &'static str) {
     };
     let insert = house.metadata().transact(Durability::Durable, move |tx| {
         let repository = tx.find_repository(registry, &"team/app".parse().unwrap())?.unwrap();
-        let id = tx.put_manifest(repository.id, &manifest)?.id;
+        let id = tx.put_manifest(repository.id, &manifest, 0)?.id;
         tx.put_tags(repository.id, &[tag.parse().unwrap()], id, now).map(drop)
     });
     insert.await.unwrap();

@@ -499,7 +499,7 @@ async fn a_session_is_known_only_to_its_repository_registry_and_caller() {
 }
 
 /// Changes the row of a session.
-async fn change(house: &House, id: &str, change: impl FnOnce(&mut UploadRecord) + Send + 'static) {
+async fn change(house: &House, id: &str, change: impl Fn(&mut UploadRecord) + Send + Sync + 'static) {
     let id = UploadId(id.parse().unwrap());
     house
         .metadata()

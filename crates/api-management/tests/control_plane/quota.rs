@@ -19,7 +19,7 @@ use super::{A, Cloud, R, REGISTRY, V, json as body, sign_in::CLI};
 const GROUP: &str = r#"{"location":"local"}"#;
 
 impl Cloud {
-    async fn write(&self, work: impl FnOnce(&mut dyn Tx) -> Result<(), Error> + Send + 'static) {
+    async fn write(&self, work: impl Fn(&mut dyn Tx) -> Result<(), Error> + Send + Sync + 'static) {
         let rows = self.registry.rows();
         rows.transact(Durability::Relaxed, work).await.unwrap();
     }

@@ -307,7 +307,12 @@ const REMOVE_ANNOTATIONS: &str = "DELETE FROM manifest_annotations WHERE manifes
 const REMOVE: &str = "DELETE FROM manifest WHERE id = ?1";
 
 impl ManifestTx for Session<'_> {
-    fn put_manifest(&mut self, repository: RepositoryId, manifest: &NewManifest) -> Result<StoredManifest, Error> {
+    fn put_manifest(
+        &mut self,
+        repository: RepositoryId,
+        manifest: &NewManifest,
+        named_bytes: u64,
+    ) -> Result<StoredManifest, Error> {
         let params = params![
             repository.0,
             manifest.digest.to_db(),
@@ -318,7 +323,7 @@ impl ManifestTx for Session<'_> {
             manifest.config_media_type,
             manifest.architecture,
             manifest.os,
-            column::integer(manifest.image_size_bytes),
+            column::integer(manifest.image_size_bytes.saturating_add(named_bytes)),
             Attributes::default().bits(),
             manifest.created_at.0,
         ];

@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::{io, mem};
 
 use holdfast_registry::Error;
-use holdfast_registry::ports::{Durability, WriteWork};
+use holdfast_registry::ports::{Durability, Outcome, WriteWork};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
@@ -288,15 +288,15 @@ impl Desk {
             return outcome.and(Err(Error::metadata("ran a write", Fault::TransactionOver)));
         }
         let ended = match outcome {
-            Ok(()) => self.step("RELEASE job"),
-            Err(_) => self.step("ROLLBACK TO job").and_then(|()| self.step("RELEASE job")),
+            Ok(Outcome::Commit) => self.step("RELEASE job"),
+            Ok(Outcome::Undo) | Err(_) => self.step("ROLLBACK TO job").and_then(|()| self.step("RELEASE job")),
         };
         ended.map_err(|source| {
             // Half a write may be left in the transaction: nothing of it may be committed.
             self.roll_back();
             failed("ended a write")(source)
         })?;
-        outcome
+        outcome.map(drop)
     }
 
     fn step(&self, sql: &'static str) -> rusqlite::Result<()> {
@@ -328,14 +328,18 @@ mod tests {
     /// A batch of inserts of `sizes` bytes each, that waits until all of it is queued.
     async fn insert_together(writer: &Writer, sizes: &[usize]) -> Vec<Result<(), Error>> {
         let (release, released) = std::sync::mpsc::channel::<()>();
+        let released = Mutex::new(released);
         let wait = move |_: &mut dyn Tx| {
-            released.recv().ok();
-            Ok(())
+            released.lock().unwrap().recv().ok();
+            Ok(Outcome::Commit)
         };
         let gate = writer.run(Durability::Durable, Box::new(wait));
         let inserts = sizes.iter().enumerate().map(|(n, size)| {
             let name = format!("{n}{}", "x".repeat(*size));
-            let insert = move |tx: &mut dyn Tx| tx.insert_storage_account(&name, "local", Timestamp(1)).map(drop);
+            let insert = move |tx: &mut dyn Tx| {
+                tx.insert_storage_account(&name, "local", Timestamp(1))
+                    .map(|_| Outcome::Commit)
+            };
             writer.run(Durability::Durable, Box::new(insert))
         });
         let opening = async {
@@ -404,7 +408,7 @@ mod tests {
         let inserts = (0..rows).map(|n| {
             let insert = move |tx: &mut dyn Tx| {
                 tx.insert_storage_account(&format!("account{n}"), "local", Timestamp(1))
-                    .map(drop)
+                    .map(|_| Outcome::Commit)
             };
             writer.run(Durability::Durable, Box::new(insert))
         });
@@ -429,7 +433,7 @@ mod tests {
             let (answer, answered) = oneshot::channel();
             let work = move |tx: &mut dyn Tx| {
                 tx.insert_storage_account(&format!("account{n}"), "local", Timestamp(1))
-                    .map(drop)
+                    .map(|_| Outcome::Commit)
             };
             batch.push(Job {
                 durability: Durability::Durable,

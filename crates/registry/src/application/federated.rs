@@ -46,11 +46,11 @@ impl Registry {
                 let credential = FederatedCredential {
                     id,
                     application: application.id,
-                    name,
-                    issuer,
-                    subject,
-                    audiences,
-                    description,
+                    name: name.clone(),
+                    issuer: issuer.clone(),
+                    subject: subject.clone(),
+                    audiences: audiences.clone(),
+                    description: description.clone(),
                     created_at: now,
                 };
                 let own = tx.list_federated_credentials(application.id)?;
@@ -122,12 +122,12 @@ impl Registry {
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let application = load_in_reach(tx, key, &reach)?;
-                let mut credential = load_credential(tx, &application, name)?;
+                let mut credential = load_credential(tx, &application, name.clone())?;
                 let before = credential.clone();
-                credential.issuer = change.issuer.unwrap_or(credential.issuer);
-                credential.subject = change.subject.unwrap_or(credential.subject);
-                credential.audiences = change.audiences.unwrap_or(credential.audiences);
-                credential.description = change.description.or(credential.description);
+                credential.issuer = change.issuer.clone().unwrap_or(credential.issuer);
+                credential.subject = change.subject.clone().unwrap_or(credential.subject);
+                credential.audiences = change.audiences.clone().unwrap_or(credential.audiences);
+                credential.description = change.description.clone().or(credential.description);
                 refuse_twins(&tx.list_federated_credentials(application.id)?, &credential)?;
                 tx.update_federated_credential(&credential)?;
                 let trusts =
@@ -155,7 +155,7 @@ impl Registry {
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let application = load_in_reach(tx, key, &reach)?;
-                let credential = load_credential(tx, &application, name)?;
+                let credential = load_credential(tx, &application, name.clone())?;
                 tx.remove_federated_credential(application.id, credential.id)?;
                 void_tokens(tx, &application)
             })

@@ -103,7 +103,7 @@ impl Registry {
                     }
                     .into());
                 }
-                let secret = new.row(id, application.id, now);
+                let secret = new.clone().row(id, application.id, now);
                 tx.insert_application_secret(&secret)?;
                 Ok(secret)
             })
@@ -151,7 +151,7 @@ impl Registry {
                 for secret in tx.list_application_secrets(application.id)? {
                     tx.remove_application_secret(application.id, secret.id)?;
                 }
-                let secret = new.row(id, application.id, now);
+                let secret = new.clone().row(id, application.id, now);
                 tx.insert_application_secret(&secret)?;
                 void_tokens(tx, &application)?;
                 Ok(secret)

@@ -294,16 +294,13 @@ impl Push {
     fn put(&self, tx: &mut dyn Tx, repository: RepositoryId, present: &Present) -> Result<ManifestId, Error> {
         let named = self.row.children.iter().chain(&self.unsized_blobs);
         let sizes = named.map(|digest| present.size_of(digest));
-        let row = NewManifest {
-            image_size_bytes: sizes.fold(self.row.image_size_bytes, u64::saturating_add),
-            ..self.row.clone()
-        };
-        let stored = tx.put_manifest(repository, &row)?;
+        let named_bytes = sizes.fold(0, u64::saturating_add);
+        let stored = tx.put_manifest(repository, &self.row, named_bytes)?;
         if stored.is_new {
             return Ok(stored.id);
         }
         if !stored.attributes.write_enabled && !self.tags.is_empty() {
-            return Err(self.locked_manifest(&row.digest));
+            return Err(self.locked_manifest(&self.row.digest));
         }
         self.renew_wait(tx, repository)?;
         Ok(stored.id)

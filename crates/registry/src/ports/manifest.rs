@@ -116,7 +116,7 @@ pub struct NewManifest {
     pub architecture: Option<String>,
     /// See [`ManifestRecord::os`].
     pub os: Option<String>,
-    /// See [`ManifestRecord::image_size_bytes`].
+    /// What it declares of [`ManifestRecord::image_size_bytes`].
     pub image_size_bytes: u64,
     /// Blobs it needs, each once.
     pub blobs: Vec<Digest>,
@@ -195,9 +195,15 @@ pub trait ManifestRead {
 
 /// Changes of the same.
 pub trait ManifestTx {
-    /// Inserts a manifest with its blobs and children and counts it in its repository. One that is there gets a new
-    /// `updated_at`, and is otherwise as it was.
-    fn put_manifest(&mut self, repository: RepositoryId, manifest: &NewManifest) -> Result<StoredManifest, Error>;
+    /// Inserts a manifest with its blobs and children and counts it in its repository; `named_bytes`, the sizes that
+    /// only the rows know, are added to its image size. One that is there gets a new `updated_at`, and is otherwise as
+    /// it was.
+    fn put_manifest(
+        &mut self,
+        repository: RepositoryId,
+        manifest: &NewManifest,
+        named_bytes: u64,
+    ) -> Result<StoredManifest, Error>;
     /// Sets the locks and `updated_at`.
     fn set_manifest_attributes(&mut self, id: ManifestId, attributes: Attributes, now: Timestamp) -> Result<(), Error>;
     /// Removes the row, its blob and child rows and the tags on it, and counts all of them out of

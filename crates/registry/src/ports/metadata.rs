@@ -1,6 +1,11 @@
 //! The port to the metadata store. Work is a plain closure over a transaction, so nothing can wait
 //! for the network or for bytes while a transaction is open, and the rules are written once for
 //! every database. Adapters only translate rows.
+//!
+//! Transactions are serializable. A store may have to run the work of one again from its beginning, because another
+//! transaction was in its way: work changes nothing but the rows, and returns what it found.
+
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
@@ -15,8 +20,17 @@ use crate::Error;
 
 /// Work inside one read snapshot.
 pub type ReadWork = Box<dyn FnOnce(&mut dyn Read) -> Result<(), Error> + Send>;
-/// Work inside one write transaction.
-pub type WriteWork = Box<dyn FnOnce(&mut dyn Tx) -> Result<(), Error> + Send>;
+/// Work inside one write transaction; it may run more than once, and only its last run counts.
+pub type WriteWork = Box<dyn Fn(&mut dyn Tx) -> Result<Outcome, Error> + Send + Sync>;
+
+/// What becomes of a transaction whose work succeeded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is committed.
+    Commit,
+    /// It is undone: what it did was only to be seen.
+    Undo,
+}
 
 /// What must be true before [`Metadata::write`] answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,8 +50,8 @@ pub trait Metadata: Send + Sync {
     /// Whatever `work` returns, or [`Error::Metadata`].
     async fn read(&self, work: ReadWork) -> Result<(), Error>;
 
-    /// Runs `work` in one transaction, alone. `Err` from `work` undoes all it did and is returned;
-    /// `Ok` is returned only after the commit.
+    /// Runs `work` in one transaction, as if alone. `Err` from `work` undoes all it did and is returned; `Ok` is
+    /// returned only after the commit, or after it was undone when `work` said so.
     ///
     /// # Errors
     /// Whatever `work` returns, [`Error::Metadata`], or [`Error::Overloaded`] when too many writes
@@ -58,7 +72,13 @@ pub trait MetadataExt {
     async fn transact<T, F>(&self, durability: Durability, work: F) -> Result<T, Error>
     where
         T: Send + 'static,
-        F: FnOnce(&mut dyn Tx) -> Result<T, Error> + Send + 'static;
+        F: Fn(&mut dyn Tx) -> Result<T, Error> + Send + Sync + 'static;
+
+    /// The same, undone: what `work` would return.
+    async fn rehearse<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Fn(&mut dyn Tx) -> Result<T, Error> + Send + Sync + 'static;
 }
 
 #[async_trait]
@@ -82,21 +102,41 @@ impl MetadataExt for dyn Metadata + '_ {
     async fn transact<T, F>(&self, durability: Durability, work: F) -> Result<T, Error>
     where
         T: Send + 'static,
-        F: FnOnce(&mut dyn Tx) -> Result<T, Error> + Send + 'static,
+        F: Fn(&mut dyn Tx) -> Result<T, Error> + Send + Sync + 'static,
     {
-        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
-        self.write(
-            durability,
-            Box::new(move |tx| {
-                let value = work(tx)?;
-                // As above: the caller may have gone away, the transaction stands.
-                drop(sender.send(value));
-                Ok(())
-            }),
-        )
-        .await?;
-        receiver.recv().map_err(|_| Error::metadata("ran a write", NoResult))
+        write(self, durability, Outcome::Commit, work).await
     }
+
+    async fn rehearse<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Fn(&mut dyn Tx) -> Result<T, Error> + Send + Sync + 'static,
+    {
+        write(self, Durability::Relaxed, Outcome::Undo, work).await
+    }
+}
+
+async fn write<T, F>(
+    metadata: &(dyn Metadata + '_),
+    durability: Durability,
+    outcome: Outcome,
+    work: F,
+) -> Result<T, Error>
+where
+    T: Send + 'static,
+    F: Fn(&mut dyn Tx) -> Result<T, Error> + Send + Sync + 'static,
+{
+    let result = Arc::new(Mutex::new(None));
+    let slot = Arc::clone(&result);
+    let work = move |tx: &mut dyn Tx| {
+        let value = work(tx)?;
+        // The last run's value stands.
+        *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+        Ok(outcome)
+    };
+    metadata.write(durability, Box::new(work)).await?;
+    let value = result.lock().unwrap_or_else(PoisonError::into_inner).take();
+    value.ok_or_else(|| Error::metadata("ran a write", NoResult))
 }
 
 #[derive(Debug, thiserror::Error)]

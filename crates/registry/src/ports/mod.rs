@@ -42,7 +42,7 @@ pub use manifest::{
     ManifestContent, ManifestId, ManifestRead, ManifestRecord, ManifestTx, NewManifest, PulledManifest, ReferrerRecord,
     ReferrersPage, StoredManifest,
 };
-pub use metadata::{Durability, Metadata, MetadataExt, Read, ReadWork, Tx, WriteWork};
+pub use metadata::{Durability, Metadata, MetadataExt, Outcome, Read, ReadWork, Tx, WriteWork};
 pub use page::{ListOrder, Page, Position, Visibility};
 pub use person::{PersonRead, PersonRecord, PersonTx};
 pub use principal::{PrincipalRead, PrincipalRecord, PrincipalTx};

@@ -40,7 +40,7 @@ fn operator<A: ControlAction>(scope: &str) -> ControlGrant<A> {
     decide_control(&ControlCaller::operator(), &scope.to_lowercase()).unwrap()
 }
 
-async fn write(registry: &TestRegistry, work: impl FnOnce(&mut dyn Tx) -> Result<(), Error> + Send + 'static) {
+async fn write(registry: &TestRegistry, work: impl Fn(&mut dyn Tx) -> Result<(), Error> + Send + Sync + 'static) {
     registry.rows().transact(Durability::Relaxed, work).await.unwrap();
 }
 
@@ -84,7 +84,7 @@ async fn principal(registry: &TestRegistry, number: u128) -> Uuid {
 async fn give_roles(registry: &TestRegistry, to: Uuid, numbers: Range<u64>, author: &'static str) {
     let now = registry.now();
     write(registry, move |tx| {
-        for number in numbers {
+        for number in numbers.clone() {
             let scope = format!("/subscriptions/s/resourcegroups/{number}");
             tx.insert_role_assignment(&RoleAssignment {
                 id: Uuid::from_u128(100 + u128::from(number)),

@@ -193,7 +193,7 @@ pub async fn applications_and_federated_credentials_change(metadata: &dyn Metada
         tx.insert_federated_credential(&trust)?;
         tx.update_application(&ApplicationRecord {
             display_name: "AFTER".to_owned(),
-            ..one
+            ..one.clone()
         })?;
         tx.update_federated_credential(&changed)?;
         Ok((

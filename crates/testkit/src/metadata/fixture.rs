@@ -24,7 +24,7 @@ where
 pub async fn write<T, F>(metadata: &dyn Metadata, work: F) -> T
 where
     T: Send + 'static,
-    F: FnOnce(&mut dyn Tx) -> Result<T, Error> + Send + 'static,
+    F: Fn(&mut dyn Tx) -> Result<T, Error> + Send + Sync + 'static,
 {
     try_write(metadata, work).await.expect("the write succeeds")
 }
@@ -36,7 +36,7 @@ where
 pub async fn try_write<T, F>(metadata: &dyn Metadata, work: F) -> Result<T, Error>
 where
     T: Send + 'static,
-    F: FnOnce(&mut dyn Tx) -> Result<T, Error> + Send + 'static,
+    F: Fn(&mut dyn Tx) -> Result<T, Error> + Send + Sync + 'static,
 {
     metadata.transact(Durability::Durable, work).await
 }
@@ -214,7 +214,7 @@ pub fn unlisted() -> Attributes {
 
 /// Inserts a manifest.
 pub async fn insert(metadata: &dyn Metadata, repository: RepositoryId, manifest: NewManifest) -> ManifestId {
-    let stored = write(metadata, move |tx| tx.put_manifest(repository, &manifest)).await;
+    let stored = write(metadata, move |tx| tx.put_manifest(repository, &manifest, 0)).await;
     assert!(stored.is_new, "the manifest is inserted");
     stored.id
 }
@@ -223,7 +223,7 @@ pub async fn insert(metadata: &dyn Metadata, repository: RepositoryId, manifest:
 pub async fn put_tag(metadata: &dyn Metadata, repository: RepositoryId, text: &str, manifest: ManifestId, at: i64) {
     let tag = tag(text);
     write(metadata, move |tx| {
-        tx.put_tags(repository, &[tag], manifest, Timestamp(at))
+        tx.put_tags(repository, std::slice::from_ref(&tag), manifest, Timestamp(at))
     })
     .await;
 }

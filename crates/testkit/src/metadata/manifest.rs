@@ -39,7 +39,7 @@ async fn touch(metadata: &dyn Metadata, repository: RepositoryId, id: ManifestId
             digest: rows[0].1.digest,
             ..fixture::manifest("", at)
         };
-        let stored = tx.put_manifest(repository, &again)?;
+        let stored = tx.put_manifest(repository, &again, 0)?;
         assert_eq!((stored.id, stored.is_new), (id, false));
         Ok(())
     })
@@ -189,7 +189,7 @@ pub async fn a_digest_is_inserted_once_in_a_repository(metadata: &dyn Metadata) 
     };
     let stored = fixture::write(metadata, move |tx| {
         tx.set_manifest_attributes(id, attributes, Timestamp(2))?;
-        tx.put_manifest(repository, &again)
+        tx.put_manifest(repository, &again, 0)
     })
     .await;
     let expected_stored = StoredManifest {

@@ -206,6 +206,7 @@ macro_rules! metadata_contract {
                 a_failed_write_leaves_nothing
                 a_write_is_seen_by_the_next_read
                 a_write_sees_what_it_did
+                a_rehearsal_sees_what_it_would_do_and_undoes_it
                 a_read_sees_one_moment
                 concurrent_writes_do_not_lose_updates
                 a_panic_in_a_write_undoes_only_that_write

@@ -94,6 +94,28 @@ pub async fn a_read_sees_one_moment(metadata: &dyn Metadata) {
     assert!(seen(metadata, registry, "app").await);
 }
 
+/// A rehearsal returns what the work would, and leaves nothing; its neighbours stay.
+pub async fn a_rehearsal_sees_what_it_would_do_and_undoes_it(metadata: &dyn Metadata) {
+    let registry = fixture::registry(metadata, "home").await.id;
+    let rehearsed = metadata.rehearse(move |tx| {
+        make(tx, registry, "rehearsed")?;
+        is_there(tx, registry, "rehearsed")
+    });
+    let (rehearsed, made) = tokio::join!(
+        rehearsed,
+        fixture::write(metadata, move |tx| make(tx, registry, "made"))
+    );
+    assert!(rehearsed.expect("the rehearsal succeeds"));
+    let () = made;
+    assert!(!seen(metadata, registry, "rehearsed").await);
+    assert!(seen(metadata, registry, "made").await);
+    let failed = metadata.rehearse(move |tx| {
+        tx.insert_storage_account("twice", "local", Timestamp(1))
+            .and_then(|_| tx.insert_storage_account("twice", "local", Timestamp(1)))
+    });
+    assert!(failed.await.is_err());
+}
+
 /// Many read-modify-writes at once: none is lost.
 pub async fn concurrent_writes_do_not_lose_updates(metadata: &dyn Metadata) {
     let registry = fixture::registry(metadata, "home").await.id;

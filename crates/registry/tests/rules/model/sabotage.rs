@@ -69,7 +69,7 @@ async fn complains(driver: &Driver, what: &str) {
 
 async fn tamper<F>(world: &TestRegistry, work: F)
 where
-    F: FnOnce(&mut dyn Tx, &RepositoryRecord) + Send + 'static,
+    F: Fn(&mut dyn Tx, &RepositoryRecord) + Send + Sync + 'static,
 {
     let id = world.id();
     world
