@@ -41,7 +41,13 @@ pub struct RegistryParts {
     pub limits: Limits,
 }
 
-/// The operations. Cheap to share behind an `Arc`.
+/// The operations. Cheap to share behind an `Arc`. Whoever has them has no transaction: the rules alone do.
+///
+/// ```compile_fail,E0616
+/// fn rows(registry: &holdfast_registry::Registry) {
+///     let _ = &registry.metadata;
+/// }
+/// ```
 pub struct Registry {
     pub(crate) metadata: Arc<dyn Metadata>,
     stores: RwLock<Stores>,
@@ -134,12 +140,6 @@ impl Registry {
     pub(crate) fn close_store(&self, account: StorageAccountId) {
         let mut stores = self.stores.write().unwrap_or_else(PoisonError::into_inner);
         stores.remove(&account);
-    }
-
-    /// The metadata port, for jobs and the check.
-    #[must_use]
-    pub fn metadata(&self) -> &Arc<dyn Metadata> {
-        &self.metadata
     }
 
     /// The registry of that name, without regard to case.

@@ -130,14 +130,15 @@ impl House {
         })
     }
 
+    /// The rows themselves, for what is no operation: an overview, probes.
+    pub(crate) fn rows(&self) -> &dyn Metadata {
+        &*self.metadata
+    }
+
     /// Proves that the service's own stores can be written, and says when room gets short. What is full or a user's
     /// stops no start: everything else can be read.
     pub(crate) async fn probe(&self) -> anyhow::Result<()> {
-        let accounts = self
-            .registry
-            .metadata()
-            .query(|read| read.list_storage_accounts())
-            .await?;
+        let accounts = self.rows().query(|read| read.list_storage_accounts()).await?;
         let stores: HashMap<_, _> = self.registry.stores().into_iter().collect();
         for account in accounts {
             let Some(store) = stores.get(&account.id) else {

@@ -13,7 +13,7 @@ use std::{
 use futures_util::future::join_all;
 use holdfast_registry::{
     Error, Registry,
-    ports::{Blobs, Durability, MetadataExt as _, StorageAccount, StorageAccountId, StoreError},
+    ports::{Blobs, Durability, Metadata, MetadataExt as _, StorageAccount, StorageAccountId, StoreError},
 };
 use tokio::{
     sync::{Mutex, Semaphore},
@@ -72,6 +72,7 @@ impl State {
 /// Probes, and remembers what they found for a while.
 pub(crate) struct Readiness {
     registry: Arc<Registry>,
+    metadata: Arc<dyn Metadata>,
     /// Folders on every disk that writes go to.
     folders: Vec<PathBuf>,
     reading: Remembered<Found>,
@@ -88,9 +89,10 @@ struct Found {
 }
 
 impl Readiness {
-    pub(crate) fn new(registry: Arc<Registry>, folders: Vec<PathBuf>) -> Self {
+    pub(crate) fn new(registry: Arc<Registry>, metadata: Arc<dyn Metadata>, folders: Vec<PathBuf>) -> Self {
         Self {
             registry,
+            metadata,
             folders,
             reading: Remembered::new(AGE),
             writing: Remembered::new(AGE),
@@ -141,7 +143,7 @@ impl Readiness {
 
     /// An empty transaction shows that the writer is alive and not far behind.
     async fn look_at_database(&self, purpose: Purpose) -> State {
-        let metadata = self.registry.metadata();
+        let metadata = &self.metadata;
         let looked = timeout(PROBE_WAIT, async {
             match purpose {
                 Purpose::Read => metadata.query(|read| read.find_directory().map(drop)).await,
@@ -162,7 +164,7 @@ impl Readiness {
     }
 
     async fn look_at_stores(&self, purpose: Purpose) -> Vec<State> {
-        let listed = self.registry.metadata().query(|read| read.list_own_storage_accounts());
+        let listed = self.metadata.query(|read| read.list_own_storage_accounts());
         let Ok(Ok(accounts)) = timeout(PROBE_WAIT, listed).await else {
             return vec![State::Broken];
         };
@@ -202,7 +204,7 @@ impl Readiness {
 
     /// They are only read: room is their location's, which has a store of the service's own.
     async fn look_at_users(&self) -> Vec<State> {
-        let listed = self.registry.metadata().query(|read| read.list_storage_accounts());
+        let listed = self.metadata.query(|read| read.list_storage_accounts());
         let Ok(Ok(mut accounts)) = timeout(PROBE_WAIT, listed).await else {
             return Vec::new();
         };

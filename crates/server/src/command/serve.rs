@@ -14,7 +14,8 @@ use holdfast_identity::{
     tls,
 };
 use holdfast_jobs::{IMPORT_ATTEMPT_LIMIT, Runner, RunnerParts};
-use holdfast_registry::ports::RandomIds;
+use holdfast_metadata::SqliteStore;
+use holdfast_registry::ports::{Metadata, RandomIds};
 use rustls::ServerConfig;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
@@ -273,7 +274,8 @@ fn service(
 fn readiness(house: &House) -> Readiness {
     let database = house.folder.path().to_owned();
     let folders = std::iter::once(database).chain(house.ground.roots.values().cloned());
-    Readiness::new(Arc::clone(&house.registry), folders.collect())
+    let metadata: Arc<dyn Metadata> = Arc::<SqliteStore>::clone(&house.metadata);
+    Readiness::new(Arc::clone(&house.registry), metadata, folders.collect())
 }
 
 fn addresses(settings: &Settings, house: &House, listeners: &Listeners) -> Addresses {

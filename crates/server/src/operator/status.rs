@@ -56,7 +56,7 @@ impl Order for ShowStatus {
     type Answer = Status;
 
     async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<Status> {
-        let overview = Overview::read(desk.house.registry.metadata().as_ref()).await?;
+        let overview = Overview::read(desk.house.rows()).await?;
         let directory = overview.directory.context("the database holds no directory")?;
         let subscription = overview
             .subscriptions
