@@ -116,10 +116,10 @@ async fn concurrent_durable_writes_take_far_fewer_flushes() {
 }
 
 #[tokio::test]
-async fn one_durable_write_makes_its_batch_durable_and_relaxed_ones_do_not() {
+async fn a_durable_write_is_flushed_and_relaxed_ones_are_not() {
     let folder = folder();
     let store = open(&folder);
-    for (durable, expected) in [(0, 0), (1, 1)] {
+    for (durable, expected) in [(0, (0, 1)), (1, (1, 2)), (20, (1, 1))] {
         let release = occupy(&store).await;
         let before = store.stats();
         let mut writes: Vec<_> = (0..20)
@@ -137,8 +137,43 @@ async fn one_durable_write_makes_its_batch_durable_and_relaxed_ones_do_not() {
         for result in join_all(writes).await {
             result.unwrap();
         }
-        assert_eq!(store.stats().durable_batches - before.durable_batches, expected);
+        let after = store.stats();
+        let batches = (
+            after.durable_batches - before.durable_batches,
+            after.batches - before.batches,
+        );
+        assert_eq!(batches, expected);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relaxed_write_is_answered_before_the_durable_ones_that_waited_with_it() {
+    const PATIENCE: Duration = Duration::from_secs(20);
+    let folder = folder();
+    let store = open(&folder);
+    let release = occupy(&store).await;
+    let (answer, answered) = channel();
+    let answered = Mutex::new(answered);
+    let metadata: &dyn Metadata = &*store;
+    // It ends only when the other one, queued behind it, has its answer.
+    let mut durable = [metadata.transact(Durability::Durable, move |_| {
+        Ok(answered.lock().expect("nobody panics with it").recv_timeout(PATIENCE))
+    })];
+    start(&mut durable).await;
+    let relaxed = {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move {
+            let mut write = Box::pin(insert(&store, Durability::Relaxed, "relaxed".to_owned()));
+            start(std::slice::from_mut(&mut write)).await;
+            drop(release);
+            write.await.expect("the relaxed write succeeds");
+            answer.send(()).ok();
+        })
+    };
+    let [durable] = durable;
+    let waited = durable.await.expect("the durable write succeeds");
+    assert_eq!(waited, Ok(()));
+    relaxed.await.expect("it did not panic");
 }
 
 #[tokio::test]

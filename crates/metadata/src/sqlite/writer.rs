@@ -1,5 +1,6 @@
 //! The one thread that writes. It takes everything that waits, runs it in one transaction, each
-//! job in a savepoint, commits, and only then answers (group commit: design, law 4). It never waits
+//! job in a savepoint, commits, and only then answers (group commit: law 4 of ARCHITECTURE.md). What needs no flush has a
+//! transaction of its own before, so that nobody waits for the flush of others. It never waits
 //! to gather more: while one batch is flushed the next one gathers by itself.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::{io, mem};
+use std::{io, iter, mem};
 
 use holdfast_registry::Error;
 use holdfast_registry::ports::{Durability, Outcome, WriteWork};
@@ -170,14 +171,16 @@ struct Desk {
 
 impl Desk {
     fn serve(mut self, queue: &Receiver<Job>) {
-        let mut batch = Vec::with_capacity(BATCH_LIMIT);
         // Ends when the handle has hung up and nothing waits any more.
         while let Some(first) = self.next_job(queue) {
-            batch.push(first);
-            batch.extend(queue.try_iter().take(BATCH_LIMIT - 1));
-            self.take_out(batch.len());
-            while !batch.is_empty() {
-                self.run_batch(&mut batch);
+            let waiting = queue.try_iter().take(BATCH_LIMIT - 1);
+            let is_durable = |job: &Job| job.durability == Durability::Durable;
+            let (mut durable, mut relaxed) = iter::once(first).chain(waiting).partition::<Vec<_>, _>(is_durable);
+            self.take_out(durable.len() + relaxed.len());
+            for (batch, is_durable) in [(&mut relaxed, false), (&mut durable, true)] {
+                while !batch.is_empty() {
+                    self.run_batch(batch, is_durable);
+                }
             }
             let is_copied = self.log.settle(&self.connection);
             self.note_log(is_copied);
@@ -214,9 +217,8 @@ impl Desk {
 
     /// Runs the jobs in one transaction and answers them. Those it did not come to, because SQLite
     /// gave up the transaction in the middle, stay in the batch.
-    fn run_batch(&mut self, batch: &mut Vec<Job>) {
+    fn run_batch(&mut self, batch: &mut Vec<Job>, is_durable: bool) {
         self.counters.batches.fetch_add(1, Relaxed);
-        let is_durable = batch.iter().any(|job| job.durability == Durability::Durable);
         let mut lost = self.begin(is_durable).err().map(Lost::from);
         let has_begun = lost.is_none();
         let mut outcomes = Vec::with_capacity(batch.len());
@@ -446,9 +448,9 @@ mod tests {
         let trigger = "CREATE TEMP TRIGGER given_up BEFORE INSERT ON storage_account \
             WHEN new.name = 'account1' BEGIN SELECT RAISE (ROLLBACK, 'given up'); END";
         desk.connection.execute_batch(trigger).unwrap();
-        desk.run_batch(&mut batch);
+        desk.run_batch(&mut batch, true);
         assert_eq!(batch.len(), 1, "the third was not begun");
-        desk.run_batch(&mut batch);
+        desk.run_batch(&mut batch, true);
         let mut results = Vec::new();
         for answered in answers {
             results.push(answered.await.unwrap().is_ok());
