@@ -25,5 +25,5 @@ mod upload;
 pub use address::{Address, Names};
 pub use body::Body;
 pub use holdfast_face::MAX_DRAINED_BYTES;
-pub use route::Route;
+pub use route::{ContentRoute, Route, TokenRoute};
 pub use serve::{Distribution, DistributionParts, Served};

@@ -22,6 +22,26 @@ pub const MAX_TARGET_BYTES: usize = 16 << 10;
 /// An endpoint of the data plane with its parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {
+    /// Of content: it demands a right.
+    Content(ContentRoute),
+    /// Of tokens: it looks at credentials itself.
+    Token(TokenRoute),
+}
+
+/// `/oauth2/`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenRoute {
+    /// `GET /oauth2/token`
+    Get(TokenQuery),
+    /// `POST /oauth2/token`
+    Post,
+    /// `POST /oauth2/exchange`
+    Exchange,
+}
+
+/// `/v2/` and `/acr/v1/`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ContentRoute {
     /// `GET /v2/`
     Base,
     /// `GET /v2/_catalog` and `GET /acr/v1/_catalog`
@@ -70,12 +90,6 @@ pub enum Route {
     AcrManifestGet(RepositoryName, Digest),
     /// `PATCH /acr/v1/R/_manifests/DIGEST`
     AcrManifestPatch(RepositoryName, Digest),
-    /// `GET /oauth2/token`
-    TokenGet(TokenQuery),
-    /// `POST /oauth2/token`
-    TokenPost,
-    /// `POST /oauth2/exchange`
-    Exchange,
 }
 
 /// Query of a referrers listing.
@@ -186,17 +200,17 @@ impl Route {
         let request = Request { method, query };
         if let Some(rest) = path.strip_prefix("/v2") {
             return match rest.strip_prefix('/') {
-                Some(rest) => request.distribution(rest),
-                None if rest.is_empty() => request.distribution(""),
+                Some(rest) => request.distribution(rest).map(Self::Content),
+                None if rest.is_empty() => request.distribution("").map(Self::Content),
                 None => Err(Error::NotFound),
             };
         }
         if let Some(rest) = path.strip_prefix("/acr/v1/") {
-            return request.acr(rest);
+            return request.acr(rest).map(Self::Content);
         }
         match path.as_str() {
-            "/oauth2/token" => request.token(),
-            "/oauth2/exchange" => request.exchange(),
+            "/oauth2/token" => request.token().map(Self::Token),
+            "/oauth2/exchange" => request.exchange().map(Self::Token),
             _ => Err(Error::NotFound),
         }
     }
@@ -214,7 +228,27 @@ impl Route {
     #[must_use]
     pub fn repository(&self) -> Option<&RepositoryName> {
         match self {
-            Self::Base | Self::CatalogList(_) | Self::TokenGet(_) | Self::TokenPost | Self::Exchange => None,
+            Self::Content(route) => route.repository(),
+            Self::Token(_) => None,
+        }
+    }
+
+    /// A fixed name for logs and metrics.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Content(route) => route.label(),
+            Self::Token(_) => "token",
+        }
+    }
+}
+
+impl ContentRoute {
+    /// The repository it is about.
+    #[must_use]
+    pub fn repository(&self) -> Option<&RepositoryName> {
+        match self {
+            Self::Base | Self::CatalogList(_) => None,
             Self::TagsList(name, _)
             | Self::ReferrersList(name, ..)
             | Self::ManifestGet(name, _)
@@ -268,7 +302,6 @@ impl Route {
             Self::AcrManifestsList(..) => "acr.manifest.list",
             Self::AcrManifestGet(..) => "acr.manifest.get",
             Self::AcrManifestPatch(..) => "acr.manifest.patch",
-            Self::TokenGet(_) | Self::TokenPost | Self::Exchange => "token",
         }
     }
 }
@@ -279,19 +312,25 @@ struct Request<'a> {
 }
 
 impl Request<'_> {
-    fn distribution(&self, rest: &str) -> Result<Route, Error> {
+    fn distribution(&self, rest: &str) -> Result<ContentRoute, Error> {
         if rest.is_empty() {
-            return self.read_only(Route::Base);
+            return self.read_only(ContentRoute::Base);
         }
         if rest == "_catalog" {
-            return self.read_only(Route::CatalogList(PageQuery::parse(self.query, page::V2_DEFAULT)?));
+            return self.read_only(ContentRoute::CatalogList(PageQuery::parse(
+                self.query,
+                page::V2_DEFAULT,
+            )?));
         }
         // From the right, since a name may have components called `tags` or `manifests`.
         let segments: Vec<&str> = rest.split('/').collect();
         match segments.as_slice() {
             [name @ .., "tags", "list"] if !name.is_empty() => {
                 let name = self.name(name)?;
-                self.read_only(Route::TagsList(name, PageQuery::parse(self.query, page::V2_DEFAULT)?))
+                self.read_only(ContentRoute::TagsList(
+                    name,
+                    PageQuery::parse(self.query, page::V2_DEFAULT)?,
+                ))
             }
             [name @ .., "referrers", digest] if !name.is_empty() => self.referrers(name, digest),
             [name @ .., "manifests", reference] if !name.is_empty() => self.manifest(name, reference),
@@ -304,14 +343,14 @@ impl Request<'_> {
         }
     }
 
-    fn exchange(&self) -> Result<Route, Error> {
+    fn exchange(&self) -> Result<TokenRoute, Error> {
         match *self.method {
-            Method::POST => Ok(Route::Exchange),
+            Method::POST => Ok(TokenRoute::Exchange),
             _ => self.method_not_allowed("POST"),
         }
     }
 
-    fn token(&self) -> Result<Route, Error> {
+    fn token(&self) -> Result<TokenRoute, Error> {
         match *self.method {
             Method::GET => {
                 let mut query = TokenQuery::default();
@@ -325,36 +364,36 @@ impl Request<'_> {
                         _ => {}
                     }
                 }
-                Ok(Route::TokenGet(query))
+                Ok(TokenRoute::Get(query))
             }
-            Method::POST => Ok(Route::TokenPost),
+            Method::POST => Ok(TokenRoute::Post),
             _ => self.method_not_allowed("GET, POST"),
         }
     }
 
-    fn referrers(&self, name: &[&str], digest: &str) -> Result<Route, Error> {
+    fn referrers(&self, name: &[&str], digest: &str) -> Result<ContentRoute, Error> {
         let (name, digest) = (self.name(name)?, digest.parse()?);
         let query = ReferrersQuery {
             artifact_type: self.parameter("artifactType").filter(|kind| !kind.is_empty()),
             after: self.parameter("last").map(|last| last.parse()).transpose()?,
             limit: PageQuery::parse(self.query, page::V2_DEFAULT)?.limit.max(1),
         };
-        self.read_only(Route::ReferrersList(name, digest, query))
+        self.read_only(ContentRoute::ReferrersList(name, digest, query))
     }
 
-    fn manifest(&self, name: &[&str], reference: &str) -> Result<Route, Error> {
+    fn manifest(&self, name: &[&str], reference: &str) -> Result<ContentRoute, Error> {
         let (name, reference): (_, Reference) = (self.name(name)?, reference.parse()?);
         match *self.method {
-            Method::GET | Method::HEAD => Ok(Route::ManifestGet(name, reference)),
+            Method::GET | Method::HEAD => Ok(ContentRoute::ManifestGet(name, reference)),
             Method::PUT => {
                 // dist-spec main, end-7b: the parameter is one of a push by digest.
                 let tags = match &reference {
                     Reference::Digest(_) => self.tags()?,
                     Reference::Tag(_) => Vec::new(),
                 };
-                Ok(Route::ManifestPut(name, reference, tags))
+                Ok(ContentRoute::ManifestPut(name, reference, tags))
             }
-            Method::DELETE => Ok(Route::ManifestDelete(name, reference)),
+            Method::DELETE => Ok(ContentRoute::ManifestDelete(name, reference)),
             _ => self.method_not_allowed("GET, HEAD, PUT, DELETE"),
         }
     }
@@ -372,16 +411,16 @@ impl Request<'_> {
         Ok(tags)
     }
 
-    fn blob(&self, name: &[&str], digest: &str) -> Result<Route, Error> {
+    fn blob(&self, name: &[&str], digest: &str) -> Result<ContentRoute, Error> {
         let (name, digest) = (self.name(name)?, digest.parse()?);
         match *self.method {
-            Method::GET | Method::HEAD => Ok(Route::BlobGet(name, digest)),
-            Method::DELETE => Ok(Route::BlobDelete(name, digest)),
+            Method::GET | Method::HEAD => Ok(ContentRoute::BlobGet(name, digest)),
+            Method::DELETE => Ok(ContentRoute::BlobDelete(name, digest)),
             _ => self.method_not_allowed("GET, HEAD, DELETE"),
         }
     }
 
-    fn upload_start(&self, name: &[&str]) -> Result<Route, Error> {
+    fn upload_start(&self, name: &[&str]) -> Result<ContentRoute, Error> {
         let name = self.name(name)?;
         if *self.method != Method::POST {
             return self.method_not_allowed("POST");
@@ -401,22 +440,22 @@ impl Request<'_> {
                 .transpose()?;
             UploadStart::Session(algorithm)
         };
-        Ok(Route::UploadStart(name, start))
+        Ok(ContentRoute::UploadStart(name, start))
     }
 
-    fn upload(&self, name: &[&str], id: &str) -> Result<Route, Error> {
+    fn upload(&self, name: &[&str], id: &str) -> Result<ContentRoute, Error> {
         let name = self.name(name)?;
         let id = Uuid::try_parse(id).map(UploadId).map_err(|_| Error::UploadId {
             id: holdfast_oci::message::excerpt(id),
         })?;
         match *self.method {
-            Method::GET | Method::HEAD => Ok(Route::UploadStatus(name, id)),
-            Method::PATCH => Ok(Route::UploadAppend(name, id)),
+            Method::GET | Method::HEAD => Ok(ContentRoute::UploadStatus(name, id)),
+            Method::PATCH => Ok(ContentRoute::UploadAppend(name, id)),
             Method::PUT => {
                 let digest = self.parameter("digest").ok_or(Error::DigestMissing)?;
-                Ok(Route::UploadFinish(name, id, digest.parse()?))
+                Ok(ContentRoute::UploadFinish(name, id, digest.parse()?))
             }
-            Method::DELETE => Ok(Route::UploadCancel(name, id)),
+            Method::DELETE => Ok(ContentRoute::UploadCancel(name, id)),
             _ => self.method_not_allowed("GET, HEAD, PATCH, PUT, DELETE"),
         }
     }
@@ -431,7 +470,7 @@ impl Request<'_> {
             .map(|(_, value)| value.into_owned())
     }
 
-    fn read_only(&self, route: Route) -> Result<Route, Error> {
+    fn read_only(&self, route: ContentRoute) -> Result<ContentRoute, Error> {
         if matches!(*self.method, Method::GET | Method::HEAD) {
             Ok(route)
         } else {
@@ -439,7 +478,7 @@ impl Request<'_> {
         }
     }
 
-    fn method_not_allowed(&self, allow: &'static str) -> Result<Route, Error> {
+    fn method_not_allowed<T>(&self, allow: &'static str) -> Result<T, Error> {
         Err(Error::Method {
             method: self.method.to_string(),
             allow,

@@ -18,7 +18,7 @@ use crate::{
     catalog, error,
     error::Error,
     manifest, referrer, respond,
-    route::UploadStart,
+    route::{ContentRoute, TokenRoute, UploadStart},
     tag, token, upload,
 };
 
@@ -151,13 +151,15 @@ impl Distribution {
         if let Ok(route) = &parsed {
             served.route = route.label();
             served.repository = route.repository().map(ToString::to_string);
-            demanded = Some(Demanded::of(route));
+            if let Route::Content(route) = route {
+                demanded = Some(Demanded::of(route));
+            }
         }
         let presented = match &parsed {
             // Their forms carry the credential.
-            Err(_) | Ok(Route::TokenPost | Route::Exchange) => Ok(Presented::Nobody),
-            Ok(Route::TokenGet(_)) => self.present(&head.headers, Kind::Refresh, address),
-            Ok(_) => self.present(&head.headers, Kind::Access, address),
+            Err(_) | Ok(Route::Token(TokenRoute::Post | TokenRoute::Exchange)) => Ok(Presented::Nobody),
+            Ok(Route::Token(TokenRoute::Get(_))) => self.present(&head.headers, Kind::Refresh, address),
+            Ok(Route::Content(_)) => self.present(&head.headers, Kind::Access, address),
         };
         let claimant = presented.as_ref().map_or(Claimant::Nobody, Presented::claimant);
         // The network rules come before every other answer, also of paths that name nothing.
@@ -196,12 +198,14 @@ impl Distribution {
         (presented, entrance): (Result<Presented, Error>, Entrance),
         served: &mut Served,
     ) -> Result<Response<Body>, Error> {
-        match route {
-            Route::TokenGet(query) => return token::get(self, query, presented, entrance, address, peer),
-            Route::TokenPost => return token::post(self, body, address, peer).await,
-            Route::Exchange => return token::exchange(self, body, address, peer).await,
-            _ => {}
-        }
+        let route = match route {
+            Route::Content(route) => route,
+            Route::Token(TokenRoute::Get(query)) => {
+                return token::get(self, query, presented, entrance, address, peer);
+            }
+            Route::Token(TokenRoute::Post) => return token::post(self, body, address, peer).await,
+            Route::Token(TokenRoute::Exchange) => return token::exchange(self, body, address, peer).await,
+        };
         let who = self.identify(presented?, entrance, address, peer)?;
         served.actor = who.caller.actor().to_string();
         let call = Call {
@@ -217,34 +221,39 @@ impl Distribution {
 }
 
 /// One line per endpoint: the route, the right it demands, the operation.
-async fn endpoint(call: &Call<'_>, route: Route) -> Result<Response<Body>, Error> {
+async fn endpoint(call: &Call<'_>, route: ContentRoute) -> Result<Response<Body>, Error> {
     match route {
-        Route::Base => base(call),
-        Route::CatalogList(page) => catalog::list(call, decide_registry(&call.who.caller, call.who.id())?, page).await,
-        Route::TagsList(name, page) => tag::list(call, call.may(&name)?, page).await,
-        Route::ReferrersList(name, subject, query) => referrer::list(call, call.may(&name)?, subject, query).await,
-        Route::ManifestGet(name, reference) => manifest::get(call, call.may(&name)?, reference).await,
-        Route::ManifestPut(name, reference, tags) => manifest::put(call, call.may(&name)?, reference, tags).await,
-        Route::ManifestDelete(name, reference) => manifest::delete(call, call.may(&name)?, reference).await,
-        Route::BlobGet(name, digest) if call.is_head() => blob::head(call, call.may(&name)?, digest).await,
-        Route::BlobGet(name, digest) => blob::get(call, call.may(&name)?, digest).await,
-        Route::BlobDelete(name, digest) => blob::delete(call, call.may(&name)?, digest).await,
-        Route::UploadStart(name, start) => upload::start(call, call.may(&name)?, start).await,
-        Route::UploadAppend(name, id) => upload::append(call, call.may(&name)?, id).await,
-        Route::UploadFinish(name, id, digest) => upload::finish(call, call.may(&name)?, id, digest).await,
-        Route::UploadStatus(name, id) => upload::status(call, call.may(&name)?, id).await,
-        Route::UploadCancel(name, id) => upload::cancel(call, call.may(&name)?, id).await,
-        Route::RepositoryGet(name) => acr::repository::get(call, call.may(&name)?).await,
-        Route::RepositoryPatch(name) => acr::repository::patch(call, call.may(&name)?).await,
-        Route::RepositoryDelete(name) => acr::repository::delete(call, call.may(&name)?).await,
-        Route::AcrTagsList(name, page, digest) => acr::tag::list(call, call.may(&name)?, page, digest).await,
-        Route::AcrTagGet(name, tag) => acr::tag::get(call, call.may(&name)?, tag).await,
-        Route::AcrTagPatch(name, tag) => acr::tag::patch(call, call.may(&name)?, tag).await,
-        Route::AcrTagDelete(name, tag) => acr::tag::delete(call, call.may(&name)?, tag).await,
-        Route::AcrManifestsList(name, page) => acr::manifest::list(call, call.may(&name)?, page).await,
-        Route::AcrManifestGet(name, digest) => acr::manifest::get(call, call.may(&name)?, digest).await,
-        Route::AcrManifestPatch(name, digest) => acr::manifest::patch(call, call.may(&name)?, digest).await,
-        Route::TokenGet(_) | Route::TokenPost | Route::Exchange => Err(crate::route::Error::NotFound.into()),
+        ContentRoute::Base => base(call),
+        ContentRoute::CatalogList(page) => {
+            catalog::list(call, decide_registry(&call.who.caller, call.who.id())?, page).await
+        }
+        ContentRoute::TagsList(name, page) => tag::list(call, call.may(&name)?, page).await,
+        ContentRoute::ReferrersList(name, subject, query) => {
+            referrer::list(call, call.may(&name)?, subject, query).await
+        }
+        ContentRoute::ManifestGet(name, reference) => manifest::get(call, call.may(&name)?, reference).await,
+        ContentRoute::ManifestPut(name, reference, tags) => {
+            manifest::put(call, call.may(&name)?, reference, tags).await
+        }
+        ContentRoute::ManifestDelete(name, reference) => manifest::delete(call, call.may(&name)?, reference).await,
+        ContentRoute::BlobGet(name, digest) if call.is_head() => blob::head(call, call.may(&name)?, digest).await,
+        ContentRoute::BlobGet(name, digest) => blob::get(call, call.may(&name)?, digest).await,
+        ContentRoute::BlobDelete(name, digest) => blob::delete(call, call.may(&name)?, digest).await,
+        ContentRoute::UploadStart(name, start) => upload::start(call, call.may(&name)?, start).await,
+        ContentRoute::UploadAppend(name, id) => upload::append(call, call.may(&name)?, id).await,
+        ContentRoute::UploadFinish(name, id, digest) => upload::finish(call, call.may(&name)?, id, digest).await,
+        ContentRoute::UploadStatus(name, id) => upload::status(call, call.may(&name)?, id).await,
+        ContentRoute::UploadCancel(name, id) => upload::cancel(call, call.may(&name)?, id).await,
+        ContentRoute::RepositoryGet(name) => acr::repository::get(call, call.may(&name)?).await,
+        ContentRoute::RepositoryPatch(name) => acr::repository::patch(call, call.may(&name)?).await,
+        ContentRoute::RepositoryDelete(name) => acr::repository::delete(call, call.may(&name)?).await,
+        ContentRoute::AcrTagsList(name, page, digest) => acr::tag::list(call, call.may(&name)?, page, digest).await,
+        ContentRoute::AcrTagGet(name, tag) => acr::tag::get(call, call.may(&name)?, tag).await,
+        ContentRoute::AcrTagPatch(name, tag) => acr::tag::patch(call, call.may(&name)?, tag).await,
+        ContentRoute::AcrTagDelete(name, tag) => acr::tag::delete(call, call.may(&name)?, tag).await,
+        ContentRoute::AcrManifestsList(name, page) => acr::manifest::list(call, call.may(&name)?, page).await,
+        ContentRoute::AcrManifestGet(name, digest) => acr::manifest::get(call, call.may(&name)?, digest).await,
+        ContentRoute::AcrManifestPatch(name, digest) => acr::manifest::patch(call, call.may(&name)?, digest).await,
     }
 }
 
@@ -268,31 +277,35 @@ pub(crate) struct Demanded {
 }
 
 impl Demanded {
-    fn of(route: &Route) -> Self {
+    fn of(route: &ContentRoute) -> Self {
         let actions = match route {
-            Route::Base | Route::TokenGet(_) | Route::TokenPost | Route::Exchange => "",
-            Route::CatalogList(_) => "*",
-            Route::TagsList(..) => "pull,metadata_read",
-            Route::ReferrersList(..) | Route::ManifestGet(..) | Route::BlobGet(..) => "pull",
-            Route::ManifestPut(..)
-            | Route::UploadStart(..)
-            | Route::UploadAppend(..)
-            | Route::UploadFinish(..)
-            | Route::UploadStatus(..)
-            | Route::UploadCancel(..) => "pull,push",
-            Route::ManifestDelete(..)
-            | Route::BlobDelete(..)
-            | Route::RepositoryDelete(_)
-            | Route::AcrTagDelete(..) => "delete",
-            Route::RepositoryPatch(_) | Route::AcrTagPatch(..) | Route::AcrManifestPatch(..) => "metadata_write",
-            Route::RepositoryGet(_)
-            | Route::AcrTagsList(..)
-            | Route::AcrTagGet(..)
-            | Route::AcrManifestsList(..)
-            | Route::AcrManifestGet(..) => "metadata_read",
+            ContentRoute::Base => "",
+            ContentRoute::CatalogList(_) => "*",
+            ContentRoute::TagsList(..) => "pull,metadata_read",
+            ContentRoute::ReferrersList(..) | ContentRoute::ManifestGet(..) | ContentRoute::BlobGet(..) => "pull",
+            ContentRoute::ManifestPut(..)
+            | ContentRoute::UploadStart(..)
+            | ContentRoute::UploadAppend(..)
+            | ContentRoute::UploadFinish(..)
+            | ContentRoute::UploadStatus(..)
+            | ContentRoute::UploadCancel(..) => "pull,push",
+            ContentRoute::ManifestDelete(..)
+            | ContentRoute::BlobDelete(..)
+            | ContentRoute::RepositoryDelete(_)
+            | ContentRoute::AcrTagDelete(..) => "delete",
+            ContentRoute::RepositoryPatch(_) | ContentRoute::AcrTagPatch(..) | ContentRoute::AcrManifestPatch(..) => {
+                "metadata_write"
+            }
+            ContentRoute::RepositoryGet(_)
+            | ContentRoute::AcrTagsList(..)
+            | ContentRoute::AcrTagGet(..)
+            | ContentRoute::AcrManifestsList(..)
+            | ContentRoute::AcrManifestGet(..) => "metadata_read",
         };
         let source = match route {
-            Route::UploadStart(name, UploadStart::Mount { from, .. }) => from.clone().filter(|from| from != name),
+            ContentRoute::UploadStart(name, UploadStart::Mount { from, .. }) => {
+                from.clone().filter(|from| from != name)
+            }
             _ => None,
         };
         Self {

@@ -15,12 +15,11 @@ mod refresh;
 mod refusal;
 
 use bytes::Bytes;
-use holdfast_arm::Error as Arm;
 use http::{HeaderMap, Response, StatusCode};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::{Management, Route, Site, body, error::Error};
+use crate::{DirectoryRoute, Management, Site, body, error::Error};
 use form::Form;
 pub(crate) use person::{MAX_QUEUED, MAX_STRETCHING};
 
@@ -34,51 +33,34 @@ pub(crate) struct Asked<'a> {
     pub(crate) body: &'a [u8],
 }
 
-/// Whether a route is one of the token service.
-pub(crate) fn has(route: &Route) -> bool {
-    matches!(
-        route,
-        Route::OpenIdConfiguration(_)
-            | Route::Keys(_)
-            | Route::Token(_)
-            | Route::DeviceCode(_)
-            | Route::DevicePage
-            | Route::DeviceAnswer
-            | Route::AuthorizePage(_)
-            | Route::AuthorizeAnswer(_)
-            | Route::UserRealm
-    )
-}
-
 /// One line per endpoint. None wants a token: they are where tokens come from.
 pub(crate) async fn endpoint(
     app: &Management,
     site: &Site,
-    route: &Route,
+    route: &DirectoryRoute,
     asked: Asked<'_>,
 ) -> Result<Response<Bytes>, Error> {
     let Asked { headers, query, body } = asked;
     let of = |tenant| check_tenant(app, tenant);
     match route {
-        Route::OpenIdConfiguration(t) => of(t).map(|()| discovery::configuration(app, site)),
-        Route::Keys(t) => of(t).map(|()| discovery::keys(app)),
-        Route::Token(t) => match of(t) {
+        DirectoryRoute::OpenIdConfiguration(t) => of(t).map(|()| discovery::configuration(app, site)),
+        DirectoryRoute::Keys(t) => of(t).map(|()| discovery::keys(app)),
+        DirectoryRoute::Token(t) => match of(t) {
             Ok(()) => token(app, site, t, body).await,
             Err(error) => Err(error),
         },
-        Route::DeviceCode(t) => match of(t) {
+        DirectoryRoute::DeviceCode(t) => match of(t) {
             Ok(()) => device::start(app, site, body).await,
             Err(error) => Err(error),
         },
-        Route::DevicePage => Ok(device::show(app, site, headers)),
-        Route::DeviceAnswer => device::answer(app, site, headers, body).await,
-        Route::AuthorizePage(t) => of(t).map(|()| authorize::show(app, site, headers, query)),
-        Route::AuthorizeAnswer(t) => match of(t) {
+        DirectoryRoute::DevicePage => Ok(device::show(app, site, headers)),
+        DirectoryRoute::DeviceAnswer => device::answer(app, site, headers, body).await,
+        DirectoryRoute::AuthorizePage(t) => of(t).map(|()| authorize::show(app, site, headers, query)),
+        DirectoryRoute::AuthorizeAnswer(t) => match of(t) {
             Ok(()) => authorize::answer(app, site, headers, body).await,
             Err(error) => Err(error),
         },
-        Route::UserRealm => Ok(user_realm()),
-        other => Err(Arm::path_not_found(other.label()).into()),
+        DirectoryRoute::UserRealm => Ok(user_realm()),
     }
 }
 

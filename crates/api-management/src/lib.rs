@@ -16,5 +16,5 @@ mod route;
 mod serve;
 
 pub use graph::GraphRoute;
-pub use route::Route;
+pub use route::{ArmRoute, DirectoryRoute, Route};
 pub use serve::{Management, ManagementParts, Served, Site};

@@ -66,9 +66,22 @@ macro_rules! routes {
 
 pub(crate) use routes;
 
-routes! { Route,
+/// An endpoint of this face with its parameters, by who answers it. Those of the directory that `az ad` calls are
+/// [`GraphRoute`](crate::GraphRoute).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Route {
     /// `GET /metadata/endpoints`
-    Metadata = "arm.metadata";
+    Metadata,
+    /// The directory's token service: where tokens come from, so it wants none.
+    Directory(DirectoryRoute),
+    /// The control plane.
+    Arm(Box<ArmRoute>),
+}
+
+/// The label of the first of these.
+const METADATA: &str = "arm.metadata";
+
+routes! { DirectoryRoute,
     /// `GET /{tenant}[/v2.0]/.well-known/openid-configuration`
     OpenIdConfiguration(String) = "directory.openid-configuration";
     /// `GET /{tenant}/discovery/v2.0/keys`
@@ -87,6 +100,9 @@ routes! { Route,
     AuthorizeAnswer(String) = "directory.authorize-answer";
     /// `GET /common/userrealm/{user}`
     UserRealm = "directory.user-realm";
+}
+
+routes! { ArmRoute,
     /// `GET /tenants`
     TenantsList = "arm.tenants.list";
     /// `GET /subscriptions`
@@ -236,20 +252,50 @@ impl Route {
         let lower: Vec<String> = segments.iter().map(|segment| segment.to_ascii_lowercase()).collect();
         let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
         if let Some(route) = role::parse(method, &segments, &lower) {
-            return route;
+            return route.map(|route| Self::Arm(Box::new(route)));
         }
+        let arm = |route| only(method, &Method::GET, Self::Arm(Box::new(route)));
         match lower[..] {
             ["metadata", "endpoints"] => only(method, &Method::GET, Self::Metadata),
-            ["tenants"] => only(method, &Method::GET, Self::TenantsList),
-            ["providers", "microsoft.containerregistry", "operations"] => {
-                only(method, &Method::GET, Self::OperationsList)
-            }
-            ["subscriptions"] => only(method, &Method::GET, Self::SubscriptionsList),
+            ["tenants"] => arm(ArmRoute::TenantsList),
+            ["providers", "microsoft.containerregistry", "operations"] => arm(ArmRoute::OperationsList),
+            ["subscriptions"] => arm(ArmRoute::SubscriptionsList),
             ["subscriptions", _, ..] => {
                 let subscription = segments[1].parse::<SubscriptionId>()?;
-                in_subscription(method, subscription, &segments[2..], &lower[2..]).unwrap_or_else(|| Err(unknown()))
+                let found = in_subscription(method, subscription, &segments[2..], &lower[2..]);
+                found
+                    .unwrap_or_else(|| Err(unknown()))
+                    .map(|route| Self::Arm(Box::new(route)))
             }
-            _ => directory::parse(method, &lower).unwrap_or_else(|| Err(unknown())),
+            _ => match directory::parse(method, &lower) {
+                Some(route) => route.map(Self::Directory),
+                None => Err(unknown()),
+            },
+        }
+    }
+
+    /// Its name in logs and metrics.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Metadata => METADATA,
+            Self::Directory(route) => route.label(),
+            Self::Arm(route) => route.label(),
+        }
+    }
+
+    /// The labels of all routes.
+    pub fn labels() -> impl Iterator<Item = &'static str> {
+        let others = DirectoryRoute::LABELS.iter().chain(ArmRoute::LABELS);
+        std::iter::once(METADATA).chain(others.copied())
+    }
+
+    /// The resource group it is in.
+    #[must_use]
+    pub fn group(&self) -> Option<&ResourceGroupName> {
+        match self {
+            Self::Arm(route) => route.group(),
+            Self::Metadata | Self::Directory(_) => None,
         }
     }
 }
@@ -260,28 +306,30 @@ fn in_subscription(
     subscription: SubscriptionId,
     segments: &[&str],
     lower: &[&str],
-) -> Option<Result<Route, Error>> {
+) -> Option<Result<ArmRoute, Error>> {
     const NAMESPACE: &str = "microsoft.containerregistry";
     let get = |route| only(method, &Method::GET, route);
     let post = |route| only(method, &Method::POST, route);
     Some(match lower {
-        [] => get(Route::SubscriptionGet(subscription)),
-        ["locations"] => get(Route::LocationsList(subscription)),
-        ["resources"] => get(Route::ResourcesList(subscription)),
-        ["providers"] => get(Route::ProvidersList(subscription)),
-        ["providers", _] => get(Route::ProviderGet(subscription, segments[1].to_owned())),
-        ["providers", _, "register"] => post(Route::ProviderRegister(subscription, segments[1].to_owned())),
-        ["providers", NAMESPACE, "locations", _, "operationresults", _] => get(Route::OperationResult(OperationPath {
-            subscription,
-            location: segments[3].to_owned(),
-            id: segments[5].to_owned(),
-        })),
-        ["providers", NAMESPACE, "checknameavailability"] => post(Route::CheckName(subscription)),
-        ["providers", NAMESPACE, "registries"] => get(Route::RegistriesList(subscription)),
+        [] => get(ArmRoute::SubscriptionGet(subscription)),
+        ["locations"] => get(ArmRoute::LocationsList(subscription)),
+        ["resources"] => get(ArmRoute::ResourcesList(subscription)),
+        ["providers"] => get(ArmRoute::ProvidersList(subscription)),
+        ["providers", _] => get(ArmRoute::ProviderGet(subscription, segments[1].to_owned())),
+        ["providers", _, "register"] => post(ArmRoute::ProviderRegister(subscription, segments[1].to_owned())),
+        ["providers", NAMESPACE, "locations", _, "operationresults", _] => {
+            get(ArmRoute::OperationResult(OperationPath {
+                subscription,
+                location: segments[3].to_owned(),
+                id: segments[5].to_owned(),
+            }))
+        }
+        ["providers", NAMESPACE, "checknameavailability"] => post(ArmRoute::CheckName(subscription)),
+        ["providers", NAMESPACE, "registries"] => get(ArmRoute::RegistriesList(subscription)),
         ["providers", storage_account::NAMESPACE, rest @ ..] => {
             return storage_account::in_subscription(method, subscription, rest);
         }
-        ["resourcegroups"] => get(Route::GroupsList(subscription)),
+        ["resourcegroups"] => get(ArmRoute::GroupsList(subscription)),
         ["resourcegroups", _, rest @ ..] => {
             let group = match segments[1].parse() {
                 Ok(group) => group,
@@ -295,22 +343,22 @@ fn in_subscription(
 }
 
 /// What lies in a group; `None` when nothing does.
-fn in_group(method: &Method, path: GroupPath, segments: &[&str], lower: &[&str]) -> Option<Result<Route, Error>> {
+fn in_group(method: &Method, path: GroupPath, segments: &[&str], lower: &[&str]) -> Option<Result<ArmRoute, Error>> {
     const NAMESPACE: &str = "microsoft.containerregistry";
     let (name, rest) = match lower {
         [] => {
             return Some(match *method {
-                Method::PUT => Ok(Route::GroupPut(path)),
-                Method::GET => Ok(Route::GroupGet(path)),
-                Method::HEAD => Ok(Route::GroupHead(path)),
-                Method::PATCH => Ok(Route::GroupPatch(path)),
-                Method::DELETE => Ok(Route::GroupDelete(path)),
+                Method::PUT => Ok(ArmRoute::GroupPut(path)),
+                Method::GET => Ok(ArmRoute::GroupGet(path)),
+                Method::HEAD => Ok(ArmRoute::GroupHead(path)),
+                Method::PATCH => Ok(ArmRoute::GroupPatch(path)),
+                Method::DELETE => Ok(ArmRoute::GroupDelete(path)),
                 _ => Err(Error::method_not_supported(method.as_str())),
             });
         }
-        ["resources"] => return Some(only(method, &Method::GET, Route::ResourcesOfGroup(path))),
+        ["resources"] => return Some(only(method, &Method::GET, ArmRoute::ResourcesOfGroup(path))),
         ["providers", NAMESPACE, "registries"] => {
-            return Some(only(method, &Method::GET, Route::RegistriesOfGroup(path)));
+            return Some(only(method, &Method::GET, ArmRoute::RegistriesOfGroup(path)));
         }
         ["providers", NAMESPACE, "registries", _, rest @ ..] => (segments[3], rest),
         ["providers", storage_account::NAMESPACE, rest @ ..] => {
@@ -331,27 +379,27 @@ fn in_group(method: &Method, path: GroupPath, segments: &[&str], lower: &[&str])
     let post = |route| only(method, &Method::POST, route);
     Some(match rest {
         [] => match *method {
-            Method::PUT => Ok(Route::RegistryPut(path)),
-            Method::GET => Ok(Route::RegistryGet(path)),
-            Method::PATCH => Ok(Route::RegistryPatch(path)),
-            Method::DELETE => Ok(Route::RegistryDelete(path)),
+            Method::PUT => Ok(ArmRoute::RegistryPut(path)),
+            Method::GET => Ok(ArmRoute::RegistryGet(path)),
+            Method::PATCH => Ok(ArmRoute::RegistryPatch(path)),
+            Method::DELETE => Ok(ArmRoute::RegistryDelete(path)),
             _ => Err(Error::method_not_supported(method.as_str())),
         },
-        ["listcredentials"] => post(Route::ListCredentials(path)),
-        ["regeneratecredential"] => post(Route::RegenerateCredential(path)),
-        ["listusages"] => only(method, &Method::GET, Route::ListUsages(path)),
-        ["importimage"] => post(Route::ImportImage(path)),
-        ["listpolicies"] => only(method, &Method::GET, Route::ListPolicies(path)),
-        ["updatepolicies"] => post(Route::UpdatePolicies(path)),
-        ["replications"] if *method == Method::GET => Ok(Route::ReplicationsList(path)),
-        ["generatecredentials"] => post(Route::GenerateCredentials(path)),
+        ["listcredentials"] => post(ArmRoute::ListCredentials(path)),
+        ["regeneratecredential"] => post(ArmRoute::RegenerateCredential(path)),
+        ["listusages"] => only(method, &Method::GET, ArmRoute::ListUsages(path)),
+        ["importimage"] => post(ArmRoute::ImportImage(path)),
+        ["listpolicies"] => only(method, &Method::GET, ArmRoute::ListPolicies(path)),
+        ["updatepolicies"] => post(ArmRoute::UpdatePolicies(path)),
+        ["replications"] if *method == Method::GET => Ok(ArmRoute::ReplicationsList(path)),
+        ["generatecredentials"] => post(ArmRoute::GenerateCredentials(path)),
         ["scopemaps", ..] => return scope_map::read(method, path, &segments[5..]),
         ["tokens", ..] => return token::read(method, path, &segments[5..]),
         _ => return unserved::read(method, path, rest).map(Ok),
     })
 }
 
-fn only(given: &Method, wanted: &Method, route: Route) -> Result<Route, Error> {
+fn only<T>(given: &Method, wanted: &Method, route: T) -> Result<T, Error> {
     if given == wanted {
         Ok(route)
     } else {

@@ -24,7 +24,7 @@ use crate::{
     conditional, directory,
     error::{self, Error},
     graph::{self, GraphRoute},
-    route::{GroupPath, RegistryPath, Route},
+    route::{ArmRoute, GroupPath, RegistryPath, Route},
 };
 
 /// What the face needs.
@@ -82,7 +82,7 @@ pub struct Site {
 /// What a request turned out to be, for the access log and the metrics; an extension of every response.
 #[derive(Debug, Clone)]
 pub struct Served {
-    /// One of [`Route::LABELS`] or [`GraphRoute::LABELS`], or `arm.unknown`.
+    /// One of [`Route::labels`] or [`GraphRoute::LABELS`], or `arm.unknown`.
     pub route: &'static str,
     /// Who called, or `-` when that was not found out.
     pub actor: String,
@@ -287,17 +287,18 @@ impl Management {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let query = Query::parse(head.uri.query().unwrap_or_default());
-        if route == Route::Metadata {
-            return metadata::endpoints(self, site, query.version()?);
-        }
-        if directory::has(&route) {
-            let asked = directory::Asked {
-                headers: &head.headers,
-                query: head.uri.query().unwrap_or_default(),
-                body: &body::read_form(body).await.map_err(Error::Form)?,
-            };
-            return directory::endpoint(self, site, &route, asked).await;
-        }
+        let route = match route {
+            Route::Metadata => return metadata::endpoints(self, site, query.version()?),
+            Route::Directory(route) => {
+                let asked = directory::Asked {
+                    headers: &head.headers,
+                    query: head.uri.query().unwrap_or_default(),
+                    body: &body::read_form(body).await.map_err(Error::Form)?,
+                };
+                return directory::endpoint(self, site, &route, asked).await;
+            }
+            Route::Arm(route) => *route,
+        };
         let who = self.identify(&head.headers, site, &FOR_ARM).await?;
         served.actor = who.actor().to_string();
         let version = query.version()?;
@@ -320,82 +321,71 @@ impl Management {
 }
 
 /// One line per endpoint: the route, the right it demands, the operation.
-async fn endpoint(call: &Call<'_>, route: Route) -> Result<Response<Bytes>, Error> {
+async fn endpoint(call: &Call<'_>, route: ArmRoute) -> Result<Response<Bytes>, Error> {
     let of = |s: &SubscriptionId| ResourceId::for_subscription(s);
     match route {
-        Route::TenantsList => subscription::tenants(call),
-        Route::SubscriptionsList => subscription::list(call).await,
-        Route::SubscriptionGet(s) => subscription::get(call, call.may(&of(&s))?, &s).await,
-        Route::LocationsList(s) => subscription::locations(call, call.may(&of(&s))?, &s).await,
-        Route::GroupsList(s) => group::list(call, call.reach(), &s).await,
-        Route::GroupPut(p) => group::put(call, call.may(&p.id())?, p).await,
-        Route::GroupGet(p) => group::get(call, call.may(&p.id())?).await,
-        Route::GroupHead(p) => group::head(call, call.may(&p.id())?).await,
-        Route::GroupPatch(p) => group::patch(call, call.may(&p.id())?).await,
-        Route::GroupDelete(p) => group::delete(call, call.may(&p.id())?).await,
-        Route::ResourcesList(s) => resource::list(call, call.reach(), call.reach(), &s, None).await,
-        Route::ResourcesOfGroup(p) => {
+        ArmRoute::TenantsList => subscription::tenants(call),
+        ArmRoute::SubscriptionsList => subscription::list(call).await,
+        ArmRoute::SubscriptionGet(s) => subscription::get(call, call.may(&of(&s))?, &s).await,
+        ArmRoute::LocationsList(s) => subscription::locations(call, call.may(&of(&s))?, &s).await,
+        ArmRoute::GroupsList(s) => group::list(call, call.reach(), &s).await,
+        ArmRoute::GroupPut(p) => group::put(call, call.may(&p.id())?, p).await,
+        ArmRoute::GroupGet(p) => group::get(call, call.may(&p.id())?).await,
+        ArmRoute::GroupHead(p) => group::head(call, call.may(&p.id())?).await,
+        ArmRoute::GroupPatch(p) => group::patch(call, call.may(&p.id())?).await,
+        ArmRoute::GroupDelete(p) => group::delete(call, call.may(&p.id())?).await,
+        ArmRoute::ResourcesList(s) => resource::list(call, call.reach(), call.reach(), &s, None).await,
+        ArmRoute::ResourcesOfGroup(p) => {
             resource::list(call, call.reach(), call.reach(), &p.subscription, Some(&p.group)).await
         }
-        Route::ProvidersList(s) => provider::list(call, call.may(&of(&s))?, &s).await,
-        Route::ProviderGet(s, namespace) => provider::get(call, call.may(&of(&s))?, &s, &namespace).await,
-        Route::ProviderRegister(s, namespace) => provider::register(call, call.may(&of(&s))?, &s, &namespace).await,
-        Route::CheckName(s) => registry::check_name(call, call.may(&of(&s))?).await,
-        Route::RegistriesList(s) => registry::list(call, call.reach(), &s, None).await,
-        Route::RegistriesOfGroup(p) => registry::list(call, call.reach(), &p.subscription, Some(&p.group)).await,
-        Route::RegistryPut(p) => registry::put(call, call.may(&p.id())?, &p).await,
-        Route::RegistryGet(p) => registry::get(call, call.may(&p.id())?).await,
-        Route::RegistryPatch(p) => registry::patch(call, call.may(&p.id())?).await,
-        Route::RegistryDelete(p) => registry::delete(call, call.may(&p.id())?).await,
-        Route::ListCredentials(p) => registry::list_credentials(call, call.may(&p.id())?).await,
-        Route::RegenerateCredential(p) => registry::regenerate_credential(call, call.may(&p.id())?, &p).await,
-        Route::ImportImage(p) => import::import_image(call, call.may(&p.id())?, &p).await,
-        Route::OperationResult(p) => import::operation_result(call, call.reach(), &p).await,
-        Route::ListUsages(p) => registry_usage::list(call, call.may(&p.id())?).await,
-        Route::ListPolicies(p) => registry_policies::list(call, call.may(&p.id())?).await,
-        Route::UpdatePolicies(p) => registry_policies::update(call, call.may(&p.id())?).await,
-        Route::ReplicationsList(p) => replication::list(call, call.may(&p.id())?).await,
-        Route::UnservedList(p, _) => unserved::list(call, call.may(&p.id())?).await,
-        Route::UnservedChild(p, kind) => unserved::child(call, call.may(&p.id())?, kind).await,
-        Route::UnservedChange(p, kind) => unserved::change(call, call.may(&p.id())?, kind).await,
-        Route::OperationsList => Ok(operation::list()),
-        Route::ScopeMapsList(p) => scope_map::list(call, call.may(&p.id())?).await,
-        Route::ScopeMapPut(p) => scope_map::put(call, call.may(&p.id())?, &p).await,
-        Route::ScopeMapGet(p) => scope_map::get(call, call.may(&p.id())?).await,
-        Route::ScopeMapPatch(p) => scope_map::patch(call, call.may(&p.id())?).await,
-        Route::ScopeMapDelete(p) => scope_map::delete(call, call.may(&p.id())?).await,
-        Route::TokensList(p) => token::list(call, call.may(&p.id())?).await,
-        Route::TokenPut(p) => token::put(call, call.may(&p.id())?, &p).await,
-        Route::TokenGet(p) => token::get(call, call.may(&p.id())?).await,
-        Route::TokenPatch(p) => token::patch(call, call.may(&p.id())?).await,
-        Route::TokenDelete(p) => token::delete(call, call.may(&p.id())?).await,
-        Route::GenerateCredentials(p) => token::generate(call, call.may(&p.id())?).await,
-        Route::RoleAssignmentsList(p) => role_assignment::list(call, call.may(&p.id)?, &p).await,
-        Route::RoleAssignmentPut(p, name) => role_assignment::put(call, call.may(&p.id)?, p, &name).await,
-        Route::RoleAssignmentGet(p, name) => role_assignment::get(call, call.may(&p.id)?, &p, &name).await,
-        Route::RoleAssignmentDelete(p, name) => role_assignment::delete(call, call.may(&p.id)?, &p, &name).await,
-        Route::RoleDefinitionsList(p) => role_definition::list(call, call.may(&p.id)?, &p),
-        Route::RoleDefinitionGet(p, name) => role_definition::get(call.may(&p.id)?, &p, &name),
-        Route::DenyAssignmentsList(p) => role_assignment::list_denials(call.may(&p.id)?),
-        Route::StorageCheckName(s) => storage_account::check_name(call, call.may(&of(&s))?).await,
-        Route::StorageAccountsList(s) => storage_account::list(call, call.reach(), &s, None).await,
-        Route::StorageAccountsOfGroup(p) => {
+        ArmRoute::ProvidersList(s) => provider::list(call, call.may(&of(&s))?, &s).await,
+        ArmRoute::ProviderGet(s, namespace) => provider::get(call, call.may(&of(&s))?, &s, &namespace).await,
+        ArmRoute::ProviderRegister(s, namespace) => provider::register(call, call.may(&of(&s))?, &s, &namespace).await,
+        ArmRoute::CheckName(s) => registry::check_name(call, call.may(&of(&s))?).await,
+        ArmRoute::RegistriesList(s) => registry::list(call, call.reach(), &s, None).await,
+        ArmRoute::RegistriesOfGroup(p) => registry::list(call, call.reach(), &p.subscription, Some(&p.group)).await,
+        ArmRoute::RegistryPut(p) => registry::put(call, call.may(&p.id())?, &p).await,
+        ArmRoute::RegistryGet(p) => registry::get(call, call.may(&p.id())?).await,
+        ArmRoute::RegistryPatch(p) => registry::patch(call, call.may(&p.id())?).await,
+        ArmRoute::RegistryDelete(p) => registry::delete(call, call.may(&p.id())?).await,
+        ArmRoute::ListCredentials(p) => registry::list_credentials(call, call.may(&p.id())?).await,
+        ArmRoute::RegenerateCredential(p) => registry::regenerate_credential(call, call.may(&p.id())?, &p).await,
+        ArmRoute::ImportImage(p) => import::import_image(call, call.may(&p.id())?, &p).await,
+        ArmRoute::OperationResult(p) => import::operation_result(call, call.reach(), &p).await,
+        ArmRoute::ListUsages(p) => registry_usage::list(call, call.may(&p.id())?).await,
+        ArmRoute::ListPolicies(p) => registry_policies::list(call, call.may(&p.id())?).await,
+        ArmRoute::UpdatePolicies(p) => registry_policies::update(call, call.may(&p.id())?).await,
+        ArmRoute::ReplicationsList(p) => replication::list(call, call.may(&p.id())?).await,
+        ArmRoute::UnservedList(p, _) => unserved::list(call, call.may(&p.id())?).await,
+        ArmRoute::UnservedChild(p, kind) => unserved::child(call, call.may(&p.id())?, kind).await,
+        ArmRoute::UnservedChange(p, kind) => unserved::change(call, call.may(&p.id())?, kind).await,
+        ArmRoute::OperationsList => Ok(operation::list()),
+        ArmRoute::ScopeMapsList(p) => scope_map::list(call, call.may(&p.id())?).await,
+        ArmRoute::ScopeMapPut(p) => scope_map::put(call, call.may(&p.id())?, &p).await,
+        ArmRoute::ScopeMapGet(p) => scope_map::get(call, call.may(&p.id())?).await,
+        ArmRoute::ScopeMapPatch(p) => scope_map::patch(call, call.may(&p.id())?).await,
+        ArmRoute::ScopeMapDelete(p) => scope_map::delete(call, call.may(&p.id())?).await,
+        ArmRoute::TokensList(p) => token::list(call, call.may(&p.id())?).await,
+        ArmRoute::TokenPut(p) => token::put(call, call.may(&p.id())?, &p).await,
+        ArmRoute::TokenGet(p) => token::get(call, call.may(&p.id())?).await,
+        ArmRoute::TokenPatch(p) => token::patch(call, call.may(&p.id())?).await,
+        ArmRoute::TokenDelete(p) => token::delete(call, call.may(&p.id())?).await,
+        ArmRoute::GenerateCredentials(p) => token::generate(call, call.may(&p.id())?).await,
+        ArmRoute::RoleAssignmentsList(p) => role_assignment::list(call, call.may(&p.id)?, &p).await,
+        ArmRoute::RoleAssignmentPut(p, name) => role_assignment::put(call, call.may(&p.id)?, p, &name).await,
+        ArmRoute::RoleAssignmentGet(p, name) => role_assignment::get(call, call.may(&p.id)?, &p, &name).await,
+        ArmRoute::RoleAssignmentDelete(p, name) => role_assignment::delete(call, call.may(&p.id)?, &p, &name).await,
+        ArmRoute::RoleDefinitionsList(p) => role_definition::list(call, call.may(&p.id)?, &p),
+        ArmRoute::RoleDefinitionGet(p, name) => role_definition::get(call.may(&p.id)?, &p, &name),
+        ArmRoute::DenyAssignmentsList(p) => role_assignment::list_denials(call.may(&p.id)?),
+        ArmRoute::StorageCheckName(s) => storage_account::check_name(call, call.may(&of(&s))?).await,
+        ArmRoute::StorageAccountsList(s) => storage_account::list(call, call.reach(), &s, None).await,
+        ArmRoute::StorageAccountsOfGroup(p) => {
             storage_account::list(call, call.reach(), &p.subscription, Some(&p.group)).await
         }
-        Route::StoragePut(p) => storage_account::put(call, call.may(&p.id())?, &p).await,
-        Route::StorageGet(p) => storage_account::get(call, call.may(&p.id())?).await,
-        Route::StoragePatch(p) => storage_account::patch(call, call.may(&p.id())?).await,
-        Route::StorageDelete(p) => storage_account::delete(call, call.may(&p.id())?).await,
-        // Answered before anybody was asked for a token.
-        Route::Metadata
-        | Route::OpenIdConfiguration(_)
-        | Route::Keys(_)
-        | Route::Token(_)
-        | Route::DeviceCode(_)
-        | Route::DevicePage
-        | Route::DeviceAnswer
-        | Route::AuthorizePage(_)
-        | Route::AuthorizeAnswer(_)
-        | Route::UserRealm => Err(Arm::path_not_found("").into()),
+        ArmRoute::StoragePut(p) => storage_account::put(call, call.may(&p.id())?, &p).await,
+        ArmRoute::StorageGet(p) => storage_account::get(call, call.may(&p.id())?).await,
+        ArmRoute::StoragePatch(p) => storage_account::patch(call, call.may(&p.id())?).await,
+        ArmRoute::StorageDelete(p) => storage_account::delete(call, call.may(&p.id())?).await,
     }
 }

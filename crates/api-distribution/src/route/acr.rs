@@ -2,13 +2,16 @@
 
 use http::Method;
 
-use super::{Error, Request, Route};
+use super::{ContentRoute, Error, Request};
 use crate::page::{self, PageQuery};
 
 impl Request<'_> {
-    pub(super) fn acr(&self, rest: &str) -> Result<Route, Error> {
+    pub(super) fn acr(&self, rest: &str) -> Result<ContentRoute, Error> {
         if rest == "_catalog" {
-            return self.read_only(Route::CatalogList(PageQuery::parse(self.query, page::ACR_DEFAULT)?));
+            return self.read_only(ContentRoute::CatalogList(PageQuery::parse(
+                self.query,
+                page::ACR_DEFAULT,
+            )?));
         }
         let segments: Vec<&str> = rest.split('/').collect();
         match segments.as_slice() {
@@ -21,12 +24,12 @@ impl Request<'_> {
                 let name = self.name(name)?;
                 let digest = self.parameter("digest").map(|digest| digest.parse()).transpose()?;
                 let page = PageQuery::parse(self.query, page::ACR_DEFAULT)?;
-                self.read_only(Route::AcrTagsList(name, page, digest))
+                self.read_only(ContentRoute::AcrTagsList(name, page, digest))
             }
             [name @ .., "_tags", tag] if !name.is_empty() => self.acr_tag(name, tag),
             [name @ .., "_manifests"] if !name.is_empty() => {
                 let name = self.name(name)?;
-                self.read_only(Route::AcrManifestsList(
+                self.read_only(ContentRoute::AcrManifestsList(
                     name,
                     PageQuery::parse(self.query, page::ACR_DEFAULT)?,
                 ))
@@ -36,31 +39,31 @@ impl Request<'_> {
         }
     }
 
-    fn acr_repository(&self, name: &[&str]) -> Result<Route, Error> {
+    fn acr_repository(&self, name: &[&str]) -> Result<ContentRoute, Error> {
         let name = self.name(name)?;
         match *self.method {
-            Method::GET | Method::HEAD => Ok(Route::RepositoryGet(name)),
-            Method::PATCH => Ok(Route::RepositoryPatch(name)),
-            Method::DELETE => Ok(Route::RepositoryDelete(name)),
+            Method::GET | Method::HEAD => Ok(ContentRoute::RepositoryGet(name)),
+            Method::PATCH => Ok(ContentRoute::RepositoryPatch(name)),
+            Method::DELETE => Ok(ContentRoute::RepositoryDelete(name)),
             _ => self.method_not_allowed("GET, HEAD, PATCH, DELETE"),
         }
     }
 
-    fn acr_tag(&self, name: &[&str], tag: &str) -> Result<Route, Error> {
+    fn acr_tag(&self, name: &[&str], tag: &str) -> Result<ContentRoute, Error> {
         let (name, tag) = (self.name(name)?, tag.parse()?);
         match *self.method {
-            Method::GET | Method::HEAD => Ok(Route::AcrTagGet(name, tag)),
-            Method::PATCH => Ok(Route::AcrTagPatch(name, tag)),
-            Method::DELETE => Ok(Route::AcrTagDelete(name, tag)),
+            Method::GET | Method::HEAD => Ok(ContentRoute::AcrTagGet(name, tag)),
+            Method::PATCH => Ok(ContentRoute::AcrTagPatch(name, tag)),
+            Method::DELETE => Ok(ContentRoute::AcrTagDelete(name, tag)),
             _ => self.method_not_allowed("GET, HEAD, PATCH, DELETE"),
         }
     }
 
-    fn acr_manifest(&self, name: &[&str], digest: &str) -> Result<Route, Error> {
+    fn acr_manifest(&self, name: &[&str], digest: &str) -> Result<ContentRoute, Error> {
         let (name, digest) = (self.name(name)?, digest.parse()?);
         match *self.method {
-            Method::GET | Method::HEAD => Ok(Route::AcrManifestGet(name, digest)),
-            Method::PATCH => Ok(Route::AcrManifestPatch(name, digest)),
+            Method::GET | Method::HEAD => Ok(ContentRoute::AcrManifestGet(name, digest)),
+            Method::PATCH => Ok(ContentRoute::AcrManifestPatch(name, digest)),
             _ => self.method_not_allowed("GET, HEAD, PATCH"),
         }
     }

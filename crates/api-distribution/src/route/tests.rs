@@ -4,6 +4,10 @@ fn get(target: &str) -> Result<Route, Error> {
     Route::parse(&Method::GET, target)
 }
 
+fn content(route: ContentRoute) -> Route {
+    Route::Content(route)
+}
+
 fn name(text: &str) -> RepositoryName {
     text.parse().unwrap()
 }
@@ -48,13 +52,13 @@ fn a_name_may_hold_every_word_of_the_api() {
         let route = get(&format!("/v2/{repository}/manifests/latest")).unwrap();
         assert_eq!(
             route,
-            Route::ManifestGet(name(repository), reference("latest")),
+            content(ContentRoute::ManifestGet(name(repository), reference("latest"))),
             "{repository}"
         );
         let route = get(&format!("/v2/{repository}/blobs/{DIGEST}")).unwrap();
         assert_eq!(
             route,
-            Route::BlobGet(name(repository), DIGEST.parse().unwrap()),
+            content(ContentRoute::BlobGet(name(repository), DIGEST.parse().unwrap())),
             "{repository}"
         );
     }
@@ -132,13 +136,17 @@ fn uploads_are_told_from_blobs() {
     for start in ["/v2/a/blobs/uploads/", "/v2/a/blobs/uploads"] {
         assert_eq!(
             parse(Method::POST, start.to_owned()).unwrap(),
-            Route::UploadStart(name("a"), UploadStart::Session(None))
+            content(ContentRoute::UploadStart(name("a"), UploadStart::Session(None)))
         );
     }
     let finish = parse(Method::PUT, format!("/v2/a/blobs/uploads/{id}?digest={DIGEST}")).unwrap();
     assert_eq!(
         finish,
-        Route::UploadFinish(name("a"), UploadId(id.parse().unwrap()), DIGEST.parse().unwrap())
+        content(ContentRoute::UploadFinish(
+            name("a"),
+            UploadId(id.parse().unwrap()),
+            DIGEST.parse().unwrap()
+        ))
     );
     assert!(matches!(
         parse(Method::PUT, format!("/v2/a/blobs/uploads/{id}")),
@@ -161,7 +169,7 @@ fn an_unknown_method_names_the_known_ones() {
 #[test]
 fn page_numbers_are_clamped_or_refused() {
     let limit = |query: &str| match get(&format!("/v2/_catalog?{query}")) {
-        Ok(Route::CatalogList(page)) => Some(page.limit),
+        Ok(Route::Content(ContentRoute::CatalogList(page))) => Some(page.limit),
         _ => None,
     };
     assert_eq!(limit(""), Some(page::V2_DEFAULT));

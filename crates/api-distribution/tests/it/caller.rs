@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use holdfast_api_distribution::Route;
+use holdfast_api_distribution::{ContentRoute, Route, TokenRoute};
 use holdfast_identity::{Issuer, basic::NULL_GUID};
 use http::Method;
 use serde_json::{Value, json};
@@ -28,33 +28,33 @@ macro_rules! endpoints {
 }
 
 endpoints! {
-    Route::Base => "base",
-    Route::CatalogList(_) => "catalog",
-    Route::TagsList(..) => "tags",
-    Route::ReferrersList(..) => "referrers",
-    Route::ManifestGet(..) => "manifest get",
-    Route::ManifestPut(..) => "manifest put",
-    Route::ManifestDelete(..) => "manifest delete",
-    Route::BlobGet(..) => "blob get",
-    Route::BlobDelete(..) => "blob delete",
-    Route::UploadStart(..) => "upload start",
-    Route::UploadAppend(..) => "upload append",
-    Route::UploadFinish(..) => "upload finish",
-    Route::UploadStatus(..) => "upload status",
-    Route::UploadCancel(..) => "upload cancel",
-    Route::RepositoryGet(_) => "repository get",
-    Route::RepositoryPatch(_) => "repository patch",
-    Route::RepositoryDelete(_) => "repository delete",
-    Route::AcrTagsList(..) => "acr tags",
-    Route::AcrTagGet(..) => "acr tag get",
-    Route::AcrTagPatch(..) => "acr tag patch",
-    Route::AcrTagDelete(..) => "acr tag delete",
-    Route::AcrManifestsList(..) => "acr manifests",
-    Route::AcrManifestGet(..) => "acr manifest get",
-    Route::AcrManifestPatch(..) => "acr manifest patch",
-    Route::TokenGet(_) => "token get",
-    Route::TokenPost => "token post",
-    Route::Exchange => "exchange",
+    Route::Content(ContentRoute::Base) => "base",
+    Route::Content(ContentRoute::CatalogList(_)) => "catalog",
+    Route::Content(ContentRoute::TagsList(..)) => "tags",
+    Route::Content(ContentRoute::ReferrersList(..)) => "referrers",
+    Route::Content(ContentRoute::ManifestGet(..)) => "manifest get",
+    Route::Content(ContentRoute::ManifestPut(..)) => "manifest put",
+    Route::Content(ContentRoute::ManifestDelete(..)) => "manifest delete",
+    Route::Content(ContentRoute::BlobGet(..)) => "blob get",
+    Route::Content(ContentRoute::BlobDelete(..)) => "blob delete",
+    Route::Content(ContentRoute::UploadStart(..)) => "upload start",
+    Route::Content(ContentRoute::UploadAppend(..)) => "upload append",
+    Route::Content(ContentRoute::UploadFinish(..)) => "upload finish",
+    Route::Content(ContentRoute::UploadStatus(..)) => "upload status",
+    Route::Content(ContentRoute::UploadCancel(..)) => "upload cancel",
+    Route::Content(ContentRoute::RepositoryGet(_)) => "repository get",
+    Route::Content(ContentRoute::RepositoryPatch(_)) => "repository patch",
+    Route::Content(ContentRoute::RepositoryDelete(_)) => "repository delete",
+    Route::Content(ContentRoute::AcrTagsList(..)) => "acr tags",
+    Route::Content(ContentRoute::AcrTagGet(..)) => "acr tag get",
+    Route::Content(ContentRoute::AcrTagPatch(..)) => "acr tag patch",
+    Route::Content(ContentRoute::AcrTagDelete(..)) => "acr tag delete",
+    Route::Content(ContentRoute::AcrManifestsList(..)) => "acr manifests",
+    Route::Content(ContentRoute::AcrManifestGet(..)) => "acr manifest get",
+    Route::Content(ContentRoute::AcrManifestPatch(..)) => "acr manifest patch",
+    Route::Token(TokenRoute::Get(_)) => "token get",
+    Route::Token(TokenRoute::Post) => "token post",
+    Route::Token(TokenRoute::Exchange) => "exchange",
 }
 
 /// What an endpoint demands (acr.md 4.2).

@@ -2,9 +2,9 @@
 
 use holdfast_arm::{ResourceGroupName, SubscriptionId};
 
-use super::Route;
+use super::ArmRoute;
 
-impl Route {
+impl ArmRoute {
     /// The subscription it is in.
     #[must_use]
     pub fn subscription(&self) -> Option<&SubscriptionId> {
@@ -19,19 +19,7 @@ impl Route {
 
     fn place(&self) -> (Option<&SubscriptionId>, Option<&ResourceGroupName>) {
         match self {
-            Self::Metadata
-            | Self::OpenIdConfiguration(_)
-            | Self::Keys(_)
-            | Self::Token(_)
-            | Self::DeviceCode(_)
-            | Self::DevicePage
-            | Self::DeviceAnswer
-            | Self::AuthorizePage(_)
-            | Self::AuthorizeAnswer(_)
-            | Self::UserRealm
-            | Self::TenantsList
-            | Self::OperationsList
-            | Self::SubscriptionsList => (None, None),
+            Self::TenantsList | Self::OperationsList | Self::SubscriptionsList => (None, None),
             Self::SubscriptionGet(id)
             | Self::LocationsList(id)
             | Self::GroupsList(id)

@@ -3,7 +3,7 @@
 use holdfast_arm::{Error, ResourceId, ScopeMapName};
 use http::Method;
 
-use super::{RegistryPath, Route, only};
+use super::{ArmRoute, RegistryPath, only};
 
 /// A scope map of a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,9 +23,9 @@ impl ScopeMapPath {
 }
 
 /// What lies below `…/scopeMaps`; `None` when nothing does.
-pub(super) fn read(method: &Method, registry: RegistryPath, segments: &[&str]) -> Option<Result<Route, Error>> {
+pub(super) fn read(method: &Method, registry: RegistryPath, segments: &[&str]) -> Option<Result<ArmRoute, Error>> {
     let name = match segments {
-        [] => return Some(only(method, &Method::GET, Route::ScopeMapsList(registry))),
+        [] => return Some(only(method, &Method::GET, ArmRoute::ScopeMapsList(registry))),
         [name] => match name.parse() {
             Ok(name) => name,
             Err(error) => return Some(Err(Error::from(error))),
@@ -34,10 +34,10 @@ pub(super) fn read(method: &Method, registry: RegistryPath, segments: &[&str]) -
     };
     let path = ScopeMapPath { registry, name };
     Some(match *method {
-        Method::PUT => Ok(Route::ScopeMapPut(path)),
-        Method::GET => Ok(Route::ScopeMapGet(path)),
-        Method::PATCH => Ok(Route::ScopeMapPatch(path)),
-        Method::DELETE => Ok(Route::ScopeMapDelete(path)),
+        Method::PUT => Ok(ArmRoute::ScopeMapPut(path)),
+        Method::GET => Ok(ArmRoute::ScopeMapGet(path)),
+        Method::PATCH => Ok(ArmRoute::ScopeMapPatch(path)),
+        Method::DELETE => Ok(ArmRoute::ScopeMapDelete(path)),
         _ => Err(Error::method_not_supported(method.as_str())),
     })
 }

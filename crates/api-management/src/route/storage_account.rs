@@ -3,7 +3,7 @@
 use holdfast_arm::{Error, ResourceGroupName, ResourceId, StorageAccountName, SubscriptionId};
 use http::Method;
 
-use super::{GroupPath, Route, only};
+use super::{ArmRoute, GroupPath, only};
 
 /// A storage account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,10 +31,10 @@ pub(super) fn in_subscription(
     method: &Method,
     subscription: SubscriptionId,
     rest: &[&str],
-) -> Option<Result<Route, Error>> {
+) -> Option<Result<ArmRoute, Error>> {
     Some(match rest {
-        ["checknameavailability"] => only(method, &Method::POST, Route::StorageCheckName(subscription)),
-        ["storageaccounts"] => only(method, &Method::GET, Route::StorageAccountsList(subscription)),
+        ["checknameavailability"] => only(method, &Method::POST, ArmRoute::StorageCheckName(subscription)),
+        ["storageaccounts"] => only(method, &Method::GET, ArmRoute::StorageAccountsList(subscription)),
         _ => return None,
     })
 }
@@ -45,15 +45,15 @@ pub(super) fn in_group(
     path: GroupPath,
     segments: &[&str],
     rest: &[&str],
-) -> Option<Result<Route, Error>> {
+) -> Option<Result<ArmRoute, Error>> {
     match rest {
-        ["storageaccounts"] => Some(only(method, &Method::GET, Route::StorageAccountsOfGroup(path))),
+        ["storageaccounts"] => Some(only(method, &Method::GET, ArmRoute::StorageAccountsOfGroup(path))),
         ["storageaccounts", _] => Some(one(method, path, segments[1])),
         _ => None,
     }
 }
 
-fn one(method: &Method, path: GroupPath, name: &str) -> Result<Route, Error> {
+fn one(method: &Method, path: GroupPath, name: &str) -> Result<ArmRoute, Error> {
     let GroupPath { subscription, group } = path;
     let path = StoragePath {
         subscription,
@@ -61,10 +61,10 @@ fn one(method: &Method, path: GroupPath, name: &str) -> Result<Route, Error> {
         name: name.parse()?,
     };
     match *method {
-        Method::PUT => Ok(Route::StoragePut(path)),
-        Method::GET => Ok(Route::StorageGet(path)),
-        Method::PATCH => Ok(Route::StoragePatch(path)),
-        Method::DELETE => Ok(Route::StorageDelete(path)),
+        Method::PUT => Ok(ArmRoute::StoragePut(path)),
+        Method::GET => Ok(ArmRoute::StorageGet(path)),
+        Method::PATCH => Ok(ArmRoute::StoragePatch(path)),
+        Method::DELETE => Ok(ArmRoute::StorageDelete(path)),
         _ => Err(Error::method_not_supported(method.as_str())),
     }
 }

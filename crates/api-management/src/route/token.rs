@@ -3,7 +3,7 @@
 use holdfast_arm::{Error, ResourceId, TokenName};
 use http::Method;
 
-use super::{RegistryPath, Route, only};
+use super::{ArmRoute, RegistryPath, only};
 
 /// A token of a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,9 +23,9 @@ impl TokenPath {
 }
 
 /// What lies below `…/tokens`; `None` when nothing does.
-pub(super) fn read(method: &Method, registry: RegistryPath, segments: &[&str]) -> Option<Result<Route, Error>> {
+pub(super) fn read(method: &Method, registry: RegistryPath, segments: &[&str]) -> Option<Result<ArmRoute, Error>> {
     let name = match segments {
-        [] => return Some(only(method, &Method::GET, Route::TokensList(registry))),
+        [] => return Some(only(method, &Method::GET, ArmRoute::TokensList(registry))),
         [name] => match name.parse() {
             Ok(name) => name,
             Err(error) => return Some(Err(Error::from(error))),
@@ -34,10 +34,10 @@ pub(super) fn read(method: &Method, registry: RegistryPath, segments: &[&str]) -
     };
     let path = TokenPath { registry, name };
     Some(match *method {
-        Method::PUT => Ok(Route::TokenPut(path)),
-        Method::GET => Ok(Route::TokenGet(path)),
-        Method::PATCH => Ok(Route::TokenPatch(path)),
-        Method::DELETE => Ok(Route::TokenDelete(path)),
+        Method::PUT => Ok(ArmRoute::TokenPut(path)),
+        Method::GET => Ok(ArmRoute::TokenGet(path)),
+        Method::PATCH => Ok(ArmRoute::TokenPatch(path)),
+        Method::DELETE => Ok(ArmRoute::TokenDelete(path)),
         _ => Err(Error::method_not_supported(method.as_str())),
     })
 }

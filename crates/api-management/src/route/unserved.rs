@@ -3,7 +3,7 @@
 
 use http::Method;
 
-use super::{RegistryPath, Route};
+use super::{ArmRoute, RegistryPath};
 
 /// A kind of child, by the segment of its list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,7 @@ const OTHERS: [(&str, &str); 3] = [
 ];
 
 /// What lies below a registry in the segments of such a kind, in lower case; `None` where it is none of them.
-pub(super) fn read(method: &Method, registry: RegistryPath, lower: &[&str]) -> Option<Route> {
+pub(super) fn read(method: &Method, registry: RegistryPath, lower: &[&str]) -> Option<ArmRoute> {
     let (first, rest) = lower.split_first()?;
     let named = |kinds: &[(&'static str, &'static str)]| {
         let mut kinds = kinds.iter().filter(|(segment, _)| segment.eq_ignore_ascii_case(first));
@@ -51,8 +51,8 @@ pub(super) fn read(method: &Method, registry: RegistryPath, lower: &[&str]) -> O
     // `packages/TYPE/archives`
     let is_list = listed.is_some() && matches!(rest, [] | [_, "archives"]);
     Some(match *method {
-        Method::GET if is_list => Route::UnservedList(registry, kind),
-        Method::GET | Method::DELETE => Route::UnservedChild(registry, kind),
-        _ => Route::UnservedChange(registry, kind),
+        Method::GET if is_list => ArmRoute::UnservedList(registry, kind),
+        Method::GET | Method::DELETE => ArmRoute::UnservedChild(registry, kind),
+        _ => ArmRoute::UnservedChange(registry, kind),
     })
 }
