@@ -179,7 +179,7 @@ fn repository_pattern(text: &str) -> Option<RepositoryPattern> {
     }
 }
 
-/// What an action of ARM is for content (acr.md 6.4: pulling reads metadata and the catalog too).
+/// What an action of ARM is for content (ACR: pulling reads metadata and the catalog too).
 const LEGACY: &[(&str, &[Permission])] = &[
     (
         "Microsoft.ContainerRegistry/registries/pull/read",

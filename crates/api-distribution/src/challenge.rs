@@ -1,4 +1,4 @@
-//! The challenge of a 401 (acr.md 4.2). Its exact form matters: `az` splits it on the first space
+//! The challenge of a 401, as ACR writes it. Its exact form matters: `az` splits it on the first space
 //! and on commas, so no space follows a comma.
 
 use http::HeaderValue;

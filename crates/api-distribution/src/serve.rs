@@ -258,7 +258,7 @@ async fn endpoint(call: &Call<'_>, route: ContentRoute) -> Result<Response<Body>
 }
 
 /// `GET /v2/`: 200 for whoever signed in. It challenges also where everybody may pull, or docker
-/// would never send its credential (peers: zot #3868; `az` expects the same).
+/// would never send its credential (zot #3868; `az` expects the same).
 fn base(call: &Call<'_>) -> Result<Response<Body>, Error> {
     if call.who.caller.presented_credential() {
         Ok(respond::json(StatusCode::OK, &json!({})))

@@ -1,4 +1,4 @@
-//! `/oauth2/token` (acr.md 4.6): a credential becomes a scoped access token. What is asked for is
+//! `/oauth2/token`: a credential becomes a scoped access token. What is asked for is
 //! narrowed to what the caller may do, never widened, and asking for too much is no error.
 
 use std::net::IpAddr;

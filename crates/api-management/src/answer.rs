@@ -1,4 +1,4 @@
-//! The headers that every answer of ARM has (acr.md 3.1). It refuses to tell limits that nothing counts:
+//! The headers that every answer of ARM has. It refuses to tell limits that nothing counts:
 //! `x-ms-ratelimit-remaining-…` is not sent.
 
 use chrono::{DateTime, Utc};

@@ -1,4 +1,4 @@
-//! `kill -9` at any moment loses nothing acknowledged (design, law 3). This binary runs itself as
+//! `kill -9` at any moment loses nothing acknowledged (ARCHITECTURE.md, law 3). This binary runs itself as
 //! the process to kill.
 
 #![expect(clippy::print_stdout, reason = "the child tells its parent what was acknowledged")]

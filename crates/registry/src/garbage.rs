@@ -1,6 +1,6 @@
 //! Online garbage collection. It looks only at candidates, never at the whole registry, so its cost
 //! is that of the garbage; every removal is re-checked in its own transaction, and bytes go after
-//! the rows that named them (design, law 1).
+//! the rows that named them (ARCHITECTURE.md, law 1).
 
 use std::{
     collections::{HashMap, HashSet},

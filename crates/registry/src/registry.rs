@@ -57,7 +57,7 @@ pub struct Registry {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) limits: Limits,
-    /// Manifest bytes by digest: immutable, so never stale (design, law 6).
+    /// Manifest bytes by digest: immutable, so never stale (ARCHITECTURE.md, law 6).
     pub(crate) manifest_cache: ContentCache,
     /// Small blobs by digest: immutable too. Whether a caller may read one is asked each time.
     pub(crate) blob_cache: ContentCache,

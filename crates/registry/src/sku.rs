@@ -1,4 +1,4 @@
-//! What each tier includes, and how much of it (acr.md section 2). It refuses to count what is there: the operations do.
+//! What each tier includes, and how much of it, as in ACR. It refuses to count what is there: the operations do.
 
 use crate::ports::{RegistryRecord, Sku};
 

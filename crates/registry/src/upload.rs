@@ -1,5 +1,5 @@
 //! Uploads: start, append, finish, abandon, purge. Bytes go to the object they will stay in, hashed
-//! as they come; finishing is one transaction, whatever the size (design, law 2).
+//! as they come; finishing is one transaction, whatever the size (ARCHITECTURE.md, law 2).
 
 mod commit;
 mod receive;

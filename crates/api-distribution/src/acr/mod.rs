@@ -1,5 +1,5 @@
-//! ACR's own data plane, `/acr/v1`: repositories, tags and manifests with their attributes
-//! (acr.md 4.4). Field names, order and statuses are ACR's.
+//! ACR's own data plane, `/acr/v1`: repositories, tags and manifests with their attributes.
+//! Field names, order and statuses are ACR's.
 
 pub(crate) mod manifest;
 pub(crate) mod repository;

@@ -57,7 +57,7 @@ endpoints! {
     Route::Token(TokenRoute::Exchange) => "exchange",
 }
 
-/// What an endpoint demands (acr.md 4.2).
+/// What an endpoint demands, as ACR does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Demand {
     SignIn,

@@ -1,5 +1,5 @@
 //! The one thread that writes. It takes everything that waits, runs it in one transaction, each
-//! job in a savepoint, commits, and only then answers (group commit: law 4 of ARCHITECTURE.md). What needs no flush has a
+//! job in a savepoint, commits, and only then answers (group commit: ARCHITECTURE.md, law 4). What needs no flush has a
 //! transaction of its own before, so that nobody waits for the flush of others. It never waits
 //! to gather more: while one batch is flushed the next one gathers by itself.
 

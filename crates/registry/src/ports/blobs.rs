@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::Timestamp;
 
-/// The name of an object: random, chosen at the first byte, never changed (design, law 2).
+/// The name of an object: random, chosen at the first byte, never changed (ARCHITECTURE.md, law 2).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectKey(Uuid);
 

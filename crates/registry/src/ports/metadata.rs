@@ -35,7 +35,7 @@ pub enum Outcome {
 /// What must be true before [`Metadata::write`] answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
-    /// The change survives a power cut (design, law 3).
+    /// The change survives a power cut (ARCHITECTURE.md, law 3).
     Durable,
     /// The change survives the end of this process; for progress that a client can repeat.
     Relaxed,

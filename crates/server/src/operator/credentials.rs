@@ -19,7 +19,7 @@ pub(crate) struct ShowCredentials {
     pub(crate) renew: Option<String>,
 }
 
-/// What scripts read (design, section 9).
+/// What scripts read (`--output json`).
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Credentials {

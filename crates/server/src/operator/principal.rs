@@ -82,7 +82,7 @@ pub(crate) struct Secret {
     pub(crate) end_date_time: String,
 }
 
-/// What scripts read (design, section 9); the secret is shown this once.
+/// What scripts read (`--output json`); the secret is shown this once.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Created {

@@ -15,7 +15,7 @@ use super::{Desk, News, Order};
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ShowStatus {}
 
-/// What scripts read (design, section 9).
+/// What scripts read (`--output json`).
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Status {
