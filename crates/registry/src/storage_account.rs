@@ -349,6 +349,10 @@ impl StorageAccount {
 
 /// Does the work in a task of its own: a row and a folder change together, or a store would stay shut, or a folder lie
 /// about, until the next start.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it is waited for at once; its caller may go away, the work may not"
+)]
 async fn to_the_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {

@@ -2,6 +2,11 @@
 //! client can see, and many tasks at once. One binary, so that it links once.
 
 #![expect(clippy::unwrap_used, reason = "tests panic on purpose")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests play the world: they make ids, and many clients at once"
+)]
 
 mod blob;
 mod claims;
