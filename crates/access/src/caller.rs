@@ -1,14 +1,16 @@
 //! The caller of one request: who, with what rights, limited by what token. Made by a face for each request after it
 //! checked the credential; a bad credential is an error there and never becomes an anonymous caller here.
 
+use std::sync::Arc;
+
 use holdfast_oci::RepositoryName;
 
-use crate::{Actor, Permission, Permissions, Resource, Rights, Scope};
+use crate::{Actor, Origin, Permission, Permissions, RequestOrigin, Resource, Rights, Scope};
 
 /// The caller of one request.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    actor: Actor,
+    origin: Origin,
     rights: Rights,
     /// The claims of the access token; `None` without one, where the rights alone count.
     limit: Option<Vec<Scope>>,
@@ -19,7 +21,7 @@ impl Caller {
     #[must_use]
     pub fn anonymous(rights: Rights) -> Self {
         Self {
-            actor: Actor::Anonymous,
+            origin: Origin::of(Actor::Anonymous),
             rights,
             limit: None,
         }
@@ -29,7 +31,7 @@ impl Caller {
     #[must_use]
     pub fn with_basic(actor: Actor, rights: Rights) -> Self {
         Self {
-            actor,
+            origin: Origin::of(actor),
             rights,
             limit: None,
         }
@@ -39,7 +41,7 @@ impl Caller {
     #[must_use]
     pub fn with_token(actor: Actor, rights: Rights, claims: Vec<Scope>) -> Self {
         Self {
-            actor,
+            origin: Origin::of(actor),
             rights,
             limit: Some(claims),
         }
@@ -49,16 +51,31 @@ impl Caller {
     #[must_use]
     pub fn operator() -> Self {
         Self {
-            actor: Actor::Operator,
+            origin: Origin::of(Actor::Operator),
             rights: Rights::everything(),
             limit: None,
+        }
+    }
+
+    /// The same by this request.
+    #[must_use]
+    pub fn by(self, request: Arc<RequestOrigin>) -> Self {
+        Self {
+            origin: self.origin.by(request),
+            ..self
         }
     }
 
     /// Who calls.
     #[must_use]
     pub fn actor(&self) -> &Actor {
-        &self.actor
+        self.origin.actor()
+    }
+
+    /// Who calls, and by which request.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// What the caller may do at most, whatever the token says; tokens are issued from this.
@@ -70,7 +87,7 @@ impl Caller {
     /// Whether the caller is somebody.
     #[must_use]
     pub fn is_authenticated(&self) -> bool {
-        self.actor != Actor::Anonymous
+        *self.actor() != Actor::Anonymous
     }
 
     /// Whether a credential came with the request, be it an anonymous token.
@@ -104,7 +121,7 @@ impl Caller {
 
     /// ACR: the anonymous token says only `repository:*:pull`, and yet its bearer can list the catalog.
     fn opens_catalog(&self, scope: &Scope) -> bool {
-        let anonymous_pull = self.actor == Actor::Anonymous
+        let anonymous_pull = *self.actor() == Actor::Anonymous
             && scope.is_about_every_repository()
             && scope.permissions().contains(Permission::Pull);
         anonymous_pull || (*scope.resource() == Resource::RegistryCatalog && !scope.permissions().is_empty())

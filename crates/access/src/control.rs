@@ -9,15 +9,16 @@ mod action;
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 pub use action::*;
 
-use crate::{Actor, Assignment, RoleId, assignment::scope_covers};
+use crate::{Actor, Assignment, Origin, RequestOrigin, RoleId, assignment::scope_covers};
 
 /// Who calls ARM, with the role assignments of today. Made by a face for each request after it checked the token.
 #[derive(Clone, Debug)]
 pub struct ControlCaller {
-    actor: Actor,
+    origin: Origin,
     assignments: Vec<Assignment>,
 }
 
@@ -25,7 +26,19 @@ impl ControlCaller {
     /// A caller with all assignments of the principal, whatever their scope.
     #[must_use]
     pub fn new(actor: Actor, assignments: Vec<Assignment>) -> Self {
-        Self { actor, assignments }
+        Self {
+            origin: Origin::of(actor),
+            assignments,
+        }
+    }
+
+    /// The same by this request.
+    #[must_use]
+    pub fn by(self, request: Arc<RequestOrigin>) -> Self {
+        Self {
+            origin: self.origin.by(request),
+            ..self
+        }
     }
 
     /// The operator of this server, and its background jobs: owner of everything.
@@ -37,7 +50,7 @@ impl ControlCaller {
     /// Who calls.
     #[must_use]
     pub fn actor(&self) -> &Actor {
-        &self.actor
+        self.origin.actor()
     }
 
     /// The assignments that the caller's rights come from.
@@ -78,10 +91,10 @@ pub fn decide_control<A: ControlAction>(
     scope: &str,
 ) -> Result<ControlGrant<A>, ControlRefusal> {
     if caller.allows(A::ACTION, scope) {
-        return Ok(ControlGrant::new(caller.actor.clone(), scope));
+        return Ok(ControlGrant::new(caller.origin.clone(), scope));
     }
     Err(ControlRefusal {
-        actor: caller.actor.clone(),
+        actor: caller.actor().clone(),
         action: A::ACTION,
         scope: scope.to_owned(),
         may_know: caller.allows(A::READ, scope),
@@ -93,7 +106,7 @@ pub fn decide_control<A: ControlAction>(
 pub fn reach_of<A: ControlAction>(caller: &ControlCaller) -> ControlReach<A> {
     let allowing = caller.assignments.iter().filter(|a| a.allows(A::ACTION, &a.scope));
     ControlReach {
-        actor: caller.actor.clone(),
+        origin: caller.origin.clone(),
         scopes: allowing.map(|assignment| assignment.scope.clone()).collect(),
         action: PhantomData,
     }
@@ -115,8 +128,8 @@ pub fn reach_of<A: ControlAction>(caller: &ControlCaller) -> ControlReach<A> {
 /// There is no other way to one, and one for another action does not do:
 ///
 /// ```compile_fail,E0624
-/// use holdfast_access::{Actor, ControlGrant, control};
-/// let _ = ControlGrant::<control::RegistriesDelete>::new(Actor::Operator, "/");
+/// use holdfast_access::{Actor, ControlGrant, Origin, control};
+/// let _ = ControlGrant::<control::RegistriesDelete>::new(Origin::of(Actor::Operator), "/");
 /// ```
 ///
 /// ```compile_fail,E0308
@@ -126,14 +139,14 @@ pub fn reach_of<A: ControlAction>(caller: &ControlCaller) -> ControlReach<A> {
 /// erase(grant.unwrap());
 /// ```
 pub struct ControlGrant<A> {
-    actor: Actor,
+    origin: Origin,
     scope: String,
     action: PhantomData<fn() -> A>,
 }
 
 /// Proof of where `actor` may do `A`.
 pub struct ControlReach<A> {
-    actor: Actor,
+    origin: Origin,
     scopes: Vec<String>,
     action: PhantomData<fn() -> A>,
 }
@@ -154,9 +167,9 @@ pub struct ControlRefusal {
 }
 
 impl<A: ControlAction> ControlGrant<A> {
-    fn new(actor: Actor, scope: &str) -> Self {
+    fn new(origin: Origin, scope: &str) -> Self {
         Self {
-            actor,
+            origin,
             scope: scope.to_owned(),
             action: PhantomData,
         }
@@ -171,7 +184,13 @@ impl<A: ControlAction> ControlGrant<A> {
     /// Who acts.
     #[must_use]
     pub fn actor(&self) -> &Actor {
-        &self.actor
+        self.origin.actor()
+    }
+
+    /// Who acts, and by which request.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
     }
 }
 
@@ -192,13 +211,20 @@ impl<A: ControlAction> ControlReach<A> {
     /// The grant for one scope that is covered.
     #[must_use]
     pub fn grant(&self, scope: &str) -> Option<ControlGrant<A>> {
-        self.covers(scope).then(|| ControlGrant::new(self.actor.clone(), scope))
+        self.covers(scope)
+            .then(|| ControlGrant::new(self.origin.clone(), scope))
     }
 
     /// Who acts.
     #[must_use]
     pub fn actor(&self) -> &Actor {
-        &self.actor
+        self.origin.actor()
+    }
+
+    /// Who acts, and by which request.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
     }
 }
 
@@ -206,7 +232,7 @@ impl<A: ControlAction> ControlReach<A> {
 impl<A> Clone for ControlGrant<A> {
     fn clone(&self) -> Self {
         Self {
-            actor: self.actor.clone(),
+            origin: self.origin.clone(),
             scope: self.scope.clone(),
             action: PhantomData,
         }
@@ -215,7 +241,7 @@ impl<A> Clone for ControlGrant<A> {
 
 impl<A> PartialEq for ControlGrant<A> {
     fn eq(&self, other: &Self) -> bool {
-        self.actor == other.actor && self.scope == other.scope
+        self.origin == other.origin && self.scope == other.scope
     }
 }
 
@@ -224,7 +250,7 @@ impl<A> Eq for ControlGrant<A> {}
 impl<A> Clone for ControlReach<A> {
     fn clone(&self) -> Self {
         Self {
-            actor: self.actor.clone(),
+            origin: self.origin.clone(),
             scopes: self.scopes.clone(),
             action: PhantomData,
         }
@@ -233,13 +259,25 @@ impl<A> Clone for ControlReach<A> {
 
 impl<A: ControlAction> fmt::Debug for ControlGrant<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ControlGrant({} on {} for {})", A::ACTION, self.scope, self.actor)
+        write!(
+            f,
+            "ControlGrant({} on {} for {})",
+            A::ACTION,
+            self.scope,
+            self.origin.actor()
+        )
     }
 }
 
 impl<A: ControlAction> fmt::Debug for ControlReach<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ControlReach({} on {:?} for {})", A::ACTION, self.scopes, self.actor)
+        write!(
+            f,
+            "ControlReach({} on {:?} for {})",
+            A::ACTION,
+            self.scopes,
+            self.origin.actor()
+        )
     }
 }
 

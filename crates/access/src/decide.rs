@@ -28,7 +28,7 @@ pub fn decide<A: RepositoryAction>(
     repository: &RepositoryName,
 ) -> Result<Grant<A>, Refusal> {
     if caller.permissions_on(repository).intersects(A::SUFFICIENT) {
-        Ok(Grant::new(registry, repository.clone(), caller.actor().clone()))
+        Ok(Grant::new(registry, repository.clone(), caller.origin().clone()))
     } else {
         Err(Refusal::new(caller, demanded(A::SUFFICIENT, repository)))
     }
@@ -42,7 +42,7 @@ pub fn push_of_import(
     registry: RegistryId,
     repository: &RepositoryName,
 ) -> Grant<action::Push> {
-    Grant::new(registry, repository.clone(), import.actor().clone())
+    Grant::new(registry, repository.clone(), import.origin().clone())
 }
 
 /// Decides whether the caller may do `A` with the registry as a whole.
@@ -51,7 +51,7 @@ pub fn push_of_import(
 /// The [`Refusal`] that the challenge is written from.
 pub fn decide_registry<A: RegistryAction>(caller: &Caller, registry: RegistryId) -> Result<RegistryGrant<A>, Refusal> {
     if A::PERMISSION == Permission::CatalogRead && caller.may_list_catalog() {
-        Ok(RegistryGrant::new(registry, caller.actor().clone()))
+        Ok(RegistryGrant::new(registry, caller.origin().clone()))
     } else {
         Err(Refusal::new(caller, Scope::catalog()))
     }
@@ -122,8 +122,10 @@ impl std::error::Error for Refusal {}
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::{Actor, Rights};
+    use crate::{Actor, ControlCaller, Origin, RequestOrigin, Rights, decide_control, reach_of};
 
     const HERE: RegistryId = RegistryId(7);
 
@@ -151,6 +153,31 @@ mod tests {
             say(decide_registry::<action::CatalogRead>(caller, HERE)),
             say(decide::<action::TagsList>(caller, HERE, &app())),
         ]
+    }
+
+    #[test]
+    fn every_grant_says_by_which_request_it_was_asked_for() {
+        let request = Arc::new(RequestOrigin {
+            id: "r1".to_owned(),
+            address: [192, 0, 2, 1].into(),
+            user_agent: Some("docker/28".to_owned()),
+            host: "registry.example:5443".to_owned(),
+        });
+        let caller = Caller::with_basic(admin(), Rights::everything()).by(Arc::clone(&request));
+        let pull = decide::<action::Pull>(&caller, HERE, &app()).unwrap();
+        let catalog = decide_registry::<action::CatalogRead>(&caller, HERE).unwrap();
+        let expected = Origin::of(admin()).by(Arc::clone(&request));
+        assert_eq!((pull.origin(), catalog.origin()), (&expected, &expected));
+        assert_eq!(pull.clone().origin().request(), Some(&*request));
+
+        let control = ControlCaller::operator().by(Arc::clone(&request));
+        let import = decide_control::<control::ImportImage>(&control, "/").unwrap();
+        let expected = Origin::of(Actor::Operator).by(request);
+        assert_eq!(import.origin(), &expected);
+        assert_eq!(push_of_import(&import, HERE, &app()).origin(), &expected);
+        let reach = reach_of::<control::ImportImage>(&control);
+        assert_eq!(reach.grant("/").unwrap().origin(), &expected);
+        assert_eq!(Caller::operator().origin().request(), None);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 
 use holdfast_oci::RepositoryName;
 
-use crate::{Actor, Permission, Permissions, RegistryId};
+use crate::{Actor, Origin, Permission, Permissions, RegistryId};
 
 /// Proof that `actor` may do `A` in one repository.
 ///
@@ -24,8 +24,8 @@ use crate::{Actor, Permission, Permissions, RegistryId};
 /// There is no other way to one, and one for another action does not do:
 ///
 /// ```compile_fail,E0624
-/// use holdfast_access::{Actor, Grant, RegistryId, action};
-/// let _ = Grant::<action::Delete>::new(RegistryId(1), "app".parse().unwrap(), Actor::Operator);
+/// use holdfast_access::{Actor, Grant, Origin, RegistryId, action};
+/// let _ = Grant::<action::Delete>::new(RegistryId(1), "app".parse().unwrap(), Origin::of(Actor::Operator));
 /// ```
 ///
 /// ```compile_fail,E0308
@@ -37,16 +37,16 @@ use crate::{Actor, Permission, Permissions, RegistryId};
 pub struct Grant<A> {
     registry: RegistryId,
     repository: RepositoryName,
-    actor: Actor,
+    origin: Origin,
     action: PhantomData<fn() -> A>,
 }
 
 impl<A: RepositoryAction> Grant<A> {
-    pub(crate) fn new(registry: RegistryId, repository: RepositoryName, actor: Actor) -> Self {
+    pub(crate) fn new(registry: RegistryId, repository: RepositoryName, origin: Origin) -> Self {
         Self {
             registry,
             repository,
-            actor,
+            origin,
             action: PhantomData,
         }
     }
@@ -66,22 +66,28 @@ impl<A: RepositoryAction> Grant<A> {
     /// Who acts.
     #[must_use]
     pub fn actor(&self) -> &Actor {
-        &self.actor
+        self.origin.actor()
+    }
+
+    /// Who acts, and by which request.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
     }
 }
 
 /// Proof that `actor` may do `A` with a registry as a whole.
 pub struct RegistryGrant<A> {
     registry: RegistryId,
-    actor: Actor,
+    origin: Origin,
     action: PhantomData<fn() -> A>,
 }
 
 impl<A: RegistryAction> RegistryGrant<A> {
-    pub(crate) fn new(registry: RegistryId, actor: Actor) -> Self {
+    pub(crate) fn new(registry: RegistryId, origin: Origin) -> Self {
         Self {
             registry,
-            actor,
+            origin,
             action: PhantomData,
         }
     }
@@ -95,7 +101,13 @@ impl<A: RegistryAction> RegistryGrant<A> {
     /// Who acts.
     #[must_use]
     pub fn actor(&self) -> &Actor {
-        &self.actor
+        self.origin.actor()
+    }
+
+    /// Who acts, and by which request.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
     }
 }
 
@@ -105,7 +117,7 @@ impl<A> Clone for Grant<A> {
         Self {
             registry: self.registry,
             repository: self.repository.clone(),
-            actor: self.actor.clone(),
+            origin: self.origin.clone(),
             action: PhantomData,
         }
     }
@@ -115,7 +127,7 @@ impl<A> Clone for RegistryGrant<A> {
     fn clone(&self) -> Self {
         Self {
             registry: self.registry,
-            actor: self.actor.clone(),
+            origin: self.origin.clone(),
             action: PhantomData,
         }
     }
@@ -129,7 +141,7 @@ impl<A: RepositoryAction> fmt::Debug for Grant<A> {
             A::SUFFICIENT,
             self.registry,
             self.repository,
-            self.actor
+            self.actor()
         )
     }
 }
@@ -141,7 +153,7 @@ impl<A: RegistryAction> fmt::Debug for RegistryGrant<A> {
             "RegistryGrant({} on {} for {})",
             A::PERMISSION,
             self.registry,
-            self.actor
+            self.actor()
         )
     }
 }

@@ -6,9 +6,9 @@
 
 mod presented;
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
-use holdfast_access::{Actor, Caller, RegistryId, Rights, rights_of};
+use holdfast_access::{Actor, Caller, RegistryId, RequestOrigin, Rights, rights_of};
 use holdfast_identity::{Credential, throttle::Target, token::Kind};
 use holdfast_registry::{
     Entrance, Front, GoodSecret, PrincipalView, Standing, TokenAccount,
@@ -34,6 +34,14 @@ pub(crate) struct Identified {
 impl Identified {
     pub(crate) fn id(&self) -> RegistryId {
         self.registry.id
+    }
+
+    /// The same by this request.
+    pub(crate) fn by(self, request: Arc<RequestOrigin>) -> Self {
+        Self {
+            caller: self.caller.by(request),
+            ..self
+        }
     }
 }
 

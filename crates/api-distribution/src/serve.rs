@@ -3,7 +3,7 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use holdfast_access::{Grant, RepositoryAction, decide, decide_registry};
+use holdfast_access::{Grant, RepositoryAction, RequestOrigin, decide, decide_registry};
 use holdfast_face::{Budget, Received, Sending, Writing};
 use holdfast_identity::{DirectoryIssuer, Issuer, Sealer, Throttle, token::Kind};
 use holdfast_oci::RepositoryName;
@@ -136,8 +136,14 @@ impl Distribution {
         Route::is_data_plane(path)
     }
 
-    /// Answers a request. Never fails: errors are responses.
-    pub async fn serve(&self, request: Request<Incoming>, address: &Address, peer: IpAddr) -> Response<Body> {
+    /// Answers a request that came from there. Never fails: errors are responses.
+    pub async fn serve(
+        &self,
+        request: Request<Incoming>,
+        address: &Address,
+        origin: Arc<RequestOrigin>,
+    ) -> Response<Body> {
+        let peer = origin.address;
         let (head, incoming) = request.into_parts();
         let body = Received::new(incoming, &head.headers, self.body_stall, &self.budget);
         let mut served = Served {
@@ -168,7 +174,7 @@ impl Distribution {
             (Ok(Entrance::Shut), _) => Err(Error::NetworkDenied { peer }),
             (Ok(_), Err(error)) => Err(error.into()),
             (Ok(entrance), Ok(route)) => {
-                let at = (address, peer);
+                let at = (address, origin);
                 self.journey(route, &head, &body, at, (presented, entrance), &mut served)
                     .await
             }
@@ -194,10 +200,11 @@ impl Distribution {
         route: Route,
         head: &http::request::Parts,
         body: &Received<Incoming>,
-        (address, peer): (&Address, IpAddr),
+        (address, origin): (&Address, Arc<RequestOrigin>),
         (presented, entrance): (Result<Presented, Error>, Entrance),
         served: &mut Served,
     ) -> Result<Response<Body>, Error> {
+        let peer = origin.address;
         let route = match route {
             Route::Content(route) => route,
             Route::Token(TokenRoute::Get(query)) => {
@@ -206,7 +213,7 @@ impl Distribution {
             Route::Token(TokenRoute::Post) => return token::post(self, body, address, peer).await,
             Route::Token(TokenRoute::Exchange) => return token::exchange(self, body, address, peer).await,
         };
-        let who = self.identify(presented?, entrance, address, peer)?;
+        let who = self.identify(presented?, entrance, address, peer)?.by(origin);
         served.actor = who.caller.actor().to_string();
         let call = Call {
             app: self,

@@ -23,11 +23,11 @@ pub(crate) fn stamp(headers: &mut HeaderMap, route: &str, site: &Site, now: Time
             headers.insert(name, value);
         }
     };
-    set(REQUEST_ID, &site.request_id);
-    set(CORRELATION_ID, &site.request_id);
+    set(REQUEST_ID, &site.origin.id);
+    set(CORRELATION_ID, &site.origin.id);
     let now: DateTime<Utc> = DateTime::from_timestamp_micros(now.0).unwrap_or_default();
     let moment = now.format("%Y%m%dT%H%M%SZ");
-    set(ROUTING_ID, &format!("HOLDFAST:{moment}:{}", site.request_id));
+    set(ROUTING_ID, &format!("HOLDFAST:{moment}:{}", site.origin.id));
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     if OF_REGISTRIES.iter().any(|prefix| route.starts_with(prefix)) {
         set(SUPPORTED_VERSIONS, &REGISTRY_VERSIONS.join(", "));

@@ -1,6 +1,8 @@
 //! Who calls ARM or Graph: the bearer of a token of this server's directory. Roles are read from the database at each request, so
 //! a change is in force at the next one.
 
+use std::sync::Arc;
+
 use holdfast_access::{Actor, ControlCaller};
 use holdfast_arm::Error as Arm;
 use holdfast_identity::{Credentials, Resource, token};
@@ -48,6 +50,6 @@ impl Management {
         let actor = Actor::Principal {
             id: principal.record.id.to_string(),
         };
-        Ok(ControlCaller::new(actor, principal.assignments))
+        Ok(ControlCaller::new(actor, principal.assignments).by(Arc::clone(&site.origin)))
     }
 }

@@ -65,7 +65,7 @@ where
         }
         Err(error) => Err(error),
     };
-    outcome.unwrap_or_else(|error| error::render(error, &site.request_id))
+    outcome.unwrap_or_else(|error| error::render(error, &site.origin.id))
 }
 
 async fn journey<B>(

@@ -4,7 +4,9 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use holdfast_access::{ControlAction, ControlCaller, ControlGrant, ControlReach, decide_control, reach_of};
+use holdfast_access::{
+    ControlAction, ControlCaller, ControlGrant, ControlReach, RequestOrigin, decide_control, reach_of,
+};
 use holdfast_arm::{ApiVersion, Code, Error as Arm, Filter, ResourceId, SubscriptionId};
 use holdfast_face::{Budget, Received};
 use holdfast_identity::{DirectoryIssuer, OutsideIssuers, Sealer, Stretcher, Throttle};
@@ -71,12 +73,10 @@ pub struct Management {
 pub struct Site {
     /// `https://HOST[:PORT]` as the client called it; validated, since answers name it.
     pub base_url: String,
-    /// The client.
-    pub peer: IpAddr,
     /// The address of ours that the connection came in on.
     pub local: IpAddr,
-    /// The id of the request in the log.
-    pub request_id: String,
+    /// The request, as its effects remember it; its id is the one that its answer carries.
+    pub origin: Arc<RequestOrigin>,
 }
 
 /// What a request turned out to be, for the access log and the metrics; an extension of every response.
@@ -270,7 +270,7 @@ impl Management {
             }
             Err(error) => Err(error.into()),
         };
-        outcome.unwrap_or_else(|error| error::render(error, group.as_ref(), &site.request_id))
+        outcome.unwrap_or_else(|error| error::render(error, group.as_ref(), &site.origin.id))
     }
 
     /// The body is read when it is known who sends it, and of what size it may be.

@@ -14,10 +14,11 @@ use std::{
 };
 
 use futures_util::FutureExt as _;
+use holdfast_access::{RequestOrigin, kept_user_agent};
 use holdfast_api_distribution::{Body, Distribution, Served};
 use holdfast_api_management::{Management, Site};
 use holdfast_face::{Budget, Received, Sending};
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use hyper::body::Incoming;
 use ipnet::IpNet;
 use serde_json::json;
@@ -137,15 +138,20 @@ impl Service {
         };
         let Visit { address, is_base } = visit;
         let path = head.uri.path();
+        let origin = Arc::new(RequestOrigin {
+            id: request_id.to_owned(),
+            address: wire.peer,
+            user_agent: user_agent(&head.headers),
+            host: address.authority.clone(),
+        });
         let response = if Distribution::handles(path) {
             let request = Request::from_parts(head, incoming);
-            self.distribution.serve(request, &address, wire.peer).await
+            self.distribution.serve(request, &address, origin).await
         } else if is_base && Management::handles(path) {
             let site = Site {
                 base_url: format!("{}://{}", address.scheme, address.authority),
-                peer: wire.peer,
                 local: wire.local,
-                request_id: request_id.to_owned(),
+                origin,
             };
             let response = self.management.serve(Request::from_parts(head, incoming), &site).await;
             managed(response)
@@ -189,6 +195,12 @@ fn client_id(request: &Request<Incoming>) -> Option<HeaderValue> {
     let id = request.headers().get(CLIENT_REQUEST_ID)?;
     let is_harmless = id.len() <= MAX_CLIENT_ID_BYTES && id.as_bytes().iter().all(u8::is_ascii_graphic);
     is_harmless.then(|| id.clone())
+}
+
+/// What the client calls itself.
+fn user_agent(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::USER_AGENT)?;
+    value.to_str().ok().map(kept_user_agent)
 }
 
 /// Whether browsers may be told to use nothing but HTTPS there. On `localhost` that would hit every other program.

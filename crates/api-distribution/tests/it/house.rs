@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use holdfast_access::RequestOrigin;
 use holdfast_api_distribution::{Address, Distribution, DistributionParts, Names, Served};
 use holdfast_blobs::{FilesystemPlaces, FilesystemStore, fault::FaultyStore};
 use holdfast_face::{Budget, Sending, Writing};
@@ -545,7 +546,13 @@ async fn answer(
         local: Ipv4Addr::LOCALHOST.into(),
     };
     let peer = header("x-peer").map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.parse().unwrap());
-    let response = distribution.serve(request, &address, peer).await;
+    let origin = Arc::new(RequestOrigin {
+        id: uuid::Uuid::new_v4().to_string(),
+        address: peer,
+        user_agent: None,
+        host: address.authority.clone(),
+    });
+    let response = distribution.serve(request, &address, origin).await;
     let served = response.extensions().get::<Served>();
     let served = served.expect("every answer says what was served").clone();
     log.lock().unwrap().push(served);

@@ -25,7 +25,10 @@ pub(super) async fn token(app: &Management, site: &Site, tenant: &str, form: &Fo
     let resource = issued::resource(app, site, spelled)?;
     let now = app.registry.now().unix_secs();
     let account = Target::Account(&form.client_id);
-    let attempt = app.throttle.take(site.peer, account, now).map_err(refusal::throttled)?;
+    let attempt = app
+        .throttle
+        .take(site.origin.address, account, now)
+        .map_err(refusal::throttled)?;
     let (principal, source_ends_at) = match prove(app, site, tenant, resource, form).await {
         Ok(Ok(proven)) => {
             attempt.succeeded();

@@ -37,10 +37,10 @@ pub(super) async fn start(app: &Management, site: &Site, body: &[u8]) -> Result<
         return Err(refusal::scope_too_large(MAX_SCOPE_BYTES));
     }
     let now = app.registry.now().unix_secs();
-    let attempt = app.throttle.take(site.peer, Target::Devices, now);
+    let attempt = app.throttle.take(site.origin.address, Target::Devices, now);
     // Counted in any case: each takes a row for a while.
     attempt.map_err(refusal::throttled)?.failed();
-    let (near, far) = networks(site.peer);
+    let (near, far) = networks(site.origin.address);
     for _ in 0..MAX_TRIES {
         let (device_code, user_code) = (code::generate(), code::generate_user_code());
         let new = NewDevice {
@@ -127,7 +127,7 @@ pub(super) async fn answer(
         return Ok(page::refused(&guard, &refusal::foreign_form()));
     }
     let now = app.registry.now().unix_secs();
-    let attempt = match app.throttle.take(site.peer, Target::UserCodes, now) {
+    let attempt = match app.throttle.take(site.origin.address, Target::UserCodes, now) {
         Ok(attempt) => attempt,
         Err(wait) => return Ok(page::refused(&guard, &refusal::throttled(wait))),
     };

@@ -29,7 +29,11 @@ pub(super) async fn prove(
 ) -> Result<ProvenPerson, Error> {
     let name = name.trim();
     let now = app.registry.now().unix_secs();
-    let take = |target| app.throttle.take(site.peer, target, now).map_err(refusal::throttled);
+    let take = |target| {
+        app.throttle
+            .take(site.origin.address, target, now)
+            .map_err(refusal::throttled)
+    };
     let at_name = take(Target::Account(name))?;
     // Names are free to make up, and one that nobody has costs as much as another.
     let at_place = match take(Target::Passwords) {

@@ -30,7 +30,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use holdfast_access::{ControlCaller, RoleId, decide_control};
+use holdfast_access::{ControlCaller, RequestOrigin, RoleId, decide_control};
 use holdfast_api_management::{Management, ManagementParts, Site};
 use holdfast_face::Budget;
 use holdfast_identity::{
@@ -165,9 +165,13 @@ impl Cloud {
         let request = request.body(body).unwrap();
         let site = Site {
             base_url: "https://localhost:5443".to_owned(),
-            peer: [127, 0, 0, self.host.load(Ordering::Relaxed)].into(),
             local: [127, 0, 0, 1].into(),
-            request_id: "r1".to_owned(),
+            origin: Arc::new(RequestOrigin {
+                id: "r1".to_owned(),
+                address: [127, 0, 0, self.host.load(Ordering::Relaxed)].into(),
+                user_agent: None,
+                host: "localhost:5443".to_owned(),
+            }),
         };
         self.management.serve(request, &site).await
     }
