@@ -1,5 +1,5 @@
-use holdfast_access::{Actor, ControlGrant, control};
+use holdfast_access::{Actor, ControlGrant, Origin, control};
 
 fn main() {
-    let _ = ControlGrant::<control::RegistriesDelete>::new(Actor::Operator, "/");
+    let _ = ControlGrant::<control::RegistriesDelete>::new(Origin::of(Actor::Operator), "/");
 }

@@ -1,15 +1,15 @@
 use std::marker::PhantomData;
 
-use holdfast_access::{Actor, ControlGrant, ControlReach, control};
+use holdfast_access::{Actor, ControlGrant, ControlReach, Origin, control};
 
 fn main() {
     let _: ControlGrant<control::RegistriesDelete> = ControlGrant {
-        actor: Actor::Operator,
+        origin: Origin::of(Actor::Operator),
         scope: "/".to_owned(),
         action: PhantomData,
     };
     let _: ControlReach<control::RegistriesRead> = ControlReach {
-        actor: Actor::Operator,
+        origin: Origin::of(Actor::Operator),
         scopes: vec!["/".to_owned()],
         action: PhantomData,
     };
