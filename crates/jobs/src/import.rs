@@ -14,19 +14,20 @@ use holdfast_access::{
     ControlCaller, ControlGrant, Grant, RegistryId, action, control, decide_control, push_of_import,
 };
 use holdfast_oci::{Digest, Manifest, MediaType, Reference, RepositoryName, Tag, manifest, media_type::Kind};
-use holdfast_registry::ports::{JobRecord, RegistryRecord};
+use holdfast_registry::ports::{JobKind, JobRecord, RegistryRecord};
 use holdfast_registry::{
-    Attempt, Error, Expectation, Import, ImportFailure, ImportFailureKind, ImportJob, ImportTag, ManifestContent,
-    PutManifest,
+    Error, Expectation, Import, ImportFailure, ImportFailureKind, ImportJob, ImportTag, ManifestContent, PutManifest,
 };
-use tokio::time::timeout;
 use uuid::Uuid;
 
 pub(crate) use progress::Progress;
 use source::Source;
 use stop::Stop;
 
-use crate::Runner;
+use crate::{
+    Runner,
+    handler::{self, Handler, Limits, Work},
+};
 
 /// Manifests of one image (ACR: 50).
 const MAX_MANIFESTS: usize = 50;
@@ -34,6 +35,10 @@ const MAX_MANIFESTS: usize = 50;
 const MAX_MANIFEST_BYTES: usize = 32 << 20;
 /// Blobs of one image that are fetched at once.
 const BLOBS_AT_ONCE: usize = 3;
+/// Imports at work at once: they wait for others' registries, and deletions never wait for them.
+const MAX_AT_ONCE: usize = 3;
+/// Imports at work at once into one registry, so that no registry waits for all those of another.
+const MAX_AT_ONCE_PER_REGISTRY: usize = 2;
 /// Attempts before an import is given up.
 const MAX_ATTEMPTS: u32 = 6;
 /// How long an import may take, pauses included.
@@ -45,46 +50,52 @@ struct Part {
     manifest: Manifest,
 }
 
-/// Runs a job.
-pub(crate) async fn run(runner: &Runner, job: &JobRecord, progress: &Progress) -> Attempt {
-    // One whose body kills its process, or never ends, has nobody who writes that it failed.
-    if job.attempts > 1 && (job.attempts > MAX_ATTEMPTS || is_too_old(runner, job)) {
-        return Attempt::Failed {
-            error: job.last_error.clone().unwrap_or_else(|| ended_unheard(job).to_json()),
-        };
+/// An import, as it was asked for.
+pub(crate) struct ImportImage(ImportJob);
+
+impl Handler for ImportImage {
+    const KIND: JobKind = JobKind::ImportImage;
+    const LIMITS: Limits = Limits {
+        at_once: MAX_AT_ONCE,
+        at_once_per_scope: MAX_AT_ONCE_PER_REGISTRY,
+        attempts: MAX_ATTEMPTS,
+        age: MAX_AGE,
+    };
+
+    fn read(job: &JobRecord) -> Result<Self, handler::Stop> {
+        let read = serde_json::from_str(&job.payload).map_err(Stop::unreadable);
+        Ok(Self(read?))
     }
-    let limit = runner.import_attempt_limit;
-    let copied = timeout(limit, copy(runner, job, progress)).await;
-    match copied.unwrap_or_else(|_| Err(Stop::took_too_long(limit))) {
-        Ok(()) => Attempt::Succeeded,
-        Err(Stop::Failed(failure)) => Attempt::Failed {
-            error: failure.to_json(),
-        },
-        Err(Stop::Retry(failure)) => {
-            if job.attempts >= MAX_ATTEMPTS || is_too_old(runner, job) {
-                return Attempt::Failed {
-                    error: failure.to_json(),
-                };
-            }
-            runner.again(job, failure.to_json())
-        }
+
+    async fn run(self, work: Work<'_>) -> Result<(), handler::Stop> {
+        Ok(copy(self.0, work).await?)
+    }
+
+    fn attempt_limit(runner: &Runner) -> Option<Duration> {
+        Some(runner.import_attempt_limit)
+    }
+
+    fn took_too_long(limit: Duration) -> String {
+        let secs = limit.as_secs();
+        told(
+            ImportFailureKind::Source,
+            format!("the image did not come within {secs} seconds"),
+        )
+    }
+
+    fn unheard(attempts: u32) -> String {
+        let message = format!("the import was begun {attempts} times and did not come to an end");
+        told(ImportFailureKind::Internal, message)
     }
 }
 
-fn is_too_old(runner: &Runner, job: &JobRecord) -> bool {
-    runner.registry.now().since(job.created_at) > MAX_AGE
+/// A failure as its row keeps it.
+fn told(kind: ImportFailureKind, message: String) -> String {
+    ImportFailure { kind, message }.to_json()
 }
 
-fn ended_unheard(job: &JobRecord) -> ImportFailure {
-    let attempts = job.attempts.saturating_sub(1);
-    ImportFailure {
-        kind: ImportFailureKind::Internal,
-        message: format!("the import was begun {attempts} times and did not come to an end"),
-    }
-}
-
-async fn copy(runner: &Runner, job: &JobRecord, progress: &Progress) -> Result<(), Stop> {
-    let asked: ImportJob = serde_json::from_str(&job.payload).map_err(Stop::unreadable)?;
+async fn copy(asked: ImportJob, work: Work<'_>) -> Result<(), Stop> {
+    let Work { runner, job, progress } = work;
     let caller = caller(runner, &asked.actor).await?;
     let grant: ControlGrant<control::ImportImage> = decide_control(&caller, &job.scope).map_err(Stop::refused)?;
     let target = target(runner, job, RegistryId(asked.registry)).await?;

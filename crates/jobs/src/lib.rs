@@ -2,6 +2,8 @@
 //! is idempotent: it may run twice, and goes on where an earlier one ended, whichever process that was. This crate refuses
 //! to enqueue anything: that is done by the rules, in the transaction of the change that asks for it.
 
+mod erase;
+mod handler;
 mod import;
 mod runner;
 

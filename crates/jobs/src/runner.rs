@@ -1,28 +1,25 @@
 //! The runner: takes what is due, a few jobs at once, keeps each lease alive while its body works, and writes what came of
-//! it. It refuses to know what a job does.
+//! it. It refuses to know what a job does; its two tables say which type does which kind.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use holdfast_access::{ControlCaller, decide_control};
 use holdfast_client::Outgoing;
 use holdfast_identity::Sealer;
 use holdfast_registry::ports::{BusyJobs, Ids, JobKind, JobRecord};
-use holdfast_registry::{Attempt, Error, Registry};
+use holdfast_registry::{Attempt, Registry};
 use tokio::task::{self, JoinSet};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::import::{self, Progress};
+use crate::erase::{EraseGroup, EraseRegistry};
+use crate::handler::{Handler, Limits, Stop, Work};
+use crate::import::{ImportImage, Progress};
 
 /// Jobs at work at once in one process.
 const MAX_AT_ONCE: usize = 4;
-/// Imports at work at once: they wait for others' registries, and deletions never wait for them.
-const MAX_IMPORTS_AT_ONCE: usize = 3;
-/// Imports at work at once into one registry, so that no registry waits for all those of another.
-const MAX_IMPORTS_PER_REGISTRY: usize = 2;
 /// How long a job is its holder's without a sign of life; what a process that was killed held is taken up after it.
 const LEASE: Duration = Duration::from_secs(20);
 /// How often a sign of life is given.
@@ -168,28 +165,17 @@ impl Runner {
     }
 
     async fn work(&self, job: &JobRecord, progress: &Progress) -> Attempt {
-        let operator = ControlCaller::operator();
-        let erased = match job.kind {
-            JobKind::ImportImage => return import::run(self, job, progress).await,
-            JobKind::EraseRegistry => match decide_control(&operator, &job.scope) {
-                Ok(grant) => self.registry.resume_registry_deletion(&grant).await,
-                Err(refusal) => return self.again(job, refusal.to_string()),
-            },
-            JobKind::EraseGroup => match decide_control(&operator, &job.scope) {
-                Ok(grant) => self.registry.resume_group_deletion(&grant, job.id).await,
-                Err(refusal) => return self.again(job, refusal.to_string()),
-            },
-        };
-        match erased {
-            Ok(()) => Attempt::Succeeded,
-            // Somebody else finished it.
-            Err(Error::ResourceGroupUnknown { .. }) => Attempt::Succeeded,
-            Err(error) => self.again(job, error.to_string()),
+        let runner = self;
+        let work = Work { runner, job, progress };
+        match job.kind {
+            JobKind::ImportImage => attempt_at::<ImportImage>(work).await,
+            JobKind::EraseRegistry => attempt_at::<EraseRegistry>(work).await,
+            JobKind::EraseGroup => attempt_at::<EraseGroup>(work).await,
         }
     }
 
     /// Another attempt, later and later, spread so that many jobs do not come back at one moment.
-    pub(crate) fn again(&self, job: &JobRecord, error: String) -> Attempt {
+    fn again(&self, job: &JobRecord, error: String) -> Attempt {
         let doublings = job.attempts.saturating_sub(1).min(16);
         let pause = FIRST_PAUSE.saturating_mul(1 << doublings).min(MAX_PAUSE);
         let [spread, ..] = self.ids.uuid().into_bytes();
@@ -198,22 +184,58 @@ impl Runner {
     }
 }
 
+/// The limits of a kind.
+fn limits(kind: JobKind) -> Limits {
+    match kind {
+        JobKind::ImportImage => ImportImage::LIMITS,
+        JobKind::EraseRegistry => EraseRegistry::LIMITS,
+        JobKind::EraseGroup => EraseGroup::LIMITS,
+    }
+}
+
+async fn attempt_at<H: Handler>(work: Work<'_>) -> Attempt {
+    debug_assert_eq!(work.job.kind, H::KIND);
+    let Work { runner, job, .. } = work;
+    let is_too_old = || runner.registry.now().since(job.created_at) > H::LIMITS.age;
+    // One whose body kills its process, or never ends, has nobody who writes that it failed.
+    if job.attempts > 1 && (job.attempts > H::LIMITS.attempts || is_too_old()) {
+        let unheard = || H::unheard(job.attempts.saturating_sub(1));
+        return Attempt::Failed {
+            error: job.last_error.clone().unwrap_or_else(unheard),
+        };
+    }
+    match run::<H>(work).await {
+        Ok(()) => Attempt::Succeeded,
+        Err(Stop::Failed(error)) => Attempt::Failed { error },
+        Err(Stop::Retry(error)) if job.attempts >= H::LIMITS.attempts || is_too_old() => Attempt::Failed { error },
+        Err(Stop::Retry(error)) => runner.again(job, error),
+    }
+}
+
+async fn run<H: Handler>(work: Work<'_>) -> Result<(), Stop> {
+    let body = H::read(work.job)?.run(work);
+    let Some(limit) = H::attempt_limit(work.runner) else {
+        return body.await;
+    };
+    let done = timeout(limit, body).await;
+    done.unwrap_or_else(|_elapsed| Err(Stop::Retry(H::took_too_long(limit))))
+}
+
 /// Of what no more is begun beside what is at work.
 fn busy(at_work: &HashMap<task::Id, (JobKind, String)>) -> BusyJobs {
-    let mut imports: HashMap<&str, usize> = HashMap::new();
+    let mut kinds: HashMap<JobKind, usize> = HashMap::new();
+    let mut scopes: HashMap<(JobKind, &str), usize> = HashMap::new();
     for (kind, scope) in at_work.values() {
-        if *kind == JobKind::ImportImage {
-            *imports.entry(scope).or_default() += 1;
-        }
+        *kinds.entry(*kind).or_default() += 1;
+        *scopes.entry((*kind, scope)).or_default() += 1;
     }
-    let kinds = (imports.values().sum::<usize>() >= MAX_IMPORTS_AT_ONCE).then_some(JobKind::ImportImage);
-    let full = imports
-        .into_iter()
-        .filter(|(_, count)| *count >= MAX_IMPORTS_PER_REGISTRY);
+    kinds.retain(|kind, count| *count >= limits(*kind).at_once);
+    scopes.retain(|(kind, _), count| *count >= limits(*kind).at_once_per_scope);
     BusyJobs {
-        kinds: kinds.into_iter().collect(),
-        scopes: full
-            .map(|(scope, _)| (JobKind::ImportImage, scope.to_owned()))
+        kinds: kinds.into_keys().collect(),
+        scopes: scopes
+            .into_keys()
+            .map(|(kind, scope)| (kind, scope.to_owned()))
             .collect(),
     }
 }
@@ -234,6 +256,7 @@ mod tests {
 
     #[tokio::test]
     async fn imports_leave_a_slot_to_deletions_and_to_other_registries() {
+        const IMPORTS: Limits = ImportImage::LIMITS;
         let mut tasks = JoinSet::new();
         let mut at_work = HashMap::new();
         let mut begin = |kind, scope: &str| {
@@ -248,6 +271,6 @@ mod tests {
         let full = begin(import, "a");
         assert_eq!((full.kinds, full.scopes), (Vec::new(), vec![(import, "a".to_owned())]));
         assert_eq!(begin(import, "b").kinds, [import]);
-        const { assert!(MAX_IMPORTS_AT_ONCE < MAX_AT_ONCE && MAX_IMPORTS_PER_REGISTRY < MAX_IMPORTS_AT_ONCE) };
+        const { assert!(IMPORTS.at_once < MAX_AT_ONCE && IMPORTS.at_once_per_scope < IMPORTS.at_once) };
     }
 }

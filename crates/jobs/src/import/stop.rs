@@ -1,11 +1,11 @@
 //! Why an import did not come to its end, and whether another attempt may. One table from the errors below to what whoever
 //! asked is told; it refuses to tell causes that are only this server's.
 
-use std::time::Duration;
-
 use holdfast_access::ControlRefusal;
 use holdfast_client::registry::Error as Upstream;
 use holdfast_registry::{Error, ImportFailure, ImportFailureKind, ReceiveError};
+
+use crate::handler;
 
 /// Why a body stopped.
 pub(super) enum Stop {
@@ -34,20 +34,21 @@ impl Stop {
         )
     }
 
-    pub(super) fn took_too_long(limit: Duration) -> Self {
-        let secs = limit.as_secs();
-        Self::Retry(ImportFailure {
-            kind: ImportFailureKind::Source,
-            message: format!("the image did not come within {secs} seconds"),
-        })
-    }
-
     pub(super) fn unreadable(error: serde_json::Error) -> Self {
         tracing::error!(error = %error, "an import's row cannot be read");
         Self::failed(
             ImportFailureKind::Internal,
             "what was asked for cannot be read any more",
         )
+    }
+}
+
+impl From<Stop> for handler::Stop {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Failed(failure) => Self::Failed(failure.to_json()),
+            Stop::Retry(failure) => Self::Retry(failure.to_json()),
+        }
     }
 }
 

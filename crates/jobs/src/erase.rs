@@ -1,0 +1,59 @@
+//! What is left of a deletion that began: a registry, or a group with all that is in it. It is tried until it is done.
+
+use holdfast_access::{ControlCaller, ControlRefusal, decide_control};
+use holdfast_registry::{
+    Error,
+    ports::{JobKind, JobRecord},
+};
+
+use crate::handler::{Handler, Limits, Stop, Work};
+
+/// Removes what is left of a registry.
+pub(crate) struct EraseRegistry;
+
+/// Removes a resource group.
+pub(crate) struct EraseGroup;
+
+impl Handler for EraseRegistry {
+    const KIND: JobKind = JobKind::EraseRegistry;
+    const LIMITS: Limits = Limits::NONE;
+
+    fn read(_job: &JobRecord) -> Result<Self, Stop> {
+        Ok(Self)
+    }
+
+    async fn run(self, work: Work<'_>) -> Result<(), Stop> {
+        let grant = decide_control(&ControlCaller::operator(), &work.job.scope)?;
+        Ok(work.runner.registry.resume_registry_deletion(&grant).await?)
+    }
+}
+
+impl Handler for EraseGroup {
+    const KIND: JobKind = JobKind::EraseGroup;
+    const LIMITS: Limits = Limits::NONE;
+
+    fn read(_job: &JobRecord) -> Result<Self, Stop> {
+        Ok(Self)
+    }
+
+    async fn run(self, work: Work<'_>) -> Result<(), Stop> {
+        let grant = decide_control(&ControlCaller::operator(), &work.job.scope)?;
+        match work.runner.registry.resume_group_deletion(&grant, work.job.id).await {
+            // Somebody else finished it.
+            Err(Error::ResourceGroupUnknown { .. }) => Ok(()),
+            done => Ok(done?),
+        }
+    }
+}
+
+impl From<ControlRefusal> for Stop {
+    fn from(refusal: ControlRefusal) -> Self {
+        Self::Retry(refusal.to_string())
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Retry(error.to_string())
+    }
+}
