@@ -12,6 +12,7 @@ use uuid::Uuid;
 use x509_parser::der_parser::asn1_rs::FromDer as _;
 use x509_parser::public_key::RSAPublicKey;
 
+use crate::jws::{self, Jws};
 use crate::keys::{Ring, ServerKeys};
 use crate::resource::{OwnNames, Resource};
 use crate::token::{BACKDATE_SECS, Error, MAX_SKEW_SECS, MAX_TOKEN_BYTES};
@@ -253,13 +254,9 @@ impl DirectoryIssuer {
             typ: "JWT".to_owned(),
             kid: keys.signing().kid().to_owned(),
         };
-        let part = |json: Vec<u8>| URL_SAFE_NO_PAD.encode(json);
-        let header = part(serde_json::to_vec(&header).expect("a header of texts serialises"));
-        let claims = part(serde_json::to_vec(claims).expect("claims of texts and numbers serialise"));
-        let mut token = format!("{header}.{claims}");
-        let signature = keys.signing().sign(token.as_bytes());
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        let header = serde_json::to_vec(&header).expect("a header of texts serialises");
+        let claims = serde_json::to_vec(claims).expect("claims of texts and numbers serialise");
+        let token = jws::sign(keys.signing(), header, claims);
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Error::TooLong {
                 length_bytes: token.len(),
@@ -279,20 +276,17 @@ impl DirectoryIssuer {
                 length_bytes: token.len(),
             });
         }
-        let structure = || Error::Malformed { part: "structure" };
-        let (message, signature) = token.rsplit_once('.').ok_or_else(structure)?;
-        let (header, claims) = message.split_once('.').ok_or_else(structure)?;
-        let header: Header =
-            serde_json::from_slice(&decode(header, "header")?).map_err(|source| Error::Header { source })?;
+        let token = Jws::parse(token)?;
+        let header: Header = serde_json::from_slice(&token.header()?).map_err(|source| Error::Header { source })?;
         if header.alg != "RS256" {
             return Err(Error::Malformed { part: "header" });
         }
         let keys = self.ring.current();
         let key = keys.find(&header.kid, now).ok_or(Error::UnknownKey)?;
-        key.verify_sig(message.as_bytes(), &decode(signature, "signature")?)
+        key.verify_sig(token.message(), &token.signature()?)
             .map_err(|_| Error::Signature)?;
         let claims: DirectoryClaims =
-            serde_json::from_slice(&decode(claims, "claims")?).map_err(|source| Error::Claims { source })?;
+            serde_json::from_slice(&token.claims()?).map_err(|source| Error::Claims { source })?;
         if claims.tid != self.tenant {
             return Err(Error::Issuer);
         }
@@ -343,12 +337,6 @@ impl fmt::Debug for DirectoryIssuer {
             .field("tenant", &self.tenant)
             .finish_non_exhaustive()
     }
-}
-
-fn decode(part: &str, name: &'static str) -> Result<Vec<u8>, Error> {
-    URL_SAFE_NO_PAD
-        .decode(part)
-        .map_err(|_| Error::Malformed { part: name })
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Deserializer};
 
+use crate::jws::{self, Jws};
 pub use key::{ForeignKey, KeySet, MAX_KEYS, NamedKey};
 
 /// The longest token that is looked at.
@@ -97,7 +98,7 @@ impl Audience {
 pub struct Unverified<'a> {
     header: Header,
     claims: ForeignClaims,
-    message: &'a str,
+    token: Jws<'a>,
     signature: Vec<u8>,
 }
 
@@ -110,24 +111,22 @@ impl<'a> Unverified<'a> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Error::TooLong);
         }
-        let structure = || Error::Malformed { part: "structure" };
-        let (message, signature) = token.rsplit_once('.').ok_or_else(structure)?;
-        let (header, claims) = message.split_once('.').ok_or_else(structure)?;
+        let token = Jws::parse(token)?;
         let header: Header =
-            serde_json::from_slice(&decode(header, "header")?).map_err(|_| Error::Malformed { part: "header" })?;
+            serde_json::from_slice(&token.header()?).map_err(|_| Error::Malformed { part: "header" })?;
         if header.crit.is_some() {
             return Err(Error::Malformed { part: "header" });
         }
         let claims: ForeignClaims =
-            serde_json::from_slice(&decode(claims, "claims")?).map_err(|source| Error::Claims { source })?;
+            serde_json::from_slice(&token.claims()?).map_err(|source| Error::Claims { source })?;
         if claims.iss.len() > MAX_CLAIM_BYTES || claims.sub.len() > MAX_CLAIM_BYTES {
             return Err(Error::Malformed { part: "claims" });
         }
         Ok(Self {
             header,
             claims,
-            message,
-            signature: decode(signature, "signature")?,
+            token,
+            signature: token.signature()?,
         })
     }
 
@@ -160,7 +159,7 @@ impl<'a> Unverified<'a> {
     /// # Errors
     /// The key did not sign this, or it is too early or too late.
     pub fn verify(&self, key: &ForeignKey, now: i64) -> Result<ForeignClaims, Error> {
-        if !key.verifies(self.header.alg, self.message.as_bytes(), &self.signature) {
+        if !key.verifies(self.header.alg, self.token.message(), &self.signature) {
             return Err(Error::Signature);
         }
         let claims = self.claims.clone();
@@ -176,12 +175,6 @@ impl<'a> Unverified<'a> {
         }
         Ok(claims)
     }
-}
-
-fn decode(part: &str, name: &'static str) -> Result<Vec<u8>, Error> {
-    URL_SAFE_NO_PAD
-        .decode(part)
-        .map_err(|_| Error::Malformed { part: name })
 }
 
 /// MSAL for Python pads these, against the RFC.
@@ -243,6 +236,12 @@ pub enum Error {
         /// Now, in Unix seconds.
         now: i64,
     },
+}
+
+impl From<jws::Malformed> for Error {
+    fn from(malformed: jws::Malformed) -> Self {
+        Self::Malformed { part: malformed.part }
+    }
 }
 
 #[cfg(test)]

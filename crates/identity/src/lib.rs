@@ -11,6 +11,7 @@ pub mod certificate;
 pub mod code;
 pub mod directory;
 pub mod foreign;
+mod jws;
 pub mod keys;
 pub mod outside;
 pub mod password;

@@ -9,11 +9,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use holdfast_access::{Permissions, Scope};
 use moka::sync::Cache;
 
+use crate::jws::{self, Jws};
 use crate::keys::{Ring, ServerKeys};
 
 mod wire;
@@ -228,11 +227,8 @@ impl Issuer {
 
     fn issue(&self, payload: Payload) -> Result<String, Error> {
         let keys = self.ring.current();
-        let header = URL_SAFE_NO_PAD.encode(wire::header_json(keys.signing().kid()));
-        let mut token = format!("{header}.{}", URL_SAFE_NO_PAD.encode(payload.to_plain_json()));
-        let signature = keys.signing().sign(token.as_bytes());
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        let header = wire::header_json(keys.signing().kid());
+        let token = jws::sign(keys.signing(), header, payload.to_plain_json());
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Error::TooLong {
                 length_bytes: token.len(),
@@ -278,18 +274,14 @@ impl Issuer {
 
     /// What is true of a token for as long as its key, which is named too, counts.
     fn check_signature(&self, token: &str, now: i64) -> Result<(Arc<str>, Claims), Error> {
-        let (message, signature) = token.rsplit_once('.').ok_or(Error::Malformed { part: "structure" })?;
-        let (header, payload) = message.split_once('.').ok_or(Error::Malformed { part: "structure" })?;
-        let header = decode(header, "header")?;
-        let header: Header = serde_json::from_slice(&header).map_err(|source| Error::Header { source })?;
+        let token = Jws::parse(token)?;
+        let header: Header = serde_json::from_slice(&token.header()?).map_err(|source| Error::Header { source })?;
         let keys = self.ring.current();
         let key = keys.find(&header.kid, now).ok_or(Error::UnknownKey)?;
-        let signature = decode(signature, "signature")?;
-        key.verify_sig(message.as_bytes(), &signature)
+        key.verify_sig(token.message(), &token.signature()?)
             .map_err(|_| Error::Signature)?;
         // Only now is it worth reading: these are bytes that this server wrote.
-        let payload = decode(payload, "claims")?;
-        let payload = serde_json::from_slice(&payload).map_err(|source| Error::Claims { source })?;
+        let payload = serde_json::from_slice(&token.claims()?).map_err(|source| Error::Claims { source })?;
         Ok((header.kid.into(), Claims { payload }))
     }
 }
@@ -300,12 +292,6 @@ impl fmt::Debug for Issuer {
             .field("kid", &self.ring.current().signing().kid())
             .finish_non_exhaustive()
     }
-}
-
-fn decode(part: &str, name: &'static str) -> Result<Vec<u8>, Error> {
-    URL_SAFE_NO_PAD
-        .decode(part)
-        .map_err(|_| Error::Malformed { part: name })
 }
 
 /// What depends on who asks and when.
@@ -414,6 +400,12 @@ pub enum Error {
     /// Good for longer than any token of its kind is made for.
     #[error("the token's lifetime is longer than any that is issued")]
     LivesTooLong,
+}
+
+impl From<jws::Malformed> for Error {
+    fn from(malformed: jws::Malformed) -> Self {
+        Self::Malformed { part: malformed.part }
+    }
 }
 
 #[cfg(test)]
