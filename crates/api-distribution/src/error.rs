@@ -9,7 +9,7 @@ use holdfast_face::{Error as BodyError, TooManyBlobs};
 use holdfast_identity::{basic, throttle, token};
 use holdfast_oci::{Digest, ErrorCode, message::chain};
 use holdfast_registry::{Error as Domain, Progress, ReceiveError};
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -207,6 +207,12 @@ pub(crate) fn render(error: &Error, demanded: Option<&Demanded>, address: &Addre
     if let Some(challenge) = challenge {
         headers.insert(header::WWW_AUTHENTICATE, challenge.header(address));
     }
+    set_headers(headers, error);
+    response
+}
+
+/// What headers say of an error: when to come again, what else may be asked, and from where to go on.
+fn set_headers(headers: &mut HeaderMap, error: &Error) {
     match error {
         Error::Throttled(wait) => {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.retry_after_secs));
@@ -239,7 +245,6 @@ pub(crate) fn render(error: &Error, demanded: Option<&Demanded>, address: &Addre
         }
         _ => {}
     }
-    response
 }
 
 /// What a manifest names that is not there has an entry for each digest, as distribution's answers have; any other error
@@ -313,31 +318,19 @@ fn shown_receive(error: &ReceiveError) -> Shown {
 
 fn shown_domain(error: &Domain) -> Shown {
     use ErrorCode as Code;
+    let absent = |code, detail| (StatusCode::NOT_FOUND, code, detail);
     let (status, code, detail) = match error {
-        Domain::RegistryUnknown { .. } => (StatusCode::NOT_FOUND, Code::NameUnknown, Value::Null),
-        Domain::RepositoryUnknown { name } => (
-            StatusCode::NOT_FOUND,
-            Code::NameUnknown,
-            json!({ "name": name.as_str() }),
-        ),
-        Domain::ManifestUnknown { repository, digest } => (
-            StatusCode::NOT_FOUND,
+        Domain::RegistryUnknown { .. } => absent(Code::NameUnknown, Value::Null),
+        Domain::RepositoryUnknown { name } => absent(Code::NameUnknown, json!({ "name": name.as_str() })),
+        Domain::ManifestUnknown { repository, digest } => absent(
             Code::ManifestUnknown,
             json!({ "Name": repository.as_str(), "Revision": digest.to_string() }),
         ),
-        Domain::ManifestTagUnknown { tag } => (
-            StatusCode::NOT_FOUND,
-            Code::ManifestUnknown,
-            json!({ "Tag": tag.as_str() }),
-        ),
-        Domain::TagUnknown { .. } => (StatusCode::NOT_FOUND, Code::TagUnknown, Value::Null),
-        Domain::BlobUnknown { digest, .. } => (
-            StatusCode::NOT_FOUND,
-            Code::BlobUnknown,
-            json!({ "digest": digest.to_string() }),
-        ),
+        Domain::ManifestTagUnknown { tag } => absent(Code::ManifestUnknown, json!({ "Tag": tag.as_str() })),
+        Domain::TagUnknown { .. } => absent(Code::TagUnknown, Value::Null),
+        Domain::BlobUnknown { digest, .. } => absent(Code::BlobUnknown, json!({ "digest": digest.to_string() })),
         Domain::BlobInUse { .. } => (StatusCode::METHOD_NOT_ALLOWED, Code::Unsupported, Value::Null),
-        Domain::UploadUnknown { .. } => (StatusCode::NOT_FOUND, Code::BlobUploadUnknown, Value::Null),
+        Domain::UploadUnknown { .. } => absent(Code::BlobUploadUnknown, Value::Null),
         Domain::UploadBusy { .. } => (StatusCode::CONFLICT, Code::BlobUploadInvalid, Value::Null),
         Domain::ChunkOutOfOrder { .. } => (StatusCode::RANGE_NOT_SATISFIABLE, Code::BlobUploadInvalid, Value::Null),
         Domain::ChunkLength { .. } => (StatusCode::BAD_REQUEST, Code::SizeInvalid, Value::Null),

@@ -145,20 +145,8 @@ fn actor_id(refusal: &ControlRefusal) -> String {
 fn domain_error(error: Domain, group: Option<&ResourceGroupName>, request_id: &str) -> Arm {
     let group_name = group.map_or_else(String::new, ToString::to_string);
     match error {
-        Domain::ResourceGroupUnknown { name } => match group {
-            Some(group) => Arm::resource_group_not_found(group),
-            None => Arm::new(
-                Code::ResourceGroupNotFound,
-                format!("Resource group '{name}' could not be found."),
-            ),
-        },
-        Domain::ResourceGroupBeingDeleted { name } => match group {
-            Some(group) => Arm::resource_group_being_deleted(group),
-            None => Arm::new(
-                Code::ResourceGroupBeingDeleted,
-                format!("The resource group '{name}' is in deprovisioning state."),
-            ),
-        },
+        Domain::ResourceGroupUnknown { name } => group_unknown(group, &name),
+        Domain::ResourceGroupBeingDeleted { name } => group_being_deleted(group, &name),
         Domain::TagExists { repository, tag } => {
             Arm::conflict(&format!("Tag {repository}:{tag} already exists in target registry"))
         }
@@ -216,6 +204,26 @@ fn domain_error(error: Domain, group: Option<&ResourceGroupName>, request_id: &s
             tracing::error!(error = %with_causes(&other), request_id, "a request of the control plane failed");
             Arm::internal(request_id)
         }
+    }
+}
+
+fn group_unknown(group: Option<&ResourceGroupName>, name: &str) -> Arm {
+    match group {
+        Some(group) => Arm::resource_group_not_found(group),
+        None => Arm::new(
+            Code::ResourceGroupNotFound,
+            format!("Resource group '{name}' could not be found."),
+        ),
+    }
+}
+
+fn group_being_deleted(group: Option<&ResourceGroupName>, name: &str) -> Arm {
+    match group {
+        Some(group) => Arm::resource_group_being_deleted(group),
+        None => Arm::new(
+            Code::ResourceGroupBeingDeleted,
+            format!("The resource group '{name}' is in deprovisioning state."),
+        ),
     }
 }
 

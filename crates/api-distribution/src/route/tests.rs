@@ -1,3 +1,5 @@
+//! What paths mean, in which spellings, and what names nothing.
+
 use super::*;
 
 fn get(target: &str) -> Result<Route, Error> {

@@ -1,3 +1,5 @@
+//! Whom clients that trust the local authority accept, and what becomes of its files.
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! Which tokens of others verify, and with which keys.
+
 use jsonwebtoken::{EncodingKey, Header};
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_RSA_SHA256};
 use serde_json::{Value, json};

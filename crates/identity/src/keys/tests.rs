@@ -1,3 +1,5 @@
+//! How the server's keys are made, kept, refused and rotated.
+
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! How often outside issuers are asked for keys, and what they may say.
+
 use serde_json::json;
 
 use super::*;

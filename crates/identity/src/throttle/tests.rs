@@ -1,3 +1,5 @@
+//! Who is braked, for how long, and who is not.
+
 use std::net::Ipv6Addr;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Which tokens verify, and everything that makes one be refused.
+
 use aws_lc_rs::hmac;
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -11,6 +11,7 @@ pub mod fixture;
 pub mod garbage;
 pub mod job;
 pub mod manifest;
+pub mod manifest_page;
 pub mod person;
 pub mod principal;
 pub mod referrer;
@@ -127,14 +128,9 @@ macro_rules! metadata_contract {
                 a_manifest_reads_back_as_written
                 a_manifest_is_pulled_by_the_name_of_its_repository
                 a_bare_manifest_reads_back_as_written
-                hidden_manifests_are_left_out_of_pages_of_what_is_listed
                 repositories_have_manifests_of_their_own
                 a_digest_is_inserted_once_in_a_repository
                 several_manifests_are_found_at_once
-                manifests_page_by_digest
-                manifests_page_by_time_both_ways
-                a_page_by_time_goes_on_from_its_position
-                a_page_by_time_after_a_lost_marker_leaves_nothing_out
                 needed_blobs_are_found_from_both_ends
                 listed_children_are_found_from_both_ends
                 touching_and_locking_a_manifest_shows
@@ -142,6 +138,13 @@ macro_rules! metadata_contract {
                 a_walk_sees_every_manifest_once
                 the_id_of_a_removed_manifest_is_never_used_again
                 bytes_of_no_manifest_are_an_error
+            }
+            manifest_page {
+                manifests_page_by_digest
+                manifests_page_by_time_both_ways
+                a_page_by_time_goes_on_from_its_position
+                a_page_by_time_after_a_lost_marker_leaves_nothing_out
+                hidden_manifests_are_left_out_of_pages_of_what_is_listed
             }
             referrer {
                 a_referrer_reads_back_as_written

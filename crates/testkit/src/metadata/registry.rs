@@ -109,6 +109,23 @@ pub async fn registries_of_a_group_come_one_after_the_other(metadata: &dyn Metad
     assert_eq!(found, Some(first));
 }
 
+/// What a request asks of the record.
+fn access_of(record: &RegistryRecord, network: NetworkRules) -> RegistryAccess {
+    RegistryAccess {
+        id: record.id,
+        name: record.name.clone(),
+        rid: record.rid,
+        subscription_id: record.subscription_id,
+        resource_group: record.resource_group.clone(),
+        admin_enabled: record.admin_enabled,
+        anonymous_pull: record.anonymous_pull,
+        network,
+        role_assignment_mode: record.role_assignment_mode,
+        accept_arm_tokens: record.accept_arm_tokens,
+        is_deleting: record.is_deleting,
+    }
+}
+
 /// Name, place and birthday stay.
 pub async fn an_update_writes_the_changeable_fields_only(metadata: &dyn Metadata) {
     let registry = fixture::registry(metadata, "contoso").await;
@@ -154,25 +171,12 @@ pub async fn an_update_writes_the_changeable_fields_only(metadata: &dyn Metadata
     let network = changed.network.clone();
     fixture::write(metadata, move |tx| tx.update_registry(&update)).await;
     let access = |name| fixture::read(metadata, move |read| read.find_access(name, None));
-    let expected = |record: &RegistryRecord, network| RegistryAccess {
-        id: record.id,
-        name: record.name.clone(),
-        rid: record.rid,
-        subscription_id: record.subscription_id,
-        resource_group: record.resource_group.clone(),
-        admin_enabled: record.admin_enabled,
-        anonymous_pull: record.anonymous_pull,
-        network,
-        role_assignment_mode: record.role_assignment_mode,
-        accept_arm_tokens: record.accept_arm_tokens,
-        is_deleting: record.is_deleting,
-    };
-    let narrow = expected(&changed, network);
+    let narrow = access_of(&changed, network);
     assert_eq!(narrow.scope(), changed.scope());
     assert_eq!(access("Contoso").await, Some((narrow, None)));
     assert_eq!(
         (access("fabrikam").await, access("nobody").await),
-        (Some((expected(&other, NetworkRules::default()), None)), None)
+        (Some((access_of(&other, NetworkRules::default()), None)), None)
     );
     let (id, other_id) = (registry.id, other.id);
     assert_eq!(
