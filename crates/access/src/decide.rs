@@ -57,6 +57,12 @@ pub fn decide_registry<A: RegistryAction>(caller: &Caller, registry: RegistryId)
     }
 }
 
+/// The scope that a challenge names for `A` in the repository, also when nobody was asked to decide.
+#[must_use]
+pub fn demanded_scope<A: RepositoryAction>(repository: &RepositoryName) -> Scope {
+    demanded(A::SUFFICIENT, repository)
+}
+
 /// The scope that a client should ask for: all that would do, since who is challenged may have but one of them. ACR: a
 /// push is challenged for `pull,push`, since clients that push also look whether a blob is there.
 fn demanded(sufficient: Permissions, repository: &RepositoryName) -> Scope {

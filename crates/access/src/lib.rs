@@ -33,7 +33,7 @@ pub use assignment::{Assignment, RoleAssignmentMode, rights_of};
 pub use caller::Caller;
 pub use condition::Condition;
 pub use control::{ControlAction, ControlCaller, ControlGrant, ControlReach, ControlRefusal, decide_control, reach_of};
-pub use decide::{INSUFFICIENT_SCOPE, Refusal, decide, decide_registry, push_of_import};
+pub use decide::{INSUFFICIENT_SCOPE, Refusal, decide, decide_registry, demanded_scope, push_of_import};
 pub use explain::Obstacle;
 pub use grant::{Grant, RegistryAction, RegistryGrant, RepositoryAction, action};
 pub use ids::RegistryId;

@@ -14,7 +14,7 @@ use crate::{Body, conditional, error::Error, respond, serve::Call};
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/octet-stream");
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
 
-pub(crate) async fn head(call: &Call<'_>, grant: Grant<action::Pull>, digest: Digest) -> Result<Response<Body>, Error> {
+async fn head(call: &Call<'_>, grant: Grant<action::Pull>, digest: Digest) -> Result<Response<Body>, Error> {
     let blob = call.app.registry.stat_blob(&grant, &digest).await?;
     if conditional::is_not_modified(&call.head.headers, &digest) {
         return Ok(not_modified(&digest));
@@ -28,6 +28,9 @@ pub(crate) async fn head(call: &Call<'_>, grant: Grant<action::Pull>, digest: Di
 }
 
 pub(crate) async fn get(call: &Call<'_>, grant: Grant<action::Pull>, digest: Digest) -> Result<Response<Body>, Error> {
+    if call.is_head() {
+        return head(call, grant, digest).await;
+    }
     let blob = call.app.registry.load_blob(&grant, &digest).await?;
     if conditional::is_not_modified(&call.head.headers, &digest) {
         return Ok(not_modified(&digest));

@@ -3,7 +3,7 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use holdfast_access::{Grant, RepositoryAction, RequestOrigin, decide, decide_registry};
+use holdfast_access::{Grant, RepositoryAction, RequestOrigin, Scope, action, decide, decide_registry, demanded_scope};
 use holdfast_face::{Budget, Received, Sending, Writing};
 use holdfast_identity::{DirectoryIssuer, Issuer, Sealer, Throttle, token::Kind};
 use holdfast_oci::RepositoryName;
@@ -227,41 +227,58 @@ impl Distribution {
     }
 }
 
-/// One line per endpoint: the route, the right it demands, the operation.
-async fn endpoint(call: &Call<'_>, route: ContentRoute) -> Result<Response<Body>, Error> {
-    match route {
-        ContentRoute::Base => base(call),
-        ContentRoute::CatalogList(page) => {
-            catalog::list(call, decide_registry(&call.who.caller, call.who.id())?, page).await
+/// One line per endpoint of a repository: the route, the right it demands, the operation. The challenge to a caller who
+/// lacks it is read from the same line.
+macro_rules! endpoints {
+    ($($route:ident($name:ident $(, $part:ident)*): $action:ident => $handler:path;)+) => {
+        async fn endpoint(call: &Call<'_>, route: ContentRoute) -> Result<Response<Body>, Error> {
+            match route {
+                ContentRoute::Base => base(call),
+                ContentRoute::CatalogList(page) => {
+                    catalog::list(call, decide_registry(&call.who.caller, call.who.id())?, page).await
+                }
+                $(ContentRoute::$route($name $(, $part)*) => {
+                    let grant = call.may::<action::$action>(&$name)?;
+                    $handler(call, grant $(, $part)*).await
+                })+
+            }
         }
-        ContentRoute::TagsList(name, page) => tag::list(call, call.may(&name)?, page).await,
-        ContentRoute::ReferrersList(name, subject, query) => {
-            referrer::list(call, call.may(&name)?, subject, query).await
+
+        impl Right {
+            fn of(route: &ContentRoute) -> Self {
+                match route {
+                    ContentRoute::Base => Self::None,
+                    ContentRoute::CatalogList(_) => Self::Catalog,
+                    $(ContentRoute::$route(..) => Self::Repository(demanded_scope::<action::$action>),)+
+                }
+            }
         }
-        ContentRoute::ManifestGet(name, reference) => manifest::get(call, call.may(&name)?, reference).await,
-        ContentRoute::ManifestPut(name, reference, tags) => {
-            manifest::put(call, call.may(&name)?, reference, tags).await
-        }
-        ContentRoute::ManifestDelete(name, reference) => manifest::delete(call, call.may(&name)?, reference).await,
-        ContentRoute::BlobGet(name, digest) if call.is_head() => blob::head(call, call.may(&name)?, digest).await,
-        ContentRoute::BlobGet(name, digest) => blob::get(call, call.may(&name)?, digest).await,
-        ContentRoute::BlobDelete(name, digest) => blob::delete(call, call.may(&name)?, digest).await,
-        ContentRoute::UploadStart(name, start) => upload::start(call, call.may(&name)?, start).await,
-        ContentRoute::UploadAppend(name, id) => upload::append(call, call.may(&name)?, id).await,
-        ContentRoute::UploadFinish(name, id, digest) => upload::finish(call, call.may(&name)?, id, digest).await,
-        ContentRoute::UploadStatus(name, id) => upload::status(call, call.may(&name)?, id).await,
-        ContentRoute::UploadCancel(name, id) => upload::cancel(call, call.may(&name)?, id).await,
-        ContentRoute::RepositoryGet(name) => acr::repository::get(call, call.may(&name)?).await,
-        ContentRoute::RepositoryPatch(name) => acr::repository::patch(call, call.may(&name)?).await,
-        ContentRoute::RepositoryDelete(name) => acr::repository::delete(call, call.may(&name)?).await,
-        ContentRoute::AcrTagsList(name, page, digest) => acr::tag::list(call, call.may(&name)?, page, digest).await,
-        ContentRoute::AcrTagGet(name, tag) => acr::tag::get(call, call.may(&name)?, tag).await,
-        ContentRoute::AcrTagPatch(name, tag) => acr::tag::patch(call, call.may(&name)?, tag).await,
-        ContentRoute::AcrTagDelete(name, tag) => acr::tag::delete(call, call.may(&name)?, tag).await,
-        ContentRoute::AcrManifestsList(name, page) => acr::manifest::list(call, call.may(&name)?, page).await,
-        ContentRoute::AcrManifestGet(name, digest) => acr::manifest::get(call, call.may(&name)?, digest).await,
-        ContentRoute::AcrManifestPatch(name, digest) => acr::manifest::patch(call, call.may(&name)?, digest).await,
-    }
+    };
+}
+
+endpoints! {
+    TagsList(name, page): TagsList => tag::list;
+    ReferrersList(name, subject, query): Pull => referrer::list;
+    ManifestGet(name, reference): Pull => manifest::get;
+    ManifestPut(name, reference, tags): Push => manifest::put;
+    ManifestDelete(name, reference): Delete => manifest::delete;
+    BlobGet(name, digest): Pull => blob::get;
+    BlobDelete(name, digest): Delete => blob::delete;
+    UploadStart(name, start): Push => upload::start;
+    UploadAppend(name, id): Push => upload::append;
+    UploadFinish(name, id, digest): Push => upload::finish;
+    UploadStatus(name, id): Push => upload::status;
+    UploadCancel(name, id): Push => upload::cancel;
+    RepositoryGet(name): MetadataRead => acr::repository::get;
+    RepositoryPatch(name): MetadataWrite => acr::repository::patch;
+    RepositoryDelete(name): Delete => acr::repository::delete;
+    AcrTagsList(name, page, digest): MetadataRead => acr::tag::list;
+    AcrTagGet(name, tag): MetadataRead => acr::tag::get;
+    AcrTagPatch(name, tag): MetadataWrite => acr::tag::patch;
+    AcrTagDelete(name, tag): Delete => acr::tag::delete;
+    AcrManifestsList(name, page): MetadataRead => acr::manifest::list;
+    AcrManifestGet(name, digest): MetadataRead => acr::manifest::get;
+    AcrManifestPatch(name, digest): MetadataWrite => acr::manifest::patch;
 }
 
 /// `GET /v2/`: 200 for whoever signed in. It challenges also where everybody may pull, or docker
@@ -274,41 +291,27 @@ fn base(call: &Call<'_>) -> Result<Response<Body>, Error> {
     }
 }
 
+/// What a route demands.
+enum Right {
+    /// Of everybody, to have signed in.
+    None,
+    /// To list the registry.
+    Catalog,
+    /// In its repository, what this scope says.
+    Repository(fn(&RepositoryName) -> Scope),
+}
+
 /// The scope that a route demands, named in the challenge also when the credential is bad. Made for
 /// every request and spelled out only for a refusal.
 pub(crate) struct Demanded {
+    right: Right,
     repository: Option<RepositoryName>,
-    actions: &'static str,
     /// Where a mount takes from: a client that answers one challenge a call (the Go SDK's) gets both scopes in the first.
     source: Option<RepositoryName>,
 }
 
 impl Demanded {
     fn of(route: &ContentRoute) -> Self {
-        let actions = match route {
-            ContentRoute::Base => "",
-            ContentRoute::CatalogList(_) => "*",
-            ContentRoute::TagsList(..) => "pull,metadata_read",
-            ContentRoute::ReferrersList(..) | ContentRoute::ManifestGet(..) | ContentRoute::BlobGet(..) => "pull",
-            ContentRoute::ManifestPut(..)
-            | ContentRoute::UploadStart(..)
-            | ContentRoute::UploadAppend(..)
-            | ContentRoute::UploadFinish(..)
-            | ContentRoute::UploadStatus(..)
-            | ContentRoute::UploadCancel(..) => "pull,push",
-            ContentRoute::ManifestDelete(..)
-            | ContentRoute::BlobDelete(..)
-            | ContentRoute::RepositoryDelete(_)
-            | ContentRoute::AcrTagDelete(..) => "delete",
-            ContentRoute::RepositoryPatch(_) | ContentRoute::AcrTagPatch(..) | ContentRoute::AcrManifestPatch(..) => {
-                "metadata_write"
-            }
-            ContentRoute::RepositoryGet(_)
-            | ContentRoute::AcrTagsList(..)
-            | ContentRoute::AcrTagGet(..)
-            | ContentRoute::AcrManifestsList(..)
-            | ContentRoute::AcrManifestGet(..) => "metadata_read",
-        };
         let source = match route {
             ContentRoute::UploadStart(name, UploadStart::Mount { from, .. }) => {
                 from.clone().filter(|from| from != name)
@@ -316,22 +319,21 @@ impl Demanded {
             _ => None,
         };
         Self {
+            right: Right::of(route),
             repository: route.repository().cloned(),
-            actions,
             source,
         }
     }
 
     /// As the challenge says it; nothing for a route that demands none.
     pub(crate) fn scope(&self) -> Option<String> {
-        match (&self.repository, self.actions) {
-            (_, "") => None,
-            (None, actions) => Some(format!("registry:catalog:{actions}")),
-            (Some(name), actions) => {
-                let source = self.source.as_ref();
-                let source = source.map_or_else(String::new, |source| format!(" repository:{source}:pull"));
-                Some(format!("repository:{name}:{actions}{source}"))
-            }
-        }
+        let scope = match (&self.right, &self.repository) {
+            (Right::None, _) | (Right::Repository(_), None) => return None,
+            (Right::Catalog, _) => Scope::catalog(),
+            (Right::Repository(scope), Some(name)) => scope(name),
+        };
+        let source = self.source.as_ref();
+        let source = source.map(|source| format!(" {}", demanded_scope::<action::Pull>(source)));
+        Some(format!("{scope}{}", source.unwrap_or_default()))
     }
 }
