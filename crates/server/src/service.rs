@@ -72,7 +72,7 @@ impl Service {
         let handled = AssertUnwindSafe(self.dispatch(request, &wire, record.request_id()))
             .catch_unwind()
             .await;
-        let (mut response, authority) = handled.unwrap_or_else(|_| (broken(record.request_id()), None));
+        let mut response = handled.unwrap_or_else(|_| broken(record.request_id()));
         if let Some(served) = response.extensions_mut().remove::<Served>() {
             record.serve(served);
         }
@@ -91,10 +91,6 @@ impl Service {
                 headers.insert(REQUEST_ID, id.clone());
             }
             headers.insert(CORRELATION_REQUEST_ID, id);
-        }
-        if wire.scheme == "https" && authority.is_some_and(|authority| is_public(&authority)) {
-            let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
-            headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
         }
         record.answer(response)
     }
@@ -127,13 +123,13 @@ impl Service {
         request: Request<Incoming>,
         wire: &forwarded::Resolved,
         request_id: &str,
-    ) -> (Response<Body>, Option<String>) {
+    ) -> Response<Body> {
         let (head, incoming) = request.into_parts();
         let visit = match self.hosts.find(&head, wire.host.as_ref(), wire.local, wire.scheme) {
             Ok(visit) => visit,
             Err(refusal) => {
                 let response = refuse(refusal.status(), &refusal.to_string());
-                return (self.without_body(&head, incoming, response).await, None);
+                return self.without_body(&head, incoming, response).await;
             }
         };
         let Visit { address, is_base } = visit;
@@ -144,7 +140,7 @@ impl Service {
             user_agent: user_agent(&head.headers),
             host: address.authority.clone(),
         });
-        let response = if Distribution::handles(path) {
+        if Distribution::handles(path) {
             let request = Request::from_parts(head, incoming);
             self.distribution.serve(request, &address, origin).await
         } else if is_base && Management::handles(path) {
@@ -162,8 +158,7 @@ impl Service {
                 not_found(path)
             };
             self.without_body(&head, incoming, response).await
-        };
-        (response, Some(address.authority))
+        }
     }
 
     /// An answer for which nobody looked at the body; it must reach the client all the same.
@@ -201,12 +196,6 @@ fn client_id(request: &Request<Incoming>) -> Option<HeaderValue> {
 fn user_agent(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::USER_AGENT)?;
     value.to_str().ok().map(kept_user_agent)
-}
-
-/// Whether browsers may be told to use nothing but HTTPS there. On `localhost` that would hit every other program.
-fn is_public(authority: &str) -> bool {
-    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
-    host != "localhost" && !host.ends_with(".localhost")
 }
 
 fn refuse(status: StatusCode, message: &str) -> Response<Body> {

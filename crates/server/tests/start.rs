@@ -270,6 +270,35 @@ fn forwarded_headers_count_from_trusted_proxies_only() {
     );
 }
 
+/// RFC 6797 §8.3: `Strict-Transport-Security` holds for every port of a host, so also for those of other programs.
+#[test]
+fn no_answer_turns_the_other_ports_of_its_host_into_https() {
+    let mut house = House::empty();
+    house.start(&[
+        "--http",
+        "127.0.0.1:0",
+        "--https",
+        "off",
+        "--hostname",
+        "registry.example",
+        "--trusted-proxy",
+        "127.0.0.1",
+    ]);
+    for host in [
+        "registry.example",
+        "localhost",
+        "127.0.0.1",
+        "holdfast.registry.localhost",
+    ] {
+        let headers = [("X-Forwarded-Host", host), ("X-Forwarded-Proto", "https")];
+        for path in ["/devicelogin", "/", "/v2/"] {
+            let answer = house.ask("GET", path, &headers, b"");
+            let told = answer.header("strict-transport-security");
+            assert_eq!(told, None, "{host} {path}: {answer:?}");
+        }
+    }
+}
+
 #[test]
 fn unknown_hosts_are_misdirected_and_odd_ones_bad() {
     let house = House::running();
