@@ -220,8 +220,8 @@ fn set_headers(headers: &mut HeaderMap, error: &Error) {
         Error::Domain(Domain::Overloaded) | Error::Body(BodyError::Busy) | Error::TooManyBlobs(_) => {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
-        Error::Domain(Domain::TooManyUploads { .. }) => {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
+        Error::Domain(Domain::TooManyUploads { retry_after_secs, .. }) => {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after_secs));
         }
         Error::Route(route::Error::Method { allow, .. }) => {
             headers.insert(header::ALLOW, HeaderValue::from_static(allow));

@@ -241,10 +241,16 @@ pub enum Error {
         received: u64,
     },
     /// The caller has too many sessions open.
-    #[error("{limit} uploads are open already; finish or cancel one first")]
+    #[error(
+        "{limit} uploads are open already; finish or cancel one, or try again in {retry_after_secs} second{}, when \
+         the one that has waited longest for bytes gives way",
+        if *retry_after_secs == 1 { "" } else { "s" }
+    )]
     TooManyUploads {
         /// The limit.
         limit: u64,
+        /// When the next session gives way, if nothing happens to it until then.
+        retry_after_secs: u64,
     },
     /// A blob over the limit.
     #[error("the blob is larger than {limit_bytes} bytes, the most this registry takes")]

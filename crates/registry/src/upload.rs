@@ -4,6 +4,7 @@
 mod commit;
 mod receive;
 mod session;
+mod start;
 
 use std::pin::Pin;
 
@@ -17,7 +18,6 @@ use crate::{
     failure::Failures,
     limits::{ROWS_PER_STEP, SMALL_BLOB_BYTES},
     ports::{Candidate, Durability, MetadataExt, ObjectKey, StaleUpload, StorageAccountId, UploadId, UploadRecord},
-    registry::load_registry,
 };
 pub(crate) use session::Leases;
 use session::{Lease, Session, check_range};
@@ -239,47 +239,6 @@ impl Registry {
             Some(upload) => self.remove_upload(&upload).await,
             None => Ok(false),
         }
-    }
-
-    async fn insert_upload(
-        &self,
-        grant: &Grant<action::Push>,
-        algorithm: Option<Algorithm>,
-    ) -> Result<UploadRecord, Error> {
-        let (registry, repository) = (grant.registry(), grant.repository().clone());
-        let actor = grant.actor().key();
-        let (id, object) = (UploadId(self.ids.uuid()), ObjectKey::new(self.ids.uuid()));
-        let (now, limit) = (self.clock.now(), self.limits.max_uploads_per_caller);
-        self.metadata
-            .transact(Durability::Relaxed, move |tx| {
-                let locked = tx
-                    .find_repository(registry, &repository)?
-                    .is_some_and(|record| record.manifest_count > 0 && !record.attributes.write_enabled);
-                if locked {
-                    return Err(Error::Locked {
-                        what: format!("repository {repository}"),
-                    });
-                }
-                if tx.count_uploads(registry, &actor)? >= limit {
-                    return Err(Error::TooManyUploads { limit });
-                }
-                let upload = UploadRecord {
-                    id,
-                    registry,
-                    repository: repository.clone(),
-                    actor: actor.clone(),
-                    storage_account: load_registry(tx, registry)?.storage_account,
-                    object_key: object.clone(),
-                    algorithm: algorithm.unwrap_or(Algorithm::Sha256),
-                    offset: 0,
-                    hash_state: Vec::new(),
-                    started_at: now,
-                    updated_at: now,
-                };
-                tx.insert_upload(&upload)?;
-                Ok(upload)
-            })
-            .await
     }
 
     /// The session, if it is this repository's and this caller's.

@@ -592,7 +592,11 @@ async fn only_so_many_uploads_may_be_open() {
         format!("/v2/d/blobs/uploads/?mount={}", sha256("d")),
     ] {
         let refused = house.admin("POST", &target).body("d").send().await;
-        refused.refuses(429, "TOOMANYREQUESTS", "3 uploads");
+        let refused = refused.refuses(429, "TOOMANYREQUESTS", "3 uploads");
+        // When the first of them gives way.
+        let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+        assert!((1..=600).contains(&wait), "{wait}");
+        refused.refuses(429, "TOOMANYREQUESTS", &format!("in {wait} second"));
     }
     assert_eq!(house.remains().await, before);
     let other = house.ask("POST", "/v2/d/blobs/uploads/").host(&house.other_host());

@@ -23,6 +23,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0014-storage-kind.sql"),
     include_str!("migrations/0015-tally-people-and-tokens.sql"),
     include_str!("migrations/0016-push.sql"),
+    include_str!("migrations/0017-upload-by-caller.sql"),
 ];
 
 /// The version this build makes and reads.

@@ -25,6 +25,8 @@ const LIST_STALE: &str = "SELECT updated_at, id FROM upload INDEXED BY upload_by
     WHERE updated_at < ?1 AND (updated_at, id) > (?2, ?3) ORDER BY updated_at, id LIMIT ?4";
 const LIST_OBJECTS: &str =
     "SELECT id, storage_account_id, object_key, offset_bytes FROM upload WHERE registry_id = ?1 LIMIT ?2";
+const LIST_OF_CALLER: &str = "SELECT updated_at, id FROM upload INDEXED BY upload_by_actor \
+    WHERE registry_id = ?1 AND actor = ?2 ORDER BY updated_at, id LIMIT ?3";
 const COUNT: &str = "SELECT count(*) FROM upload WHERE registry_id = ?1 AND actor = ?2";
 
 impl UploadRead for Session<'_> {
@@ -43,12 +45,7 @@ impl UploadRead for Session<'_> {
             (after.updated_at.0, after.id.0.as_bytes().to_vec())
         });
         let params = params![before.0, moment, id, column::limit(limit)];
-        self.list("listed stale uploads", LIST_STALE, params, |row| {
-            Ok(StaleUpload {
-                updated_at: column::timestamp(row, 0)?,
-                id: UploadId(column::uuid(row, 1)?),
-            })
-        })
+        self.list("listed stale uploads", LIST_STALE, params, stale_row)
     }
 
     fn list_objects_of_uploads(&mut self, registry: RegistryId, limit: usize) -> Result<Vec<UploadObject>, Error> {
@@ -68,6 +65,16 @@ impl UploadRead for Session<'_> {
             column::unsigned(row, 0)
         })?;
         Ok(count.unwrap_or_default())
+    }
+
+    fn list_uploads_of_caller(
+        &mut self,
+        registry: RegistryId,
+        actor: &str,
+        limit: usize,
+    ) -> Result<Vec<StaleUpload>, Error> {
+        let params = params![registry.0, actor, column::limit(limit)];
+        self.list("listed a caller's uploads", LIST_OF_CALLER, params, stale_row)
     }
 }
 
@@ -119,6 +126,13 @@ impl UploadTx for Session<'_> {
     }
 }
 
+fn stale_row(row: &Row<'_>) -> rusqlite::Result<StaleUpload> {
+    Ok(StaleUpload {
+        updated_at: column::timestamp(row, 0)?,
+        id: UploadId(column::uuid(row, 1)?),
+    })
+}
+
 fn upload_row(row: &Row<'_>) -> rusqlite::Result<UploadRecord> {
     Ok(UploadRecord {
         id: UploadId(column::uuid(row, 0)?),
@@ -137,4 +151,13 @@ fn upload_row(row: &Row<'_>) -> rusqlite::Result<UploadRecord> {
 
 /// Statements whose plans the tests look at.
 #[cfg(test)]
-pub(super) const PLANNED: &[&str] = &[FIND, LIST_STALE, LIST_OBJECTS, COUNT, INSERT, SAVE, REMOVE];
+pub(super) const PLANNED: &[&str] = &[
+    FIND,
+    LIST_STALE,
+    LIST_OBJECTS,
+    LIST_OF_CALLER,
+    COUNT,
+    INSERT,
+    SAVE,
+    REMOVE,
+];

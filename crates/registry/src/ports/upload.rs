@@ -77,6 +77,13 @@ pub trait UploadRead {
     fn list_objects_of_uploads(&mut self, registry: RegistryId, limit: usize) -> Result<Vec<UploadObject>, Error>;
     /// Sessions a caller has open in a registry.
     fn count_uploads(&mut self, registry: RegistryId, actor: &str) -> Result<u64, Error>;
+    /// Some of them, those first that made no progress for longest.
+    fn list_uploads_of_caller(
+        &mut self,
+        registry: RegistryId,
+        actor: &str,
+        limit: usize,
+    ) -> Result<Vec<StaleUpload>, Error>;
 }
 
 /// Changes of the same.

@@ -39,6 +39,11 @@ impl Leases {
             }),
         })
     }
+
+    /// Whether a request is writing to it at this moment.
+    pub(super) fn is_held(&self, id: UploadId) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&id)
+    }
 }
 
 impl Drop for Held {

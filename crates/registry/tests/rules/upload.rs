@@ -444,13 +444,83 @@ async fn too_many_sessions_are_refused_per_caller() {
         .start_upload(&world.grant::<action::Push>("other"), None)
         .await
         .unwrap();
-    assert_refused!(world.start_upload(&me, None).await, Error::TooManyUploads { limit: 2 });
+    assert_refused!(
+        world.start_upload(&me, None).await,
+        Error::TooManyUploads { limit: 2, .. }
+    );
     let whole = world.try_push_blob("app", "bytes").await;
     assert_refused!(whole, Error::TooManyUploads { .. });
     let somebody_else = world.grant_to(Actor::Token { name: "t".into() }, "app");
     world.start_upload(&somebody_else, None).await.unwrap();
     world.abandon_upload(&me, first.id).await.unwrap();
     world.start_upload(&me, None).await.unwrap();
+}
+
+/// Nobody can list sessions, so clients that died would shut out their account until the purge.
+#[tokio::test]
+async fn the_session_that_waited_longest_gives_way_when_there_are_too_many() {
+    let limits = Limits {
+        max_uploads_per_caller: 2,
+        ..Limits::default()
+    };
+    let world = TestRegistry::start_with(limits, None).await;
+    let me = world.grant::<action::Push>("app");
+    let other = world.grant::<action::Push>("other");
+    let bytes = pattern(2, 100);
+    let forgotten = upload_of(&world, "app", &bytes).await;
+    world.advance(Duration::from_millis(1_500));
+    let younger = world.start_upload(&other, None).await.unwrap().id;
+    let soon = world.start_upload(&me, None).await;
+    assert_refused!(
+        soon,
+        Error::TooManyUploads {
+            retry_after_secs: 599,
+            ..
+        }
+    );
+    world.advance(Duration::from_millis(598_499));
+    let nearly = world.start_upload(&me, None).await;
+    assert_refused!(
+        nearly,
+        Error::TooManyUploads {
+            retry_after_secs: 1,
+            ..
+        }
+    );
+    world.advance(Duration::from_millis(1));
+    let third = world.start_upload(&me, None).await.unwrap().id;
+    let gone = append(&world, "app", forgotten, &bytes).await;
+    assert_refused!(gone, Error::UploadUnknown { .. });
+    assert_eq!(offset(&world, "other", younger).await.unwrap(), 0);
+    world.abandon_upload(&other, younger).await.unwrap();
+    world.abandon_upload(&me, third).await.unwrap();
+    assert_nothing_left(&world).await;
+}
+
+#[tokio::test]
+async fn a_session_that_a_request_writes_to_gives_way_to_none() {
+    let (gate, decorator) = Gate::new();
+    let limits = Limits {
+        max_uploads_per_caller: 2,
+        ..Limits::default()
+    };
+    let world = TestRegistry::start_with(limits, Some(decorator)).await;
+    let bytes = pattern(6, 100_000);
+    let slow = upload_of(&world, "app", &Bytes::new()).await;
+    let (registry, grant) = (world.shared(), world.grant::<action::Push>("app"));
+    let (digest, body) = (sha256(&bytes), Body::whole(bytes.clone()));
+    let stopped = gate.close();
+    let writing = tokio::spawn(async move { registry.finish_upload(&grant, slow, &digest, None, body).await });
+    stopped.reached.await.unwrap();
+    world.advance(Duration::from_secs(1));
+    let me = world.grant::<action::Push>("app");
+    let idle = world.start_upload(&me, None).await.unwrap().id;
+    world.advance(Duration::from_secs(600));
+    world.start_upload(&me, None).await.unwrap();
+    assert_refused!(offset(&world, "app", idle).await, Error::UploadUnknown { .. });
+    stopped.go_on.send(()).unwrap();
+    writing.await.unwrap().unwrap();
+    assert_eq!(world.read_blob("app", &digest).await.unwrap(), bytes);
 }
 
 #[tokio::test]

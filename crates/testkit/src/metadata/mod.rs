@@ -186,6 +186,7 @@ macro_rules! metadata_contract {
                 stale_uploads_are_listed_oldest_first
                 objects_of_a_registrys_uploads_are_listed
                 uploads_are_counted_by_registry_and_actor
+                uploads_of_a_caller_are_listed_by_their_last_progress
                 a_removed_upload_is_gone
             }
             garbage {

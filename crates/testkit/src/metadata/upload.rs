@@ -116,6 +116,31 @@ pub async fn uploads_are_counted_by_registry_and_actor(metadata: &dyn Metadata) 
     );
 }
 
+/// The one that gives way to another is the first.
+pub async fn uploads_of_a_caller_are_listed_by_their_last_progress(metadata: &dyn Metadata) {
+    let home = fixture::registry(metadata, "home").await;
+    let other = fixture::registry(metadata, "other").await;
+    let [renewed, late, early] = [10, 40, 20].map(|updated_at| fixture::upload(&home, "app", "me", updated_at));
+    let foreign = [
+        fixture::upload(&home, "app", "ME", 1),
+        fixture::upload(&other, "app", "me", 1),
+    ];
+    for upload in [&renewed, &late, &early].into_iter().chain(&foreign) {
+        insert(metadata, upload).await;
+    }
+    let (registry, id) = (home.id, renewed.id);
+    fixture::write(metadata, move |tx| tx.save_upload(id, 0, 1, &[], Timestamp(95))).await;
+    let list = |limit| fixture::read(metadata, move |read| read.list_uploads_of_caller(registry, "me", limit));
+    let renewed = UploadRecord {
+        updated_at: Timestamp(95),
+        ..renewed
+    };
+    let expected = [early, late, renewed].map(|UploadRecord { updated_at, id, .. }| StaleUpload { updated_at, id });
+    assert_eq!(list(10).await, expected);
+    assert_eq!(list(2).await, expected[..2]);
+    assert!(list(0).await.is_empty());
+}
+
 /// Removing twice says so.
 pub async fn a_removed_upload_is_gone(metadata: &dyn Metadata) {
     let registry = fixture::registry(metadata, "home").await;

@@ -1,0 +1,102 @@
+//! How a session begins: its row, and which of its caller's other sessions gives way to it.
+
+use holdfast_access::{Grant, RegistryId, action};
+use holdfast_oci::{Algorithm, RepositoryName};
+
+use super::{Leases, object_candidate};
+use crate::{
+    Error, Registry, Timestamp,
+    limits::{ROWS_PER_STEP, UPLOAD_GIVES_WAY_AFTER},
+    ports::{Durability, MetadataExt, ObjectKey, Tx, UploadId, UploadRecord},
+    registry::load_registry,
+};
+
+impl Registry {
+    pub(super) async fn insert_upload(
+        &self,
+        grant: &Grant<action::Push>,
+        algorithm: Option<Algorithm>,
+    ) -> Result<UploadRecord, Error> {
+        let (registry, repository) = (grant.registry(), grant.repository().clone());
+        let actor = grant.actor().key();
+        let (id, object) = (UploadId(self.ids.uuid()), ObjectKey::new(self.ids.uuid()));
+        let (now, limit) = (self.clock.now(), self.limits.max_uploads_per_caller);
+        let leases = self.leases.clone();
+        let (upload, gone) = self
+            .metadata
+            .transact(Durability::Relaxed, move |tx| {
+                ensure_unlocked(tx, registry, &repository)?;
+                let gone = if tx.count_uploads(registry, &actor)? >= limit {
+                    Some(make_room(tx, &leases, registry, &actor, limit, now)?)
+                } else {
+                    None
+                };
+                let upload = UploadRecord {
+                    id,
+                    registry,
+                    repository: repository.clone(),
+                    actor: actor.clone(),
+                    storage_account: load_registry(tx, registry)?.storage_account,
+                    object_key: object.clone(),
+                    algorithm: algorithm.unwrap_or(Algorithm::Sha256),
+                    offset: 0,
+                    hash_state: Vec::new(),
+                    started_at: now,
+                    updated_at: now,
+                };
+                tx.insert_upload(&upload)?;
+                Ok((upload, gone))
+            })
+            .await?;
+        if let Some(gone) = gone {
+            self.delete_object(gone.storage_account, &gone.object_key, gone.offset)
+                .await;
+        }
+        Ok(upload)
+    }
+}
+
+fn ensure_unlocked(tx: &mut dyn Tx, registry: RegistryId, repository: &RepositoryName) -> Result<(), Error> {
+    let locked = tx
+        .find_repository(registry, repository)?
+        .is_some_and(|record| record.manifest_count > 0 && !record.attributes.write_enabled);
+    if locked {
+        return Err(Error::Locked {
+            what: format!("repository {repository}"),
+        });
+    }
+    Ok(())
+}
+
+/// Removes the session of the caller that has waited longest for bytes, if that is long enough. One that a request
+/// writes to waits for nothing, whatever its row says; one that begins to at this moment finds its session gone, as when the
+/// registry is deleted.
+fn make_room(
+    tx: &mut dyn Tx,
+    leases: &Leases,
+    registry: RegistryId,
+    actor: &str,
+    limit: u64,
+    now: Timestamp,
+) -> Result<UploadRecord, Error> {
+    let mut wait = UPLOAD_GIVES_WAY_AFTER;
+    for open in tx.list_uploads_of_caller(registry, actor, ROWS_PER_STEP)? {
+        if leases.is_held(open.id) {
+            continue;
+        }
+        let idle = now.since(open.updated_at);
+        if idle < UPLOAD_GIVES_WAY_AFTER {
+            wait = UPLOAD_GIVES_WAY_AFTER - idle;
+            break;
+        }
+        if let Some(upload) = tx.find_upload(open.id)? {
+            tx.remove_upload(upload.id)?;
+            tx.queue_candidate(&object_candidate(&upload, upload.offset), now)?;
+            return Ok(upload);
+        }
+    }
+    Err(Error::TooManyUploads {
+        limit,
+        retry_after_secs: wait.as_secs() + u64::from(wait.subsec_nanos() > 0),
+    })
+}
