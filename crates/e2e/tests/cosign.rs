@@ -83,6 +83,19 @@ impl Signing {
         serde_json::from_value(tags).expect("tags are strings")
     }
 
+    /// What oras finds attached to the image.
+    fn referrers(&self) -> usize {
+        let sign_in = [
+            "--username",
+            self.server.username(),
+            "--password",
+            self.server.password(),
+        ];
+        let shown = ["discover", "--plain-http", "--format=json", self.image.as_str()];
+        let found = self.sandbox.tool("oras").args(shown).args(sign_in).run().json();
+        found["referrers"].as_array().map_or(0, Vec::len)
+    }
+
     /// The tag under which cosign keeps something of the image: `sha256-HEX.SUFFIX`.
     fn tag(&self, suffix: &str) -> String {
         let (_, digest) = self.image.split_once('@').expect("the image is named by digest");
@@ -99,6 +112,7 @@ fn a_signed_image_verifies_and_an_unsigned_one_does_not() {
     let (_, digest) = signing.image.split_once('@').expect("the image is named by digest");
     assert_eq!(verified[0]["critical"]["image"]["docker-manifest-digest"], digest);
     assert_eq!(signing.tags(), ["1", &signing.tag("sig")]);
+    assert_eq!(signing.referrers(), 0, "docs/clients.md says so");
 }
 
 #[test]
@@ -117,6 +131,7 @@ fn a_signature_kept_as_a_referrer_verifies_and_leaves_no_tag() {
     let signing = Signing::of("cosign/referrer");
     signing.sign(&["--registry-referrers-mode=oci-1-1"]);
     assert_eq!(signing.tags(), ["1"]);
+    assert_eq!(signing.referrers(), 1);
     signing
         .verify(&["--experimental-oci11"])
         .run()
@@ -144,4 +159,5 @@ fn an_attestation_verifies() {
     let envelope = signing.on_image(&verify).run().json();
     assert_eq!(envelope["payloadType"], "application/vnd.in-toto+json");
     assert_eq!(signing.tags(), ["1", &signing.tag("att")]);
+    assert_eq!(signing.referrers(), 0, "docs/clients.md says so");
 }
