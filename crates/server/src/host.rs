@@ -41,13 +41,18 @@ pub(crate) enum Refusal {
          --domain for login servers"
     )]
     Unknown { host: String },
+    #[error(
+        "there is no registry {name}: a registry's name has 5 to 50 letters and digits; if {host:?} is a name of the \
+         server itself, start it with --hostname {host}"
+    )]
+    NoRegistry { name: String, host: String },
 }
 
 impl Refusal {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Missing | Self::Repeated | Self::Malformed => StatusCode::BAD_REQUEST,
-            Self::Unknown { .. } => StatusCode::MISDIRECTED_REQUEST,
+            Self::Unknown { .. } | Self::NoRegistry { .. } => StatusCode::MISDIRECTED_REQUEST,
         }
     }
 }
@@ -98,15 +103,21 @@ impl Hosts {
         if self.base.holds(&named.host, local) {
             return Ok((self.default_registry.clone(), true));
         }
-        let label = named
-            .host
-            .strip_suffix(&self.domain)
-            .and_then(|rest| rest.strip_suffix('.'));
+        let label = match named.ip {
+            Some(_) => None,
+            None => named
+                .host
+                .strip_suffix(&self.domain)
+                .and_then(|rest| rest.strip_suffix('.')),
+        };
+        let host = || named.host.clone();
         match label {
-            Some(name) if named.ip.is_none() && is_registry_name(name) => Ok((name.to_owned(), false)),
-            _ => Err(Refusal::Unknown {
-                host: named.host.clone(),
+            Some(name) if is_registry_name(name) => Ok((name.to_owned(), false)),
+            Some(name) => Err(Refusal::NoRegistry {
+                name: name.to_owned(),
+                host: host(),
             }),
+            None => Err(Refusal::Unknown { host: host() }),
         }
     }
 }
@@ -303,6 +314,23 @@ mod tests {
             let refusal = at(host).unwrap_err();
             assert_eq!(refusal.status(), StatusCode::MISDIRECTED_REQUEST, "{host}");
             assert!(refusal.to_string().contains("--hostname"), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_name_below_the_domain_that_no_registry_can_have_is_called_that() {
+        for (host, name) in [
+            ("beta.registry.localhost", "beta"),
+            ("Beta.registry.localhost.:5443", "beta"),
+            ("my-registry.registry.localhost", "my-registry"),
+            ("my.registry.registry.localhost", "my.registry"),
+        ] {
+            let told = at(host).unwrap_err().to_string();
+            assert!(told.starts_with(&format!("there is no registry {name}: ")), "{told}");
+        }
+        for host in ["evil.example", "xregistry.localhost", "sub.registry.example"] {
+            let told = at(host).unwrap_err().to_string();
+            assert!(!told.contains("no registry"), "{told}");
         }
     }
 

@@ -62,8 +62,21 @@ pub(super) fn address(text: &str) -> Result<Option<ListenAddress>, String> {
     }))
 }
 
-/// A DNS name, lower case.
+/// The domain of login servers, lower case: a DNS name of two labels or more (clients accept no
+/// certificate for all that is below a single one).
 pub(super) fn domain(text: &str) -> Result<String, String> {
+    let name = host_name(text)?;
+    match name.rsplit_once('.') {
+        None => Err("it needs two labels or more, as in registry.localhost or registry.example.com".to_owned()),
+        Some(_) if name.parse::<IpAddr>().is_ok() => {
+            Err("it is an address; registries need names below it, as in registry.example.com".to_owned())
+        }
+        Some(_) => Ok(name),
+    }
+}
+
+/// A DNS name, lower case.
+fn host_name(text: &str) -> Result<String, String> {
     const MAX_NAME_BYTES: usize = 253;
     let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
     let is_label = |label: &str| {
@@ -84,7 +97,7 @@ pub(super) fn host(text: &str) -> Result<String, String> {
     let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
     match inner.unwrap_or(text).parse::<IpAddr>() {
         Ok(ip) => Ok(ip.to_canonical().to_string()),
-        Err(_) => domain(text),
+        Err(_) => host_name(text),
     }
 }
 
@@ -311,6 +324,11 @@ mod tests {
         ] {
             assert!(domain(text).is_err(), "{text}");
         }
+        for text in ["localhost", "localhost.", "com"] {
+            assert!(domain(text).unwrap_err().contains("two labels"), "{text}");
+            assert!(host(text).is_ok(), "{text}");
+        }
+        assert!(domain("10.0.0.1").unwrap_err().contains("address"));
         assert_eq!(host("[::1]"), Ok("::1".to_owned()));
         assert_eq!(host("10.0.0.1"), Ok("10.0.0.1".to_owned()));
     }
