@@ -21,6 +21,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use crate::allow::bare;
+use crate::error::LeadsInside;
 use crate::{Destinations, Error};
 
 /// Addresses of one name that are tried, one after the other.
@@ -77,7 +78,10 @@ impl Connector {
         let may_reach = |address: &SocketAddr| self.destinations.may_reach(host, port, address.ip());
         let reachable: Vec<_> = resolved.into_iter().filter(may_reach).take(MAX_ADDRESSES).collect();
         if reachable.is_empty() {
-            return Err(Error::Inside { host: host.to_owned() });
+            return Err(Error::Inside {
+                host: host.to_owned(),
+                source: LeadsInside,
+            });
         }
         let tcp = first_of(&reachable).await;
         let tcp = tcp.map_err(|source| Error::Connect {

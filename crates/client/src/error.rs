@@ -1,7 +1,9 @@
 //! What can go wrong on the way out. Texts are for the person who asked for the request: they name the host that was
-//! asked for, and never an address that a name led to, which would tell a stranger about the network inside.
+//! asked for, and never an address that a name led to, nor whether it led to one, which would tell a stranger about the
+//! network inside; the source says that, for the log.
 
 use std::io;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,12 +22,13 @@ pub enum Error {
         "{host} is spoken to by https only; the operator can allow plain HTTP with --allow-outgoing http://{host}:{port}"
     )]
     Plain { host: String, port: u16 },
-    #[error(
-        "{host} leads to an address inside this server's own network, which is not asked; the operator can allow it \
-         with --allow-outgoing {host}"
-    )]
-    Inside { host: String },
-    #[error("the name {host} could not be resolved")]
+    #[error("{}", no_address(host))]
+    Inside {
+        host: String,
+        #[source]
+        source: LeadsInside,
+    },
+    #[error("{}", no_address(host))]
     Resolve {
         host: String,
         #[source]
@@ -75,7 +78,30 @@ impl Error {
             | Self::Redirected { .. } => false,
         }
     }
+
+    /// Whether a name led to no address that may be asked. Whoever asked must not find out why, by the number of attempts
+    /// either.
+    #[must_use]
+    pub fn is_about_name(&self) -> bool {
+        match self {
+            Self::Resolve { .. } => true,
+            Self::Inside { host, .. } => host.parse::<IpAddr>().is_err(),
+            _ => false,
+        }
+    }
 }
+
+fn no_address(host: &str) -> String {
+    format!(
+        "{host} has no address that this server asks: there is none, or it lies inside the server's own network, which the \
+         operator can allow with --allow-outgoing {host}"
+    )
+}
+
+/// Why [`Error::Inside`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("all its addresses lie inside this server's own network")]
+pub struct LeadsInside;
 
 /// The way out could not be set up.
 #[derive(Debug, thiserror::Error)]

@@ -15,6 +15,6 @@ mod trust;
 pub use allow::{Allowed, ParseAllowedError};
 pub use connect::{Resolve, Resolving, SystemResolver};
 pub use destination::{Destinations, is_inside};
-pub use error::{Error, SetupError};
+pub use error::{Error, LeadsInside, SetupError};
 pub use outgoing::{Limits, Options, Outgoing, Reach, Request};
 pub use response::Response;

@@ -41,6 +41,8 @@ const MAX_AT_ONCE: usize = 3;
 const MAX_AT_ONCE_PER_REGISTRY: usize = 2;
 /// Attempts before an import is given up.
 const MAX_ATTEMPTS: u32 = 6;
+/// Attempts at a source whose name leads to no address that may be asked: one more, since a resolver may stumble.
+const MAX_NO_ADDRESS_ATTEMPTS: u32 = 2;
 /// How long an import may take, pauses included.
 const MAX_AGE: Duration = Duration::from_secs(24 * 3600);
 
@@ -68,7 +70,11 @@ impl Handler for ImportImage {
     }
 
     async fn run(self, work: Work<'_>) -> Result<(), handler::Stop> {
-        Ok(copy(self.0, work).await?)
+        let attempts = work.job.attempts;
+        match copy(self.0, work).await {
+            Err(Stop::NoAddress(failure)) if attempts >= MAX_NO_ADDRESS_ATTEMPTS => Err(Stop::Failed(failure).into()),
+            copied => Ok(copied?),
+        }
     }
 
     fn attempt_limit(runner: &Runner) -> Option<Duration> {

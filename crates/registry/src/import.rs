@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use holdfast_access::{ControlGrant, ControlReach, Grant, RegistryId, action, control};
-use holdfast_oci::{Digest, Reference, RepositoryName, Tag};
+use holdfast_oci::{Digest, Reference, RegistryHost, RepositoryName, Tag};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::{
@@ -71,7 +71,8 @@ pub enum ImportSource {
     /// Any registry: its host, with a port if need be, and the name that goes with the job's secret.
     Upstream {
         /// The host.
-        host: String,
+        #[serde(with = "text")]
+        host: RegistryHost,
         /// The user name, if one was given.
         username: Option<String>,
     },

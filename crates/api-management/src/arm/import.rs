@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use holdfast_access::{Caller, ControlGrant, ControlReach, Grant, action, control, decide, decide_control, rights_of};
 use holdfast_arm::{Code, Error as Arm, ResourceId};
-use holdfast_oci::{Reference, RepositoryName, Tag};
+use holdfast_oci::{Reference, RegistryHost, RepositoryName, Tag};
 use holdfast_registry::{
     Import, ImportFailure, ImportFailureKind, ImportSource, ImportTag,
     ports::{JobId, JobRecord, JobState, RegistryRecord},
@@ -27,7 +27,7 @@ const PREFIX: &str = "registries-";
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
 /// The right on the source that a refusal names.
 const PULL: &str = "Microsoft.ContainerRegistry/registries/pull/read";
-/// The longest host and user name that are stored.
+/// The longest user name that is stored.
 const MAX_NAME_CHARS: usize = 255;
 /// The longest password or token that is stored.
 const MAX_PASSWORD_CHARS: usize = 16 << 10;
@@ -241,11 +241,8 @@ async fn source(
             Ok((of_own(&record), Some(pull), None))
         }
         (None, Some(uri)) => {
-            let host = uri
-                .trim_start_matches("https://")
-                .trim_end_matches('/')
-                .to_ascii_lowercase();
-            if let Some(record) = named(call, &host).await?.filter(|_| password.is_none()) {
+            let host = host(&uri)?;
+            if let Some(record) = named(call, host.as_str()).await?.filter(|_| password.is_none()) {
                 let id: ResourceId = record.arm_id().parse().map_err(Arm::from)?;
                 let (record, pull) = own(call, grant, &id, repository).await?;
                 return Ok((of_own(&record), Some(pull), None));
@@ -254,16 +251,9 @@ async fn source(
                 .credentials
                 .and_then(|given| given.username)
                 .filter(|name| !name.is_empty());
-            let is_long = [Some(&host), username.as_ref()]
-                .into_iter()
-                .flatten()
-                .any(|name| name.len() > MAX_NAME_CHARS);
-            if is_long
-                || password
-                    .as_ref()
-                    .is_some_and(|password| password.len() > MAX_PASSWORD_CHARS)
-            {
-                return Err(Arm::invalid_parameter("source", "A host, user name or password is too long.").into());
+            let is_longer = |text: &Option<_>, most| text.as_ref().is_some_and(|text: &String| text.len() > most);
+            if is_longer(&username, MAX_NAME_CHARS) || is_longer(&password, MAX_PASSWORD_CHARS) {
+                return Err(Arm::invalid_parameter("source", "A user name or password is too long.").into());
             }
             let source = ImportSource::Upstream { host, username };
             Ok((source, None, password.map(SecretString::from)))
@@ -273,6 +263,14 @@ async fn source(
             Err(Arm::invalid_parameter("source", why).into())
         }
     }
+}
+
+/// The host of a URI without anything else in it, as people write it too.
+fn host(uri: &str) -> Result<RegistryHost, Arm> {
+    let host = uri.strip_prefix("https://").unwrap_or(uri);
+    let host = host.strip_suffix('/').unwrap_or(host);
+    host.parse()
+        .map_err(|error| Arm::invalid_parameter("source.registryUri", &format!("The registryUri {error}.")))
 }
 
 fn of_own(record: &RegistryRecord) -> ImportSource {

@@ -82,3 +82,50 @@ async fn the_outcome_of_an_import_is_for_those_who_may_import_there() {
     let unsigned = cloud.send("GET", &outcome, None, "").await;
     assert_eq!(unsigned.status(), 401);
 }
+
+#[tokio::test]
+async fn a_source_that_is_no_host_is_refused_at_once_by_name() {
+    let cloud = Cloud::start().await;
+    let role = Role::find("Owner").unwrap().id;
+    let (_, owner) = cloud.principal(role, &cloud.subscription).await;
+    cloud
+        .send(
+            "PUT",
+            &format!("{{S}}/resourceGroups/rg{V}"),
+            Some(&owner),
+            r#"{"location":"local"}"#,
+        )
+        .await;
+    cloud.send("PUT", &format!("{R}mine1{V}"), Some(&owner), REGISTRY).await;
+    let ask = async |uri: &str| {
+        let body = serde_json::json!({
+            "source": { "registryUri": uri, "sourceImage": "app:v1" }, "mode": "Force",
+        });
+        let path = format!("{R}mine1/importImage{V}");
+        cloud.send("POST", &path, Some(&owner), &body.to_string()).await
+    };
+    for uri in [
+        "",
+        "https://",
+        "http://127.0.0.1:18200",
+        "https://https://up.example",
+        "user@127.0.0.1",
+        "127.0.0.1#.evil.example",
+        "evil.example/../x",
+        "up.example//",
+        "up.example:port",
+    ] {
+        let answer = ask(uri).await;
+        assert_eq!(answer.status(), 400, "{uri}");
+        let told = json(&answer).to_string();
+        assert!(told.contains("source.registryUri"), "{uri}: {told}");
+    }
+    for uri in [
+        "up.example",
+        "https://Up.Example/",
+        "up.example:5000",
+        "[2001:db8::1]:5000",
+    ] {
+        assert_eq!(ask(uri).await.status(), 202, "{uri}");
+    }
+}

@@ -63,7 +63,7 @@ impl Source {
                     None => None,
                 };
                 let outgoing = runner.outgoing.clone();
-                let client = Client::new(outgoing, host, &import.repository, credentials)?;
+                let client = Client::new(outgoing, host.as_str(), &import.repository, credentials)?;
                 Ok(Self::Elsewhere(Box::new(client)))
             }
         }

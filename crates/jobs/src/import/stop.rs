@@ -13,6 +13,8 @@ pub(super) enum Stop {
     Failed(ImportFailure),
     /// It is worth another attempt.
     Retry(ImportFailure),
+    /// The name of the other registry leads to no address that may be asked.
+    NoAddress(ImportFailure),
 }
 
 impl Stop {
@@ -47,7 +49,7 @@ impl From<Stop> for handler::Stop {
     fn from(stop: Stop) -> Self {
         match stop {
             Stop::Failed(failure) => Self::Failed(failure.to_json()),
-            Stop::Retry(failure) => Self::Retry(failure.to_json()),
+            Stop::Retry(failure) | Stop::NoAddress(failure) => Self::Retry(failure.to_json()),
         }
     }
 }
@@ -58,7 +60,13 @@ impl From<&Upstream> for Stop {
             kind: ImportFailureKind::Source,
             message: error.to_string(),
         };
-        if error.is_transient() {
+        if let Upstream::Outgoing(outgoing) = error
+            && outgoing.is_about_name()
+        {
+            let cause = std::error::Error::source(outgoing).map(ToString::to_string);
+            tracing::warn!(error = %outgoing, cause, "an import cannot ask its source");
+            Self::NoAddress(failure)
+        } else if error.is_transient() {
             Self::Retry(failure)
         } else {
             Self::Failed(failure)

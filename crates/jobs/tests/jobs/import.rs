@@ -73,7 +73,7 @@ impl World {
     ) -> Result<JobId, Error> {
         let import = Import {
             source: ImportSource::Upstream {
-                host: from.host.clone(),
+                host: from.host.parse().unwrap(),
                 username: Some("puller".to_owned()),
             },
             repository: name("app"),
@@ -293,6 +293,32 @@ async fn a_registry_that_does_not_answer_is_asked_later_and_one_that_lies_is_not
     world.runner(&[]).run_due().await;
     let said = world.outcome(&owner, id).await.unwrap_err().message;
     assert!(said.contains("--allow-outgoing 127.0.0.1"), "{said}");
+}
+
+/// What a name of the network inside leads to is nobody's business: whether it is there neither.
+#[tokio::test]
+async fn a_name_that_leads_nowhere_and_one_that_leads_inside_are_told_alike_and_tried_twice() {
+    let (world, document) = (World::start().await, image());
+    let mut upstream = Upstream::start(&document).await;
+    let (owner, runner) = (world.owner().await, world.runner(&[]));
+    let mut told = Vec::new();
+    for host in ["localhost:1", "nobody.invalid"] {
+        upstream.host = host.to_owned();
+        let id = world.ask(&owner, &upstream, false).await.unwrap();
+        assert_eq!(runner.run_due().await, 1, "{host}");
+        assert_eq!(world.outcome(&owner, id).await, Ok(JobState::Open), "{host}");
+        world.registry.advance(Duration::from_secs(60));
+        assert_eq!(runner.run_due().await, 1, "{host}");
+        let failure = world.outcome(&owner, id).await.unwrap_err();
+        assert_eq!(failure.kind, ImportFailureKind::Source, "{host}");
+        let name = host.split(':').next().unwrap();
+        assert!(
+            failure.message.contains(&format!("--allow-outgoing {name}")),
+            "{failure:?}"
+        );
+        told.push(failure.message.replace(name, "NAME"));
+    }
+    assert_eq!(told[0], told[1]);
 }
 
 #[tokio::test]
