@@ -58,7 +58,7 @@ impl Attributes {
 
 /// A PATCH of changeable attributes: what is absent stays.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object")]
 pub struct AttributesPatch {
     /// New value of [`Attributes::delete_enabled`].
     pub delete_enabled: Option<bool>,
@@ -71,15 +71,16 @@ pub struct AttributesPatch {
 }
 
 impl AttributesPatch {
-    /// `current` with the given switches changed.
+    /// `current` with the given switches changed, if that makes a difference.
     #[must_use]
-    pub fn apply(self, current: Attributes) -> Attributes {
-        Attributes {
+    pub fn change(self, current: Attributes) -> Option<Attributes> {
+        let changed = Attributes {
             delete_enabled: self.delete_enabled.unwrap_or(current.delete_enabled),
             write_enabled: self.write_enabled.unwrap_or(current.write_enabled),
             read_enabled: self.read_enabled.unwrap_or(current.read_enabled),
             list_enabled: self.list_enabled.unwrap_or(current.list_enabled),
-        }
+        };
+        (changed != current).then_some(changed)
     }
 }
 

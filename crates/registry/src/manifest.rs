@@ -210,7 +210,9 @@ impl Registry {
             .transact(Durability::Durable, move |tx| {
                 let repository = load_visible(tx, registry, &name)?;
                 let record = load_record(tx, &repository, &digest)?;
-                tx.set_manifest_attributes(record.id, patch.apply(record.attributes), now)?;
+                if let Some(changed) = patch.change(record.attributes) {
+                    tx.set_manifest_attributes(record.id, changed, now)?;
+                }
                 full_view(tx, &repository, &digest)
             })
             .await

@@ -94,7 +94,9 @@ impl Registry {
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let record = load_visible(tx, registry, &name)?;
-                tx.set_repository_attributes(record.id, patch.apply(record.attributes), now)?;
+                if let Some(changed) = patch.change(record.attributes) {
+                    tx.set_repository_attributes(record.id, changed, now)?;
+                }
                 Ok(load_visible(tx, registry, &name)?.into())
             })
             .await

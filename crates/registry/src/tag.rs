@@ -62,7 +62,9 @@ impl Registry {
             .transact(Durability::Durable, move |tx| {
                 let repository = load_visible(tx, registry, &name)?;
                 let record = load_record(tx, &repository, &tag)?;
-                tx.set_tag_attributes(repository.id, &tag, patch.apply(record.attributes), now)?;
+                if let Some(changed) = patch.change(record.attributes) {
+                    tx.set_tag_attributes(repository.id, &tag, changed, now)?;
+                }
                 load_record(tx, &repository, &tag)
             })
             .await
