@@ -28,7 +28,10 @@ pub(crate) enum Error {
     #[error("the Content-Range header cannot be read")]
     ContentRange(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The media type of a manifest cannot be read.
-    #[error("the Content-Type header cannot be read")]
+    #[error(
+        "the Content-Type header cannot be read; send the manifest's media type, such as \
+         application/vnd.oci.image.manifest.v1+json"
+    )]
     ContentType(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A condition cannot be read.
     #[error(transparent)]
@@ -67,8 +70,8 @@ pub(crate) enum Error {
     #[error("the token is for another resource; get one for https://containerregistry.azure.net")]
     ForeignAudience,
     /// Too many wrong passwords.
-    #[error("too many failed sign-ins")]
-    Throttled(#[source] throttle::TooMany),
+    #[error(transparent)]
+    Throttled(throttle::TooMany),
     /// A body that was not taken.
     #[error(transparent)]
     Body(#[from] BodyError),

@@ -45,9 +45,9 @@ struct Form {
     service: Option<String>,
     scope: String,
     username: String,
-    password: String,
-    refresh_token: String,
-    access_token: String,
+    password: Option<String>,
+    refresh_token: Option<String>,
+    access_token: Option<String>,
     is_offline: bool,
 }
 
@@ -78,12 +78,20 @@ pub(crate) async fn post(
     check_service(app, form.service.as_deref(), address)?;
     let scopes = scopes(&form.scope)?;
     let presented = match form.grant_type.as_str() {
-        "password" if form.username.is_empty() && form.password.is_empty() => Presented::Nobody,
-        "password" => app.present_password(form.username, SecretString::from(form.password), address)?,
-        "refresh_token" => app.present_token(&SecretString::from(form.refresh_token), Kind::Refresh, address)?,
+        "password" if form.username.is_empty() && form.password.as_deref().is_none_or(str::is_empty) => {
+            Presented::Nobody
+        }
+        "password" => app.present_password(form.username, needed("password", form.password)?, address)?,
+        "refresh_token" => {
+            let token = needed("refresh_token", form.refresh_token)?;
+            app.present_token(&token, Kind::Refresh, address)?
+        }
         other => {
             let found = holdfast_oci::message::excerpt(other);
-            let reason = format!("grant_type {found} is not known; send password or refresh_token");
+            let reason = format!(
+                "grant_type {found} is not known; send a form (application/x-www-form-urlencoded) with password or \
+                 refresh_token"
+            );
             return Err(Error::TokenRequest { reason });
         }
     };
@@ -103,13 +111,14 @@ pub(crate) async fn exchange(
     let presented = match form.grant_type.as_str() {
         // ACR: the second brings a refresh token along, which adds nothing to the access token.
         "access_token" | "access_token_refresh_token" => {
-            app.present_directory_token(&SecretString::from(form.access_token), address)?
+            app.present_directory_token(&needed("access_token", form.access_token)?, address)?
         }
-        "refresh_token" => app.present_directory_refresh(&SecretString::from(form.refresh_token))?,
+        "refresh_token" => app.present_directory_refresh(&needed("refresh_token", form.refresh_token)?)?,
         other => {
             let found = holdfast_oci::message::excerpt(other);
             let reason = format!(
-                "grant_type {found} is not known; send access_token, access_token_refresh_token or refresh_token"
+                "grant_type {found} is not known; send a form (application/x-www-form-urlencoded) with access_token, \
+                 access_token_refresh_token or refresh_token"
             );
             return Err(Error::TokenRequest { reason });
         }
@@ -129,9 +138,9 @@ impl Form {
                 "grant_type" => form.grant_type = value.into_owned(),
                 "service" => form.service = Some(value.into_owned()),
                 "username" => form.username = value.into_owned(),
-                "password" => form.password = value.into_owned(),
-                "refresh_token" => form.refresh_token = value.into_owned(),
-                "access_token" => form.access_token = value.into_owned(),
+                "password" => form.password = Some(value.into_owned()),
+                "refresh_token" => form.refresh_token = Some(value.into_owned()),
+                "access_token" => form.access_token = Some(value.into_owned()),
                 "access_type" => form.is_offline = value == "offline",
                 "scope" => {
                     form.scope.push_str(&value);
@@ -142,6 +151,13 @@ impl Form {
         }
         form
     }
+}
+
+/// The credential of a grant. One that was left out is no wrong one.
+fn needed(parameter: &str, value: Option<String>) -> Result<SecretString, Error> {
+    value.map(SecretString::from).ok_or_else(|| Error::TokenRequest {
+        reason: format!("this grant_type needs the parameter {parameter}"),
+    })
 }
 
 /// Nobody gets a token only where everybody may pull.

@@ -58,6 +58,12 @@ pub(crate) enum Error {
     Domain(#[from] Domain),
 }
 
+/// For people who tried too often.
+pub(crate) fn too_many_tries(retry_after_secs: u64) -> String {
+    let plural = if retry_after_secs == 1 { "" } else { "s" };
+    format!("There were too many tries. Try again in {retry_after_secs} second{plural}.")
+}
+
 /// The answer. `group` is the resource group of the path, which some messages name.
 pub(crate) fn render(error: Error, group: Option<&ResourceGroupName>, request_id: &str) -> Response<Bytes> {
     let arm = match error {
@@ -70,7 +76,7 @@ pub(crate) fn render(error: Error, group: Option<&ResourceGroupName>, request_id
         } => return oauth(code, number, &description),
         Error::Form(arm) => return form(&arm),
         Error::Throttled { retry_after_secs } => {
-            let description = format!("There were too many tries. Try again in {retry_after_secs} seconds.");
+            let description = too_many_tries(retry_after_secs);
             let mut response = oauth("temporarily_unavailable", TOO_MANY_TRIES, &description);
             *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
             let seconds = HeaderValue::from(retry_after_secs);

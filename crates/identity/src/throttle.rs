@@ -67,7 +67,7 @@ pub struct Attempt<'a> {
 
 /// The sign-in is not looked at before some seconds have passed; answered with 429.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("too many failed sign-ins, try again in {retry_after_secs} seconds")]
+#[error("too many failed sign-ins, try again in {retry_after_secs} second{}", if *retry_after_secs == 1 { "" } else { "s" })]
 pub struct TooMany {
     /// The value of `Retry-After`: from 1 to [`MAX_WAIT_SECS`].
     pub retry_after_secs: i64,

@@ -250,6 +250,8 @@ async fn the_media_type_must_be_one_that_is_known_and_agreed_on() {
             "application/vnd.example+json",
         ),
         (Some("text/html"), &image.manifest, "text/html"),
+        (Some(""), &image.manifest, OCI_MANIFEST),
+        (Some("json"), &image.manifest, OCI_MANIFEST),
         (
             Some("application/octet-stream"),
             &image.manifest,

@@ -404,8 +404,19 @@ async fn a_token_request_that_cannot_be_read_names_what_is_wrong() {
     for (fields, named) in [
         (&[][..], "grant_type \"\""),
         (&[("grant_type", "client_credentials")], "client_credentials"),
+        (&[("grant_type", "refresh_token")], "parameter refresh_token"),
+        (&[("grant_type", "password"), ("username", ADMIN)], "parameter password"),
     ] {
         post(&house, fields).send().await.refuses(400, "UNSUPPORTED", named);
+    }
+    for (form, named) in [
+        ("", "application/x-www-form-urlencoded"),
+        ("grant_type=access_token", "parameter access_token"),
+        ("grant_type=access_token_refresh_token", "parameter access_token"),
+        ("grant_type=refresh_token", "parameter refresh_token"),
+    ] {
+        let answer = house.ask("POST", "/oauth2/exchange").body(form).send().await;
+        answer.refuses(400, "UNSUPPORTED", named);
     }
     let many = vec!["repository:a:pull"; 33];
     get(&house, &many).send().await.refuses(400, "UNSUPPORTED", "32");
@@ -417,7 +428,12 @@ async fn a_token_request_that_cannot_be_read_names_what_is_wrong() {
     huge.send().await.refuses(413, "SIZE_INVALID", "65536");
     // Not a form at all is a form without fields.
     let json = house.ask("POST", TOKEN).body(r#"{"grant_type":"password"}"#);
-    json.send().await.refuses(400, "UNSUPPORTED", "grant_type");
+    let refused = json.send().await;
+    assert!(
+        refused.text().contains("application/x-www-form-urlencoded"),
+        "{refused:?}"
+    );
+    refused.refuses(400, "UNSUPPORTED", "grant_type");
     for method in ["PUT", "DELETE", "HEAD", "PATCH"] {
         let answer = house.admin(method, TOKEN).send().await.expect(405);
         assert_eq!(answer.header("allow"), Some("GET, POST"));
@@ -438,7 +454,6 @@ async fn a_wrong_password_is_unauthorized_not_a_bad_request() {
             ("password", PASSWORD),
         ],
         &[("grant_type", "refresh_token"), ("refresh_token", PASSWORD)],
-        &[("grant_type", "refresh_token")],
     ] {
         let refused = post(&house, fields).peer(&House::stranger()).send().await.expect(401);
         assert_eq!(refused.code(), "UNAUTHORIZED");
@@ -516,6 +531,7 @@ async fn guessing_is_slowed_down_and_nobody_else_feels_it() {
         assert_eq!(answer.code(), "TOOMANYREQUESTS");
         let wait: i64 = answer.header("retry-after").unwrap().parse().unwrap();
         assert!((1..=60).contains(&wait), "{wait}");
+        assert_eq!(answer.text().matches("too many").count(), 1, "{}", answer.text());
     }
     house
         .admin("GET", "/v2/")

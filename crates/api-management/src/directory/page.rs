@@ -10,7 +10,10 @@ use super::{
     authorize::{Asked, Delivery},
     client,
 };
-use crate::{Management, Site, error::Error};
+use crate::{
+    Management, Site,
+    error::{Error, too_many_tries},
+};
 
 /// The cookie that ties a form to the browser that it was shown in.
 const COOKIE: &str = "holdfast-sign-in";
@@ -228,9 +231,7 @@ fn text(error: &Error) -> String {
         Error::OAuth {
             number, description, ..
         } => format!("{description} (AADSTS{number})"),
-        Error::Throttled { retry_after_secs } => {
-            format!("There were too many tries. Try again in {retry_after_secs} seconds. (AADSTS50053)")
-        }
+        Error::Throttled { retry_after_secs } => format!("{} (AADSTS50053)", too_many_tries(*retry_after_secs)),
         _ => "The server cannot do this now. Try again later.".to_owned(),
     }
 }
