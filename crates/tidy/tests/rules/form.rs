@@ -71,21 +71,6 @@ fn every_crate_has_the_workspaces_lints_and_words() {
     expect_none("these crates need the line", &faults);
 }
 
-#[test]
-fn the_toolchain_is_the_one_that_the_workspace_asks_for() {
-    let pinned = manifest::table("rust-toolchain.toml");
-    let pinned = pinned["toolchain"]["channel"].as_str().unwrap_or_default().to_owned();
-    let wanted = manifest::table("Cargo.toml");
-    let wanted = wanted["workspace"]["package"]["rust-version"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned();
-    assert!(
-        pinned == wanted || pinned.starts_with(&format!("{wanted}.")),
-        "{pinned} is not {wanted}"
-    );
-}
-
 /// Clippy reads the nearest `clippy.toml` and no other.
 #[test]
 fn clippys_bans_for_words_and_rules_keep_the_workspaces_settings() {
