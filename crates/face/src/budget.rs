@@ -1,5 +1,6 @@
 //! The memory that buffered bodies may take, all faces and connections together. It is charged as bytes come in, never by
-//! what a client says is to come; when it is spent a body is refused, for one that waited would keep what it has.
+//! what a client says is to come; when it is spent a body is refused, for one that waited would keep what it has. Bodies
+//! that nobody wants are read on while their answers go out; of those there are so many at once.
 
 use std::sync::Arc;
 
@@ -10,6 +11,8 @@ const KNOWN_BYTES: usize = 96 << 20;
 /// Bytes of bodies of everybody else: forms that ask for a token. A share of its own, so that strangers take nothing from
 /// those who signed in.
 const STRANGERS_BYTES: usize = 8 << 20;
+/// Bodies that are read on while their answers go out. Each outlives its request, so nothing else counts it.
+const MAX_LINGERING: usize = 1024;
 
 /// Whose body it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +28,7 @@ pub enum Asker {
 pub struct Budget {
     known: Arc<Semaphore>,
     strangers: Arc<Semaphore>,
+    lingering: Arc<Semaphore>,
 }
 
 impl Default for Budget {
@@ -41,6 +45,7 @@ impl Budget {
         Self {
             known: of(known_bytes),
             strangers: of(strangers_bytes),
+            lingering: of(MAX_LINGERING),
         }
     }
 
@@ -52,5 +57,10 @@ impl Budget {
         };
         let bytes = u32::try_from(bytes).ok()?;
         Arc::clone(pool).try_acquire_many_owned(bytes).ok()
+    }
+
+    /// The right to read on a body that nobody wants; `None` when too many are.
+    pub(crate) fn linger(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.lingering).try_acquire_owned().ok()
     }
 }

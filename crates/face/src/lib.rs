@@ -1,8 +1,10 @@
-//! What the HTTP faces share: how the body of a request is taken (`received`), how much memory all bodies may take at
-//! once (`budget`), what answers may take (`sending`) and uploads (`writing`), and how a thing is shared out among peers
-//! (`shares`, `neighbourhood`). It refuses to know what a body means, and what an answer looks like.
+//! What the HTTP faces share: what requests may take at once with their heads (`heads`), how the body of one is taken
+//! (`received`), how much memory all bodies may take at once (`budget`), what answers may take (`sending`) and uploads
+//! (`writing`), and how a thing is shared out among peers (`shares`, `neighbourhood`). It refuses to know what a body
+//! means, and what an answer looks like.
 
 mod budget;
+mod heads;
 mod neighbourhood;
 mod received;
 mod sending;
@@ -10,6 +12,7 @@ mod shares;
 mod writing;
 
 pub use budget::{Asker, Budget};
+pub use heads::{HeadRoom, Heads, Own, TooManyRequests, detach};
 pub use neighbourhood::Neighbourhood;
 pub use received::{Error, Held, MAX_DRAINED_BYTES, Received};
 pub use sending::{MAX_SENT_BLOBS, OWN_BYTES, Room, Sending, TooManyAnswers, Turn, Whole};

@@ -168,8 +168,25 @@ where
                 return read == Ok(Rest::Nothing);
             }
         }
-        // It ends with the connection, or soon.
-        tokio::spawn(async move { tokio::time::timeout(LINGER, self.read_rest(MAX_LINGERED_BYTES)).await });
+        self.leave()
+    }
+
+    /// Waits for nothing that is left: it is read on while the answer goes out, as far as others leave a turn for it. Says
+    /// whether the connection can be used again.
+    pub fn leave(self) -> bool {
+        if self.is_over() {
+            return !self.is_broken.load(Ordering::Relaxed);
+        }
+        if self.expects_continue {
+            return false;
+        }
+        if let Some(turn) = self.budget.linger() {
+            // It ends with the connection, or soon.
+            tokio::spawn(async move {
+                let _turn = turn;
+                tokio::time::timeout(LINGER, self.read_rest(MAX_LINGERED_BYTES)).await
+            });
+        }
         false
     }
 

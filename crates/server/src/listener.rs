@@ -5,6 +5,7 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
+use holdfast_face::Own;
 use hyper::{Request, Version, body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -22,11 +23,11 @@ use tokio_util::task::TaskTracker;
 use crate::{
     activity::Activity,
     places::{Place, Places, Refusal, Reserved},
-    service::{Service, Wire},
+    service::{MAX_HEADERS, Service, Wire},
     settings::ListenAddress,
     shutdown::Shutdown,
     socket::Socket,
-    stream::Streams,
+    stream::{Refusing, Streams},
 };
 
 /// How long a connection beyond the places may take, whatever it does.
@@ -40,11 +41,9 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long the head of a request may take, and how long a connection may rest between two.
 const HEADERS: Duration = Duration::from_secs(30);
 /// The largest head of an HTTP/1 request, and the most that is read of a body at once.
-const HTTP1_BUFFER_BYTES: usize = 128 << 10;
-/// Headers in one request.
-const MAX_HEADERS: usize = 100;
-/// Header list of an HTTP/2 request; room for the longest token.
-const HTTP2_HEADER_LIST_BYTES: u32 = 64 << 10;
+const HTTP1_BUFFER_BYTES: usize = 64 << 10;
+/// Header list of an HTTP/2 request; room for the longest token, also as a password of Basic authentication.
+const HTTP2_HEADER_LIST_BYTES: u32 = 32 << 10;
 /// Requests at once on one HTTP/2 connection.
 const HTTP2_STREAMS: u32 = 64;
 /// Streams a peer may reset before they are handled (CVE-2023-44487).
@@ -277,17 +276,32 @@ impl Acceptor {
         let service = Arc::clone(&self.service);
         let activity = Arc::new(Activity::new());
         let seen = Arc::clone(&activity);
+        let own = Own::default();
+        let refusing = Refusing::default();
+        let refused = refusing.clone();
         let answer = service_fn(move |request: Request<Incoming>| {
             let service = Arc::clone(&service);
             if request.version() < Version::HTTP_2 {
                 seen.speaks_http1();
             }
-            async move { Ok::<_, std::convert::Infallible>(service.answer(request, wire).await) }
+            let entered = service.enter(request, wire, &own);
+            if entered.is_err() {
+                refused.next();
+            }
+            async move {
+                let response = match entered {
+                    // In a box, so that an answer that waits to be taken does not keep what its making took.
+                    Ok(entered) => Box::pin(service.answer(entered)).await,
+                    Err(response) => *response,
+                };
+                Ok::<_, std::convert::Infallible>(response)
+            }
         });
         let streams = Streams {
             tasks: self.connections.clone(),
             cutting: self.shutdown.cutting.clone(),
             activity: Arc::clone(&activity),
+            refusing,
         };
         let protocol = protocol(streams);
         let connection = protocol.serve_connection(TokioIo::new(stream), answer);

@@ -17,8 +17,10 @@ use futures_util::FutureExt as _;
 use holdfast_access::{RequestOrigin, kept_user_agent};
 use holdfast_api_distribution::{Body, Distribution, Served};
 use holdfast_api_management::{Management, Site};
-use holdfast_face::{Budget, Received, Sending};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
+use holdfast_face::{Budget, Heads, Own, Received, Sending, detach};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header, request::Parts,
+};
 use hyper::body::Incoming;
 use ipnet::IpNet;
 use serde_json::json;
@@ -37,6 +39,8 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
 /// The longest client's id that is echoed.
 const MAX_CLIENT_ID_BYTES: usize = 128;
+/// Headers in one request.
+pub(crate) const MAX_HEADERS: usize = 100;
 
 /// The connection a request came on.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +49,13 @@ pub(crate) struct Wire {
     pub(crate) local: SocketAddr,
     /// `http` or `https`.
     pub(crate) scheme: &'static str,
+}
+
+/// A request that may be answered.
+pub(crate) struct Entered {
+    request: Request<Incoming>,
+    wire: forwarded::Resolved,
+    record: Record,
 }
 
 /// What every request shares.
@@ -60,13 +71,41 @@ pub(crate) struct Service {
     pub(crate) body_stall: Duration,
     pub(crate) budget: Budget,
     pub(crate) sending: Sending,
+    pub(crate) heads: Heads,
 }
 
 impl Service {
-    /// Answers a request. Never fails, also when a handler panics.
-    pub(crate) async fn answer(self: Arc<Self>, request: Request<Incoming>, wire: Wire) -> Response<Measured> {
+    /// Lets a request in that came on the connection that `own` belongs to, or answers it at once. Nothing is waited for
+    /// before its head is counted: a connection hands on all heads that came before the first of them is looked at.
+    pub(crate) fn enter(
+        &self,
+        mut request: Request<Incoming>,
+        wire: Wire,
+        own: &Own,
+    ) -> Result<Entered, Box<Response<Measured>>> {
         let wire = forwarded::resolve(wire, request.headers(), &self.trusted_proxies);
         let mut record = Record::new(Arc::clone(&self.metrics), &request, wire.peer, self.ids.next());
+        if request.headers().len() > MAX_HEADERS {
+            return Err(Box::new(record.answer(self.turn_away(request, too_many_headers()))));
+        }
+        match self.heads.take(own, wire.peer, &request) {
+            Ok(room) => record.hold(room),
+            Err(error) => {
+                let response = self.turn_away(request, busy(&error.to_string()));
+                return Err(Box::new(record.answer(response)));
+            }
+        }
+        detach(&mut request);
+        Ok(Entered { request, wire, record })
+    }
+
+    /// Answers a request. Never fails, also when a handler panics.
+    pub(crate) async fn answer(self: Arc<Self>, entered: Entered) -> Response<Measured> {
+        let Entered {
+            request,
+            wire,
+            mut record,
+        } = entered;
         let client_id = client_id(&request);
         let method = request.method().clone();
         let handled = AssertUnwindSafe(self.dispatch(request, &wire, record.request_id()))
@@ -110,12 +149,26 @@ impl Service {
         wire: Wire,
     ) -> Response<Measured> {
         if matches!(request.uri().path(), "/healthz" | "/readyz") {
-            return self.answer(request, wire).await;
+            return match self.enter(request, wire, &Own::default()) {
+                Ok(entered) => self.answer(entered).await,
+                Err(response) => *response,
+            };
         }
         let resolved = forwarded::resolve(wire, request.headers(), &self.trusted_proxies);
         let record = Record::new(Arc::clone(&self.metrics), &request, resolved.peer, self.ids.next());
         let (head, incoming) = request.into_parts();
         record.answer(self.without_body(&head, incoming, full()).await)
+    }
+
+    /// The answer to a request for which there is no room. It waits for nothing: neither for the request's body nor, over
+    /// HTTP/2, where a peer has many, for its own to be taken.
+    fn turn_away(&self, request: Request<Incoming>, response: Response<Body>) -> Response<Body> {
+        if request.version() == Version::HTTP_2 {
+            return response.map(|_| Body::empty());
+        }
+        let (head, incoming) = request.into_parts();
+        let body = Received::new(incoming, &head.headers, self.body_stall, &self.budget);
+        closing(response, !body.leave())
     }
 
     async fn dispatch(
@@ -162,14 +215,19 @@ impl Service {
     }
 
     /// An answer for which nobody looked at the body; it must reach the client all the same.
-    async fn without_body(&self, head: &Parts, incoming: Incoming, mut response: Response<Body>) -> Response<Body> {
+    async fn without_body(&self, head: &Parts, incoming: Incoming, response: Response<Body>) -> Response<Body> {
         let body = Received::new(incoming, &head.headers, self.body_stall, &self.budget);
-        if !body.drain().await {
-            let close = HeaderValue::from_static("close");
-            response.headers_mut().insert(header::CONNECTION, close);
-        }
-        response
+        closing(response, !body.drain().await)
     }
+}
+
+/// An answer that says whether its connection ends with it.
+fn closing(mut response: Response<Body>, closes: bool) -> Response<Body> {
+    if closes {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
+    response
 }
 
 /// An answer of the control plane as all others are.
@@ -210,6 +268,11 @@ fn refuse(status: StatusCode, message: &str) -> Response<Body> {
 fn not_found(path: &str) -> Response<Body> {
     let message = format!("there is nothing at {:?}", path.chars().take(256).collect::<String>());
     errors(StatusCode::NOT_FOUND, "NOT_FOUND", &message)
+}
+
+fn too_many_headers() -> Response<Body> {
+    let message = format!("the request has more than {MAX_HEADERS} headers");
+    errors(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "BAD_REQUEST", &message)
 }
 
 fn full() -> Response<Body> {

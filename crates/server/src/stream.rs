@@ -4,15 +4,15 @@
 
 use std::{
     future::Future,
-    pin::pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use hyper::rt::Executor;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -39,10 +39,33 @@ pub(crate) struct Streams {
     pub(crate) tasks: TaskTracker,
     pub(crate) cutting: CancellationToken,
     pub(crate) activity: Arc<Activity>,
+    pub(crate) refusing: Refusing,
+}
+
+/// Whether the request that is handed on next was refused: one connection brings many at once, and each would wait as a
+/// task of its own for the next turn to say so.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Refusing(Arc<AtomicBool>);
+
+impl Refusing {
+    /// It was.
+    pub(crate) fn next(&self) {
+        self.0.store(true, Relaxed);
+    }
+
+    fn take(&self) -> bool {
+        self.0.swap(false, Relaxed)
+    }
 }
 
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
     fn execute(&self, request: F) {
+        // In a box: it would be in the task once for every future that it is handed through.
+        let mut request = Box::pin(request);
+        // What does not end at once goes the way of all.
+        if self.refusing.take() && request.as_mut().now_or_never().is_some() {
+            return;
+        }
         let pulse = Arc::new(Pulse::new());
         let cutting = self.cutting.clone();
         let running = self.activity.begin();
@@ -54,8 +77,7 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
     }
 }
 
-async fn watch(request: impl Future<Output = ()>, pulse: Arc<Pulse>, cutting: CancellationToken) {
-    let request = pin!(request);
+async fn watch(request: impl Future<Output = ()> + Unpin, pulse: Arc<Pulse>, cutting: CancellationToken) {
     tokio::select! {
         // First, so that most requests never set a timer.
         biased;
@@ -231,6 +253,7 @@ mod tests {
             tasks: TaskTracker::new(),
             cutting: CancellationToken::new(),
             activity: Arc::new(Activity::new()),
+            refusing: Refusing::default(),
         };
         streams.execute(async {
             hand_out(&mut Bytes::from_static(b"x"), true);

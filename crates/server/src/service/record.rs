@@ -12,6 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use holdfast_api_distribution::{Body, Served};
+use holdfast_face::HeadRoom;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body::{Frame, SizeHint};
 use uuid::Uuid;
@@ -36,6 +37,8 @@ pub(super) struct Record {
     sent_bytes: u64,
     _request: Counted,
     _upload: Option<Counted>,
+    /// What the request takes counts until its answer is out.
+    room: Option<HeadRoom>,
 }
 
 impl Record {
@@ -59,6 +62,7 @@ impl Record {
             sent_bytes: 0,
             _request: metrics.request(),
             _upload: is_upload.then(|| metrics.upload()),
+            room: None,
             metrics,
             method,
             path,
@@ -67,6 +71,10 @@ impl Record {
 
     pub(super) fn request_id(&self) -> &str {
         &self.request_id
+    }
+
+    pub(super) fn hold(&mut self, room: HeadRoom) {
+        self.room = Some(room);
     }
 
     pub(super) fn serve(&mut self, served: Served) {
@@ -176,6 +184,7 @@ mod tests {
             tasks: TaskTracker::new(),
             cutting: CancellationToken::new(),
             activity: Arc::new(Activity::new()),
+            refusing: stream::Refusing::default(),
         };
         streams.execute(async move {
             let record = Record::new(metrics, &Request::new(()), Ipv4Addr::LOCALHOST.into(), Uuid::nil());

@@ -65,6 +65,25 @@ impl Http2 {
         path: &str,
         headers: &[(&str, &str)],
     ) -> io::Result<()> {
+        let block = self.block(method, path, headers)?;
+        self.send(HEADERS, flags | END_HEADERS, stream, &block)
+    }
+
+    /// Begins a request whose body does not come, with the same header so many times: it is told once and then repeated
+    /// (RFC 7541 sections 6.2.1 and 6.1).
+    pub(crate) fn hold_back(&mut self, stream: u32, path: &str, value: &str, times: usize) -> io::Result<()> {
+        let mut block = self.block("POST", path, &[])?;
+        if let Some(repeats) = times.checked_sub(1) {
+            block.push(0x40);
+            push_text(&mut block, "x");
+            push_text(&mut block, value);
+            // The newest of the dynamic table, which follows the 61 entries of the static one.
+            block.extend(std::iter::repeat_n(0x80 | 62, repeats));
+        }
+        self.send(HEADERS, END_HEADERS, stream, &block)
+    }
+
+    fn block(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> io::Result<Vec<u8>> {
         let authority = self.stream.peer_addr()?.to_string();
         let pseudo = [
             (":method", method),
@@ -74,15 +93,12 @@ impl Http2 {
         ];
         let mut block = Vec::new();
         for (name, value) in pseudo.iter().chain(headers) {
-            // A literal that nobody indexes (RFC 7541 section 6.2.2); its lengths fit into a byte.
+            // A literal that nobody indexes (RFC 7541 section 6.2.2).
             block.push(0);
-            for text in [name, value] {
-                assert!(text.len() < 127, "{text}");
-                block.push(u8::try_from(text.len()).unwrap());
-                block.extend(text.bytes());
-            }
+            push_text(&mut block, name);
+            push_text(&mut block, value);
         }
-        self.send(HEADERS, flags | END_HEADERS, stream, &block)
+        Ok(block)
     }
 
     /// Waits until so many answers have begun to come.
@@ -110,6 +126,23 @@ impl Http2 {
         frame.extend(payload);
         self.stream.write_all(&frame)
     }
+}
+
+/// A text as it is, after its length (RFC 7541 sections 5.1 and 5.2).
+fn push_text(block: &mut Vec<u8>, text: &str) {
+    const IN_ONE_BYTE: usize = 127;
+    match text.len().checked_sub(IN_ONE_BYTE) {
+        None => block.push(u8::try_from(text.len()).unwrap()),
+        Some(mut rest) => {
+            block.push(u8::try_from(IN_ONE_BYTE).unwrap());
+            while rest >= 128 {
+                block.push(0x80 | u8::try_from(rest % 128).unwrap());
+                rest /= 128;
+            }
+            block.push(u8::try_from(rest).unwrap());
+        }
+    }
+    block.extend(text.bytes());
 }
 
 /// A connection from one of the addresses of this machine.

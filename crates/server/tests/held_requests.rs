@@ -1,0 +1,195 @@
+//! Requests that are begun and not ended, or whose answers nobody takes, on as many connections and streams as there are
+//! and with heads as large as they may be: all together they take little, and others are served.
+
+#![expect(clippy::unwrap_used, reason = "tests panic on purpose")]
+
+mod house;
+
+use std::{
+    fs,
+    io::Write as _,
+    net::{Ipv4Addr, SocketAddr, TcpStream},
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use house::{
+    House, ask_from,
+    http2::{Http2, INITIAL_WINDOW_SIZE, connect_from},
+    text,
+};
+
+const CONNECTIONS: usize = 500;
+/// As many as the server takes on one connection.
+const STREAMS: u32 = 64;
+const FORM: &str = "/oauth2/token";
+/// What all of them may take, the server itself included.
+const MOST_MIB: u64 = 150;
+/// The longest token (`MAX_TOKEN_BYTES` of `holdfast-identity`).
+const MAX_TOKEN_BYTES: usize = 16 << 10;
+
+fn loopback(host: u8) -> Ipv4Addr {
+    Ipv4Addr::new(127, 0, 0, host)
+}
+
+fn house() -> House {
+    let mut house = House::empty();
+    house.start(&["--http", "127.0.0.1:0", "--https", "off"]);
+    house
+}
+
+/// Begins all that a crowd may; `begin` has a connection of its own each time. Then looks whether others are served, and
+/// what it took.
+fn withstand(what: &str, house: &House, begin: impl Fn() -> TcpStream) {
+    let server = house.http.unwrap();
+    let basic = house.basic();
+    let crowd: Vec<_> = (0..CONNECTIONS).map(|_| begin()).collect();
+    await_rest(house);
+    let authorized = [("authorization", basic.as_str())];
+    // The crowd's own address has requests left, too: one of each connection is its own.
+    for (host, path) in [
+        (1, "/healthz"),
+        (2, "/healthz"),
+        (1, "/v2/"),
+        (2, "/v2/"),
+        (2, "/v2/_catalog"),
+    ] {
+        let answer = ask_from(loopback(host), server, "GET", path, &authorized, b"");
+        assert_eq!(answer.status, 200, "{what}: {host} {path}: {}", answer.head);
+    }
+    let mut other = Http2::open(loopback(2), server, &[]).unwrap();
+    for stream in 0..STREAMS / 2 {
+        other.begin(2 * stream + 1, "/v2/", &authorized).unwrap();
+    }
+    other.await_data(STREAMS as usize / 2).unwrap();
+    let most = house.most_resident_mib();
+    eprintln!("{what} took {most} MiB");
+    assert!(most <= MOST_MIB, "{what} took {most} MiB");
+    drop(crowd);
+}
+
+/// Waits until no more requests come in or end.
+fn await_rest(house: &House) {
+    let (mut before, mut same) = (String::new(), 0);
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while same < 5 {
+        assert!(Instant::now() < deadline, "{before}");
+        thread::sleep(Duration::from_millis(200));
+        let metrics = house.ask("GET", "/metrics", &[], b"").body;
+        let now = metrics
+            .lines()
+            .find(|line| line.starts_with("holdfast_http_requests_in_flight "));
+        let now = now.unwrap().to_owned();
+        same = if now == before { same + 1 } else { 0 };
+        before = now;
+    }
+}
+
+fn held_back(server: SocketAddr, value: &str, times: usize) -> TcpStream {
+    let mut http2 = Http2::open(loopback(1), server, &[]).unwrap();
+    for stream in 0..STREAMS {
+        http2.hold_back(2 * stream + 1, FORM, value, times).unwrap();
+    }
+    http2.stream
+}
+
+#[test]
+fn forms_with_large_heads_that_are_held_back_take_little_memory_again_and_again() {
+    let house = house();
+    let server = house.http.unwrap();
+    let value = "a".repeat(1900);
+    for _ in 0..2 {
+        withstand("forms with large heads", &house, || held_back(server, &value, 15));
+    }
+}
+
+#[test]
+fn forms_with_small_heads_that_are_held_back_take_little_memory() {
+    let house = house();
+    let server = house.http.unwrap();
+    withstand("forms with small heads", &house, || held_back(server, "", 0));
+}
+
+#[test]
+fn answers_of_which_nothing_is_taken_take_little_memory() {
+    let house = house();
+    let server = house.http.unwrap();
+    withstand("answers that wait", &house, || {
+        let mut http2 = Http2::open(loopback(1), server, &[(INITIAL_WINDOW_SIZE, 0)]).unwrap();
+        for stream in 0..STREAMS {
+            http2.begin(2 * stream + 1, "/v2/", &[]).unwrap();
+        }
+        http2.stream
+    });
+}
+
+#[test]
+fn large_heads_of_http1_whose_bodies_are_held_back_take_little_memory() {
+    let house = house();
+    let server = house.http.unwrap();
+    let large = "a".repeat(48 << 10);
+    let head = format!("POST {FORM} HTTP/1.1\r\nHost: {server}\r\nX: {large}\r\nContent-Length: 60000\r\n\r\n");
+    withstand("heads of HTTP/1", &house, || {
+        let mut stream = connect_from(loopback(1), server).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        stream
+    });
+}
+
+/// Asks over HTTP/2 with a real client.
+fn curl(house: &House, path: &str, header: &str) -> String {
+    let file = house.data().join("header");
+    fs::write(&file, header).unwrap();
+    let output = Command::new("curl")
+        .args(["--silent", "--show-error", "--http2-prior-knowledge", "--noproxy", "*"])
+        .args(["--output", "/dev/null", "--write-out", "%{http_version} %{http_code}"])
+        .arg("--header")
+        .arg(format!("@{}", file.display()))
+        .arg(format!("http://{}{path}", house.http.unwrap()))
+        .output()
+        .unwrap();
+    text(&output.stdout) + &text(&output.stderr)
+}
+
+/// A token with as many scopes as there may be, each long.
+fn long_token(house: &House, basic: &str) -> String {
+    let mut query = format!("service={}", house.http.unwrap());
+    for number in 10..42 {
+        let name = "r".repeat(240);
+        query.push_str(&format!(
+            "&scope=repository:{name}/{number}:pull,push,delete,metadata_read"
+        ));
+    }
+    let path = format!("/oauth2/token?{query}");
+    let answer = house.ask("GET", &path, &[("Authorization", basic)], b"");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let answer: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+    answer["access_token"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_longest_token_passes_over_http2_and_much_more_does_not() {
+    let house = house();
+    let token = long_token(&house, &house.basic());
+    assert!(token.len() > MAX_TOKEN_BYTES * 3 / 4, "{} bytes", token.len());
+    assert_eq!(curl(&house, "/v2/", &format!("authorization: Bearer {token}")), "2 200");
+    // Of the full length it is wrong, but looked at; as the password of Basic authentication it is a third longer.
+    let longest = "a".repeat(MAX_TOKEN_BYTES);
+    assert_eq!(
+        curl(&house, "/v2/", &format!("authorization: Bearer {longest}")),
+        "2 401"
+    );
+    let password = "a".repeat((MAX_TOKEN_BYTES + 64).div_ceil(3) * 4);
+    assert_eq!(
+        curl(&house, "/v2/", &format!("authorization: Basic {password}")),
+        "2 401"
+    );
+    let endless = "a".repeat(40 << 10);
+    assert_eq!(
+        curl(&house, "/v2/", &format!("authorization: Bearer {endless}")),
+        "2 431"
+    );
+    let many: String = (0..200).map(|number| format!("x-{number}: y\n")).collect();
+    assert_eq!(curl(&house, "/v2/", &many), "2 431");
+}
