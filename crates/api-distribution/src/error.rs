@@ -141,6 +141,16 @@ impl Error {
         }
     }
 
+    /// When to ask again, where something is taken that will be free again.
+    fn retry_after_secs(&self) -> Option<u64> {
+        match self {
+            Self::Throttled(wait) => u64::try_from(wait.retry_after_secs).ok(),
+            Self::Domain(Domain::Overloaded) | Self::Body(BodyError::Busy) | Self::TooManyBlobs(_) => Some(1),
+            Self::Domain(Domain::TooManyUploads { retry_after_secs, .. }) => Some(*retry_after_secs),
+            _ => None,
+        }
+    }
+
     fn challenge(&self) -> Option<Challenge> {
         let (scope, error) = match self {
             // To nobody the route tells all that it will demand: a mount takes two scopes.
@@ -185,7 +195,10 @@ pub(crate) fn render(error: &Error, demanded: Option<&Demanded>, address: &Addre
     if let Some(scope) = challenge.as_ref().and_then(|challenge| challenge.scope.as_deref()) {
         detail = scope_detail(scope);
     }
-    if status.is_server_error() {
+    if error.retry_after_secs().is_some() {
+        // A crowd is told what it does itself; the access log and the metrics count it.
+        tracing::debug!(error = %chain(error), "a request was refused for now");
+    } else if status.is_server_error() {
         tracing::error!(error = %chain(error), "a request failed");
     }
     if matches!(error, Error::TokenInvalid(_)) {
@@ -216,16 +229,10 @@ pub(crate) fn render(error: &Error, demanded: Option<&Demanded>, address: &Addre
 
 /// What headers say of an error: when to come again, what else may be asked, and from where to go on.
 fn set_headers(headers: &mut HeaderMap, error: &Error) {
+    if let Some(seconds) = error.retry_after_secs() {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
     match error {
-        Error::Throttled(wait) => {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.retry_after_secs));
-        }
-        Error::Domain(Domain::Overloaded) | Error::Body(BodyError::Busy) | Error::TooManyBlobs(_) => {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-        }
-        Error::Domain(Domain::TooManyUploads { retry_after_secs, .. }) => {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after_secs));
-        }
         Error::Route(route::Error::Method { allow, .. }) => {
             headers.insert(header::ALLOW, HeaderValue::from_static(allow));
         }

@@ -193,3 +193,33 @@ fn the_longest_token_passes_over_http2_and_much_more_does_not() {
     let many: String = (0..200).map(|number| format!("x-{number}: y\n")).collect();
     assert_eq!(curl(&house, "/v2/", &many), "2 431");
 }
+
+#[test]
+fn what_a_crowd_is_refused_is_no_error_of_the_server() {
+    const BODY_BYTES: usize = 60_000;
+    let house = house();
+    let server = house.http.unwrap();
+    // More than the 8 MiB that forms of strangers have together.
+    let head = format!("POST {FORM} HTTP/1.1\r\nHost: {server}\r\nContent-Length: {BODY_BYTES}\r\n\r\n");
+    let held = head + &"a".repeat(BODY_BYTES - 1);
+    let crowd: Vec<_> = (0..150)
+        .map(|_| {
+            let mut stream = connect_from(loopback(1), server).unwrap();
+            stream.write_all(held.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let refused = loop {
+        let answer = house.ask("POST", FORM, &[], &[b'a'; BODY_BYTES]);
+        if answer.status == 503 {
+            break answer;
+        }
+        assert!(Instant::now() < deadline, "{answer:?}");
+        thread::sleep(Duration::from_millis(50));
+    };
+    assert_eq!(refused.header("retry-after"), Some("1"), "{}", refused.head);
+    assert!(refused.body.contains("too many requests"), "{}", refused.body);
+    assert!(!house.log().contains("ERROR"), "{}", house.log());
+    drop(crowd);
+}
