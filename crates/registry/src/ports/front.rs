@@ -13,32 +13,32 @@ use crate::Error;
 /// plane reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegistryAccess {
-    /// See [`RegistryRecord::id`].
+    /// See [`RegistryRecord::id`](super::RegistryRecord::id).
     pub id: RegistryId,
-    /// See [`RegistryRecord::name`].
+    /// See [`RegistryRecord::name`](super::RegistryRecord::name).
     pub name: String,
-    /// See [`RegistryRecord::rid`].
+    /// See [`RegistryRecord::rid`](super::RegistryRecord::rid).
     pub rid: Uuid,
-    /// See [`RegistryRecord::subscription_id`].
+    /// See [`RegistryRecord::subscription_id`](super::RegistryRecord::subscription_id).
     pub subscription_id: Uuid,
-    /// See [`RegistryRecord::resource_group`].
+    /// See [`RegistryRecord::resource_group`](super::RegistryRecord::resource_group).
     pub resource_group: String,
-    /// See [`RegistryRecord::admin_enabled`].
+    /// See [`RegistryRecord::admin_enabled`](super::RegistryRecord::admin_enabled).
     pub admin_enabled: bool,
-    /// See [`RegistryRecord::anonymous_pull`].
+    /// See [`RegistryRecord::anonymous_pull`](super::RegistryRecord::anonymous_pull).
     pub anonymous_pull: bool,
-    /// See [`RegistryRecord::network`].
+    /// See [`RegistryRecord::network`](super::RegistryRecord::network).
     pub network: NetworkRules,
-    /// See [`RegistryRecord::role_assignment_mode`].
+    /// See [`RegistryRecord::role_assignment_mode`](super::RegistryRecord::role_assignment_mode).
     pub role_assignment_mode: RoleAssignmentMode,
-    /// See [`RegistryRecord::accept_arm_tokens`].
+    /// See [`RegistryRecord::accept_arm_tokens`](super::RegistryRecord::accept_arm_tokens).
     pub accept_arm_tokens: bool,
-    /// See [`RegistryRecord::is_deleting`].
+    /// See [`RegistryRecord::is_deleting`](super::RegistryRecord::is_deleting).
     pub is_deleting: bool,
 }
 
 impl RegistryAccess {
-    /// See [`RegistryRecord::scope`].
+    /// See [`RegistryRecord::scope`](super::RegistryRecord::scope).
     #[must_use]
     pub fn scope(&self) -> String {
         fold_case(&arm_id(self.subscription_id, &self.resource_group, &self.name))
@@ -48,11 +48,11 @@ impl RegistryAccess {
 /// What decides whether a token's credential is good, and what it may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenStanding {
-    /// See [`TokenRecord::name`].
+    /// See [`TokenRecord::name`](super::TokenRecord::name).
     pub name: String,
-    /// See [`TokenRecord::is_enabled`].
+    /// See [`TokenRecord::is_enabled`](super::TokenRecord::is_enabled).
     pub is_enabled: bool,
-    /// See [`TokenRecord::scope_map`].
+    /// See [`TokenRecord::scope_map`](super::TokenRecord::scope_map).
     pub scope_map: String,
     /// The actions of that scope map, when it is a row.
     pub actions: Option<ScopeMap>,
