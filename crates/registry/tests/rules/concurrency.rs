@@ -73,19 +73,19 @@ async fn world() -> Arc<TestRegistry> {
     Arc::new(TestRegistry::start_with(limits, None).await)
 }
 
-/// Collects over and over; dry in between.
-async fn collect_until(world: Arc<TestRegistry>, is_over: Arc<AtomicBool>) -> u64 {
-    let mut objects = 0;
+/// Collects over and over, dry in between, and counts the objects that go.
+async fn collect_until(world: Arc<TestRegistry>, is_over: Arc<AtomicBool>, objects: Arc<AtomicU64>) {
     while !is_over.load(Ordering::SeqCst) {
         for dry_run in [true, false] {
             world.advance(STEP);
             let grace = world.limits().grace;
             let collected = world.collect_garbage(CollectOptions { grace, dry_run }).await.unwrap();
-            objects += if dry_run { 0 } else { collected.objects };
+            if !dry_run {
+                objects.fetch_add(collected.objects, Ordering::SeqCst);
+            }
         }
         tokio::task::yield_now().await;
     }
-    objects
 }
 
 /// Every manifest has its blobs and children, every blob its bytes, every object a reason.
@@ -162,17 +162,24 @@ fn assert_last_writer(key: (usize, usize), writes: &[Write], found: Option<Diges
 async fn no_acknowledged_push_is_lost_among_pushes_deletes_and_collections() {
     const WRITERS: u64 = 5;
     const ROUNDS: u64 = 25;
+    /// The writers go on until the collector, which may be slower, has taken something from among them.
+    const MAX_ROUNDS: u64 = 40 * ROUNDS;
     let world = world().await;
     world.switch(|registry| registry.retention_days = None).await;
     let (ticks, history) = (Arc::new(AtomicU64::new(1)), History::default());
-    let is_over = Arc::new(AtomicBool::new(false));
-    let collector = tokio::spawn(collect_until(Arc::clone(&world), Arc::clone(&is_over)));
+    let (is_over, collected) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let collector = collect_until(Arc::clone(&world), Arc::clone(&is_over), Arc::clone(&collected));
+    let collector = tokio::spawn(collector);
     let mut writers = JoinSet::new();
     for writer in 0..WRITERS {
         let (world, ticks, history) = (Arc::clone(&world), Arc::clone(&ticks), Arc::clone(&history));
+        let collected = Arc::clone(&collected);
         writers.spawn(async move {
             let mut kept = Vec::new();
-            for round in 0..ROUNDS {
+            for round in 0..MAX_ROUNDS {
+                if round >= ROUNDS && collected.load(Ordering::SeqCst) > 0 {
+                    break;
+                }
                 let number = writer * 31 + round * 7;
                 let key = ((number % 2) as usize, (number % 3) as usize);
                 let repository = REPOSITORIES[key.0];
@@ -202,8 +209,11 @@ async fn no_acknowledged_push_is_lost_among_pushes_deletes_and_collections() {
         kept.extend(done.unwrap());
     }
     is_over.store(true, Ordering::SeqCst);
-    let collected = collector.await.unwrap();
-    assert!(collected > 0, "the collector had something to do");
+    collector.await.unwrap();
+    assert!(
+        collected.load(Ordering::SeqCst) > 0,
+        "the collector had something to do"
+    );
 
     for (repository, document) in kept {
         let content = world.pull(repository, &document.digest().to_string()).await.unwrap();
@@ -368,7 +378,8 @@ async fn the_same_blob_pushed_by_many_at_once_is_stored_once() {
 async fn readers_never_meet_half_an_image() {
     let world = world().await;
     let is_over = Arc::new(AtomicBool::new(false));
-    let collector = tokio::spawn(collect_until(Arc::clone(&world), Arc::clone(&is_over)));
+    let collector = collect_until(Arc::clone(&world), Arc::clone(&is_over), Arc::default());
+    let collector = tokio::spawn(collector);
     let mut readers = JoinSet::new();
     for _ in 0..3 {
         let (world, is_over) = (Arc::clone(&world), Arc::clone(&is_over));
