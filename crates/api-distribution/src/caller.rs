@@ -139,9 +139,9 @@ impl Distribution {
         password: &SecretString,
     ) -> Option<Identified> {
         // The same work while the account is off, so that time tells nothing.
-        let verifiers: Vec<[u8; 32]> = passwords.iter().map(|password| password.verifier).collect();
-        let matched = self.sealer.matches_any(password.expose_secret(), &verifiers);
-        let found = matched.and_then(|index| passwords.get(index));
+        let found = self
+            .sealer
+            .find(password.expose_secret(), passwords, |stored| &stored.verifier);
         let found = found.filter(|_| registry.admin_enabled)?;
         Some(Identified {
             caller: Caller::with_basic(admin(&registry), Rights::everything()),
@@ -163,9 +163,10 @@ impl Distribution {
     ) -> Option<Identified> {
         // The same work for a token that does not exist, so that time tells nothing.
         let passwords = found.as_ref().map_or(&[][..], |account| &account.passwords);
-        let verifiers: Vec<[u8; 32]> = passwords.iter().map(|password| password.verifier).collect();
-        let matched = self.sealer.matches_any(password.expose_secret(), &verifiers);
-        let matched = matched.and_then(|index| passwords.get(index)).cloned();
+        let matched = self
+            .sealer
+            .find(password.expose_secret(), passwords, |stored| &stored.verifier);
+        let matched = matched.cloned();
         let (account, matched) = (found?, matched?);
         let rights = with_anonymous(&registry, account.rights);
         let actor = Actor::Token {
@@ -192,9 +193,10 @@ impl Distribution {
     ) -> Option<Identified> {
         // The same work for an application that does not exist, so that time tells nothing.
         let secrets = found.as_ref().map_or(&[][..], |(_, secrets)| secrets);
-        let verifiers: Vec<[u8; 32]> = secrets.iter().map(|secret| secret.verifier).collect();
-        let matched = self.sealer.matches_any(secret.expose_secret(), &verifiers);
-        let ends_at = matched.and_then(|index| secrets.get(index))?.expires_at.unix_secs();
+        let matched = self
+            .sealer
+            .find(secret.expose_secret(), secrets, |stored| &stored.verifier);
+        let ends_at = matched?.expires_at.unix_secs();
         let (principal, _) = found?;
         Some(of_principal(registry, &principal, ends_at))
     }

@@ -95,18 +95,23 @@ impl Sealer {
     /// Whether this is the secret of the verifier, in the same time for every wrong one.
     #[must_use]
     pub fn matches(&self, secret: &str, verifier: &[u8; VERIFIER_BYTES]) -> bool {
-        self.matches_any(secret, std::slice::from_ref(verifier)).is_some()
+        self.find(secret, &[verifier], |verifier| verifier).is_some()
     }
 
-    /// The index of the verifier that this is the secret of. The same work is done for every list of one length and
+    /// The one, by its verifier, that this is the secret of. The same work is done for every list of one length and
     /// nearly the same for an empty list, which a caller passes for an account that does not exist.
     #[must_use]
-    pub fn matches_any(&self, secret: &str, verifiers: &[[u8; VERIFIER_BYTES]]) -> Option<usize> {
+    pub fn find<'k, T>(
+        &self,
+        secret: &str,
+        kept: &'k [T],
+        verifier: impl Fn(&T) -> &[u8; VERIFIER_BYTES],
+    ) -> Option<&'k T> {
         let offered = self.verifier(secret);
         let mut found = None;
-        for (index, verifier) in verifiers.iter().enumerate() {
-            if constant_time::verify_slices_are_equal(&offered, verifier).is_ok() {
-                found = Some(index);
+        for one in kept {
+            if constant_time::verify_slices_are_equal(&offered, verifier(one)).is_ok() {
+                found = Some(one);
             }
         }
         found
@@ -205,9 +210,9 @@ mod tests {
         let (ours, theirs) = (sealer(), sealer());
         let (one, two) = (ours.verifier("one"), ours.verifier("two"));
         assert!(ours.matches("one", &one) && !ours.matches("one", &two) && !ours.matches("", &one));
-        assert_eq!(ours.matches_any("two", &[one, two]), Some(1));
-        assert_eq!(ours.matches_any("three", &[one, two]), None);
-        assert_eq!(ours.matches_any("one", &[]), None);
+        assert_eq!(ours.find("two", &[(0, one), (1, two)], |kept| &kept.1), Some(&(1, two)));
+        assert_eq!(ours.find("three", &[one, two], |kept| kept), None);
+        assert_eq!(ours.find::<[u8; VERIFIER_BYTES]>("one", &[], |kept| kept), None);
         assert_ne!(
             one,
             theirs.verifier("one"),

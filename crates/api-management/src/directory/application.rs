@@ -102,10 +102,10 @@ async fn prove(
 /// The same work for an application that does not exist, so that time tells nothing.
 fn check_secret(app: &Management, form: &Form, credentials: Option<&GoodCredentials>) -> Result<Option<i64>, Error> {
     let secrets = credentials.map_or(&[][..], |credentials| &credentials.secrets);
-    let verifiers: Vec<[u8; 32]> = secrets.iter().map(|secret| secret.verifier).collect();
     let secret = form.client_secret.clone().unwrap_or_default();
-    let matched = app.sealer.matches_any(secret.expose_secret(), &verifiers);
-    let matched = matched.and_then(|index| secrets.get(index));
+    let matched = app
+        .sealer
+        .find(secret.expose_secret(), secrets, |stored| &stored.verifier);
     let matched = matched.ok_or_else(refusal::wrong_secret)?;
     Ok(Some(matched.expires_at.unix_secs()))
 }
