@@ -7,7 +7,7 @@ use holdfast_oci::Digest;
 use holdfast_registry::ports::{ObjectKey, Tags};
 use holdfast_registry::{Attributes, Timestamp};
 use rusqlite::Row;
-use rusqlite::types::Type;
+use rusqlite::types::{Type, ValueRef};
 use uuid::Uuid;
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
@@ -16,6 +16,18 @@ type Source = Box<dyn std::error::Error + Send + Sync>;
 pub(super) fn digest(row: &Row<'_>, index: usize) -> rusqlite::Result<Digest> {
     let bytes = row.get_ref(index)?.as_blob()?;
     Digest::from_db(bytes).map_err(|source| misread(index, Type::Blob, source))
+}
+
+/// What an outer join found, whose columns begin at `first`; nothing when that one is NULL.
+pub(super) fn joined<T>(
+    row: &Row<'_>,
+    first: usize,
+    read: impl FnOnce(&Row<'_>, usize) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Option<T>> {
+    match row.get_ref(first)? {
+        ValueRef::Null => Ok(None),
+        _ => read(row, first).map(Some),
+    }
 }
 
 /// A list of digests as a parameter: hexadecimal, as `unhex` reads it.

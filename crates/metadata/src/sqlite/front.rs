@@ -3,7 +3,6 @@
 use holdfast_access::RegistryId;
 use holdfast_registry::Error;
 use holdfast_registry::ports::{FrontRead, PrincipalAndRoles, PrincipalKey, RegistryAccess, TokenStanding};
-use rusqlite::types::ValueRef;
 use rusqlite::{Row, params};
 
 use super::column;
@@ -87,12 +86,9 @@ impl FrontRead for Session<'_> {
             [registry, token],
             |row| {
                 if found.is_none() {
-                    let standing = is_there(row, OTHER)?.then(|| standing_row(row)).transpose()?;
-                    found = Some((access_row(row)?, standing));
+                    found = Some((access_row(row)?, column::joined(row, OTHER, standing_row)?));
                 }
-                if is_there(row, PASSWORD)? {
-                    passwords.push(password_row(row, PASSWORD)?);
-                }
+                passwords.extend(column::joined(row, PASSWORD, password_row)?);
                 Ok(())
             },
         )?;
@@ -117,22 +113,14 @@ impl FrontRead for Session<'_> {
         let params = params![registry, id.as_bytes()];
         self.list("looked up a registry and a principal", sql, params, |row| {
             if found.is_none() {
-                let principal = is_there(row, OTHER)?.then(|| principal_at(row, OTHER)).transpose()?;
-                found = Some((access_row(row)?, principal));
+                found = Some((access_row(row)?, column::joined(row, OTHER, principal_at)?));
             }
-            if is_there(row, ROLE)? {
-                roles.push(assignment_row(row, ROLE)?);
-            }
+            roles.extend(column::joined(row, ROLE, assignment_row)?);
             Ok(())
         })?;
         roles.sort_by(|one, other| (one.role, &one.scope).cmp(&(other.role, &other.scope)));
         Ok(found.map(|(access, principal)| (access, principal.map(|principal| (principal, roles)))))
     }
-}
-
-/// Whether a row of an outer join has something in this column.
-fn is_there(row: &Row<'_>, index: usize) -> rusqlite::Result<bool> {
-    Ok(row.get_ref(index)? != ValueRef::Null)
 }
 
 fn access_row(row: &Row<'_>) -> rusqlite::Result<RegistryAccess> {
@@ -152,15 +140,12 @@ fn access_row(row: &Row<'_>) -> rusqlite::Result<RegistryAccess> {
 }
 
 /// Without its passwords, each of which is in a row of its own.
-fn standing_row(row: &Row<'_>) -> rusqlite::Result<TokenStanding> {
+fn standing_row(row: &Row<'_>, first: usize) -> rusqlite::Result<TokenStanding> {
     Ok(TokenStanding {
-        name: row.get(OTHER)?,
-        is_enabled: row.get(OTHER + 1)?,
-        scope_map: row.get(OTHER + 2)?,
-        actions: match row.get_ref(OTHER + 3)? {
-            ValueRef::Null => None,
-            _ => Some(scope_map_actions(row, OTHER + 3)?),
-        },
+        name: row.get(first)?,
+        is_enabled: row.get(first + 1)?,
+        scope_map: row.get(first + 2)?,
+        actions: column::joined(row, first + 3, scope_map_actions)?,
         passwords: Vec::new(),
     })
 }

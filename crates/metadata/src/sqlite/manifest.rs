@@ -10,7 +10,6 @@ use holdfast_registry::ports::{
     PulledManifest, ReferrerRecord, ReferrersPage, RepositoryId, StoredManifest, Visibility,
 };
 use holdfast_registry::{Attributes, Error, Timestamp};
-use rusqlite::types::ValueRef;
 use rusqlite::{Row, params};
 
 use super::column;
@@ -42,10 +41,11 @@ macro_rules! select_referrers {
 
 const FIND: &str = select!("WHERE repository_id = ?1 AND digest = ?2");
 macro_rules! select_pulled {
-    ($joins:literal) => {
+    ($tag:literal, $joins:literal) => {
         concat!(
-            "SELECT repository.attributes, tag.attributes, manifest.digest, media_type, manifest.attributes, bytes \
-             FROM repository ",
+            "SELECT repository.attributes, ",
+            $tag,
+            ", manifest.digest, media_type, manifest.attributes, bytes FROM repository ",
             $joins,
             " LEFT JOIN manifest_content ON manifest_content.manifest_id = manifest.id \
              WHERE repository.registry_id = ?1 AND repository.name = ?2 AND manifest_count > 0"
@@ -55,13 +55,13 @@ macro_rules! select_pulled {
 
 const FIND_SOME: &str = select!("WHERE repository_id = ?1 AND digest IN (SELECT unhex(value) FROM json_each(?2))");
 const FIND_PULLED_BY_TAG: &str = select_pulled!(
+    "tag.attributes",
     "LEFT JOIN tag ON tag.repository_id = repository.id AND tag.name = ?3 \
      LEFT JOIN manifest ON manifest.id = tag.manifest_id"
 );
-// No tag has an empty name.
 const FIND_PULLED_BY_DIGEST: &str = select_pulled!(
-    "LEFT JOIN tag ON tag.repository_id = repository.id AND tag.name = '' \
-     LEFT JOIN manifest ON manifest.repository_id = repository.id AND manifest.digest = ?3"
+    "NULL",
+    "LEFT JOIN manifest ON manifest.repository_id = repository.id AND manifest.digest = ?3"
 );
 const LOAD_BYTES: &str = "SELECT bytes FROM manifest_content WHERE manifest_id = ?1";
 const LIST_BY_DIGEST: &str =
@@ -423,24 +423,23 @@ fn referrer_row(row: &Row<'_>) -> rusqlite::Result<ReferrerRecord> {
 }
 
 fn pulled_row(row: &Row<'_>, known: &dyn Fn(&Digest) -> Option<Bytes>) -> rusqlite::Result<PulledManifest> {
-    let is_there = |index: usize| Ok::<_, rusqlite::Error>(row.get_ref(index)? != ValueRef::Null);
-    let manifest = || {
-        let digest = column::digest(row, 2)?;
+    let manifest = |row: &Row<'_>, first: usize| {
+        let digest = column::digest(row, first)?;
         let bytes = match known(&digest) {
             Some(bytes) => bytes,
-            None => Bytes::from(row.get::<_, Vec<u8>>(5)?),
+            None => Bytes::from(row.get::<_, Vec<u8>>(first + 3)?),
         };
         let content = ManifestContent {
             digest,
-            media_type: row.get(3)?,
+            media_type: row.get(first + 1)?,
             bytes,
         };
-        Ok::<_, rusqlite::Error>((content, column::attributes(row, 4)?))
+        Ok((content, column::attributes(row, first + 2)?))
     };
     Ok(PulledManifest {
         repository: column::attributes(row, 0)?,
-        tag: is_there(1)?.then(|| column::attributes(row, 1)).transpose()?,
-        manifest: is_there(2)?.then(manifest).transpose()?,
+        tag: column::joined(row, 1, column::attributes)?,
+        manifest: column::joined(row, 2, manifest)?,
     })
 }
 

@@ -4,7 +4,6 @@ use holdfast_access::RegistryId;
 use holdfast_oci::RepositoryName;
 use holdfast_registry::ports::{RepositoryId, RepositoryRead, RepositoryRecord, RepositoryTx, TargetRepository};
 use holdfast_registry::{Attributes, Error, Timestamp};
-use rusqlite::types::ValueRef;
 use rusqlite::{Row, params};
 
 use super::column;
@@ -107,8 +106,7 @@ impl RepositoryTx for Session<'_> {
     ) -> Result<Option<TargetRepository>, Error> {
         let params = params![registry.0, name.as_str()];
         let found = self.find("looked up a repository to write into", FIND_TARGET, params, |row| {
-            let is_there = row.get_ref(0)? != ValueRef::Null;
-            let repository = is_there.then(|| repository_row(row)).transpose()?;
+            let repository = column::joined(row, 0, |row, _| repository_row(row))?;
             Ok((repository, target_of(row)?))
         })?;
         let Some((repository, target)) = found else {
