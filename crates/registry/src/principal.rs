@@ -5,7 +5,7 @@ use holdfast_access::{Assignment, ControlGrant, RoleId, control};
 use uuid::Uuid;
 
 use crate::{
-    ApplicationKey, ApplicationView, Error, GoodCredentials, GoodSecret, NewSecret, Registry, Timestamp,
+    ApplicationKey, ApplicationView, Error, GoodCredentials, NewSecret, Registry, Timestamp,
     application::{self, good_credentials, load, load_in_reach, view},
     ports::{ApplicationMarker, ApplicationRecord, Durability, MetadataExt, PrincipalRecord},
     quota::check_applications,
@@ -152,15 +152,6 @@ impl Registry {
                 Ok(Some((PrincipalView { record, assignments }, credentials)))
             })
             .await
-    }
-
-    /// The same with the secrets alone.
-    ///
-    /// # Errors
-    /// [`Error::Metadata`].
-    pub async fn find_principal_by_app(&self, app_id: Uuid) -> Result<Option<(PrincipalView, Vec<GoodSecret>)>, Error> {
-        let found = self.find_client(app_id).await?;
-        Ok(found.map(|(principal, credentials)| (principal, credentials.secrets)))
     }
 
     /// The principal of an object id that may sign in, with its roles: what a request with a token needs to know.

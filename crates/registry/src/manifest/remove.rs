@@ -104,14 +104,8 @@ pub(crate) fn removable_tags(
 
 /// What waited for a manifest that is gone must not be held against the same one pushed again.
 fn forget_waits(tx: &mut dyn Tx, repository: RepositoryId, digest: &Digest) -> Result<(), Error> {
-    let digest = *digest;
-    for candidate in [
-        Candidate::UntaggedManifest { repository, digest },
-        Candidate::OrphanedManifest { repository, digest },
-    ] {
-        if let Some(queued) = tx.find_candidate(&candidate)? {
-            tx.remove_candidate(queued.id)?;
-        }
+    for queued in tx.list_waits_of_manifest(repository, digest)? {
+        tx.remove_candidate(queued.id)?;
     }
     Ok(())
 }
