@@ -12,10 +12,10 @@ use std::{
 
 use bytes::Bytes;
 use holdfast_face::{Turn, Whole};
-use holdfast_registry::ports::Readable;
+use holdfast_registry::ports::{Content as Stored, hold};
 use http_body::{Frame, SizeHint};
 
-use crate::reader::{Held, Reader, Source};
+use crate::reader::{Reader, Source};
 
 /// A response body. Its length is always known.
 #[derive(Debug, Default)]
@@ -28,16 +28,15 @@ pub struct Body {
 #[derive(Debug)]
 enum Part {
     Bytes(Bytes),
-    /// A stretch of the file that the content is.
-    File(Range<u64>),
+    /// A stretch of the content that is read as it is sent.
+    Stretch(Range<u64>),
 }
 
 /// What stretches are taken of.
 #[derive(Debug)]
 enum Content {
     Bytes(Bytes),
-    /// The file, and where in it the content begins.
-    File(Reader, u64),
+    Read(Reader),
 }
 
 impl Body {
@@ -56,12 +55,10 @@ impl Body {
     }
 
     /// A body for stretches of this content; it has none yet.
-    pub(crate) fn of(content: Readable, turn: Turn) -> Self {
-        let content = match content {
-            Readable::Bytes(bytes) => Content::Bytes(Bytes::from_owner(Held::new(bytes, turn))),
-            Readable::File { file, range } => {
-                Content::File(Reader::new(Arc::new(Source::new(file, turn))), range.start)
-            }
+    pub(crate) fn of(content: Stored, turn: Turn) -> Self {
+        let content = match content.as_bytes() {
+            Some(bytes) => Content::Bytes(hold(bytes.clone(), turn)),
+            None => Content::Read(Reader::new(Arc::new(Source::new(content, turn)))),
         };
         Self {
             content: Some(content),
@@ -84,7 +81,7 @@ impl Body {
     pub fn in_memory(mut self, whole: Whole) -> Self {
         // What is whole is one part.
         if let (None, Some(Part::Bytes(bytes))) = (&self.content, self.parts.front_mut()) {
-            *bytes = Bytes::from_owner(Held::new(std::mem::take(bytes), whole));
+            *bytes = hold(std::mem::take(bytes), whole);
         }
         self
     }
@@ -117,12 +114,11 @@ impl Body {
                 let bytes = bytes.slice(at(stretch.start)..at(stretch.end));
                 self.push_bytes(bytes);
             }
-            Some(Content::File(_, start)) if !stretch.is_empty() => {
+            Some(Content::Read(_)) if !stretch.is_empty() => {
                 self.remaining += stretch.end - stretch.start;
-                self.parts
-                    .push_back(Part::File(start + stretch.start..start + stretch.end));
+                self.parts.push_back(Part::Stretch(stretch));
             }
-            Some(Content::File(..)) | None => {}
+            Some(Content::Read(_)) | None => {}
         }
     }
 }
@@ -131,7 +127,7 @@ impl Part {
     fn is_empty(&self) -> bool {
         match self {
             Self::Bytes(bytes) => bytes.is_empty(),
-            Self::File(stretch) => stretch.is_empty(),
+            Self::Stretch(stretch) => stretch.is_empty(),
         }
     }
 }
@@ -147,7 +143,7 @@ impl http_body::Body for Body {
         let this = &mut *self;
         let bytes = match (this.parts.front_mut(), &mut this.content) {
             (Some(Part::Bytes(bytes)), _) => std::mem::take(bytes),
-            (Some(Part::File(stretch)), Some(Content::File(reader, _))) => ready!(reader.poll_next(stretch, context))?,
+            (Some(Part::Stretch(stretch)), Some(Content::Read(reader))) => ready!(reader.poll_next(stretch, context))?,
             _ => return Poll::Ready(None),
         };
         if this.parts.front().is_some_and(Part::is_empty) {

@@ -8,7 +8,7 @@ use holdfast_access::Refusal;
 use holdfast_face::{Error as BodyError, TooManyBlobs};
 use holdfast_identity::{basic, throttle, token};
 use holdfast_oci::{Digest, ErrorCode, message::chain};
-use holdfast_registry::{Error as Domain, Progress, ReceiveError};
+use holdfast_registry::{Error as Domain, Progress, ReceiveError, ports::StoreError};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -145,7 +145,14 @@ impl Error {
     fn retry_after_secs(&self) -> Option<u64> {
         match self {
             Self::Throttled(wait) => u64::try_from(wait.retry_after_secs).ok(),
-            Self::Domain(Domain::Overloaded) | Self::Body(BodyError::Busy) | Self::TooManyBlobs(_) => Some(1),
+            Self::Domain(
+                Domain::Overloaded
+                | Domain::Blobs {
+                    source: StoreError::Unavailable { .. },
+                },
+            )
+            | Self::Body(BodyError::Busy)
+            | Self::TooManyBlobs(_) => Some(1),
             Self::Domain(Domain::TooManyUploads { retry_after_secs, .. }) => Some(*retry_after_secs),
             _ => None,
         }
@@ -363,7 +370,10 @@ fn shown_domain(error: &Domain) -> Shown {
         Domain::PreconditionFailed { .. } => (StatusCode::PRECONDITION_FAILED, Code::Denied, Value::Null),
         Domain::Receive(error) => return shown_receive(error),
         Domain::Full { .. } => (StatusCode::INSUFFICIENT_STORAGE, Code::Unavailable, Value::Null),
-        Domain::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, Value::Null),
+        Domain::Overloaded
+        | Domain::Blobs {
+            source: StoreError::Unavailable { .. },
+        } => (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, Value::Null),
         // Of the control plane: no operation of this face says so.
         Domain::ResourceGroupUnknown { .. }
         | Domain::ResourceGroupElsewhere { .. }

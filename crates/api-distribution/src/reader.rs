@@ -1,9 +1,8 @@
-//! Reading a file for an answer, off the async threads: a small step first, larger ones while the peer asks for more, and
-//! only then ahead of it. What a peer does not take is one small step of memory. It refuses to know what the file is.
+//! Reading a blob for an answer, off the async threads: a small step first, larger ones while the peer asks for more, and
+//! only then ahead of it. What a peer does not take is one small step of memory. It refuses to know where the blob lies.
 
 use std::{
-    fs::File,
-    io::{self, Read as _, Seek as _, SeekFrom},
+    io,
     ops::Range,
     pin::Pin,
     sync::Arc,
@@ -12,7 +11,8 @@ use std::{
 
 use bytes::Bytes;
 use holdfast_face::{OWN_BYTES, Room, Turn};
-use tokio::{sync::Semaphore, task::JoinHandle};
+use holdfast_registry::ports::{Content, Reading};
+use tokio::sync::Semaphore;
 use tokio_util::sync::PollSemaphore;
 
 /// Bytes read in one step at most: large enough that the hop to a blocking thread does not count.
@@ -20,7 +20,7 @@ const MAX_STEP_BYTES: u64 = 512 << 10;
 /// How much larger a step is than the one before.
 const GROWTH: u64 = 4;
 
-/// A file, read one stretch after the other.
+/// A content, read one stretch after the other.
 #[derive(Debug)]
 pub(crate) struct Reader {
     source: Arc<Source>,
@@ -29,32 +29,14 @@ pub(crate) struct Reader {
     /// What the next step that is asked for reads.
     step_bytes: u64,
     /// The step that begins where the stretch does.
-    reading: Option<JoinHandle<io::Result<Bytes>>>,
+    reading: Option<Reading>,
 }
 
-/// A file with the right to have it open.
+/// A content with the right to have it open.
 #[derive(Debug)]
 pub(crate) struct Source {
-    file: File,
+    content: Content,
     turn: Turn,
-}
-
-/// Bytes, and what lasts until they are sent.
-pub(crate) struct Held<B, R> {
-    bytes: B,
-    _right: R,
-}
-
-impl<B, R> Held<B, R> {
-    pub(crate) fn new(bytes: B, right: R) -> Self {
-        Self { bytes, _right: right }
-    }
-}
-
-impl<B: AsRef<[u8]>, R> AsRef<[u8]> for Held<B, R> {
-    fn as_ref(&self) -> &[u8] {
-        self.bytes.as_ref()
-    }
 }
 
 impl Reader {
@@ -80,7 +62,7 @@ impl Reader {
         };
         let read = ready!(Pin::new(reading).poll(context));
         self.reading = None;
-        let bytes = read.map_err(io::Error::other)??;
+        let bytes = read?;
         stretch.start += bytes.len() as u64;
         // A peer that has asked but once may never take what it asked for.
         if bytes.len() as u64 > OWN_BYTES && !stretch.is_empty() {
@@ -114,39 +96,23 @@ impl Reader {
 }
 
 impl Source {
-    pub(crate) fn new(file: File, turn: Turn) -> Self {
-        Self { file, turn }
+    pub(crate) fn new(content: Content, turn: Turn) -> Self {
+        Self { content, turn }
     }
 
-    fn start(self: &Arc<Self>, step: Range<u64>, room: Room) -> JoinHandle<io::Result<Bytes>> {
-        let source = Arc::clone(self);
-        tokio::task::spawn_blocking(move || {
-            let bytes = source.read(step)?;
-            Ok(Bytes::from_owner(Held::new(bytes, (source, room))))
-        })
-    }
-
-    /// Reads into fresh memory without clearing it first. An answer has its file to itself and reads one step at a time,
-    /// so the file's own position can be moved.
-    fn read(&self, step: Range<u64>) -> io::Result<Vec<u8>> {
-        let length = usize::try_from(step.end - step.start).map_err(io::Error::other)?;
-        let mut bytes = Vec::with_capacity(length);
-        let mut file = &self.file;
-        file.seek(SeekFrom::Start(step.start))?;
-        if file.take(length as u64).read_to_end(&mut bytes)? == length {
-            Ok(bytes)
-        } else {
-            Err(io::ErrorKind::UnexpectedEof.into())
-        }
+    /// The turn and the room last until the bytes are sent.
+    fn start(self: &Arc<Self>, step: Range<u64>, room: Room) -> Reading {
+        self.content.read(step, (Arc::clone(self), room))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{future::poll_fn, io::Write as _, net::IpAddr};
+    use std::{future::poll_fn, net::IpAddr};
 
     use futures_util::FutureExt as _;
     use holdfast_face::Sending;
+    use holdfast_registry::ports::ReadAt;
 
     use super::*;
 
@@ -157,10 +123,20 @@ mod tests {
         (0..LENGTH).map(|index| (index % 251) as u8).collect()
     }
 
+    #[derive(Debug)]
+    struct Disk(Vec<u8>);
+
+    impl ReadAt for Disk {
+        fn read_at(&self, stretch: Range<u64>, into: &mut Vec<u8>) -> io::Result<()> {
+            let at = |offset| usize::try_from(offset).unwrap();
+            into.extend_from_slice(&self.0[at(stretch.start)..at(stretch.end)]);
+            Ok(())
+        }
+    }
+
     async fn reader(sending: &Sending) -> Reader {
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(&content()).unwrap();
-        Reader::new(Arc::new(Source::new(file, sending.turn(PEER).await.unwrap())))
+        let content = Content::on_disk(Arc::new(Disk(content())), LENGTH as u64);
+        Reader::new(Arc::new(Source::new(content, sending.turn(PEER).await.unwrap())))
     }
 
     async fn next(reader: &mut Reader, stretch: &mut Range<u64>) -> Bytes {

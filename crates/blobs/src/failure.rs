@@ -26,22 +26,34 @@ impl From<Failure> for io::Error {
     }
 }
 
-/// Names what was attempted ("wrote object …") and sorts full stores from broken ones.
+/// Names what was attempted ("wrote object …") and tells full stores, closed ones and those that are away from broken ones.
 pub(crate) fn attempted(attempted: impl Into<String>) -> impl FnOnce(io::Error) -> StoreError {
     let attempted = attempted.into();
-    move |source| match source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full { attempted, source },
-        _ => StoreError::Failed {
-            attempted,
-            source: Box::new(source),
-        },
+    move |error| {
+        let kind = error.kind();
+        let source = Box::new(error);
+        match kind {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full { attempted, source },
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                StoreError::Denied { attempted, source }
+            }
+            // A folder of another machine that is away.
+            io::ErrorKind::StaleNetworkFileHandle
+            | io::ErrorKind::TimedOut
+            | io::ErrorKind::NotConnected
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown => StoreError::Unavailable { attempted, source },
+            _ => StoreError::Failed { attempted, source },
+        }
     }
 }
 
-/// As [`attempted`], for an object that has to be there.
+/// As [`attempted`], for an object that has to be there, or must not be.
 pub(crate) fn on_object<'a>(verb: &'a str, key: &'a ObjectKey) -> impl FnOnce(io::Error) -> StoreError + 'a {
     move |source| match source.kind() {
         io::ErrorKind::NotFound => StoreError::Missing { key: key.clone() },
+        io::ErrorKind::AlreadyExists => StoreError::Exists { key: key.clone() },
         _ => attempted(format!("{verb} object {key}"))(source),
     }
 }

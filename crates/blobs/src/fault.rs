@@ -3,7 +3,6 @@
 
 use std::{
     collections::HashMap,
-    io,
     ops::Range,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -12,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{BlobWriter, Blobs, ObjectInfo, ObjectKey, Readable, StoreError};
+use holdfast_registry::ports::{BlobWriter, Blobs, Content, ObjectInfo, ObjectKey, StoreError};
 
 /// The operations of the port, of the store and of its writers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,6 +49,8 @@ pub enum Fault {
     Full,
     /// The store is broken; nothing is done.
     Failed,
+    /// The store is away for a while; nothing is done.
+    Unavailable,
     /// A `Put` or `Write` stores only this many of its bytes, then the store is full. Other operations do nothing.
     CutShort {
         /// How many bytes are stored.
@@ -140,7 +141,7 @@ impl FaultyStore {
         };
         let full = |attempted| StoreError::Full {
             attempted,
-            source: io::ErrorKind::StorageFull.into(),
+            source: "planned fault".into(),
         };
         match fault {
             None => Ok(()),
@@ -155,6 +156,13 @@ impl FaultyStore {
             Some(Fault::CutShort { kept_bytes }) => Err(Refusal {
                 kept_bytes,
                 error: full(attempted),
+            }),
+            Some(Fault::Unavailable) => Err(Refusal {
+                kept_bytes: 0,
+                error: StoreError::Unavailable {
+                    attempted,
+                    source: "planned fault".into(),
+                },
             }),
             Some(Fault::Failed) => Err(Refusal {
                 kept_bytes: 0,
@@ -212,7 +220,7 @@ impl Blobs for FaultyStore {
         self.inner.sync(key).await
     }
 
-    async fn open(&self, key: &ObjectKey, range: Range<u64>) -> Result<Readable, StoreError> {
+    async fn open(&self, key: &ObjectKey, range: Range<u64>) -> Result<Content, StoreError> {
         self.meet(Operation::Open, Some(key)).await?;
         self.inner.open(key, range).await
     }

@@ -17,7 +17,7 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{BlobWriter, Blobs, ObjectInfo, ObjectKey, Readable, StoreError};
+use holdfast_registry::ports::{BlobWriter, Blobs, Content, ObjectInfo, ObjectKey, StoreError};
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::{
@@ -126,7 +126,7 @@ impl Blobs for FilesystemStore {
         let (layout, key) = (self.layout.clone(), key.clone());
         blocking(move || {
             let path = layout.object(&key);
-            let mut file = create(&path).map_err(attempted(format!("made object {key}")))?;
+            let mut file = create(&path).map_err(on_object("made", &key))?;
             let stored = file
                 .write_all(&bytes)
                 .and_then(|()| sync_file(&file, &layout.shard(&key)));
@@ -154,10 +154,10 @@ impl Blobs for FilesystemStore {
         .await
     }
 
-    async fn open(&self, key: &ObjectKey, range: Range<u64>) -> Result<Readable, StoreError> {
+    async fn open(&self, key: &ObjectKey, range: Range<u64>) -> Result<Content, StoreError> {
         let path = self.layout.object(key);
         let cold = match open_cached(&path, &range).map_err(on_object("opened", key))? {
-            Some(Opened::Ready(readable)) => return Ok(readable),
+            Some(Opened::Ready(content)) => return Ok(content),
             Some(Opened::Cold(file)) => Some(file),
             None => None,
         };

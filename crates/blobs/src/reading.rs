@@ -10,25 +10,25 @@ use std::{
     fs::File,
     io::{self, IoSliceMut},
     ops::Range,
-    os::unix::fs::FileExt as _,
     path::Path,
+    sync::Arc,
 };
 
-use bytes::Bytes;
-use holdfast_registry::ports::Readable;
+use holdfast_registry::ports::{Content, ReadAt};
 use rustix::{
+    buffer::spare_capacity,
     fs::{CWD, Mode, OFlags, ResolveFlags, openat2},
-    io::{Errno, ReadWriteFlags, preadv2},
+    io::{Errno, ReadWriteFlags, pread, preadv2},
 };
 
-/// Ranges up to this many bytes are read at once and handed out as bytes; longer ones are handed out as a file.
+/// Ranges up to this many bytes are read at once; longer ones when they are asked for, from the open file.
 const SMALL_READ_BYTES: usize = 64 * 1024;
 
 /// What could be had without waiting.
 #[derive(Debug)]
 pub(crate) enum Opened {
     /// All of it.
-    Ready(Readable),
+    Ready(Content),
     /// The file is open, its bytes have to come from the disk.
     Cold(File),
 }
@@ -42,8 +42,7 @@ pub(crate) fn open_cached(path: &Path, range: &Range<u64>) -> io::Result<Option<
     let file = File::from(file);
     check(&file, range)?;
     let Some(length) = small(range) else {
-        let range = range.clone();
-        return Ok(Some(Opened::Ready(Readable::File { file, range })));
+        return Ok(Some(Opened::Ready(from_file(file, range.clone()))));
     };
     let mut bytes = vec![0; length];
     let read = retrying(|| {
@@ -51,26 +50,59 @@ pub(crate) fn open_cached(path: &Path, range: &Range<u64>) -> io::Result<Option<
         preadv2(&file, &mut into, range.start, ReadWriteFlags::NOWAIT)
     });
     Ok(Some(match read {
-        Ok(read) if read == length => Opened::Ready(Readable::Bytes(bytes.into())),
+        Ok(read) if read == length => Opened::Ready(Content::in_memory(bytes.into())),
         _ => Opened::Cold(file),
     }))
 }
 
 /// Opens a range, waiting for the disk as needed.
-pub(crate) fn open_waiting(path: &Path, range: Range<u64>) -> io::Result<Readable> {
+pub(crate) fn open_waiting(path: &Path, range: Range<u64>) -> io::Result<Content> {
     let file = File::open(path)?;
     check(&file, &range)?;
     read_waiting(file, range)
 }
 
 /// The range of a file that [`check`] has accepted.
-pub(crate) fn read_waiting(file: File, range: Range<u64>) -> io::Result<Readable> {
+pub(crate) fn read_waiting(file: File, range: Range<u64>) -> io::Result<Content> {
     let Some(length) = small(&range) else {
-        return Ok(Readable::File { file, range });
+        return Ok(from_file(file, range));
     };
-    let mut bytes = vec![0; length];
-    file.read_exact_at(&mut bytes, range.start)?;
-    Ok(Readable::Bytes(Bytes::from(bytes)))
+    let mut bytes = Vec::with_capacity(length);
+    read(&file, range, &mut bytes)?;
+    Ok(Content::in_memory(bytes.into()))
+}
+
+/// An open file from some byte on.
+#[derive(Debug)]
+struct Stretch {
+    file: File,
+    start: u64,
+}
+
+impl ReadAt for Stretch {
+    fn read_at(&self, stretch: Range<u64>, into: &mut Vec<u8>) -> io::Result<()> {
+        read(&self.file, self.start + stretch.start..self.start + stretch.end, into)
+    }
+}
+
+fn from_file(file: File, Range { start, end }: Range<u64>) -> Content {
+    Content::on_disk(Arc::new(Stretch { file, start }), end - start)
+}
+
+/// Appends a range of a file to a buffer, without clearing its memory first.
+fn read(file: &File, range: Range<u64>, into: &mut Vec<u8>) -> io::Result<()> {
+    let before = into.len();
+    let length = usize::try_from(range.end - range.start).map_err(io::Error::other)?;
+    into.reserve_exact(length);
+    while into.len() < before + length {
+        let at = range.start + (into.len() - before) as u64;
+        if retrying(|| pread(file, spare_capacity(into), at))? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    // A buffer that had more room took more.
+    into.truncate(before + length);
+    Ok(())
 }
 
 /// A file shorter than the range must be an error now, not a short body later.

@@ -9,7 +9,7 @@ use holdfast_oci::{Digest, RepositoryName};
 use crate::{
     Error, Registry,
     limits::{MAX_MOUNT_SOURCES, SMALL_BLOB_BYTES},
-    ports::{BlobRecord, Candidate, Durability, MetadataExt, PulledBlob, Read, Readable, RepositoryId, StoreError},
+    ports::{BlobRecord, Candidate, Content, Durability, MetadataExt, PulledBlob, Read, RepositoryId, StoreError},
     registry::load_registry,
     repository::ensure_writable,
 };
@@ -67,7 +67,7 @@ impl Registry {
         grant: &Grant<action::Pull>,
         blob: &BlobRecord,
         range: Range<u64>,
-    ) -> Result<Readable, Error> {
+    ) -> Result<Content, Error> {
         match self.open_object(blob, range.clone()).await {
             Err(Error::Blobs {
                 source: StoreError::Missing { .. },
@@ -80,9 +80,9 @@ impl Registry {
         }
     }
 
-    async fn open_object(&self, blob: &BlobRecord, range: Range<u64>) -> Result<Readable, Error> {
+    async fn open_object(&self, blob: &BlobRecord, range: Range<u64>) -> Result<Content, Error> {
         if blob.size_bytes <= SMALL_BLOB_BYTES {
-            return Ok(Readable::Bytes(slice(&self.whole_blob(blob).await?, range)));
+            return Ok(Content::in_memory(slice(&self.whole_blob(blob).await?, range)));
         }
         Ok(self.store(blob.storage_account)?.open(&blob.object_key, range).await?)
     }
@@ -210,31 +210,18 @@ impl Registry {
             return Ok(bytes);
         }
         let range = 0..blob.size_bytes;
-        let bytes = match self.store(blob.storage_account)?.open(&blob.object_key, range).await? {
-            Readable::Bytes(bytes) => bytes,
-            Readable::File { file, range } => read_file(file, range).await.map_err(|source| Error::Blobs {
-                source: StoreError::Failed {
-                    attempted: format!("read object {}", blob.object_key),
-                    source: Box::new(source),
-                },
-            })?,
-        };
+        let content = self.store(blob.storage_account)?.open(&blob.object_key, range).await?;
+        let bytes = content.read_whole().await.map_err(|source| Error::Blobs {
+            source: StoreError::Failed {
+                attempted: format!("read object {}", blob.object_key),
+                source: Box::new(source),
+            },
+        })?;
         if blob.size_bytes <= SMALL_BLOB_BYTES {
             self.blob_cache.insert(blob.digest, &bytes);
         }
         Ok(bytes)
     }
-}
-
-async fn read_file(file: std::fs::File, range: Range<u64>) -> std::io::Result<Bytes> {
-    use std::os::unix::fs::FileExt;
-    let read = move || {
-        let length = usize::try_from(range.end - range.start).map_err(std::io::Error::other)?;
-        let mut bytes = vec![0; length];
-        file.read_exact_at(&mut bytes, range.start)?;
-        Ok(Bytes::from(bytes))
-    };
-    tokio::task::spawn_blocking(read).await.map_err(std::io::Error::other)?
 }
 
 fn slice(bytes: &Bytes, range: Range<u64>) -> Bytes {

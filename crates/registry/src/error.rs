@@ -370,7 +370,11 @@ impl From<StoreError> for Error {
             StoreError::Full { .. } => Self::Full {
                 source: Box::new(error),
             },
-            StoreError::Missing { .. } | StoreError::Failed { .. } => Self::Blobs { source: error },
+            StoreError::Missing { .. }
+            | StoreError::Exists { .. }
+            | StoreError::Denied { .. }
+            | StoreError::Unavailable { .. }
+            | StoreError::Failed { .. } => Self::Blobs { source: error },
         }
     }
 }

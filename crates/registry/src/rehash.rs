@@ -4,17 +4,16 @@
 
 use std::{
     io,
-    os::unix::fs::FileExt as _,
     sync::{Arc, Weak},
 };
 
 use holdfast_oci::{Algorithm, Digest, Hasher};
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
-use crate::{limits::MAX_REHASHES, ports::Readable};
+use crate::{limits::MAX_REHASHES, ports::Content};
 
 /// Bytes read at once; also how much is hashed for nobody at most.
-const STEP_BYTES: usize = 1 << 20;
+const STEP_BYTES: u64 = 1 << 20;
 
 /// Turns at it.
 pub(crate) struct Rehashing {
@@ -37,7 +36,7 @@ impl Rehashing {
     /// When the content cannot be read, or the runtime ends.
     pub(crate) async fn digest<H, F>(
         &self,
-        content: Readable,
+        content: Content,
         algorithm: Algorithm,
         held: H,
         came: F,
@@ -52,7 +51,7 @@ impl Rehashing {
         let seen = Arc::downgrade(&wanted);
         let hashing = spawn_blocking(move || {
             let _kept = (turn, held);
-            hash(content, algorithm, &seen, came)
+            hash(&content, algorithm, &seen, came)
         });
         let hashed = hashing.await.map_err(io::Error::other)?;
         drop(wanted);
@@ -60,27 +59,19 @@ impl Rehashing {
     }
 }
 
-fn hash(content: Readable, algorithm: Algorithm, wanted: &Weak<()>, came: impl Fn(u64)) -> io::Result<Digest> {
+fn hash(content: &Content, algorithm: Algorithm, wanted: &Weak<()>, came: impl Fn(u64)) -> io::Result<Digest> {
     let mut hasher = Hasher::new(algorithm);
-    match content {
-        Readable::Bytes(bytes) => {
-            hasher.update(&bytes);
-            came(bytes.len() as u64);
+    let (mut at, mut step) = (0, Vec::new());
+    while at < content.len() {
+        if wanted.strong_count() == 0 {
+            return Err(io::ErrorKind::Interrupted.into());
         }
-        Readable::File { file, mut range } => {
-            let mut buffer = vec![0; STEP_BYTES];
-            while range.start < range.end {
-                if wanted.strong_count() == 0 {
-                    return Err(io::ErrorKind::Interrupted.into());
-                }
-                let left = usize::try_from(range.end - range.start).unwrap_or(STEP_BYTES);
-                let step = &mut buffer[..left.min(STEP_BYTES)];
-                file.read_exact_at(step, range.start)?;
-                hasher.update(step);
-                range.start += step.len() as u64;
-                came(step.len() as u64);
-            }
-        }
+        let end = content.len().min(at + STEP_BYTES);
+        step.clear();
+        content.read_waiting(at..end, &mut step)?;
+        hasher.update(&step);
+        came(end - at);
+        at = end;
     }
     Ok(hasher.finish())
 }
@@ -88,23 +79,31 @@ fn hash(content: Readable, algorithm: Algorithm, wanted: &Weak<()>, came: impl F
 #[cfg(test)]
 mod tests {
     use std::{
+        ops::Range,
         sync::mpsc,
         task::{Context, Waker},
         time::Duration,
     };
 
     use super::*;
+    use crate::ports::ReadAt;
 
     /// Takes minutes to hash, and no room on the disk.
     const LARGE_BYTES: u64 = 256 << 30;
 
-    fn large() -> Readable {
-        let file = tempfile::tempfile().unwrap();
-        file.set_len(LARGE_BYTES).unwrap();
-        Readable::File {
-            file,
-            range: 0..LARGE_BYTES,
+    #[derive(Debug)]
+    struct Zeros;
+
+    impl ReadAt for Zeros {
+        fn read_at(&self, stretch: Range<u64>, into: &mut Vec<u8>) -> io::Result<()> {
+            let length = usize::try_from(stretch.end - stretch.start).unwrap();
+            into.resize(into.len() + length, 0);
+            Ok(())
         }
+    }
+
+    fn large() -> Content {
+        Content::on_disk(Arc::new(Zeros), LARGE_BYTES)
     }
 
     #[tokio::test]
@@ -134,7 +133,7 @@ mod tests {
             assert!(hashing.as_mut().poll(&mut context).is_pending());
             busy.push(hashing);
         }
-        let small = Readable::Bytes(bytes::Bytes::from_static(b"small"));
+        let small = Content::in_memory(bytes::Bytes::from_static(b"small"));
         let mut late = Box::pin(rehashing.digest(small, Algorithm::Sha256, (), drop));
         assert!(late.as_mut().poll(&mut context).is_pending());
         drop(busy);

@@ -2,10 +2,10 @@
 //!
 //! An adapter's test calls [`contract`] with a way to make an empty store; each claim gets a fresh one.
 
-use std::{io::Read as _, io::Seek as _, io::SeekFrom, ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
-use holdfast_registry::ports::{Blobs, ObjectInfo, ObjectKey, Readable, StoreError};
+use holdfast_registry::ports::{Blobs, Content, ObjectInfo, ObjectKey, StoreError};
 use uuid::Uuid;
 
 /// Runs every claim, each against a store that `empty_store` makes.
@@ -55,21 +55,12 @@ pub fn pattern(length: usize) -> Bytes {
 /// # Panics
 /// When the store can't open it, or hands out fewer bytes than the range has.
 pub async fn read(store: &dyn Blobs, key: &ObjectKey, range: Range<u64>) -> Bytes {
-    let readable = store.open(key, range).await.expect("the object opens");
-    read_all(readable)
+    let content = store.open(key, range).await.expect("the object opens");
+    read_all(&content).await
 }
 
-fn read_all(readable: Readable) -> Bytes {
-    match readable {
-        Readable::Bytes(bytes) => bytes,
-        Readable::File { mut file, range } => {
-            let length = usize::try_from(range.end - range.start).expect("fits in memory");
-            let mut bytes = vec![0; length];
-            file.seek(SeekFrom::Start(range.start)).expect("the file can seek");
-            file.read_exact(&mut bytes).expect("the file holds the range");
-            bytes.into()
-        }
-    }
+async fn read_all(content: &Content) -> Bytes {
+    content.read_whole().await.expect("the content holds its range")
 }
 
 async fn append_all(store: &dyn Blobs, key: &ObjectKey, offset: u64, chunks: &[Bytes]) {
@@ -258,12 +249,12 @@ async fn a_missing_object_is_missing(store: &dyn Blobs) {
 async fn delete_is_idempotent_and_spares_open_readers(store: &dyn Blobs) {
     let (key, bytes) = (fresh_key(), pattern(200_000));
     store.put(&key, bytes.clone()).await.expect("put succeeds");
-    let readable = store.open(&key, 0..200_000).await.expect("the object opens");
+    let content = store.open(&key, 0..200_000).await.expect("the object opens");
     store.delete(&key).await.expect("delete succeeds");
     store.delete(&key).await.expect("delete succeeds again");
     store.delete(&fresh_key()).await.expect("delete of nothing succeeds");
     assert_missing(&key, store.open(&key, 0..1).await);
-    assert_eq!(read_all(readable), bytes);
+    assert_eq!(read_all(&content).await, bytes);
 }
 
 async fn a_key_can_be_used_again_after_delete(store: &dyn Blobs) {

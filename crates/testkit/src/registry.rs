@@ -24,7 +24,7 @@ use holdfast_oci::{Algorithm, Digest, Reference, RepositoryName, Tag};
 use holdfast_registry::{
     Body, CollectOptions, Collected, Error, FirstStart, Limits, ManifestContent, Registry, RegistryParts,
     SealedPassword, Timestamp,
-    ports::{Blobs, Clock, Ids, ListOrder, Metadata, MetadataExt, Page, Readable, RegistryRecord, TagRecord},
+    ports::{Blobs, Clock, Content, Ids, ListOrder, Metadata, MetadataExt, Page, RegistryRecord, TagRecord},
 };
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -318,7 +318,7 @@ impl TestRegistry {
     pub async fn read_blob(&self, repository: &str, digest: &Digest) -> Result<Bytes, Error> {
         let grant = self.grant(repository);
         let blob = self.load_blob(&grant, digest).await?;
-        Ok(read_all(self.open_blob(&grant, &blob, 0..blob.size_bytes).await?))
+        Ok(read_all(self.open_blob(&grant, &blob, 0..blob.size_bytes).await?).await)
     }
 
     /// Every tag that listings show, with what it points to.
@@ -392,19 +392,8 @@ pub fn tag(text: &str) -> Tag {
 }
 
 /// An object's bytes.
-#[must_use]
-pub fn read_all(content: Readable) -> Bytes {
-    use std::os::unix::fs::FileExt;
-    match content {
-        Readable::Bytes(bytes) => bytes,
-        Readable::File { file, range } => {
-            let length = usize::try_from(range.end - range.start).expect("fits in memory");
-            let mut bytes = vec![0; length];
-            file.read_exact_at(&mut bytes, range.start)
-                .expect("the file holds the range");
-            bytes.into()
-        }
-    }
+pub async fn read_all(content: Content) -> Bytes {
+    content.read_whole().await.expect("the content holds its range")
 }
 
 /// In memory where the system has such a place: these tests are about the rules, not about the disk.

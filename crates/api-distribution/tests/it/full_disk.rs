@@ -1,4 +1,4 @@
-//! A disk without room: 507, nothing half-visible, and the service goes on.
+//! A disk without room: 507, nothing half-visible, and the service goes on. One that is away for a while: 503.
 
 use holdfast_blobs::fault::{Fault, Operation};
 
@@ -125,4 +125,16 @@ async fn an_empty_closing_request_on_a_full_disk_is_no_success() {
     house.get(&format!("/v2/a/blobs/{}", sha256(&bytes))).await.expect(404);
     assert_eq!(house.remains().await.uploads(), 0);
     house.push_blob("a", &bytes).await;
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_says_when_to_ask_again() {
+    let house = House::new().await;
+    let bytes = vec![9; 300_000];
+    house.push_blob("a", &bytes).await;
+    let target = format!("/v2/a/blobs/{}", sha256(&bytes));
+    house.blobs.fail_nth(Operation::Open, 1, Fault::Unavailable);
+    let away = house.get(&target).await.refuses(503, "UNAVAILABLE", "");
+    assert_eq!(away.header("retry-after"), Some("1"));
+    house.get(&target).await.expect(200);
 }

@@ -9,15 +9,16 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use holdfast_access::{Caller, ControlCaller, Grant, RegistryId, action, decide, rights_of};
 use holdfast_client::registry::{Blob, Client, Credentials};
 use holdfast_oci::{Digest, Reference};
-use holdfast_registry::ports::{JobRecord, Readable};
+use holdfast_registry::ports::{Content, JobRecord};
 use holdfast_registry::{
     Body, Error, Import, ImportFailureKind, ImportSource, ManifestContent, ReceiveError, Registry,
 };
-use tokio::io::AsyncReadExt as _;
-use tokio_util::io::ReaderStream;
 
 use super::{Progress, Stop};
 use crate::Runner;
+
+/// Bytes of a blob of this server that are read in one step at most.
+const PIECE_BYTES: u64 = 1 << 20;
 
 /// Where an image comes from.
 pub(super) enum Source {
@@ -101,10 +102,10 @@ impl Source {
                     return Ok(());
                 }
                 let blob = registry.load_blob(pull, &digest).await?;
-                let readable = registry.open_blob(pull, &blob, 0..blob.size_bytes).await?;
+                let content = registry.open_blob(pull, &blob, 0..blob.size_bytes).await?;
                 let body = Body {
                     length: Some(blob.size_bytes),
-                    chunks: pieces(readable),
+                    chunks: pieces(content),
                 };
                 Ok(runner.registry.upload_whole(push, &digest, body).await?)
             }
@@ -177,17 +178,10 @@ async fn pull(
     decide(&puller, source.id, &import.repository).map_err(refused)
 }
 
-/// An object as the pieces of a body.
-fn pieces(readable: Readable) -> BoxStream<'static, Result<Bytes, ReceiveError>> {
+/// A blob as the pieces of a body.
+fn pieces(content: Content) -> BoxStream<'static, Result<Bytes, ReceiveError>> {
     let disconnected = |error| ReceiveError::Disconnected {
         source: Box::new(error),
     };
-    match readable {
-        Readable::Bytes(bytes) => stream::once(async { Ok(bytes) }).boxed(),
-        // The whole blob was asked for, so the range starts at the file's beginning.
-        Readable::File { file, range } => {
-            let file = tokio::fs::File::from_std(file).take(range.end);
-            ReaderStream::with_capacity(file, 1 << 20).map_err(disconnected).boxed()
-        }
-    }
+    content.into_stream(PIECE_BYTES).map_err(disconnected).boxed()
 }

@@ -1,12 +1,13 @@
 //! The port to a place for bytes (a storage account). Objects are written once under a random key
 //! and never change afterwards; which digest they hold is the metadata's business.
 
-use std::{fmt, fs::File, io, ops::Range, sync::Arc};
+use std::{fmt, ops::Range, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use uuid::Uuid;
 
+use super::Content;
 use crate::Timestamp;
 
 /// The name of an object: random, chosen at the first byte, never changed (ARCHITECTURE.md, law 2).
@@ -33,6 +34,9 @@ impl fmt::Display for ObjectKey {
     }
 }
 
+/// Why a store could not do something, in its own words.
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
 /// What went wrong in a store of bytes.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -42,14 +46,38 @@ pub enum StoreError {
         /// The key asked for.
         key: ObjectKey,
     },
-    /// The store has no room left (`ENOSPC`, `EDQUOT`).
+    /// Something has this key already, and stays as it is.
+    #[error("object {key} is in the store already")]
+    Exists {
+        /// The key asked for.
+        key: ObjectKey,
+    },
+    /// The store does not let this service do it: its permissions or its credentials are not right.
+    #[error("the store refused this service while it {attempted}")]
+    Denied {
+        /// What was being done, as "wrote object …".
+        attempted: String,
+        /// The cause.
+        #[source]
+        source: Cause,
+    },
+    /// The store has no room left.
     #[error("the store is full while it {attempted}")]
     Full {
         /// What was being done, as "wrote object …".
         attempted: String,
         /// The cause.
         #[source]
-        source: io::Error,
+        source: Cause,
+    },
+    /// The store cannot be reached, or asks to be left alone for a while: the same may succeed later.
+    #[error("the store could not be reached while it {attempted}")]
+    Unavailable {
+        /// What was being done, as "wrote object …".
+        attempted: String,
+        /// The cause.
+        #[source]
+        source: Cause,
     },
     /// Anything else.
     #[error("the store failed while it {attempted}")]
@@ -58,22 +86,8 @@ pub enum StoreError {
         attempted: String,
         /// The cause.
         #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: Cause,
     },
-}
-
-/// An object's bytes, ready to be sent.
-#[derive(Debug)]
-pub enum Readable {
-    /// A file and the range of it to send; lets the face send it with few copies.
-    File {
-        /// The open file. Deleting the object does not disturb it.
-        file: File,
-        /// The bytes of the file to send.
-        range: Range<u64>,
-    },
-    /// The bytes themselves.
-    Bytes(Bytes),
 }
 
 /// One object of a listing.
@@ -93,7 +107,8 @@ pub trait Blobs: Send + Sync {
     /// cut away first, and an object shorter than `offset` is an error.
     async fn append(&self, key: &ObjectKey, offset: u64) -> Result<Box<dyn BlobWriter>, StoreError>;
 
-    /// Stores a whole small object durably in one step: after `Ok` it survives a power cut.
+    /// Stores a whole small object durably in one step: after `Ok` it survives a power cut. What has the key already is
+    /// [`StoreError::Exists`].
     async fn put(&self, key: &ObjectKey, bytes: Bytes) -> Result<(), StoreError>;
 
     /// Makes what lies under the key durable, object and name, and returns its length in bytes.
@@ -101,7 +116,7 @@ pub trait Blobs: Send + Sync {
     async fn sync(&self, key: &ObjectKey) -> Result<u64, StoreError>;
 
     /// Opens a range of an object. The range lies inside the object.
-    async fn open(&self, key: &ObjectKey, range: Range<u64>) -> Result<Readable, StoreError>;
+    async fn open(&self, key: &ObjectKey, range: Range<u64>) -> Result<Content, StoreError>;
 
     /// Deletes an object; one that is not there is a success (idempotent).
     async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError>;

@@ -5,6 +5,7 @@ mod application;
 mod blob;
 mod blobs;
 mod clock;
+mod content;
 mod directory;
 mod front;
 mod garbage;
@@ -32,8 +33,9 @@ pub use application::{
     FederatedCredential,
 };
 pub use blob::{BlobId, BlobObject, BlobRead, BlobRecord, BlobTx, NewBlob, PulledBlob};
-pub use blobs::{BlobWriter, Blobs, ObjectInfo, ObjectKey, Places, Readable, StoreError};
+pub use blobs::{BlobWriter, Blobs, ObjectInfo, ObjectKey, Places, StoreError};
 pub use clock::{Clock, Ids, RandomIds, SystemClock};
+pub use content::{Content, Fetch, ReadAt, Reading, hold};
 pub use directory::{Directory, DirectoryRead, DirectoryTx, ResourceGroup, Subscription, Tags};
 pub use front::{FrontRead, PrincipalAndRoles, PrincipalKey, RegistryAccess, TokenStanding};
 pub use garbage::{Candidate, CandidateId, GarbageRead, GarbageTx, QueuedCandidate};

@@ -93,8 +93,8 @@ impl Registry {
         let (account, key) = (session.upload.storage_account, &session.upload.object_key);
         match self.store(account)?.put(key, bytes.clone()).await {
             Ok(()) => {}
-            Err(StoreError::Failed { .. }) => {
-                // It may be there already, of a chunk without bytes or of a finish that was not
+            Err(StoreError::Exists { .. }) => {
+                // Of a chunk without bytes or of a finish that was not
                 // committed. Appending from the start makes it anew.
                 let mut writer = self.store(account)?.append(key, 0).await?;
                 writer.write(bytes.clone()).await?;

@@ -116,8 +116,8 @@ async fn ranges_of_small_and_large_blobs_are_read_exactly() {
                 let grant = world.grant::<action::Pull>("app");
                 let blob = world.load_blob(&grant, &digest).await.unwrap();
                 let range = start as u64..end as u64;
-                let readable = world.open_blob(&grant, &blob, range).await.unwrap();
-                assert_eq!(read_all(readable), bytes.slice(start..end));
+                let content = world.open_blob(&grant, &blob, range).await.unwrap();
+                assert_eq!(read_all(content).await, bytes.slice(start..end));
             }
             world.reopen().await;
         }
@@ -141,7 +141,7 @@ async fn a_reader_that_meets_the_collector_gets_the_new_object_or_a_clear_no() {
         world.push_blob("app", bytes.clone()).await;
         world.reopen().await;
         let opened = world.open_blob(&grant, &seen, 0..seen.size_bytes).await.unwrap();
-        assert_eq!(read_all(opened), bytes);
+        assert_eq!(read_all(opened).await, bytes);
     }
 }
 

@@ -109,7 +109,7 @@ async fn assert_whole(world: &TestRegistry) {
     let blobs = rows.query(|read| read.scan_blobs(BlobId(0), ALL)).await.unwrap();
     for blob in &blobs {
         let content = world.blobs().open(&blob.object_key, 0..blob.size_bytes).await.unwrap();
-        assert_eq!(sha256(&read_all(content)), blob.digest);
+        assert_eq!(sha256(&read_all(content).await), blob.digest);
     }
     let keys: BTreeSet<_> = blobs.iter().map(|blob| blob.object_key.clone()).collect();
     let objects = world.blobs().list().await.unwrap();

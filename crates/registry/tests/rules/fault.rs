@@ -172,6 +172,15 @@ async fn a_failing_store_costs_the_request_and_not_the_upload() {
 }
 
 #[tokio::test]
+async fn a_put_that_fails_is_not_taken_for_one_that_found_the_object() {
+    let world = TestRegistry::start().await;
+    world.blobs().fail_nth(Operation::Put, 1, Fault::Failed);
+    let failed = Way::SmallInOneRequest.run(&world).await;
+    assert!(matches!(failed, Err((None, Error::Blobs { .. }))), "{failed:?}");
+    assert_eq!(world.blobs().count(Operation::Append), 0, "nothing was written over");
+}
+
+#[tokio::test]
 async fn a_store_that_fails_while_a_chunk_streams_does_not_move_the_session() {
     let world = TestRegistry::start().await;
     let bytes = pattern(1, 900_000);

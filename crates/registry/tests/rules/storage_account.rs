@@ -164,7 +164,7 @@ async fn equal_bytes_are_shared_inside_an_account_and_not_across_accounts() {
         .open_blob(&on(third.id, "app"), &blob, 0..blob.size_bytes)
         .await
         .unwrap();
-    assert_eq!(read_all(read), "after the collection");
+    assert_eq!(read_all(read).await, "after the collection");
     assert_eq!(cloud.registry.stores().len(), 3);
 }
 

@@ -203,7 +203,7 @@ impl Driver {
         let mut sizes = 0;
         for blob in &blobs {
             let opened = self.world.blobs().open(&blob.object_key, 0..blob.size_bytes).await;
-            let bytes = read_all(opened.map_err(|error| format!("blob {}: {error:?}", blob.digest))?);
+            let bytes = read_all(opened.map_err(|error| format!("blob {}: {error:?}", blob.digest))?).await;
             same("digest of an object", &sha256(&bytes), &blob.digest)?;
             sizes += blob.size_bytes;
         }
