@@ -34,6 +34,13 @@ impl Answer {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         header(&self.head, name)
     }
+
+    /// The answer as it came.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        let mut bytes = self.head;
+        bytes.extend_from_slice(&self.body);
+        bytes
+    }
 }
 
 impl Connection {

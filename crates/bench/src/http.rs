@@ -2,6 +2,7 @@
 //! measured here send a `Content-Length`, and one that stops doing so fails its row.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 
 use anyhow::{Context as _, bail};
 
@@ -56,13 +57,23 @@ impl Head {
 
 /// The value of a header in the bytes of a head.
 pub(crate) fn header<'a>(head: &'a [u8], name: &str) -> Option<&'a str> {
-    head.split(|byte| *byte == b'\n').skip(1).find_map(|line| {
-        let (key, value) = line.split_at_checked(name.len())?;
-        let value = value
-            .strip_prefix(b":")
-            .filter(|_| key.eq_ignore_ascii_case(name.as_bytes()))?;
-        std::str::from_utf8(value).ok().map(str::trim)
-    })
+    let line = &head[header_line(head, name)?];
+    std::str::from_utf8(&line[name.len() + 1..]).ok().map(str::trim)
+}
+
+/// Where the line of a header lies in a head, without its end.
+pub(crate) fn header_line(head: &[u8], name: &str) -> Option<Range<usize>> {
+    let mut start = 0;
+    for line in head.split(|byte| *byte == b'\n') {
+        let is_it = line
+            .split_at_checked(name.len())
+            .is_some_and(|(key, rest)| key.eq_ignore_ascii_case(name.as_bytes()) && rest.starts_with(b":"));
+        if is_it {
+            return Some(start..start + line.len());
+        }
+        start += line.len() + 1;
+    }
+    None
 }
 
 /// A registry that is running, and how to be let in.
@@ -74,6 +85,14 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
+    /// A server that asks for no credential.
+    pub(crate) fn open_to_all(address: SocketAddr) -> Self {
+        Self {
+            address,
+            authorization: String::new(),
+        }
+    }
+
     /// The head of a request, `headers` being whole lines that end in CRLF, without the body's length.
     pub(crate) fn request(&self, method: &str, target: &str, headers: &str) -> Vec<u8> {
         let authorization = match self.authorization.as_str() {
@@ -123,6 +142,10 @@ mod tests {
         assert_eq!((head.status, head.body_bytes), (202, 3));
         assert_eq!(&answer[head.head_bytes..], b"abc");
         assert_eq!(header(answer, "location"), Some("/v2/x"));
+        assert_eq!(
+            &answer[header_line(answer, "Content-Length").unwrap()],
+            b"content-length: 3\r"
+        );
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Many connections at once from one thread: fixed request bytes, next to no parsing, no allocation per request. The
-//! servers under test share the machine's processors with it, so it must be much cheaper than they are.
+//! Many connections at once from one thread, each with requests that are made one by one: what fills a server before a
+//! measurement, and pushes. Where the same request is sent again and again, `generator` costs less.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -15,6 +15,7 @@ use tokio::task::LocalSet;
 
 use crate::content::Image;
 use crate::http::{Endpoint, Head, closing_target, header};
+use crate::machine::thread_time;
 
 /// Room for a head and a body of a few KiB in one read.
 const BUFFER_BYTES: usize = 32 * 1024;
@@ -27,6 +28,8 @@ pub(crate) type Worker = Pin<Box<dyn Future<Output = anyhow::Result<u64>>>>;
 pub(crate) struct Done {
     pub(crate) count: u64,
     pub(crate) elapsed: Duration,
+    /// Processor time of the load itself.
+    pub(crate) processor: Duration,
 }
 
 impl Done {
@@ -45,6 +48,7 @@ pub(crate) fn run(workers: Vec<Worker>) -> anyhow::Result<Done> {
         .enable_time()
         .build()?;
     let local = LocalSet::new();
+    let processor = thread_time();
     let started = Instant::now();
     let count = local.block_on(&runtime, async {
         let tasks: Vec<_> = workers.into_iter().map(tokio::task::spawn_local).collect();
@@ -57,31 +61,8 @@ pub(crate) fn run(workers: Vec<Worker>) -> anyhow::Result<Done> {
     Ok(Done {
         count,
         elapsed: started.elapsed(),
+        processor: thread_time().saturating_sub(processor),
     })
-}
-
-/// Sends the same request on `connections` connections for the length of `window`.
-pub(crate) fn repeat(
-    address: SocketAddr,
-    request: &[u8],
-    connections: usize,
-    window: Duration,
-) -> anyhow::Result<Done> {
-    let request: Rc<[u8]> = request.into();
-    let deadline = Instant::now() + window;
-    let worker = |_| {
-        let request = Rc::clone(&request);
-        Box::pin(async move {
-            let mut wire = Wire::open(address).await?;
-            let mut count = 0u64;
-            while Instant::now() < deadline {
-                wire.exchange(&request).await?;
-                count += 1;
-            }
-            Ok(count)
-        }) as Worker
-    };
-    run((0..connections).map(worker).collect())
 }
 
 /// Sends the requests that `make` builds from 0 to `count`, each once, on `connections` connections.

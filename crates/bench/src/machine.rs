@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
 /// The unit of processor time in /proc: USER_HZ, 100 on every machine Linux and this program run on.
@@ -65,8 +66,18 @@ pub(crate) fn memory_mib(pid: u32, field: &str) -> anyhow::Result<f64> {
     Ok(kib_field(&text, field)? as f64 / 1024.0)
 }
 
-/// Processor time a process used so far, without its children.
+/// Processor time a process and its children, such as the workers of nginx, used so far.
 pub(crate) fn processor_time(pid: u32) -> anyhow::Result<Duration> {
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    let children = children.split_whitespace().filter_map(|child| child.parse().ok());
+    let mut sum = own_processor_time(pid)?;
+    for child in children {
+        sum += own_processor_time(child)?;
+    }
+    Ok(sum)
+}
+
+fn own_processor_time(pid: u32) -> anyhow::Result<Duration> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     // The second field is the program's name in brackets, and may hold spaces.
     let (_, fields) = text.rsplit_once(')').context("/proc/PID/stat has no name")?;
@@ -77,6 +88,13 @@ pub(crate) fn processor_time(pid: u32) -> anyhow::Result<Duration> {
         .map(|field| field.parse().unwrap_or(0u64))
         .sum::<u64>();
     Ok(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
+}
+
+/// Processor time the calling thread used so far.
+pub(crate) fn thread_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    // The clock of a thread starts at zero and only grows.
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
 }
 
 /// The first line a program prints when it is asked for its version.

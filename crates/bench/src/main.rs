@@ -4,8 +4,10 @@
 //! It refuses to be a load tester for other machines: it measures only what it started, and reports ratios, because
 //! absolute numbers belong to the machine they were taken on.
 
+mod baseline;
 mod client;
 mod content;
+mod generator;
 mod http;
 mod load;
 mod machine;

@@ -1,6 +1,10 @@
 //! Taking turns: A B A B, so that a machine that slows down slows down both, and medians, so that one bad run does not
 //! decide. Pure but for the calls it is given.
 
+use std::time::Duration;
+
+use crate::load::Done;
+
 /// What both sides of a comparison achieved in each run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pairs {
@@ -32,6 +36,40 @@ impl Pairs {
             .map(|(ours, theirs)| ours / theirs)
             .collect();
         median(&ratios)
+    }
+}
+
+/// What a load cost on both of its ends.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cost {
+    count: u64,
+    elapsed: Duration,
+    server: Duration,
+    client: Duration,
+}
+
+impl Cost {
+    /// Adds a load during which the server used `server` of the processors.
+    pub(crate) fn add(&mut self, done: Done, server: Duration) {
+        self.count += done.count;
+        self.elapsed += done.elapsed;
+        self.client += done.processor;
+        self.server += server;
+    }
+
+    /// Processor time of the server for each thing done, in microseconds.
+    pub(crate) fn server_micros(&self) -> f64 {
+        self.server.as_secs_f64() * 1e6 / self.count.max(1) as f64
+    }
+
+    /// As `server_micros`, of the client.
+    pub(crate) fn client_micros(&self) -> f64 {
+        self.client.as_secs_f64() * 1e6 / self.count.max(1) as f64
+    }
+
+    /// How much of one processor the client used, in percent: at 100 it is the client that is measured.
+    pub(crate) fn client_percent(&self) -> f64 {
+        self.client.as_secs_f64() * 100.0 / self.elapsed.as_secs_f64()
     }
 }
 

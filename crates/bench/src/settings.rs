@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
-/// Measures Holdfast against its budget, beside distribution v3 and nginx, on this machine.
+/// Measures Holdfast against its budget, beside distribution v3, nginx and the least that the work itself takes
 #[derive(Debug, Parser)]
 #[command(name = "holdfast-bench", version)]
 pub(crate) struct Settings {
@@ -69,6 +69,8 @@ pub(crate) struct Settings {
 /// A line of the budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Row {
+    /// What the load generator of the next two could measure at most
+    Ceiling,
     /// GET of a manifest by tag
     Manifest,
     /// GET of a 4 KiB blob
@@ -87,6 +89,16 @@ pub(crate) enum Row {
     Memory,
     /// Time from start to ready
     Start,
+}
+
+impl Row {
+    pub(crate) fn needs_distribution(self) -> bool {
+        matches!(self, Self::Manifest | Self::Blob | Self::Images)
+    }
+
+    pub(crate) fn needs_nginx(self) -> bool {
+        matches!(self, Self::Pull)
+    }
 }
 
 /// How much of everything a run takes, after `--quick` had its say.

@@ -95,23 +95,23 @@ impl Holdfast {
 
     /// Signs in as the administrator and gets a token for `repository`.
     pub(crate) fn endpoint(&self, repository: &str) -> anyhow::Result<Endpoint> {
+        self.endpoint_for(&[&format!("repository:{repository}:pull,push,delete")])
+    }
+
+    /// As `endpoint`, for the scopes that are named.
+    pub(crate) fn endpoint_for(&self, scopes: &[&str]) -> anyhow::Result<Endpoint> {
         let credentials = self.credentials()?;
         let password = credentials
             .passwords
             .first()
             .context("`holdfast credentials` printed no password")?;
         let basic = STANDARD.encode(format!("{}:{}", credentials.username, password.value));
-        let mut endpoint = Endpoint {
-            address: self.address,
-            authorization: String::new(),
-        };
+        let mut endpoint = Endpoint::open_to_all(self.address);
         let mut connection = Connection::open(self.address)?;
         let answer = connection.ask(&endpoint.request("GET", "/v2/", ""))?;
         let (realm, service) = challenge(&answer)?;
-        let target = format!(
-            "{}?service={service}&scope=repository:{repository}:pull,push,delete",
-            target_of(&realm)
-        );
+        let scopes = scopes.join("&scope=");
+        let target = format!("{}?service={service}&scope={scopes}", target_of(&realm));
         endpoint.authorization = format!("Basic {basic}");
         let answer = connection.demand(&endpoint.request("GET", &target, ""))?;
         let token: Token =
@@ -168,10 +168,7 @@ fn listening_address(lines: &Receiver<String>) -> Option<SocketAddr> {
 }
 
 fn is_ready(address: SocketAddr) -> bool {
-    let endpoint = Endpoint {
-        address,
-        authorization: String::new(),
-    };
+    let endpoint = Endpoint::open_to_all(address);
     let answer = Connection::open(address).and_then(|mut wire| wire.ask(&endpoint.request("GET", "/readyz", "")));
     answer.is_ok_and(|answer| answer.status == 200)
 }

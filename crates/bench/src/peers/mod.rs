@@ -20,36 +20,49 @@ const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// The repository everything small is pushed to.
 pub(crate) const REPOSITORY: &str = "bench/app";
 
-/// The programs, all of them known to be there.
+/// The programs; those that the chosen rows need are known to be there.
 pub(crate) struct Tools {
     pub(crate) holdfast: PathBuf,
     pub(crate) distribution: PathBuf,
     pub(crate) nginx: PathBuf,
+    needs_distribution: bool,
+    needs_nginx: bool,
 }
 
 impl Tools {
     /// # Errors
     /// When one is missing; the message says how to get it.
     pub(crate) fn find(settings: &Settings) -> anyhow::Result<Self> {
+        let rows = settings.rows();
         let tools = Self {
             holdfast: settings.holdfast(),
             distribution: settings.distribution(),
             nginx: settings.nginx.clone(),
+            needs_distribution: rows.iter().any(|row| row.needs_distribution()),
+            needs_nginx: rows.iter().any(|row| row.needs_nginx()),
         };
         let needs = [
             (
+                true,
                 &tools.holdfast,
                 "build it with `cargo build --release -p holdfast-server`, or set HOLDFAST_BIN",
             ),
-            (&tools.distribution, "run tools/install, or name it with --distribution"),
             (
+                tools.needs_distribution,
+                &tools.distribution,
+                "run tools/install, or name it with --distribution",
+            ),
+            (
+                tools.needs_nginx,
                 &tools.nginx,
                 "run tools/install (Debian: nginx-light), or name it with --nginx",
             ),
         ];
-        let missing = needs.iter().filter(|(path, _)| !path.is_file());
+        let missing = needs
+            .iter()
+            .filter(|(is_needed, path, _)| *is_needed && !path.is_file());
         let missing: Vec<String> = missing
-            .map(|(path, how)| format!("there is no {}: {how}", path.display()))
+            .map(|(_, path, how)| format!("there is no {}: {how}", path.display()))
             .collect();
         if !missing.is_empty() {
             bail!("{}", missing.join("\n"));
@@ -57,19 +70,19 @@ impl Tools {
         Ok(tools)
     }
 
+    /// Of the programs that take part.
     pub(crate) fn versions(&self) -> anyhow::Result<Vec<String>> {
-        let distribution = version_of(&self.distribution, "--version")?;
-        let distribution = distribution
-            .split_whitespace()
-            .last()
-            .unwrap_or_default()
-            .replace("+unknown", "");
-        let nginx = version_of(&self.nginx, "-v")?;
-        Ok(vec![
-            version_of(&self.holdfast, "--version")?,
-            format!("distribution {distribution}"),
-            nginx.replace("nginx version: ", "").replace('/', " "),
-        ])
+        let mut versions = vec![version_of(&self.holdfast, "--version")?];
+        if self.needs_distribution {
+            let text = version_of(&self.distribution, "--version")?;
+            let version = text.split_whitespace().last().unwrap_or_default();
+            versions.push(format!("distribution {}", version.replace("+unknown", "")));
+        }
+        if self.needs_nginx {
+            let text = version_of(&self.nginx, "-v")?;
+            versions.push(text.replace("nginx version: ", "").replace('/', " "));
+        }
+        Ok(versions)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::workplace::{Process, Workplace};
 
 /// A running nginx.
 pub(crate) struct Nginx {
-    _process: Process,
+    process: Process,
     pub(crate) endpoint: Endpoint,
     // Dropped after the process.
     folder: TempDir,
@@ -39,15 +39,17 @@ impl Nginx {
         command.arg("-e").arg(folder.path().join("error.log"));
         let mut process = Process::start(workplace, "nginx", &mut command, folder.path().join("log"))?;
         process.wait_until(START_TIMEOUT, || Connection::open(address).is_ok())?;
-        let endpoint = Endpoint {
-            address,
-            authorization: String::new(),
-        };
+        let endpoint = Endpoint::open_to_all(address);
         Ok(Self {
-            _process: process,
+            process,
             endpoint,
             folder,
         })
+    }
+
+    /// The master process; the workers are its children.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Where a file has to lie to be served under its name.

@@ -1,13 +1,11 @@
 //! Push of small images, 8 at once, every one new and durable when it is acknowledged, beside distribution v3.
 
-use std::time::Duration;
-
 use super::{Bench, per_second};
 use crate::content::run_number;
 use crate::http::Endpoint;
 use crate::load;
 use crate::machine::processor_time;
-use crate::measure::{Pairs, median};
+use crate::measure::{Cost, Pairs, median};
 use crate::peers::REPOSITORY;
 use crate::report::{Budget, Line};
 
@@ -34,9 +32,12 @@ pub(super) fn measure(bench: &Bench) -> anyhow::Result<Vec<Line>> {
     let note = format!(
         "an image is POST and PUT for each blob, PUT of the manifest; distribution with its example configuration \
          flushes blobs, links and the folders of links, not the folders blobs are moved into; processor time of the \
-         server for an image: Holdfast {:.0} µs, distribution {:.0} µs",
-        ours.micros_per_image(),
-        theirs.micros_per_image()
+         server for an image: Holdfast {:.0} µs, distribution {:.0} µs; of the load beside Holdfast {:.0} µs \
+         ({:.0} % of one core)",
+        ours.cost.server_micros(),
+        theirs.cost.server_micros(),
+        ours.cost.client_micros(),
+        ours.cost.client_percent()
     );
     Ok(vec![
         Line::compared(what, cells, pairs, Budget::RatioAtLeast(10.0)).with_note(note),
@@ -47,8 +48,7 @@ pub(super) fn measure(bench: &Bench) -> anyhow::Result<Vec<Line>> {
 struct Side {
     endpoint: Endpoint,
     pid: u32,
-    images: u64,
-    processor: Duration,
+    cost: Cost,
 }
 
 impl Side {
@@ -56,8 +56,7 @@ impl Side {
         Self {
             endpoint,
             pid,
-            images: 0,
-            processor: Duration::ZERO,
+            cost: Cost::default(),
         }
     }
 
@@ -71,13 +70,8 @@ impl Side {
             bench.sizes.window,
             run_number()?,
         )?;
-        self.processor += processor_time(self.pid)?.saturating_sub(before);
-        self.images += done.count;
+        self.cost.add(done, processor_time(self.pid)?.saturating_sub(before));
         bench.say(&format!("  {name}: {}", per_second(done.per_second())));
         Ok(done.per_second())
-    }
-
-    fn micros_per_image(&self) -> f64 {
-        self.processor.as_secs_f64() * 1e6 / self.images.max(1) as f64
     }
 }

@@ -1,6 +1,7 @@
 //! The rows of the budget, a module each. A row starts the servers it needs, measures, and stops them; rows share
 //! nothing, so any of them can be left out.
 
+mod ceiling;
 mod finish;
 mod get;
 mod images;
@@ -52,6 +53,7 @@ impl Bench {
         let lines = self.rows.iter().flat_map(|row| {
             self.say(&format!("row {row:?}").to_lowercase());
             let lines = match row {
+                Row::Ceiling => ceiling::measure(self),
                 Row::Manifest => get::manifest(self),
                 Row::Blob => get::blob(self),
                 Row::Pull => pull::measure(self),

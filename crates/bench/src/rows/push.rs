@@ -1,5 +1,5 @@
 //! Push of a large blob, as docker does it (POST, a PATCH in chunks, PUT) and in one PUT, beside what any registry must
-//! at least do: SHA-256 of the bytes, and a durable write of the bytes. The slower of the two is the peer.
+//! at least do: receive the bytes over HTTP, hash them, and write them durably. The slowest of the three is the peer.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -9,6 +9,7 @@ use anyhow::{Context as _, ensure};
 use sha2::{Digest as _, Sha256};
 
 use super::{Bench, mib_per_second};
+use crate::baseline::sink;
 use crate::client::Connection;
 use crate::content::noise;
 use crate::http::{Endpoint, closing_target};
@@ -18,6 +19,10 @@ use crate::peers::REPOSITORY;
 use crate::report::{Budget, Line};
 
 const BUDGET: Budget = Budget::RatioAtLeast(0.8);
+const FORMS: [(Form, &str); 2] = [
+    (Form::Chunked, "as docker does (PATCH in chunks)"),
+    (Form::Plain, "in one PUT"),
+];
 
 pub(super) fn measure(bench: &Bench) -> anyhow::Result<Vec<Line>> {
     let mib = bench.sizes.blob_mib;
@@ -25,50 +30,65 @@ pub(super) fn measure(bench: &Bench) -> anyhow::Result<Vec<Line>> {
     let (holdfast, _folder) = bench.holdfast()?;
     let endpoint = holdfast.endpoint(REPOSITORY)?;
     let mut connection = Connection::open(endpoint.address)?;
-    let mut streamed = Pairs::default();
-    let mut monolithic = Pairs::default();
+    let sink = Endpoint::open_to_all(sink::start()?);
+    let mut discarding = Connection::open(sink.address)?;
     let (mut hashes, mut writes) = (Vec::new(), Vec::new());
+    let mut forms = FORMS.map(|_| Pushes::default());
     // One of each before it counts.
     for run in 0..=bench.sizes.runs {
-        let seconds = [
-            hash_alone(mib),
-            write_alone(bench, &mut payload)?,
-            push_streamed(&mut connection, &endpoint, &mut payload)?,
-            push_whole(&mut connection, &endpoint, &mut payload)?,
-        ];
-        let [hash, write, patch, put] = seconds.map(|seconds| mib as f64 / seconds);
-        let line = format!("SHA-256 {hash:.0}, durable write {write:.0}, PATCH {patch:.0}, PUT {put:.0} MiB/s");
-        bench.say(&format!("  {line}{}", if run == 0 { " (not counted)" } else { "" }));
-        if run == 0 {
-            continue;
+        let speed = |seconds: f64| mib as f64 / seconds;
+        let (hash, write) = (speed(hash_alone(mib)), speed(write_alone(bench, &mut payload)?));
+        let mut said = format!("SHA-256 {hash:.0}, durable write {write:.0}");
+        for ((form, name), pushes) in FORMS.iter().zip(&mut forms) {
+            let discard = speed(discard_alone(&mut discarding, &sink, &mut payload, *form)?);
+            let push = speed(push(&mut connection, &endpoint, &mut payload, *form)?);
+            said = format!("{said}; {name}: discarding {discard:.0}, Holdfast {push:.0}");
+            if run > 0 {
+                pushes.pairs.ours.push(push);
+                pushes.pairs.theirs.push(hash.min(write).min(discard));
+                pushes.discards.push(discard);
+            }
         }
-        let floor = hash.min(write);
-        streamed.ours.push(patch);
-        streamed.theirs.push(floor);
-        monolithic.ours.push(put);
-        monolithic.theirs.push(floor);
-        hashes.push(hash);
-        writes.push(write);
+        if run > 0 {
+            hashes.push(hash);
+            writes.push(write);
+        }
+        bench.say(&format!(
+            "  {said} MiB/s{}",
+            if run == 0 { " (not counted)" } else { "" }
+        ));
     }
-    let note = format!(
-        "SHA-256 alone {}, durable write alone {}",
-        mib_per_second(median(&hashes)),
-        mib_per_second(median(&writes))
-    );
-    let peer = if median(&hashes) < median(&writes) {
-        "SHA-256 alone"
-    } else {
-        "durable write alone"
-    };
-    let line = |how: &str, pairs: Pairs| {
-        let theirs = format!("{peer} {}", mib_per_second(median(&pairs.theirs)));
-        let cells = (mib_per_second(median(&pairs.ours)), theirs);
-        Line::compared(format!("push of a {mib} MiB blob, {how}"), cells, pairs, BUDGET)
-    };
-    Ok(vec![
-        line("as docker does (PATCH in chunks)", streamed).with_note(note),
-        line("in one PUT", monolithic),
-    ])
+    let lines = FORMS.iter().zip(forms).map(|((_, name), pushes)| {
+        let what = format!("push of a {mib} MiB blob, {name}");
+        pushes.line(what, median(&hashes), median(&writes))
+    });
+    Ok(lines.collect())
+}
+
+/// Pushes of one form, and what stands beside them.
+#[derive(Default)]
+struct Pushes {
+    /// Of a push, and in the same run of the slowest of the three.
+    pairs: Pairs,
+    discards: Vec<f64>,
+}
+
+impl Pushes {
+    fn line(self, what: String, hash: f64, write: f64) -> Line {
+        let alone = [
+            ("receiving and discarding", median(&self.discards)),
+            ("SHA-256 alone", hash),
+            ("durable write alone", write),
+        ];
+        let slowest = alone.iter().min_by(|one, other| one.1.total_cmp(&other.1));
+        let name = slowest.map_or("—", |(name, _)| name);
+        let cells = (
+            mib_per_second(median(&self.pairs.ours)),
+            format!("{name} {}", mib_per_second(median(&self.pairs.theirs))),
+        );
+        let note = alone.map(|(name, speed)| format!("{name} {}", mib_per_second(speed)));
+        Line::compared(what, cells, self.pairs, BUDGET).with_note(note.join(", "))
+    }
 }
 
 /// Seconds for the hash of `mib` MiB from memory.
@@ -97,27 +117,56 @@ fn write_alone(bench: &Bench, payload: &mut Payload) -> anyhow::Result<f64> {
     Ok(seconds)
 }
 
-fn push_streamed(connection: &mut Connection, endpoint: &Endpoint, payload: &mut Payload) -> anyhow::Result<f64> {
-    let digest = payload.renew()?;
+/// Seconds for sending the body, in one request, to a server that drops it.
+fn discard_alone(
+    connection: &mut Connection,
+    sink: &Endpoint,
+    payload: &mut Payload,
+    form: Form,
+) -> anyhow::Result<f64> {
     let started = Instant::now();
-    let location = connection.open_upload(endpoint, REPOSITORY)?;
-    let location = patch(connection, endpoint, payload, &location, Form::Chunked)?;
-    close(connection, endpoint, &location, &digest)?;
+    connection
+        .stream()
+        .write_all(&sink.request("PUT", "/", &payload.announce(form)))?;
+    payload.send(connection.stream(), form)?;
+    let answer = connection.read_answer()?;
+    ensure!(answer.status == 201, "the sink answered with {}", answer.status);
     Ok(started.elapsed().as_secs_f64())
 }
 
-fn push_whole(connection: &mut Connection, endpoint: &Endpoint, payload: &mut Payload) -> anyhow::Result<f64> {
+/// Seconds for a push: in chunks POST, PATCH and PUT, otherwise POST and a PUT with the bytes.
+fn push(connection: &mut Connection, endpoint: &Endpoint, payload: &mut Payload, form: Form) -> anyhow::Result<f64> {
     let digest = payload.renew()?;
     let started = Instant::now();
     let location = connection.open_upload(endpoint, REPOSITORY)?;
-    let target = closing_target(&location, &digest);
-    connection
-        .stream()
-        .write_all(&endpoint.request("PUT", &target, &payload.announce(Form::Plain)))?;
+    match form {
+        Form::Chunked => {
+            let location = patch(connection, endpoint, payload, &location, form)?;
+            close(connection, endpoint, &location, &digest)?;
+        }
+        Form::Plain => put(connection, endpoint, payload, &closing_target(&location, &digest))?,
+    }
+    Ok(started.elapsed().as_secs_f64())
+}
+
+/// Sends the body with the PUT that closes the upload.
+pub(super) fn put(
+    connection: &mut Connection,
+    endpoint: &Endpoint,
+    payload: &mut Payload,
+    target: &str,
+) -> anyhow::Result<()> {
+    let head = endpoint.request("PUT", target, &payload.announce(Form::Plain));
+    connection.stream().write_all(&head)?;
     payload.send(connection.stream(), Form::Plain)?;
     let answer = connection.read_answer()?;
-    ensure!(answer.status == 201, "a PUT was answered with {}", answer.status);
-    Ok(started.elapsed().as_secs_f64())
+    ensure!(
+        answer.status == 201,
+        "a PUT was answered with {}: {}",
+        answer.status,
+        String::from_utf8_lossy(&answer.body)
+    );
+    Ok(())
 }
 
 /// Sends the body as one PATCH; the location that the server goes on with.
