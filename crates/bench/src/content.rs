@@ -68,6 +68,12 @@ pub(crate) fn tiny_manifest(number: u64) -> Vec<u8> {
     .into_bytes()
 }
 
+pub(crate) const INDEX_MEDIA_TYPE: &str = "application/vnd.oci.image.index.v1+json";
+
+/// An image index that lists nothing, and so can be pushed to a repository that is not there yet.
+pub(crate) const EMPTY_INDEX: &[u8] =
+    br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
+
 /// The blob `{}` of OCI's empty descriptor.
 pub(crate) fn empty_blob() -> Blob {
     Blob::new(b"{}".to_vec())

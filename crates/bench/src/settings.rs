@@ -33,6 +33,10 @@ pub(crate) struct Settings {
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1000..=100_000_000))]
     tags: u64,
 
+    /// Repositories in the large registry of the row `catalog`
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1000..=10_000_000))]
+    repositories: u64,
+
     /// Manifests in the registry of the row `start`
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     manifests: u64,
@@ -83,12 +87,16 @@ pub(crate) enum Row {
     Images,
     /// A page of a long tag list
     Tags,
+    /// A page of a long list of repositories
+    Catalog,
     /// The closing PUT of an upload
     Finish,
     /// Resident memory, idle and with 64 uploads
     Memory,
     /// Time from start to ready
     Start,
+    /// The size of the program
+    Binary,
 }
 
 impl Row {
@@ -108,6 +116,7 @@ pub(crate) struct Sizes {
     pub(crate) window: Duration,
     pub(crate) blob_mib: u64,
     pub(crate) tags: u64,
+    pub(crate) repositories: u64,
     pub(crate) manifests: u64,
     pub(crate) big_upload_mib: u64,
     pub(crate) in_flight_mib: u64,
@@ -121,6 +130,7 @@ impl Settings {
                 window: Duration::from_millis(300),
                 blob_mib: self.blob_mib.min(16),
                 tags: self.tags.min(10_000),
+                repositories: self.repositories.min(2_000),
                 manifests: self.manifests.min(5_000),
                 big_upload_mib: 64,
                 in_flight_mib: self.in_flight_mib.min(2),
@@ -131,6 +141,7 @@ impl Settings {
             window: Duration::from_secs_f64(self.seconds.clamp(0.1, 600.0)),
             blob_mib: self.blob_mib,
             tags: self.tags,
+            repositories: self.repositories,
             manifests: self.manifests,
             big_upload_mib: self.big_upload_gib * 1024,
             in_flight_mib: self.in_flight_mib,

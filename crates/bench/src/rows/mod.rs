@@ -1,10 +1,13 @@
 //! The rows of the budget, a module each. A row starts the servers it needs, measures, and stops them; rows share
 //! nothing, so any of them can be left out.
 
+mod binary;
+mod catalog;
 mod ceiling;
 mod finish;
 mod get;
 mod images;
+mod listing;
 mod memory;
 mod pull;
 mod push;
@@ -60,9 +63,11 @@ impl Bench {
                 Row::Push => push::measure(self),
                 Row::Images => images::measure(self),
                 Row::Tags => tags::measure(self),
+                Row::Catalog => catalog::measure(self),
                 Row::Finish => finish::measure(self),
                 Row::Memory => memory::measure(self),
                 Row::Start => start::measure(self),
+                Row::Binary => binary::measure(self),
             };
             lines.unwrap_or_else(|error| {
                 self.say(&format!("failed: {error:#}"));
