@@ -81,7 +81,7 @@ async fn open(
     blob: &BlobRecord,
     range: Range<u64>,
 ) -> Result<Body, Error> {
-    let turn = call.app.sending.turn(call.peer).await?;
+    let turn = call.body.throw_away_during(call.app.sending.turn(call.peer)).await??;
     Ok(Body::of(call.app.registry.open_blob(grant, blob, range).await?, turn))
 }
 

@@ -145,7 +145,7 @@ impl Distribution {
     ) -> Response<Body> {
         let peer = origin.address;
         let (head, incoming) = request.into_parts();
-        let body = Received::new(incoming, &head.headers, self.body_stall, &self.budget);
+        let body = Received::new(&head, incoming, self.body_stall, &self.budget);
         let mut served = Served {
             route: "unknown",
             repository: None,

@@ -233,7 +233,7 @@ impl Management {
             route: "arm.unknown",
             actor: "-".to_owned(),
         };
-        let body = Received::new(incoming, &head.headers, self.body_stall, &self.budget);
+        let body = Received::new(&head, incoming, self.body_stall, &self.budget);
         let mut response = if GraphRoute::handles(head.uri.path()) {
             graph::answer(self, &head, &body, site, &mut served).await
         } else {

@@ -6,10 +6,13 @@
 use std::{net::IpAddr, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Request, Uri};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use http::{HeaderMap, HeaderValue, Request, Uri, Version};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-use crate::shares::{Share, Shares};
+use crate::{
+    shares::{Share, Shares},
+    tables::{Table, Tables},
+};
 
 /// What answering a request takes beside its head: its task, what it has called, and its stream.
 const REQUEST_BYTES: usize = 16 << 10;
@@ -29,11 +32,16 @@ pub struct TooManyRequests;
 #[derive(Debug, Clone)]
 pub struct Heads {
     shares: Arc<Shares>,
+    tables: Tables,
 }
 
-/// The one request that a connection has for itself; clones share it.
+/// What belongs to one connection: the one request that it has for itself, and what it keeps; clones share it.
 #[derive(Debug, Clone)]
-pub struct Own(Arc<Semaphore>);
+pub struct Own {
+    request: Arc<Semaphore>,
+    table: Table,
+    ending: Arc<Notify>,
+}
 
 /// Room for a request, until this is dropped.
 #[derive(Debug)]
@@ -50,7 +58,18 @@ impl Default for Heads {
 
 impl Default for Own {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(1)))
+        Self {
+            request: Arc::new(Semaphore::new(1)),
+            table: Table::default(),
+            ending: Arc::default(),
+        }
+    }
+}
+
+impl Own {
+    /// Waits until the connection is to end when its requests are answered: it keeps more than is left for it.
+    pub async fn ending(&self) {
+        self.ending.notified().await;
     }
 }
 
@@ -58,6 +77,7 @@ impl Heads {
     fn new(bytes: usize) -> Self {
         Self {
             shares: Arc::new(Shares::new(bytes)),
+            tables: Tables::default(),
         }
     }
 
@@ -66,7 +86,10 @@ impl Heads {
     /// # Errors
     /// [`TooManyRequests`] when there is none.
     pub fn take<B>(&self, own: &Own, peer: IpAddr, request: &Request<B>) -> Result<HeadRoom, TooManyRequests> {
-        let own = Arc::clone(&own.0).try_acquire_owned().ok();
+        if request.version() == Version::HTTP_2 && !self.tables.count(&own.table, peer) {
+            own.ending.notify_one();
+        }
+        let own = Arc::clone(&own.request).try_acquire_owned().ok();
         let free = if own.is_some() { OWN_BYTES } else { 0 };
         let share = match cost(request).saturating_sub(free) {
             0 => None,

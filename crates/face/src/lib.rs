@@ -1,6 +1,7 @@
-//! What the HTTP faces share: what requests may take at once with their heads (`heads`), how the body of one is taken
-//! (`received`), how much memory all bodies may take at once (`budget`), what answers may take (`sending`) and uploads
-//! (`writing`), and how a thing is shared out among peers (`shares`, `neighbourhood`). It refuses to know what a body
+//! What the HTTP faces share: what requests may take at once with their heads (`heads`), what
+//! connections keep of them (`tables`), how the body of one is taken
+//! (`received`), how much memory all bodies may take at once that are kept (`budget`) or on their way (`window`), what
+//! answers may take (`sending`) and uploads (`writing`), and how a thing is shared out among peers (`shares`, `neighbourhood`). It refuses to know what a body
 //! means, and what an answer looks like.
 
 mod budget;
@@ -9,6 +10,8 @@ mod neighbourhood;
 mod received;
 mod sending;
 mod shares;
+mod tables;
+mod window;
 mod writing;
 
 pub use budget::{Asker, Budget};
@@ -17,4 +20,5 @@ pub use neighbourhood::Neighbourhood;
 pub use received::{Error, Held, MAX_DRAINED_BYTES, Received};
 pub use sending::{MAX_SENT_BLOBS, OWN_BYTES, Room, Sending, TooManyAnswers, Turn, Whole};
 pub use shares::TooManyBlobs;
+pub use window::{STREAM_WINDOW_BYTES, Window, Windows};
 pub use writing::{MAX_WRITTEN_BLOBS, WriteTurn, Writing};

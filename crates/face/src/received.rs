@@ -17,13 +17,16 @@ use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use futures_util::StreamExt as _;
 use holdfast_registry::ReceiveError;
-use http::{HeaderMap, header};
+use http::{header, request::Parts};
 use tokio::{
     sync::OwnedSemaphorePermit,
     time::{Instant, Sleep},
 };
 
-use crate::budget::{Asker, Budget};
+use crate::{
+    budget::{Asker, Budget},
+    window::Window,
+};
 
 /// How much of a body nobody wants is read, so that the client sees the answer and the connection
 /// can be used again. The Azure SDK for Python sends chunks of 4 MiB before it signs in.
@@ -82,6 +85,8 @@ pub struct Received<B> {
     /// Nothing more can be expected: the client hung or hung up.
     is_broken: Arc<AtomicBool>,
     length: Option<u64>,
+    /// What it may take while it is not read.
+    window: Option<Window>,
     /// The client waits for `100 Continue` before it sends; not reading spares it the sending.
     expects_continue: bool,
     stall: Duration,
@@ -94,14 +99,13 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     /// A body that may be silent for `stall`, and be kept in memory as far as the budget goes.
-    pub fn new(incoming: B, headers: &HeaderMap, stall: Duration, budget: &Budget) -> Self {
-        let length = incoming.size_hint().exact();
-        let expects_continue = headers.contains_key(header::EXPECT);
+    pub fn new(head: &Parts, incoming: B, stall: Duration, budget: &Budget) -> Self {
         Self {
+            length: incoming.size_hint().exact(),
             incoming: Arc::new(Mutex::new(incoming)),
             is_broken: Arc::default(),
-            length,
-            expects_continue,
+            window: head.extensions.get().cloned(),
+            expects_continue: head.headers.contains_key(header::EXPECT),
             stall,
             budget: budget.clone(),
         }
@@ -125,6 +129,7 @@ where
         if self.length.is_some_and(|length| length > limit_bytes as u64) {
             return Err(Error::TooLarge { limit_bytes });
         }
+        self.release_window();
         let (mut chunks, started) = (self.chunks(), Instant::now());
         let (mut bytes, mut taken) = (BytesMut::new(), None::<OwnedSemaphorePermit>);
         loop {
@@ -149,12 +154,35 @@ where
         }
     }
 
+    /// Waits for something that has nothing to do with the body, and reads and drops what comes of it meanwhile: over
+    /// HTTP/2 it comes whether it is read or not.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] when so much came that the wait is not worth it.
+    pub async fn throw_away_during<T>(&self, wait: impl Future<Output = T>) -> Result<T, Error> {
+        if self.is_over() {
+            return Ok(wait.await);
+        }
+        self.release_window();
+        let thrown_away = async {
+            if self.read_rest(MAX_DRAINED_BYTES).await != Rest::More {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            done = wait => Ok(done),
+            () = thrown_away => Err(Error::TooLarge { limit_bytes: MAX_DRAINED_BYTES as usize }),
+        }
+    }
+
     /// Reads what is left, within limits; says whether the connection can be used again. Here silence
     /// and slowness count together: a body nobody wants may not keep us long, whoever sends it.
     ///
     /// What is too long to wait for is read on while the answer goes out: a connection that is closed under a client that
     /// still sends loses the answer (RFC 9112 section 9.6).
     pub async fn drain(self) -> bool {
+        self.release_window();
         if self.is_over() {
             return !self.is_broken.load(Ordering::Relaxed);
         }
@@ -174,6 +202,7 @@ where
     /// Waits for nothing that is left: it is read on while the answer goes out, as far as others leave a turn for it. Says
     /// whether the connection can be used again.
     pub fn leave(self) -> bool {
+        self.release_window();
         if self.is_over() {
             return !self.is_broken.load(Ordering::Relaxed);
         }
@@ -188,6 +217,12 @@ where
             });
         }
         false
+    }
+
+    fn release_window(&self) {
+        if let Some(window) = &self.window {
+            window.release();
+        }
     }
 
     /// Whether nothing of it is left to read, or to be had.
@@ -285,5 +320,32 @@ impl<B> Chunks<B> {
                 Poll::Ready(Some(Err(self.stalled())))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+    use http_body_util::Full;
+
+    use super::*;
+
+    async fn wait_with_a_body(bytes: usize) -> Result<(), Error> {
+        let ((head, ()), body) = (Request::new(()).into_parts(), vec![7; bytes]);
+        let stall = Duration::from_secs(1);
+        let received = Received::new(&head, Full::new(Bytes::from(body)), stall, &Budget::default());
+        let wait = tokio::time::sleep(Duration::from_millis(1));
+        let done = received.throw_away_during(wait).await;
+        assert!(received.is_over());
+        done
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_nobody_wants_is_gone_after_a_wait_and_too_much_of_it_ends_the_wait() {
+        assert!(wait_with_a_body(1 << 20).await.is_ok());
+        assert!(matches!(
+            wait_with_a_body(MAX_DRAINED_BYTES as usize + 1).await,
+            Err(Error::TooLarge { .. })
+        ));
     }
 }

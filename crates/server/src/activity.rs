@@ -46,17 +46,22 @@ impl Activity {
 
     /// Waits until there was no request for too long.
     pub(crate) async fn rest(&self) {
+        self.idle(REST).await;
+        if self.is_http1.load(Ordering::Acquire) {
+            std::future::pending().await
+        }
+    }
+
+    /// Waits until there was no request for so long.
+    pub(crate) async fn idle(&self, time: Duration) {
         loop {
             let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
             let is_running = self.running.load(Ordering::Acquire) > 0;
-            let until = if is_running { Instant::now() } else { last } + REST;
+            let until = if is_running { Instant::now() } else { last } + time;
             if until <= Instant::now() {
                 return;
             }
             sleep_until(until).await;
-            if self.is_http1.load(Ordering::Acquire) {
-                return std::future::pending().await;
-            }
         }
     }
 }

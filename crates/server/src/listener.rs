@@ -5,7 +5,7 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use holdfast_face::Own;
+use holdfast_face::{Own, STREAM_WINDOW_BYTES};
 use hyper::{Request, Version, body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -50,8 +50,6 @@ const HTTP2_STREAMS: u32 = 64;
 const HTTP2_PENDING_RESETS: usize = 32;
 /// Streams we may reset for a peer's mistakes before the connection ends.
 const HTTP2_LOCAL_RESETS: usize = 256;
-/// Bytes of one body that may be on their way to us.
-const HTTP2_STREAM_WINDOW_BYTES: u32 = 1 << 20;
 /// Bytes of all bodies of a connection that may be on their way to us.
 const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
 /// Bytes of one answer that wait to be sent.
@@ -277,6 +275,7 @@ impl Acceptor {
         let activity = Arc::new(Activity::new());
         let seen = Arc::clone(&activity);
         let own = Own::default();
+        let ending = own.clone();
         let refusing = Refusing::default();
         let refused = refusing.clone();
         let answer = service_fn(move |request: Request<Incoming>| {
@@ -312,6 +311,14 @@ impl Acceptor {
                 connection.as_mut().graceful_shutdown();
                 connection.await
             }
+            () = ending.ending() => {
+                connection.as_mut().graceful_shutdown();
+                tokio::select! {
+                    ended = connection.as_mut() => ended,
+                    // A peer that does not take the hint keeps nothing by that.
+                    () = activity.idle(GOODBYE) => return,
+                }
+            }
             () = activity.rest() => {
                 connection.as_mut().graceful_shutdown();
                 match timeout(GOODBYE, connection).await {
@@ -343,7 +350,7 @@ fn protocol(streams: Streams) -> auto::Builder<Streams> {
         .max_pending_accept_reset_streams(HTTP2_PENDING_RESETS)
         .max_local_error_reset_streams(HTTP2_LOCAL_RESETS)
         .max_header_list_size(HTTP2_HEADER_LIST_BYTES)
-        .initial_stream_window_size(HTTP2_STREAM_WINDOW_BYTES)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(HTTP2_CONNECTION_WINDOW_BYTES)
         .max_send_buf_size(HTTP2_SEND_BYTES);
     builder

@@ -17,7 +17,7 @@ use futures_util::FutureExt as _;
 use holdfast_access::{RequestOrigin, kept_user_agent};
 use holdfast_api_distribution::{Body, Distribution, Served};
 use holdfast_api_management::{Management, Site};
-use holdfast_face::{Budget, Heads, Own, Received, Sending, detach};
+use holdfast_face::{Budget, Heads, Own, Received, Sending, Windows, detach};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header, request::Parts,
 };
@@ -72,6 +72,7 @@ pub(crate) struct Service {
     pub(crate) budget: Budget,
     pub(crate) sending: Sending,
     pub(crate) heads: Heads,
+    pub(crate) windows: Windows,
 }
 
 impl Service {
@@ -90,6 +91,14 @@ impl Service {
         }
         match self.heads.take(own, wire.peer, &request) {
             Ok(room) => record.hold(room),
+            Err(error) => {
+                let response = self.turn_away(request, busy(&error.to_string()));
+                return Err(Box::new(record.answer(response)));
+            }
+        }
+        match self.windows.take(wire.peer, &request) {
+            Ok(None) => {}
+            Ok(Some(window)) => drop(request.extensions_mut().insert(window)),
             Err(error) => {
                 let response = self.turn_away(request, busy(&error.to_string()));
                 return Err(Box::new(record.answer(response)));
@@ -167,7 +176,7 @@ impl Service {
             return response.map(|_| Body::empty());
         }
         let (head, incoming) = request.into_parts();
-        let body = Received::new(incoming, &head.headers, self.body_stall, &self.budget);
+        let body = Received::new(&head, incoming, self.body_stall, &self.budget);
         closing(response, !body.leave())
     }
 
@@ -216,7 +225,7 @@ impl Service {
 
     /// An answer for which nobody looked at the body; it must reach the client all the same.
     async fn without_body(&self, head: &Parts, incoming: Incoming, response: Response<Body>) -> Response<Body> {
-        let body = Received::new(incoming, &head.headers, self.body_stall, &self.budget);
+        let body = Received::new(head, incoming, self.body_stall, &self.budget);
         closing(response, !body.drain().await)
     }
 }

@@ -125,6 +125,35 @@ fn answers_of_which_nothing_is_taken_take_little_memory() {
 }
 
 #[test]
+fn connections_whose_streams_were_all_used_at_once_keep_little_memory() {
+    const CONNECTIONS: usize = 1000;
+    const MOST_MIB: u64 = 100;
+    let house = house();
+    let server = house.http.unwrap();
+    let used = |_| {
+        let mut http2 = Http2::open(loopback(1), server, &[]).unwrap();
+        for stream in 0..STREAMS {
+            http2.begin(2 * stream + 1, "/healthz", &[]).unwrap();
+        }
+        // One that is refused may be closed before.
+        drop(http2.await_ends(STREAMS as usize));
+        http2
+    };
+    let crowd: Vec<_> = (0..CONNECTIONS).map(used).collect();
+    let answer = ask_from(loopback(1), server, "GET", "/healthz", &[], b"");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let mut other = Http2::open(loopback(2), server, &[]).unwrap();
+    for stream in 0..STREAMS {
+        other.begin(2 * stream + 1, "/healthz", &[]).unwrap();
+    }
+    other.await_data(STREAMS as usize).unwrap();
+    let most = house.most_resident_mib();
+    eprintln!("{CONNECTIONS} connections whose streams were used took {most} MiB");
+    assert!(most <= MOST_MIB, "{most} MiB");
+    drop(crowd);
+}
+
+#[test]
 fn large_heads_of_http1_whose_bodies_are_held_back_take_little_memory() {
     let house = house();
     let server = house.http.unwrap();

@@ -7,7 +7,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 use holdfast_api_distribution::{Distribution, DistributionParts};
 use holdfast_api_management::{Management, ManagementParts};
 use holdfast_client::Outgoing;
-use holdfast_face::{Budget, Heads, Sending, Writing};
+use holdfast_face::{Budget, Heads, Sending, Windows, Writing};
 use holdfast_identity::{
     Certificates, DirectoryIssuer, Issuer, OutsideIssuers, OwnNames, Throttle,
     authority::{self, Names},
@@ -269,6 +269,7 @@ fn service(
         budget,
         sending,
         heads: Heads::default(),
+        windows: Windows::default(),
     }
 }
 

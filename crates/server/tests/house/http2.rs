@@ -17,6 +17,8 @@ const WINDOW_UPDATE: u8 = 8;
 const ACK: u8 = 1;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
+/// The longest frame that every peer takes (RFC 9113 section 4.2).
+const MAX_FRAME_BYTES: usize = 1 << 14;
 /// The setting that says how many bytes of an answer may come before its peer says that it takes more.
 pub(crate) const INITIAL_WINDOW_SIZE: u16 = 4;
 
@@ -52,10 +54,29 @@ impl Http2 {
         self.head(stream, ("GET", END_STREAM), path, headers)
     }
 
-    /// Begins a request with a body, of which a byte comes.
+    /// Begins a request with a body of five bytes, of which one comes.
     pub(crate) fn begin_upload(&mut self, stream: u32, path: &str, headers: &[(&str, &str)]) -> io::Result<()> {
-        self.head(stream, ("POST", 0), path, headers)?;
-        self.send(DATA, 0, stream, b"x")
+        let headers = [headers, &[("content-length", "5")]].concat();
+        self.begin_body(stream, "POST", path, &headers)?;
+        self.send_body(stream, b"x")
+    }
+
+    /// Begins a request with a body.
+    pub(crate) fn begin_body(
+        &mut self,
+        stream: u32,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> io::Result<()> {
+        self.head(stream, (method, 0), path, headers)
+    }
+
+    /// Sends bytes of a body, whatever windows there are; more may follow.
+    pub(crate) fn send_body(&mut self, stream: u32, bytes: &[u8]) -> io::Result<()> {
+        bytes
+            .chunks(MAX_FRAME_BYTES)
+            .try_for_each(|chunk| self.send(DATA, 0, stream, chunk))
     }
 
     fn head(
@@ -105,16 +126,38 @@ impl Http2 {
     pub(crate) fn await_data(&mut self, answers: usize) -> io::Result<()> {
         let mut begun = std::collections::HashSet::new();
         while begun.len() < answers {
-            let mut head = [0; 9];
-            self.stream.read_exact(&mut head)?;
-            let [a, b, c, kind, _, stream @ ..] = head;
-            let length = u32::from_be_bytes([0, a, b, c]);
-            io::copy(&mut (&self.stream).take(length.into()), &mut io::sink())?;
+            let (kind, _, stream, length) = self.skip_frame()?;
             if kind == DATA && length > 0 {
                 begun.insert(stream);
             }
         }
         Ok(())
+    }
+
+    /// Waits until so many answers have ended.
+    pub(crate) fn await_ends(&mut self, answers: usize) -> io::Result<()> {
+        let mut ended = 0;
+        while ended < answers {
+            let (kind, flags, ..) = self.skip_frame()?;
+            ended += usize::from(matches!(kind, DATA | HEADERS) && flags & END_STREAM != 0);
+        }
+        Ok(())
+    }
+
+    /// Waits until the server has said how much it takes of all bodies together.
+    pub(crate) fn await_window(&mut self) -> io::Result<()> {
+        while self.skip_frame()?.0 != WINDOW_UPDATE {}
+        Ok(())
+    }
+
+    /// The kind, flags, stream and length of the next frame.
+    fn skip_frame(&mut self) -> io::Result<(u8, u8, [u8; 4], u32)> {
+        let mut head = [0; 9];
+        self.stream.read_exact(&mut head)?;
+        let [a, b, c, kind, flags, stream @ ..] = head;
+        let length = u32::from_be_bytes([0, a, b, c]);
+        io::copy(&mut (&self.stream).take(length.into()), &mut io::sink())?;
+        Ok((kind, flags, stream, length))
     }
 
     /// Sends a frame.

@@ -1,0 +1,127 @@
+//! What bodies may take that come over HTTP/2 while nobody reads them, or faster than they are read: a peer sends as much
+//! of each as its stream's window lets it, whether it is wanted or not. All connections together have one budget; who
+//! finds too little left is refused, for a request that waited would keep what it has. HTTP/1 reads only what is wanted.
+//! It refuses to know what a body is for.
+
+use std::{
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use http::{Request, Version};
+
+use crate::{
+    heads::TooManyRequests,
+    shares::{Share, Shares},
+};
+
+/// Bytes of one body that may be on their way to us.
+pub const STREAM_WINDOW_BYTES: u32 = 512 << 10;
+/// What all bodies may take.
+const ALL_BYTES: usize = 128 << 20;
+
+/// The budget; clones share it.
+#[derive(Debug, Clone)]
+pub struct Windows(Arc<Shares>);
+
+/// Room for the body of a request, until it is released or its last clone is dropped.
+#[derive(Debug, Clone)]
+pub struct Window(Arc<Mutex<Option<Share>>>);
+
+impl Default for Windows {
+    fn default() -> Self {
+        Self(Arc::new(Shares::new(ALL_BYTES)))
+    }
+}
+
+impl Windows {
+    /// Room for the body of a request; `None` when it takes none.
+    ///
+    /// # Errors
+    /// [`TooManyRequests`] when there is none.
+    pub fn take<B: http_body::Body>(
+        &self,
+        peer: IpAddr,
+        request: &Request<B>,
+    ) -> Result<Option<Window>, TooManyRequests> {
+        let body = request.body();
+        if request.version() < Version::HTTP_2 || body.is_end_stream() {
+            return Ok(None);
+        }
+        let length = body.size_hint().exact().and_then(|length| u32::try_from(length).ok());
+        let bytes = length.map_or(STREAM_WINDOW_BYTES, |length| length.min(STREAM_WINDOW_BYTES));
+        let share = self.0.try_take(peer, bytes).map_err(|_| TooManyRequests)?;
+        Ok(Some(Window(Arc::new(Mutex::new(Some(share))))))
+    }
+}
+
+impl Window {
+    /// From now on all that comes is read at once, and what is kept of it is counted elsewhere.
+    pub(crate) fn release(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    const OTHER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+
+    /// A body of so many bytes, or of nobody knows how many.
+    struct Sent(Option<u64>);
+
+    impl http_body::Body for Sent {
+        type Data = bytes::Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<http_body::Frame<Self::Data>, Self::Error>>> {
+            std::task::Poll::Pending
+        }
+
+        fn size_hint(&self) -> http_body::SizeHint {
+            self.0
+                .map_or_else(http_body::SizeHint::default, http_body::SizeHint::with_exact)
+        }
+    }
+
+    fn request(version: Version, length: Option<u64>) -> Request<Sent> {
+        Request::patch("/").version(version).body(Sent(length)).unwrap()
+    }
+
+    fn upload(length: Option<u64>) -> Request<Sent> {
+        request(Version::HTTP_2, length)
+    }
+
+    #[test]
+    fn one_address_leaves_half_to_others_and_gives_its_own_back() {
+        let windows = Windows::default();
+        let mine: Vec<_> = (0..1000)
+            .map_while(|_| windows.take(PEER, &upload(None)).ok())
+            .collect();
+        assert_eq!(mine.len(), ALL_BYTES / 2 / STREAM_WINDOW_BYTES as usize);
+        assert!(windows.take(PEER, &upload(Some(1))).is_err());
+        assert!(windows.take(OTHER, &upload(Some(1 << 40))).is_ok());
+        mine[0].as_ref().unwrap().release();
+        assert!(windows.take(PEER, &upload(None)).is_ok());
+    }
+
+    #[test]
+    fn a_body_takes_what_it_may_send_and_one_of_http1_nothing() {
+        let windows = Windows::default();
+        let fits = |length: u64| {
+            let held: Vec<_> = (0..1 << 20)
+                .map_while(|_| windows.take(PEER, &upload(Some(length))).ok())
+                .collect();
+            held.len()
+        };
+        assert_eq!(fits(1 << 20), 128);
+        assert_eq!(fits(1 << 16), 1024);
+        let http1 = windows.take(PEER, &request(Version::HTTP_11, None));
+        assert!(http1.unwrap().is_none());
+    }
+}

@@ -1,0 +1,166 @@
+//! Bodies that come while nobody reads them: HTTP/2 takes what its windows allow, on as many connections and streams as
+//! there are. All together they take little, and others are served.
+
+#![expect(clippy::unwrap_used, reason = "tests panic on purpose")]
+
+mod house;
+
+use std::{
+    fs,
+    io::Write as _,
+    net::{Ipv4Addr, SocketAddr},
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use house::{
+    House, ask_from,
+    http2::{Http2, INITIAL_WINDOW_SIZE},
+    text,
+};
+
+/// Few files: some 80 connections of one address fit, and some 40 blobs that it reads at once.
+const FEW_FILES: u32 = 600;
+const CONNECTIONS: usize = 75;
+/// As many as the server takes on one connection.
+const STREAMS: u32 = 64;
+/// What the server takes of one body before anybody reads it (`STREAM_WINDOW_BYTES` of `holdfast-face`).
+const WINDOW_BYTES: usize = 512 << 10;
+/// What it takes of all bodies of a connection.
+const CONNECTION_WINDOW_BYTES: usize = 4 << 20;
+/// Memory that the design allows under any attack.
+const MOST_MIB: u64 = 250;
+
+fn loopback(host: u8) -> Ipv4Addr {
+    Ipv4Addr::new(127, 0, 0, host)
+}
+
+fn await_resident(house: &House, what: &str) {
+    // What was sent is on its way; nothing says when it is there.
+    thread::sleep(Duration::from_secs(2));
+    let most = house.most_resident_mib();
+    eprintln!("{what} took {most} MiB");
+    assert!(most <= MOST_MIB, "{what} took {most} MiB");
+}
+
+/// A connection that has begun as many requests with bodies as its windows take, and sent all but the ends.
+fn sender(server: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) -> Http2 {
+    let mut http2 = Http2::open(loopback(1), server, &[]).unwrap();
+    http2.await_window().unwrap();
+    let body = vec![7; WINDOW_BYTES - 1];
+    for number in 0..CONNECTION_WINDOW_BYTES / WINDOW_BYTES {
+        let stream = u32::try_from(2 * number + 1).unwrap();
+        http2.begin_body(stream, method, path, headers).unwrap();
+        http2.send_body(stream, &body).unwrap();
+    }
+    http2
+}
+
+#[test]
+fn bodies_that_nobody_wants_are_thrown_away_while_their_requests_wait() {
+    let mut house = House::empty();
+    house.start_limited(FEW_FILES, &["--http", "127.0.0.1:0", "--https", "off"]);
+    let (server, basic) = (house.http.unwrap(), house.basic());
+    let layer: Vec<u8> = (0..8 << 20).map(|index| (index % 251) as u8).collect();
+    let path = format!("/v2/app/blobs/{}", house.push_blob(&basic, "app", &layer));
+    let authorized = [("authorization", basic.as_str())];
+    let mut readers = Http2::open(loopback(1), server, &[(INITIAL_WINDOW_SIZE, 1)]).unwrap();
+    for stream in 0..STREAMS {
+        readers.begin(2 * stream + 1, &path, &authorized).unwrap();
+    }
+    readers.await_data(STREAMS as usize / 2).unwrap();
+    let crowd: Vec<_> = (0..CONNECTIONS)
+        .map(|_| sender(server, "GET", &path, &authorized))
+        .collect();
+    await_resident(&house, "bodies of reading requests");
+    assert_eq!(
+        ask_from(loopback(2), server, "GET", &path, &authorized, b"").status,
+        200
+    );
+    drop((crowd, readers));
+}
+
+#[test]
+fn a_client_whose_body_is_thrown_away_reads_its_answer() {
+    let mut house = House::empty();
+    house.start(&["--http", "127.0.0.1:0", "--https", "off"]);
+    let basic = house.basic();
+    let path = house.data().join("body");
+    fs::write(&path, vec![7; 3 << 20]).unwrap();
+    let told = Command::new("curl")
+        .args(["--silent", "--show-error", "--http2-prior-knowledge", "--noproxy", "*"])
+        .args(["--request", "GET", "--header", &format!("authorization: {basic}")])
+        .args(["--data-binary", &format!("@{}", path.display())])
+        .args(["--write-out", "%{http_version} %{http_code}"])
+        .arg(format!("http://{}/v2/", house.http.unwrap()))
+        .output()
+        .unwrap();
+    assert_eq!(text(&told.stdout), "{}\n2 200", "{}", text(&told.stderr));
+}
+
+#[test]
+fn uploads_that_come_at_once_have_a_budget_of_which_one_address_leaves_half() {
+    const UPLOADS: usize = 200;
+    let mut house = House::empty();
+    house.start(&["--http", "127.0.0.1:0", "--https", "off"]);
+    let (server, basic) = (house.http.unwrap(), house.basic());
+    let authorized = [("authorization", basic.as_str())];
+    let start = |host| {
+        let answer = ask_from(
+            loopback(host),
+            server,
+            "POST",
+            "/v2/app/blobs/uploads/",
+            &authorized,
+            b"",
+        );
+        assert_eq!(answer.status, 202, "{answer:?}");
+        answer.header("location").unwrap().to_owned()
+    };
+    let crowd: Vec<_> = (0..UPLOADS)
+        .map(|_| {
+            let mut http2 = Http2::open(loopback(1), server, &[]).unwrap();
+            http2.begin_body(1, "PATCH", &start(1), &authorized).unwrap();
+            http2.send_body(1, b"x").unwrap();
+            http2
+        })
+        .collect();
+    let upload = |host: u8| curl_upload(loopback(host), server, &basic, &start(host));
+    await_status(&house, "503", || upload(1));
+    assert_eq!(upload(2), "2 202", "of another address");
+    // A body of a known, small length takes no more than that, and of one over HTTP/1 no more is read than is wanted.
+    house.push_blob(&basic, "app", b"small");
+    drop(crowd);
+    await_status(&house, "202", || upload(1));
+}
+
+/// Asks until this comes.
+fn await_status(house: &House, wanted: &str, ask: impl Fn() -> String) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let status = ask();
+        if status == format!("2 {wanted}") {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{status}: {}", house.log());
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Uploads a few bytes with a real client that does not say how many.
+fn curl_upload(source: Ipv4Addr, server: SocketAddr, basic: &str, path: &str) -> String {
+    let mut curl = Command::new("curl")
+        .args(["--silent", "--show-error", "--http2-prior-knowledge", "--noproxy", "*"])
+        .args(["--interface", &source.to_string(), "--request", "PATCH"])
+        .args(["--header", &format!("authorization: {basic}"), "--upload-file", "-"])
+        .args(["--output", "/dev/null", "--write-out", "%{http_version} %{http_code}"])
+        .arg(format!("http://{server}{path}"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A refusal may come before it.
+    drop(curl.stdin.take().unwrap().write_all(b"x"));
+    text(&curl.wait_with_output().unwrap().stdout)
+}
