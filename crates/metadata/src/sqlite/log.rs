@@ -13,6 +13,8 @@ use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 use rusqlite::wal::CheckpointMode;
 
+use super::readers::Readers;
+
 /// Pages in the log from which it is copied (32 MiB). Many pages are written again and again and
 /// copied once; but readers search a long log more slowly, and a start after a crash reads it all.
 const COPY_FROM_PAGES: u64 = 8 * 1024;
@@ -64,12 +66,12 @@ impl Log {
     }
 
     /// After a commit: copies when the log is long. Says whether a copy was completed.
-    pub(super) fn settle(&mut self, writer: &Connection) -> bool {
+    pub(super) fn settle(&mut self, writer: &Connection, readers: &Readers) -> bool {
         if self.pages() < self.copied_pages {
             self.copied_pages = 0;
         }
         if self.is_copying {
-            return self.copier.is_done() && self.complete(writer);
+            return self.copier.is_done() && self.complete(writer, readers);
         }
         if self.pages() >= self.copied_pages + COPY_FROM_PAGES {
             self.is_copying = self.copier.wake();
@@ -78,8 +80,8 @@ impl Log {
     }
 
     /// After a while without commits: copies what there is.
-    pub(super) fn settle_idle(&mut self, writer: &Connection) -> bool {
-        (!self.is_copying || self.copier.is_done()) && self.complete(writer)
+    pub(super) fn settle_idle(&mut self, writer: &Connection, readers: &Readers) -> bool {
+        (!self.is_copying || self.copier.is_done()) && self.complete(writer, readers)
     }
 
     /// Copies all of the log and empties it; for a clean end.
@@ -88,12 +90,12 @@ impl Log {
         checkpoint(writer, CheckpointMode::TRUNCATE);
     }
 
-    fn complete(&mut self, writer: &Connection) -> bool {
+    fn complete(&mut self, writer: &Connection, readers: &Readers) -> bool {
         self.is_copying = false;
         self.copied_pages = self.pages();
         // `RESTART` does what `PASSIVE` does and then waits until no reader needs the log.
         let is_waiting = writer.busy_timeout(READERS_WAIT).is_ok();
-        let is_done = checkpoint(writer, CheckpointMode::RESTART);
+        let is_done = readers.without_snapshots(|| checkpoint(writer, CheckpointMode::RESTART));
         if is_waiting && let Err(error) = writer.busy_timeout(super::open::LOCK_WAIT) {
             tracing::error!(error = %error, "could not set how long a metadata write waits for its lock");
         }

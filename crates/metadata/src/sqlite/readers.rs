@@ -1,9 +1,13 @@
 //! The pool of reading connections. A read runs on the caller's thread: it takes microseconds,
 //! less than handing it to another thread would.
+//!
+//! A connection that nobody uses keeps its snapshot as long as that is the newest: the next read on it then neither begins
+//! nor ends a transaction, each of which locks and unlocks files. Nothing but this process's writer commits, and it says so
+//! before anybody hears of it, so that every read sees what was committed before it began.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -29,8 +33,20 @@ pub(super) struct Readers {
     /// As many permits as idle connections.
     permits: Semaphore,
     /// The last one back is the first one out: its cache is warm.
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Vec<Idle>>,
+    /// Commits of the writer. Told after each, and before who asked for it.
+    commits: AtomicU64,
+    /// Whether snapshots are let go at once: one that is kept would keep the log from starting over.
+    lets_go: AtomicBool,
     statements: AtomicU64,
+}
+
+/// A connection that nobody uses.
+#[derive(Debug)]
+struct Idle {
+    connection: Connection,
+    /// How many commits its snapshot holds at least, when it has one.
+    snapshot: Option<u64>,
 }
 
 impl Readers {
@@ -38,10 +54,17 @@ impl Readers {
     pub(super) fn open(path: &Path) -> Result<Self, open::Error> {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let count = cores * PER_CORE + SPARE;
-        let idle = (0..count).map(|_| open::reader(path)).collect::<Result<Vec<_>, _>>()?;
+        let open = |_| {
+            let connection = open::reader(path)?;
+            let snapshot = None;
+            Ok(Idle { connection, snapshot })
+        };
+        let idle = (0..count).map(open).collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             permits: Semaphore::new(count),
             idle: Mutex::new(idle),
+            commits: AtomicU64::new(0),
+            lets_go: AtomicBool::new(false),
             statements: AtomicU64::new(0),
         })
     }
@@ -66,6 +89,29 @@ impl Readers {
         self.lock().clear();
     }
 
+    /// Notes that the writer has committed. What was kept is old now.
+    pub(super) fn committed(&self) {
+        self.commits.fetch_add(1, SeqCst);
+        self.let_go();
+    }
+
+    /// Runs what needs that no snapshot is kept; reads go on meanwhile.
+    pub(super) fn without_snapshots<T>(&self, run: impl FnOnce() -> T) -> T {
+        self.lets_go.store(true, SeqCst);
+        self.let_go();
+        let done = run();
+        self.lets_go.store(false, SeqCst);
+        done
+    }
+
+    fn let_go(&self) {
+        for idle in &mut *self.lock() {
+            if idle.snapshot.take().is_some() {
+                end(&idle.connection);
+            }
+        }
+    }
+
     async fn wait(&self) -> Result<SemaphorePermit<'_>, Error> {
         match tokio::time::timeout(WAIT, self.permits.acquire()).await {
             Ok(Ok(permit)) => Ok(permit),
@@ -74,57 +120,88 @@ impl Readers {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Idle>> {
         // Nothing can panic between a push and a pop.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A connection out of the pool; dropping it gives it back without a transaction.
+/// A connection out of the pool; dropping it gives it back.
 struct Lent<'p> {
     readers: &'p Readers,
-    connection: Option<Connection>,
+    idle: Option<Idle>,
     // Dropped after the connection is back.
     _permit: SemaphorePermit<'p>,
 }
 
 impl<'p> Lent<'p> {
     fn take(readers: &'p Readers, permit: SemaphorePermit<'p>) -> Result<Self, Error> {
-        let connection = readers.lock().pop();
-        if connection.is_none() {
+        let idle = readers.lock().pop();
+        if idle.is_none() {
             // Only after `close`: there are as many connections as permits.
             return Err(Error::metadata("began a read", Fault::Closed));
         }
         Ok(Self {
             readers,
-            connection,
+            idle,
             _permit: permit,
         })
     }
 
-    fn run(self, work: ReadWork) -> Result<(), Error> {
-        let connection = self.connection.as_ref().expect("it is given back only by drop");
-        let step = |sql| connection.prepare_cached(sql)?.execute([]);
-        step("BEGIN").map_err(failed("began a read"))?;
+    fn run(mut self, work: ReadWork) -> Result<(), Error> {
+        // Before the snapshot is taken, so that it holds at least these.
+        let commits = self.readers.commits.load(SeqCst);
+        let Idle { connection, snapshot } = self.idle.as_mut().expect("it is given back only by drop");
+        if *snapshot != Some(commits) {
+            if snapshot.take().is_some() {
+                step(connection, "COMMIT").map_err(failed("ended a read"))?;
+            }
+            step(connection, "BEGIN").map_err(failed("began a read"))?;
+        }
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             work(&mut Session::new(connection, &self.readers.statements))
         }));
-        step("COMMIT").map_err(failed("ended a read"))?;
+        // What went wrong may have ended it, or be of the snapshot.
+        *snapshot = matches!(outcome, Ok(Ok(()))).then_some(commits);
         outcome.unwrap_or_else(|payload| Err(Error::metadata("ran a read", Fault::panicked(payload.as_ref()))))
     }
 }
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
-        let Some(connection) = self.connection.take() else {
+        let Some(mut idle) = self.idle.take() else {
             return;
         };
-        if !connection.is_autocommit() && connection.execute_batch("ROLLBACK").is_err() {
-            tracing::error!("a reading connection could not end its transaction");
+        if self.readers.permits.is_closed() {
+            return;
         }
-        if !self.readers.permits.is_closed() {
-            self.readers.lock().push(connection);
+        let mut pool = self.readers.lock();
+        // With the pool locked: either the writer's news is seen here, or it comes after and finds the connection there.
+        let is_newest = idle.snapshot == Some(self.readers.commits.load(SeqCst));
+        if !is_newest || self.readers.lets_go.load(SeqCst) {
+            idle.snapshot = None;
+            end(&idle.connection);
         }
+        pool.push(idle);
+    }
+}
+
+fn step(connection: &Connection, sql: &'static str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(drop)
+}
+
+/// Ends the transaction of a connection, if it is in one.
+fn end(connection: &Connection) {
+    if !connection.is_autocommit() && step(connection, "ROLLBACK").is_err() {
+        tracing::error!("a reading connection could not end its transaction");
+    }
+}
+
+#[cfg(test)]
+impl Readers {
+    /// Snapshots that are kept.
+    pub(super) fn kept(&self) -> usize {
+        self.lock().iter().filter(|idle| idle.snapshot.is_some()).count()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The store: one writer, a pool of readers, and the port on top.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use holdfast_registry::Error;
@@ -16,8 +17,7 @@ use super::writer::{Stats, Writer};
 /// while it does. [`SqliteStore::close`] does the same without blocking a runtime.
 #[derive(Debug)]
 pub struct SqliteStore {
-    // Before the writer: the last connection to close is the one that empties the log.
-    readers: Readers,
+    readers: Arc<Readers>,
     writer: Writer,
 }
 
@@ -31,8 +31,9 @@ impl SqliteStore {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, open::Error> {
         let path = path.as_ref();
         let connection = open::writer(path)?;
-        let readers = Readers::open(path)?;
-        let writer = Writer::start(connection, open::copier(path)?).map_err(|source| open::Error::Thread { source })?;
+        let readers = Arc::new(Readers::open(path)?);
+        let writer = Writer::start(connection, open::copier(path)?, Arc::clone(&readers));
+        let writer = writer.map_err(|source| open::Error::Thread { source })?;
         Ok(Self { readers, writer })
     }
 
@@ -53,6 +54,13 @@ impl SqliteStore {
     }
 }
 
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        // Before the writer ends: the last connection to close is the one that empties the log.
+        self.readers.close();
+    }
+}
+
 #[async_trait]
 impl Metadata for SqliteStore {
     async fn read(&self, work: ReadWork) -> Result<(), Error> {
@@ -61,5 +69,80 @@ impl Metadata for SqliteStore {
 
     async fn write(&self, durability: Durability, work: WriteWork) -> Result<(), Error> {
         self.writer.run(durability, work).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use holdfast_registry::Timestamp;
+    use holdfast_registry::ports::{MetadataExt as _, Read};
+
+    use super::*;
+
+    fn open() -> (tempfile::TempDir, Arc<SqliteStore>) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(folder.path().join("metadata.db")).unwrap();
+        (folder, Arc::new(store))
+    }
+
+    async fn insert(store: &SqliteStore, name: &'static str) {
+        let metadata: &dyn Metadata = store;
+        let work = move |tx: &mut dyn holdfast_registry::ports::Tx| {
+            tx.insert_storage_account(name, "local", Timestamp(1))?;
+            Ok(())
+        };
+        metadata.transact(Durability::Relaxed, work).await.unwrap();
+    }
+
+    fn count(read: &mut dyn Read) -> usize {
+        read.list_storage_accounts().unwrap().len()
+    }
+
+    async fn counted(store: &SqliteStore) -> usize {
+        let metadata: &dyn Metadata = store;
+        metadata.query(|read| Ok(count(read))).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_snapshot_is_kept_until_the_next_commit_and_no_longer() {
+        let (_folder, store) = open();
+        assert_eq!((counted(&store).await, store.readers.kept()), (0, 1));
+        assert_eq!((counted(&store).await, store.readers.kept()), (0, 1));
+        insert(&store, "one").await;
+        assert_eq!(store.readers.kept(), 0);
+        assert_eq!((counted(&store).await, store.readers.kept()), (1, 1));
+        store.readers.without_snapshots(|| assert_eq!(store.readers.kept(), 0));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_read_that_a_commit_overtakes_sees_one_state_and_keeps_nothing() {
+        let (_folder, store) = open();
+        let metadata: &dyn Metadata = &*store;
+        let (writing, runtime) = (Arc::clone(&store), tokio::runtime::Handle::current());
+        let seen = metadata
+            .query(move |read| {
+                let before = count(read);
+                let overtaking = std::thread::spawn(move || runtime.block_on(insert(&writing, "one")));
+                overtaking.join().unwrap();
+                Ok((before, count(read)))
+            })
+            .await;
+        assert_eq!((seen.unwrap(), store.readers.kept()), ((0, 0), 0));
+        assert_eq!(counted(&store).await, 1);
+    }
+
+    #[tokio::test]
+    async fn work_that_fails_or_panics_keeps_nothing_and_the_next_reads() {
+        let (_folder, store) = open();
+        let metadata: &dyn Metadata = &*store;
+        let failed = metadata.query(|read| {
+            count(read);
+            Err::<(), _>(Error::Overloaded)
+        });
+        assert!(failed.await.is_err());
+        assert_eq!(store.readers.kept(), 0);
+        let panicked = metadata.query(|read| -> Result<(), Error> { panic!("{}", count(read)) });
+        assert!(panicked.await.is_err());
+        assert_eq!((store.readers.kept(), counted(&store).await), (0, 0));
     }
 }

@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 
 use super::error::{Fault, Lost, failed};
 use super::log::Log;
+use super::readers::Readers;
 use super::session::Session;
 
 /// Writes that may wait; about a second's worth on a slow disk.
@@ -75,8 +76,8 @@ struct Job {
 }
 
 impl Writer {
-    /// Starts the thread; it owns the connections, one to write and one to copy the log.
-    pub(super) fn start(mut connection: Connection, copier: Connection) -> io::Result<Self> {
+    /// Starts the thread; it owns the connections, one to write and one to copy the log, and tells the readers of commits.
+    pub(super) fn start(mut connection: Connection, copier: Connection, readers: Arc<Readers>) -> io::Result<Self> {
         let (sender, receiver) = sync_channel(QUEUE_LIMIT);
         let counters = Arc::new(Counters::default());
         let log = Log::watch(&mut connection, copier)?;
@@ -84,6 +85,7 @@ impl Writer {
         let desk = Desk {
             connection,
             log,
+            readers,
             flushes: true,
             counters: Arc::clone(&counters),
         };
@@ -164,6 +166,7 @@ impl Drop for Writer {
 struct Desk {
     connection: Connection,
     log: Log,
+    readers: Arc<Readers>,
     /// Whether a commit flushes the log now.
     flushes: bool,
     counters: Arc<Counters>,
@@ -182,7 +185,7 @@ impl Desk {
                     self.run_batch(batch, is_durable);
                 }
             }
-            let is_copied = self.log.settle(&self.connection);
+            let is_copied = self.log.settle(&self.connection, &self.readers);
             self.note_log(is_copied);
         }
         self.log.finish(&self.connection);
@@ -195,7 +198,7 @@ impl Desk {
                 Ok(job) => return Some(job),
                 Err(RecvTimeoutError::Disconnected) => return None,
                 Err(RecvTimeoutError::Timeout) => {
-                    let is_copied = self.log.settle_idle(&self.connection);
+                    let is_copied = self.log.settle_idle(&self.connection, &self.readers);
                     self.note_log(is_copied);
                 }
             }
@@ -264,7 +267,10 @@ impl Desk {
     }
 
     fn commit(&self) -> rusqlite::Result<()> {
-        self.step("COMMIT").inspect_err(|_| {
+        let committed = self.step("COMMIT");
+        // Also when it failed: nobody may have to think about what a failure left.
+        self.readers.committed();
+        committed.inspect_err(|_| {
             // Some failures end the transaction, some leave it open.
             self.roll_back();
         })
@@ -327,6 +333,11 @@ mod tests {
     use super::super::open;
     use super::*;
 
+    fn start(connection: Connection, path: &Path) -> Writer {
+        let readers = Arc::new(Readers::open(path).unwrap());
+        Writer::start(connection, open::copier(path).unwrap(), readers).unwrap()
+    }
+
     /// A batch of inserts of `sizes` bytes each, that waits until all of it is queued.
     async fn insert_together(writer: &Writer, sizes: &[usize]) -> Vec<Result<(), Error>> {
         let (release, released) = std::sync::mpsc::channel::<()>();
@@ -371,7 +382,7 @@ mod tests {
         connection
             .pragma_update_and_check(None, "max_page_count", pages + 8, |_| Ok(()))
             .unwrap();
-        let writer = Writer::start(connection, open::copier(&path).unwrap()).unwrap();
+        let writer = start(connection, &path);
 
         let results = insert_together(&writer, &[10, 1 << 20, 20]).await;
         assert!(matches!(results[1], Err(Error::Full { .. })), "{:?}", results[1]);
@@ -393,7 +404,7 @@ mod tests {
         let is_failing = Arc::new(AtomicBool::new(true));
         let hook = Arc::clone(&is_failing);
         connection.commit_hook(Some(move || hook.load(Relaxed))).unwrap();
-        let writer = Writer::start(connection, open::copier(&path).unwrap()).unwrap();
+        let writer = start(connection, &path);
 
         for result in insert_some(&writer, 5).await {
             assert!(matches!(result, Err(Error::Metadata { .. })), "{result:?}");
@@ -426,6 +437,7 @@ mod tests {
         let mut desk = Desk {
             connection,
             log,
+            readers: Arc::new(Readers::open(&path).unwrap()),
             flushes: true,
             counters: Arc::default(),
         };
