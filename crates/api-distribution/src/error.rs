@@ -8,7 +8,10 @@ use holdfast_access::Refusal;
 use holdfast_face::{Error as BodyError, TooManyBlobs};
 use holdfast_identity::{basic, throttle, token};
 use holdfast_oci::{Digest, ErrorCode, message::chain};
-use holdfast_registry::{Error as Domain, Progress, ReceiveError, ports::StoreError};
+use holdfast_registry::{
+    Error as Domain, Progress, ReceiveError,
+    ports::{StorageError, StoreError},
+};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -145,12 +148,12 @@ impl Error {
     fn retry_after_secs(&self) -> Option<u64> {
         match self {
             Self::Throttled(wait) => u64::try_from(wait.retry_after_secs).ok(),
-            Self::Domain(
-                Domain::Overloaded
-                | Domain::Blobs {
+            Self::Domain(Domain::Storage(
+                StorageError::Overloaded { .. }
+                | StorageError::Blobs {
                     source: StoreError::Unavailable { .. },
                 },
-            )
+            ))
             | Self::Body(BodyError::Busy)
             | Self::TooManyBlobs(_) => Some(1),
             Self::Domain(Domain::TooManyUploads { retry_after_secs, .. }) => Some(*retry_after_secs),
@@ -333,6 +336,24 @@ fn shown_receive(error: &ReceiveError) -> Shown {
     }
 }
 
+fn shown_storage(error: &StorageError) -> Shown {
+    let (status, code) = match error {
+        StorageError::Full { .. } => (StatusCode::INSUFFICIENT_STORAGE, ErrorCode::Unavailable),
+        StorageError::Overloaded { .. }
+        | StorageError::Blobs {
+            source: StoreError::Unavailable { .. },
+        } => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable),
+        StorageError::Metadata(_) | StorageError::Blobs { .. } => {
+            (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Unknown)
+        }
+    };
+    Shown {
+        status,
+        code,
+        detail: Value::Null,
+    }
+}
+
 fn shown_domain(error: &Domain) -> Shown {
     use ErrorCode as Code;
     let absent = |code, detail| (StatusCode::NOT_FOUND, code, detail);
@@ -369,11 +390,7 @@ fn shown_domain(error: &Domain) -> Shown {
         ),
         Domain::PreconditionFailed { .. } => (StatusCode::PRECONDITION_FAILED, Code::Denied, Value::Null),
         Domain::Receive(error) => return shown_receive(error),
-        Domain::Full { .. } => (StatusCode::INSUFFICIENT_STORAGE, Code::Unavailable, Value::Null),
-        Domain::Overloaded
-        | Domain::Blobs {
-            source: StoreError::Unavailable { .. },
-        } => (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, Value::Null),
+        Domain::Storage(error) => return shown_storage(error),
         // Of the control plane: no operation of this face says so.
         Domain::ResourceGroupUnknown { .. }
         | Domain::ResourceGroupElsewhere { .. }
@@ -397,8 +414,9 @@ fn shown_domain(error: &Domain) -> Shown {
         | Domain::Person(_)
         | Domain::Role(_)
         | Domain::Quota(_)
-        | Domain::Metadata { .. }
-        | Domain::Blobs { .. } => (StatusCode::INTERNAL_SERVER_ERROR, Code::Unknown, Value::Null),
+        | Domain::HashUnreadable { .. }
+        | Domain::StorageAccountClosed { .. }
+        | Domain::Interrupted { .. } => (StatusCode::INTERNAL_SERVER_ERROR, Code::Unknown, Value::Null),
     };
     Shown { status, code, detail }
 }

@@ -7,7 +7,7 @@ mod token;
 use bytes::Bytes;
 use holdfast_access::{ControlAction, ControlGrant, ControlRefusal};
 use holdfast_arm::{Code, Error as Arm, ResourceGroupName};
-use holdfast_registry::{Error as Domain, QuotaError};
+use holdfast_registry::{Error as Domain, QuotaError, ports::StorageError};
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
@@ -205,7 +205,7 @@ fn domain_error(error: Domain, group: Option<&ResourceGroupName>, request_id: &s
         Domain::ConditionFailed { condition } => Arm::precondition_failed(&condition),
         Domain::Role(error) => role::role_error(error),
         Domain::Quota(error) => quota_error(&error),
-        Domain::Overloaded => Arm::server_timeout(),
+        Domain::Storage(StorageError::Overloaded { .. }) => Arm::server_timeout(),
         other => {
             tracing::error!(error = %with_causes(&other), request_id, "a request of the control plane failed");
             Arm::internal(request_id)

@@ -18,8 +18,8 @@ use holdfast_metadata::SqliteStore;
 use holdfast_oci::{Algorithm, Digest};
 use holdfast_registry::Timestamp;
 use holdfast_registry::ports::{
-    Durability, ListOrder, Metadata, MetadataExt, NewBlob, NewManifest, NewRegistry, ObjectKey, Page, Position,
-    RepositoryId, ResourceGroup, Sku, StorageAccountId, Subscription, TagRead,
+    Durability, ListOrder, Metadata, MetadataError, MetadataExt, NewBlob, NewManifest, NewRegistry, ObjectKey, Page,
+    Position, RepositoryId, ResourceGroup, Sku, StorageAccountId, Subscription, TagRead,
 };
 use uuid::Uuid;
 
@@ -107,7 +107,7 @@ impl Home {
                     .expect("it is there")
                     .repository
                     .id;
-                Ok(Self {
+                Ok::<_, MetadataError>(Self {
                     registry,
                     repository,
                     account,
@@ -152,7 +152,7 @@ async fn fill(metadata: &dyn Metadata, repository: RepositoryId, rows: u64) -> R
                     let id = tx.put_manifest(repository, &manifest(n), 0)?.id;
                     tx.put_tags(repository, &[tag(n)], id, Timestamp(i64::try_from(n).unwrap_or(0)))?;
                 }
-                Ok(())
+                Ok::<_, MetadataError>(())
             })
             .await?;
     }
@@ -171,7 +171,7 @@ async fn pull(metadata: &dyn Metadata, home: RepositoryId, n: u64) -> Result<usi
             let (_, repository) = read.load_repository(home)?.expect("the repository is there");
             let found = read.find_tag(repository.id, &tag(n))?.expect("the tag is there");
             read.find_manifest(repository.id, &found.digest)?;
-            Ok(read.load_manifest_bytes(found.manifest)?.len())
+            Ok::<_, MetadataError>(read.load_manifest_bytes(found.manifest)?.len())
         })
         .await?;
     Ok(length)

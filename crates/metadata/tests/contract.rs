@@ -7,7 +7,7 @@ use std::sync::{
 
 use holdfast_metadata::SqliteStore;
 use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{Durability, Metadata, MetadataExt as _};
+use holdfast_registry::ports::{Durability, Metadata, MetadataError, MetadataExt as _};
 use holdfast_testkit::RunTwice;
 use tempfile::TempDir;
 
@@ -32,7 +32,7 @@ async fn work_that_runs_again_finds_nothing_of_its_first_run() {
         .transact(Durability::Durable, move |tx| {
             counted.fetch_add(1, Ordering::SeqCst);
             tx.insert_storage_account("only", "local", Timestamp(1))?;
-            Ok(tx.list_storage_accounts()?.len())
+            Ok::<_, MetadataError>(tx.list_storage_accounts()?.len())
         })
         .await;
     assert_eq!((made.expect("the write succeeds"), runs.load(Ordering::SeqCst)), (1, 2));

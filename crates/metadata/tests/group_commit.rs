@@ -8,9 +8,18 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use holdfast_metadata::SqliteStore;
-use holdfast_registry::ports::{Durability, Metadata, MetadataExt, StorageAccount};
-use holdfast_registry::{Error, Timestamp};
+use holdfast_registry::Timestamp;
+use holdfast_registry::ports::{Durability, Metadata, MetadataError, MetadataExt, StorageAccount};
 use tempfile::TempDir;
+
+/// An error of the work's own, as the rules have.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error("the rule about {number} forbids it")]
+    ByRule { number: usize },
+    #[error(transparent)]
+    Store(#[from] MetadataError),
+}
 
 fn open(folder: &TempDir) -> Arc<SqliteStore> {
     let path = folder.path().join("metadata.sqlite");
@@ -22,7 +31,7 @@ fn folder() -> TempDir {
 }
 
 /// A write that inserts one row.
-async fn insert(store: &SqliteStore, durability: Durability, name: String) -> Result<(), Error> {
+async fn insert(store: &SqliteStore, durability: Durability, name: String) -> Result<(), MetadataError> {
     let metadata: &dyn Metadata = store;
     metadata
         .transact(durability, move |tx| {
@@ -52,7 +61,7 @@ async fn occupy(store: &Arc<SqliteStore>) -> Sender<()> {
                 enter.send(()).ok();
                 // An error when the sender is dropped, which is the sign.
                 released.lock().expect("nobody panics with it").recv().ok();
-                Ok(())
+                Ok::<_, MetadataError>(())
             })
             .await
     });
@@ -157,7 +166,7 @@ async fn a_relaxed_write_is_answered_before_the_durable_ones_that_waited_with_it
     let metadata: &dyn Metadata = &*store;
     // It ends only when the other one, queued behind it, has its answer.
     let mut durable = [metadata.transact(Durability::Durable, move |_| {
-        Ok(answered.lock().expect("nobody panics with it").recv_timeout(PATIENCE))
+        Ok::<_, MetadataError>(answered.lock().expect("nobody panics with it").recv_timeout(PATIENCE))
     })];
     start(&mut durable).await;
     let relaxed = {
@@ -188,7 +197,7 @@ async fn a_failure_and_a_panic_harm_nobody_else_in_the_batch() {
                 tx.insert_storage_account(&format!("account{n:02}"), "local", Timestamp(1))?;
                 match n % 3 {
                     0 => Ok(()),
-                    1 => Err(Error::TooManyTags { count: n, limit: 1 }),
+                    1 => Err(Refused::ByRule { number: n }),
                     _ => panic!("a panic on purpose"),
                 }
             })
@@ -200,8 +209,8 @@ async fn a_failure_and_a_panic_harm_nobody_else_in_the_batch() {
     for (n, result) in join_all(writes).await.into_iter().enumerate() {
         match (n % 3, result) {
             (0, Ok(())) => {}
-            (1, Err(Error::TooManyTags { count, .. })) => assert_eq!(count, n),
-            (2, Err(Error::Metadata { source, .. })) => {
+            (1, Err(Refused::ByRule { number })) => assert_eq!(number, n),
+            (2, Err(Refused::Store(MetadataError::Failed { source, .. }))) => {
                 assert_eq!(source.to_string(), "the work panicked: a panic on purpose");
             }
             (_, other) => panic!("write {n} ended with {other:?}"),
@@ -227,7 +236,7 @@ async fn a_full_queue_refuses_at_once_and_recovers() {
         }
         assert!(waiting.len() < 100_000, "the queue has a limit");
     };
-    assert!(matches!(refused, Err(Error::Overloaded)), "{refused:?}");
+    assert!(matches!(refused, Err(MetadataError::Overloaded { .. })), "{refused:?}");
     drop(release);
     for result in join_all(waiting).await {
         result.unwrap();
@@ -269,7 +278,7 @@ async fn closing_finishes_what_waits_and_refuses_what_comes() {
     let mut closing = [Box::pin(store.close())];
     start(&mut closing).await;
     let late = insert(&store, Durability::Durable, "late".to_owned()).await;
-    assert!(matches!(late, Err(Error::Metadata { .. })), "{late:?}");
+    assert!(matches!(late, Err(MetadataError::Closed { .. })), "{late:?}");
     drop(release);
     join_all(closing).await;
     for result in join_all(writes).await {
@@ -291,7 +300,7 @@ async fn a_job_that_holds_the_last_handle_does_not_wait_for_itself() {
         let work = metadata.transact(Durability::Durable, move |tx| {
             tx.insert_storage_account("last", "local", Timestamp(1))?;
             let _held = &held;
-            Ok(())
+            Ok::<_, MetadataError>(())
         });
         work.await
     })];
@@ -321,7 +330,7 @@ async fn the_log_starts_over_under_load_and_every_row_is_there() {
                     let name = format!("{step}-{n}-{}", "x".repeat(3_000));
                     tx.insert_storage_account(&name, "local", Timestamp(1))?;
                 }
-                Ok(())
+                Ok::<_, MetadataError>(())
             })
             .await
             .unwrap();

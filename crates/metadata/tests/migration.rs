@@ -5,8 +5,8 @@ use holdfast_access::{NetworkRules, RegistryId, RoleAssignmentMode, RoleId};
 use holdfast_metadata::SqliteStore;
 use holdfast_oci::{Algorithm, Digest};
 use holdfast_registry::ports::{
-    Directory, Metadata, MetadataExt as _, PrincipalRecord, PrincipalType, ReferrerRecord, ReferrersPage,
-    RegistryRecord, ResourceGroup, RoleAssignment, ShownSettings, Sku, StorageAccountId,
+    Directory, Metadata, MetadataError, MetadataExt as _, PrincipalRecord, PrincipalType, ReferrerRecord,
+    ReferrersPage, RegistryRecord, ResourceGroup, RoleAssignment, ShownSettings, Sku, StorageAccountId,
 };
 use holdfast_registry::{Attributes, Timestamp};
 use rusqlite::{Connection, params};
@@ -188,7 +188,7 @@ async fn a_registry_of_version_2_keeps_its_settings_and_content() {
             );
             let referrer = read.find_manifest(repository.id, &referrer)?.expect("it is there");
             assert_eq!((referrer.architecture, referrer.os.as_deref()), (None, Some("linux")));
-            Ok(())
+            Ok::<_, MetadataError>(())
         })
         .await
         .expect("everything is read");
@@ -237,7 +237,7 @@ async fn a_principal_of_version_2_keeps_its_secret_and_its_roles() {
             }];
             assert_eq!(read.list_role_assignments(PRINCIPAL)?, given);
             assert_eq!(read.list_role_assignments_at(&scope)?, given);
-            Ok(())
+            Ok::<_, MetadataError>(())
         })
         .await
         .expect("everything is read");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use holdfast_access::{ControlAction, ControlCaller, ControlGrant, ScopeMap, decide_control};
 use holdfast_registry::ports::{
     BusyJobs, Durability, JobId, JobKind, JobRecord, JobState, MetadataExt as _, ResourceGroup, ScopeMapRecord,
-    SystemData, Tags, Tx,
+    StorageError, SystemData, Tags, Tx,
 };
 use holdfast_registry::{CheckEvent, CheckOptions, Error, Precondition};
 use holdfast_testkit::metadata::fixture;
@@ -324,7 +324,7 @@ async fn one_registry_that_cannot_be_deleted_keeps_none_beside_it() {
     let registry = world.shared();
     let grant = operator(&group);
     let delete = || registry.delete_resource_group(&grant, Precondition::default());
-    assert!(matches!(delete().await, Err(Error::Metadata { .. })));
+    assert!(matches!(delete().await, Err(Error::Storage(StorageError::Metadata(_)))));
     let left: Vec<String> = registry
         .list_registries()
         .await

@@ -83,7 +83,7 @@ impl Registry {
     /// Makes an application, without a service principal.
     ///
     /// # Errors
-    /// [`Error::TooManyCredentials`], [`crate::Error::Quota`], [`crate::Error::Metadata`], [`crate::Error::Full`].
+    /// [`Error::TooManyCredentials`], [`crate::Error::Quota`], [`crate::Error::Storage`].
     pub async fn create_application(
         &self,
         grant: &ControlGrant<control::PrincipalsWrite>,
@@ -112,7 +112,7 @@ impl Registry {
     /// A page of applications whose names begin so, without regard to case: by name.
     ///
     /// # Errors
-    /// [`crate::Error::Metadata`].
+    /// [`crate::Error::Storage`].
     pub async fn list_applications(
         &self,
         _grant: &ControlGrant<control::PrincipalsRead>,
@@ -131,7 +131,7 @@ impl Registry {
     /// The application of an id, with its service principal.
     ///
     /// # Errors
-    /// [`Error::Unknown`], [`crate::Error::Metadata`].
+    /// [`Error::Unknown`], [`crate::Error::Storage`].
     pub async fn load_application(
         &self,
         _grant: &ControlGrant<control::PrincipalsRead>,
@@ -149,7 +149,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::Unknown`], [`Error::OutOfReach`], [`Error::TooManyCredentials`], [`Error::CertificateUnknown`],
-    /// [`crate::Error::Metadata`], [`crate::Error::Full`].
+    /// [`crate::Error::Storage`].
     pub async fn update_application(
         &self,
         grant: &ControlGrant<control::PrincipalsWrite>,
@@ -185,7 +185,7 @@ impl Registry {
     /// Deletes an application with its credentials, its service principal and that one's roles.
     ///
     /// # Errors
-    /// [`Error::Unknown`], [`Error::OutOfReach`], [`crate::Error::Metadata`], [`crate::Error::Full`].
+    /// [`Error::Unknown`], [`Error::OutOfReach`], [`crate::Error::Storage`].
     pub async fn delete_application(
         &self,
         grant: &ControlGrant<control::PrincipalsDelete>,
@@ -207,7 +207,7 @@ impl Registry {
 }
 
 /// The application of an id; its absence is an error.
-pub(crate) fn load(read: &mut (impl Read + ?Sized), key: ApplicationKey) -> Result<ApplicationRecord, crate::Error> {
+pub(crate) fn load(read: &mut dyn Read, key: ApplicationKey) -> Result<ApplicationRecord, crate::Error> {
     let (id, found) = match key {
         ApplicationKey::Object(id) => (id, read.find_application(id)?),
         ApplicationKey::App(id) => (id, read.find_application_by_app(id)?),
@@ -222,7 +222,7 @@ pub(crate) fn load(read: &mut (impl Read + ?Sized), key: ApplicationKey) -> Resu
 /// The application of an id, if the grant reaches wherever it has roles: who could give a password to a principal with
 /// more rights would have them.
 pub(crate) fn load_in_reach(
-    read: &mut (impl Read + ?Sized),
+    read: &mut dyn Read,
     key: ApplicationKey,
     reach: &str,
 ) -> Result<ApplicationRecord, crate::Error> {
@@ -238,10 +238,7 @@ pub(crate) fn load_in_reach(
 }
 
 /// The application with what belongs to it.
-pub(crate) fn view(
-    read: &mut (impl Read + ?Sized),
-    application: ApplicationRecord,
-) -> Result<ApplicationView, crate::Error> {
+pub(crate) fn view(read: &mut dyn Read, application: ApplicationRecord) -> Result<ApplicationView, crate::Error> {
     Ok(ApplicationView {
         principal: read.find_principal_by_app(application.app_id)?,
         secrets: read.list_application_secrets(application.id)?,
@@ -252,7 +249,7 @@ pub(crate) fn view(
 
 /// What the application of this application id can prove itself by now.
 pub(crate) fn good_credentials(
-    read: &mut (impl Read + ?Sized),
+    read: &mut dyn Read,
     app_id: Uuid,
     now: Timestamp,
 ) -> Result<GoodCredentials, crate::Error> {
@@ -283,7 +280,7 @@ pub(crate) fn good_secrets(secrets: Vec<ApplicationSecret>, now: Timestamp) -> V
 }
 
 /// Voids the tokens of the application's service principal.
-pub(crate) fn void_tokens(tx: &mut (impl Tx + ?Sized), application: &ApplicationRecord) -> Result<(), crate::Error> {
+pub(crate) fn void_tokens(tx: &mut dyn Tx, application: &ApplicationRecord) -> Result<(), crate::Error> {
     if let Some(mut principal) = tx.find_principal_by_app(application.app_id)? {
         principal.generation += 1;
         tx.update_principal(&principal)?;

@@ -9,7 +9,10 @@ use holdfast_oci::{Digest, RepositoryName};
 use crate::{
     Error, Registry,
     limits::{MAX_MOUNT_SOURCES, SMALL_BLOB_BYTES},
-    ports::{BlobRecord, Candidate, Content, Durability, MetadataExt, PulledBlob, Read, RepositoryId, StoreError},
+    ports::{
+        BlobRecord, Candidate, Content, Durability, MetadataExt, PulledBlob, Read, RepositoryId, StorageError,
+        StoreError,
+    },
     registry::load_registry,
     repository::ensure_writable,
 };
@@ -19,7 +22,7 @@ impl Registry {
     /// push a manifest that needs it.
     ///
     /// # Errors
-    /// [`Error::BlobUnknown`], [`Error::Locked`], [`Error::Metadata`].
+    /// [`Error::BlobUnknown`], [`Error::Locked`], [`Error::Storage`].
     pub async fn stat_blob(&self, grant: &Grant<action::Pull>, digest: &Digest) -> Result<BlobRecord, Error> {
         let (registry, name, wanted) = (grant.registry(), grant.repository().clone(), *digest);
         let stale = self.clock.now().minus(self.limits.grace / 2);
@@ -32,7 +35,7 @@ impl Registry {
                     digest: wanted,
                 };
                 let queued = read.find_candidate(&candidate)?;
-                Ok((
+                Ok::<_, Error>((
                     blob,
                     queued.filter(|queued| queued.queued_at < stale).map(|_| candidate),
                 ))
@@ -50,7 +53,7 @@ impl Registry {
     /// A blob's size and place, for a pull.
     ///
     /// # Errors
-    /// [`Error::BlobUnknown`], [`Error::Locked`], [`Error::Metadata`].
+    /// [`Error::BlobUnknown`], [`Error::Locked`], [`Error::Storage`].
     pub async fn load_blob(&self, grant: &Grant<action::Pull>, digest: &Digest) -> Result<BlobRecord, Error> {
         let (registry, name, digest) = (grant.registry(), grant.repository().clone(), *digest);
         self.metadata
@@ -61,7 +64,7 @@ impl Registry {
     /// Opens a range of a blob, which lies inside it.
     ///
     /// # Errors
-    /// [`Error::BlobUnknown`] when it was collected meanwhile, [`Error::Metadata`], [`Error::Blobs`].
+    /// [`Error::BlobUnknown`] when it was collected meanwhile, [`Error::Storage`].
     pub async fn open_blob(
         &self,
         grant: &Grant<action::Pull>,
@@ -69,9 +72,9 @@ impl Registry {
         range: Range<u64>,
     ) -> Result<Content, Error> {
         match self.open_object(blob, range.clone()).await {
-            Err(Error::Blobs {
+            Err(Error::Storage(StorageError::Blobs {
                 source: StoreError::Missing { .. },
-            }) => {
+            })) => {
                 // Collected and pushed again since the row was read: the new row names a new object.
                 let blob = self.load_blob(grant, &blob.digest).await?;
                 self.open_object(&blob, range).await
@@ -91,7 +94,7 @@ impl Registry {
     /// account. `None` when the source does not have it there: the caller then uploads it.
     ///
     /// # Errors
-    /// [`Error::Locked`], [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::Locked`], [`Error::Storage`].
     pub async fn mount_blob(
         &self,
         target: &Grant<action::Push>,
@@ -123,23 +126,24 @@ impl Registry {
     /// honoured). The caller asks `decide` for each before using it; none is shown to anybody.
     ///
     /// # Errors
-    /// [`Error::Metadata`].
+    /// [`Error::Storage`].
     pub async fn find_mount_sources(
         &self,
         target: &Grant<action::Push>,
         digest: &Digest,
     ) -> Result<Vec<RepositoryName>, Error> {
         let (registry, digest) = (target.registry(), *digest);
-        self.metadata
+        Ok(self
+            .metadata
             .query(move |read| read.list_repositories_with_blob(registry, &digest, MAX_MOUNT_SOURCES))
-            .await
+            .await?)
     }
 
     /// Takes a blob out of a repository.
     ///
     /// # Errors
     /// [`Error::BlobUnknown`], [`Error::BlobInUse`] when a manifest of the repository needs it,
-    /// [`Error::Locked`], [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::Locked`], [`Error::Storage`].
     pub async fn delete_blob(&self, grant: &Grant<action::Delete>, digest: &Digest) -> Result<(), Error> {
         let (registry, name, digest) = (grant.registry(), grant.repository().clone(), *digest);
         let now = self.clock.now();
@@ -169,7 +173,7 @@ impl Registry {
                     object_key: blob.object_key,
                     size_bytes: blob.size_bytes,
                 };
-                tx.queue_candidate(&object, now)
+                Ok(tx.queue_candidate(&object, now)?)
             })
             .await
     }
@@ -178,7 +182,7 @@ impl Registry {
     /// than `limit` bytes: its row says how many it has, a descriptor only claims it.
     ///
     /// # Errors
-    /// [`Error::BlobUnknown`], [`Error::Metadata`], [`Error::Blobs`].
+    /// [`Error::BlobUnknown`], [`Error::Storage`].
     pub(crate) async fn read_whole_blob(
         &self,
         registry: RegistryId,
@@ -189,7 +193,7 @@ impl Registry {
         let find = || {
             let (name, digest) = (name.clone(), *digest);
             self.metadata
-                .query(move |read| Ok(find_link(read, registry, &name, &digest)?.blob))
+                .query(move |read| Ok::<_, Error>(find_link(read, registry, &name, &digest)?.blob))
         };
         let blob = find().await?;
         if blob.size_bytes > limit {
@@ -197,9 +201,9 @@ impl Registry {
         }
         match self.whole_blob(&blob).await {
             // As in `open_blob`; equal digests have equal sizes.
-            Err(Error::Blobs {
+            Err(Error::Storage(StorageError::Blobs {
                 source: StoreError::Missing { .. },
-            }) => self.whole_blob(&find().await?).await.map(Some),
+            })) => self.whole_blob(&find().await?).await.map(Some),
             other => other.map(Some),
         }
     }
@@ -211,11 +215,9 @@ impl Registry {
         }
         let range = 0..blob.size_bytes;
         let content = self.store(blob.storage_account)?.open(&blob.object_key, range).await?;
-        let bytes = content.read_whole().await.map_err(|source| Error::Blobs {
-            source: StoreError::Failed {
-                attempted: format!("read object {}", blob.object_key),
-                source: Box::new(source),
-            },
+        let bytes = content.read_whole().await.map_err(|source| StoreError::Failed {
+            attempted: format!("read object {}", blob.object_key),
+            source: Box::new(source),
         })?;
         if blob.size_bytes <= SMALL_BLOB_BYTES {
             self.blob_cache.insert(blob.digest, &bytes);
@@ -232,7 +234,7 @@ fn slice(bytes: &Bytes, range: Range<u64>) -> Bytes {
 
 /// The blob for a reader: a repository that is locked for reading gives none.
 fn find(
-    read: &mut (impl Read + ?Sized),
+    read: &mut dyn Read,
     registry: RegistryId,
     name: &RepositoryName,
     digest: &Digest,
@@ -247,7 +249,7 @@ fn find(
 }
 
 fn find_link(
-    read: &mut (impl Read + ?Sized),
+    read: &mut dyn Read,
     registry: RegistryId,
     name: &RepositoryName,
     digest: &Digest,

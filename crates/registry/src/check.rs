@@ -85,7 +85,7 @@ impl Registry {
     /// Checks everything. Events wait for the receiver; when that is gone, the check goes on without telling.
     ///
     /// # Errors
-    /// [`Error::Metadata`]. Bytes that can't be read and stores that can't be listed are findings.
+    /// [`Error::Storage`]. Bytes that can't be read and stores that can't be listed are findings.
     pub async fn check(&self, options: CheckOptions, events: Sender<CheckEvent>) -> Result<Checked, Error> {
         let (total_blobs, total_bytes) = self.metadata.query(|read| read.count_blobs()).await?;
         let mut check = Check {

@@ -14,7 +14,7 @@ use crate::{
 /// Where the bytes of a new registry lie: a managed one's in the service's own account, a Classic one's in the account
 /// that the grant is for, which is in the same location.
 pub(crate) fn storage_for(
-    read: &mut (impl Read + ?Sized),
+    read: &mut dyn Read,
     sku: Sku,
     location: &str,
     storage: Option<&ControlGrant<control::StorageAccountsWrite>>,
@@ -44,7 +44,7 @@ pub(crate) fn storage_for(
 
 /// The bytes of a registry never move: neither between a managed tier and Classic, nor to another account.
 pub(crate) fn refuse_if_moved(
-    read: &mut (impl Read + ?Sized),
+    read: &mut dyn Read,
     registry: &RegistryRecord,
     change: &RegistryChange,
 ) -> Result<(), Error> {

@@ -90,7 +90,7 @@ impl Registry {
     /// name that a person signs in with.
     ///
     /// # Errors
-    /// [`Error::Metadata`].
+    /// [`Error::Storage`].
     pub async fn explain_decision(&self, who: String, wish: Wish) -> Result<Answer, Error> {
         let now = self.clock.now();
         self.metadata
@@ -141,7 +141,7 @@ impl Subject {
 
 /// The registry's accounts are looked at when the question is about a registry.
 fn find_subject(
-    read: &mut (impl Read + ?Sized),
+    read: &mut dyn Read,
     who: &str,
     registry: Option<&RegistryRecord>,
     now: Timestamp,
@@ -170,11 +170,11 @@ fn find_subject(
     }))
 }
 
-fn find_principal(read: &mut (impl Read + ?Sized), who: &str) -> Result<Option<PrincipalRecord>, Error> {
+fn find_principal(read: &mut dyn Read, who: &str) -> Result<Option<PrincipalRecord>, Error> {
     if let Ok(id) = Uuid::try_parse(who) {
         return match read.find_principal_by_app(id)? {
             Some(found) => Ok(Some(found)),
-            None => read.find_principal(id),
+            None => Ok(read.find_principal(id)?),
         };
     }
     match who.parse::<UserName>() {
@@ -184,7 +184,7 @@ fn find_principal(read: &mut (impl Read + ?Sized), who: &str) -> Result<Option<P
 }
 
 fn decide_content(
-    read: &mut (impl Read + ?Sized),
+    read: &mut dyn Read,
     subject: &Subject,
     registry: &RegistryRecord,
     permission: Permission,
@@ -234,7 +234,7 @@ fn refuse(decision: &mut Decision, why: &str, needed: &str) {
 }
 
 fn weigh_token(
-    read: &mut (impl Read + ?Sized),
+    read: &mut dyn Read,
     decision: &mut Decision,
     registry: &RegistryRecord,
     (token, can_sign_in): (&TokenRecord, bool),
@@ -361,7 +361,7 @@ fn told(role: &RoleAssignment) -> String {
 
 /// Locks and network rules, which stop everybody.
 fn notes(
-    read: &mut (impl Read + ?Sized),
+    read: &mut dyn Read,
     registry: &RegistryRecord,
     repository: Option<&RepositoryName>,
     tag: Option<&Tag>,

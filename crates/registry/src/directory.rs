@@ -39,7 +39,7 @@ impl FirstStart {
     /// Makes the first rows of a new store, unless it has some: `Ok(false)`, and nothing is changed.
     ///
     /// # Errors
-    /// [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::Storage`].
     pub async fn run(self, metadata: &dyn Metadata, ids: &dyn Ids, now: Timestamp) -> Result<bool, Error> {
         let [tenant_id, subscription_id, rid] = [ids.uuid(), ids.uuid(), ids.uuid()];
         metadata
@@ -109,7 +109,7 @@ impl Overview {
     /// Reads it in one snapshot.
     ///
     /// # Errors
-    /// [`Error::Metadata`].
+    /// [`Error::Storage`].
     pub async fn read(metadata: &dyn Metadata) -> Result<Self, Error> {
         metadata
             .query(|read| {
@@ -128,8 +128,8 @@ impl Registry {
     /// Every subscription.
     ///
     /// # Errors
-    /// [`Error::Metadata`].
+    /// [`Error::Storage`].
     pub async fn list_subscriptions(&self) -> Result<Vec<Subscription>, Error> {
-        self.metadata.query(|read| read.list_subscriptions()).await
+        Ok(self.metadata.query(|read| read.list_subscriptions()).await?)
     }
 }

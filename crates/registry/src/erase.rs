@@ -28,7 +28,7 @@ impl Registry {
     /// name is free at the end.
     ///
     /// # Errors
-    /// [`Error::RegistryProtected`], [`Error::ConditionFailed`], [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::RegistryProtected`], [`Error::ConditionFailed`], [`Error::Storage`].
     pub async fn delete_registry(
         &self,
         grant: &ControlGrant<control::RegistriesDelete>,
@@ -56,7 +56,7 @@ impl Registry {
     /// under the same name stays.
     ///
     /// # Errors
-    /// [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::Storage`].
     pub async fn resume_registry_deletion(&self, grant: &ControlGrant<control::RegistriesDelete>) -> Result<(), Error> {
         let scope = grant.scope().to_owned();
         let found = self.metadata.query(move |read| find_at(read, &scope)).await?;
@@ -71,8 +71,8 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::ResourceGroupUnknown`], [`Error::ConditionFailed`], [`Error::RegistryProtected`],
-    /// [`Error::StorageAccount`] when something of another group lies in an account, [`Error::Blobs`],
-    /// [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::StorageAccount`] when something of another group lies in an account,
+    /// [`Error::Storage`].
     pub async fn delete_resource_group(
         self: &Arc<Self>,
         grant: &ControlGrant<control::ResourceGroupsDelete>,
@@ -100,7 +100,7 @@ impl Registry {
     /// Goes on with the deletion of the group that the grant is for, which `job` stands for.
     ///
     /// # Errors
-    /// [`Error::StorageAccount`], [`Error::Blobs`], [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::StorageAccount`], [`Error::Storage`].
     pub async fn resume_group_deletion(
         self: &Arc<Self>,
         grant: &ControlGrant<control::ResourceGroupsDelete>,
@@ -148,7 +148,7 @@ impl Registry {
                     return Ok(None);
                 }
                 let group = load_group(read, &scope)?;
-                read.find_next_registry_of_group(group.subscription_id, &group.name, after)
+                Ok(read.find_next_registry_of_group(group.subscription_id, &group.name, after)?)
             })
             .await
     }
@@ -269,7 +269,7 @@ fn end_jobs(tx: &mut dyn Tx, scope: &str, now: Timestamp) -> Result<(), Error> {
 }
 
 /// An error while the group's deletion goes on: nothing new is made in it.
-pub(crate) fn refuse_if_deleting(read: &mut (impl Read + ?Sized), group_scope: &str) -> Result<(), Error> {
+pub(crate) fn refuse_if_deleting(read: &mut dyn Read, group_scope: &str) -> Result<(), Error> {
     let scope = fold_case(group_scope);
     if !is_deleting(read, &scope)? {
         return Ok(());
@@ -279,13 +279,13 @@ pub(crate) fn refuse_if_deleting(read: &mut (impl Read + ?Sized), group_scope: &
 }
 
 /// Whether this job is the one that stands for the group's deletion, and open.
-fn is_asked_for(read: &mut (impl Read + ?Sized), group_scope: &str, job: JobId) -> Result<bool, Error> {
+fn is_asked_for(read: &mut dyn Read, group_scope: &str, job: JobId) -> Result<bool, Error> {
     let open = read.list_open_jobs(JobKind::EraseGroup, group_scope, 1)?;
     Ok(open.first() == Some(&job))
 }
 
 /// Whether the deletion of the group at a scope goes on.
-pub(crate) fn is_deleting(read: &mut (impl Read + ?Sized), group_scope: &str) -> Result<bool, Error> {
+pub(crate) fn is_deleting(read: &mut dyn Read, group_scope: &str) -> Result<bool, Error> {
     Ok(!read.list_open_jobs(JobKind::EraseGroup, group_scope, 1)?.is_empty())
 }
 

@@ -6,13 +6,14 @@ mod role;
 mod token;
 
 use holdfast_oci::{Digest, RepositoryName, Tag};
+use uuid::Uuid;
 
 pub use quota::QuotaError;
 pub use role::RoleError;
 pub use token::TokenError;
 
 use crate::limits::MAX_MISSING_NAMED;
-use crate::ports::{Sku, StoreError, UploadId};
+use crate::ports::{MetadataError, Sku, StorageAccountId, StorageError, StoreError, UploadId};
 
 /// The body of a request could not be received whole.
 #[derive(Debug, thiserror::Error)]
@@ -326,56 +327,46 @@ pub enum Error {
     /// The body did not arrive whole.
     #[error("the request's body could not be read")]
     Receive(#[from] ReceiveError),
-    /// The store of bytes has no room.
-    #[error("the registry's storage is full; nothing was stored")]
-    Full {
+    /// The state of an upload's hash, saved with the session, cannot be read.
+    #[error("the hash of upload {id} could not be restored after {offset} bytes")]
+    HashUnreadable {
+        /// The session.
+        id: Uuid,
+        /// How far it was.
+        offset: u64,
         /// The cause.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// More work waits than the server takes on.
-    #[error("the server has too much to do; try again shortly")]
-    Overloaded,
-    /// The metadata store failed.
-    #[error("the metadata store failed while it {attempted}")]
-    Metadata {
-        /// What was being done.
+    /// A storage account that rows name is not open.
+    #[error("storage account {} is not open on this node", account.0)]
+    StorageAccountClosed {
+        /// The account.
+        account: StorageAccountId,
+    },
+    /// Work that was to go on in any case did not come to its end.
+    #[error("the work that {attempted} ended early")]
+    Interrupted {
+        /// What it did, as "changed a storage account".
         attempted: &'static str,
         /// The cause.
         #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: tokio::task::JoinError,
     },
-    /// The store of bytes failed.
-    #[error("the blob store failed")]
-    Blobs {
-        /// The cause.
-        #[source]
-        source: StoreError,
-    },
+    /// A store did not do its part.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
 }
 
-impl Error {
-    /// A failure of the metadata store, for adapters.
-    pub fn metadata(attempted: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::Metadata {
-            attempted,
-            source: source.into(),
-        }
+impl From<MetadataError> for Error {
+    fn from(error: MetadataError) -> Self {
+        Self::Storage(error.into())
     }
 }
 
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Full { .. } => Self::Full {
-                source: Box::new(error),
-            },
-            StoreError::Missing { .. }
-            | StoreError::Exists { .. }
-            | StoreError::Denied { .. }
-            | StoreError::Unavailable { .. }
-            | StoreError::Failed { .. } => Self::Blobs { source: error },
-        }
+        Self::Storage(error.into())
     }
 }
 

@@ -29,7 +29,7 @@ impl Registry {
     /// Every place of a registry where a digest stands, and why it is kept there.
     ///
     /// # Errors
-    /// [`Error::RegistryUnknown`], [`Error::Metadata`].
+    /// [`Error::RegistryUnknown`], [`Error::Storage`].
     pub async fn explain(&self, registry: &str, digest: &Digest) -> Result<Vec<Explanation>, Error> {
         let (name, digest) = (registry.to_owned(), *digest);
         self.metadata

@@ -68,7 +68,7 @@ impl<Row: Clone> Batches<Row> {
     /// # Errors
     /// What would fail for every row.
     pub(crate) fn failed(&mut self, mut rows: Vec<Row>, error: Error) -> Result<Option<(Row, Error)>, Error> {
-        if matches!(error, Error::Full { .. } | Error::Overloaded) {
+        if matches!(&error, Error::Storage(failure) if failure.is_general()) {
             return Err(error);
         }
         if rows.len() == 1 {
@@ -94,9 +94,10 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ports::{MetadataError, StorageError};
 
     fn broken() -> Error {
-        Error::metadata("tried", std::io::Error::other("broken"))
+        MetadataError::failed("tried", std::io::Error::other("broken")).into()
     }
 
     #[test]
@@ -117,8 +118,10 @@ mod tests {
     #[test]
     fn what_fails_for_every_row_ends_the_run() {
         for rows in [vec![1], vec![1, 2]] {
-            let failed = Batches::of(rows.clone()).failed(rows, Error::Overloaded);
-            assert!(matches!(failed, Err(Error::Overloaded)), "{failed:?}");
+            let overloaded = MetadataError::overloaded("tried", std::io::Error::other("busy"));
+            let failed = Batches::of(rows.clone()).failed(rows, overloaded.into());
+            let is_overloaded = matches!(failed, Err(Error::Storage(StorageError::Overloaded { .. })));
+            assert!(is_overloaded, "{failed:?}");
         }
         assert_eq!(Batches::<u8>::of(Vec::new()).next(), None);
     }

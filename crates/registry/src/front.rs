@@ -87,7 +87,7 @@ impl Registry {
     /// Looks at the registry of a name, compared without regard to case, for a caller at this address.
     ///
     /// # Errors
-    /// [`Error::Metadata`], [`Error::Overloaded`].
+    /// [`Error::Storage`].
     pub async fn enter(&self, name: &str, peer: IpAddr, claimant: Claimant) -> Result<Entrance, Error> {
         let (name, now) = (name.to_owned(), self.clock.now());
         self.metadata

@@ -90,7 +90,7 @@ impl Registry {
     /// handled is passed over until then.
     ///
     /// # Errors
-    /// [`Error::Metadata`], [`Error::Full`], [`Error::Overloaded`]; what was collected before stays
+    /// [`Error::Storage`]; what was collected before stays
     /// collected.
     pub async fn collect_garbage(&self, options: CollectOptions) -> Result<Collected, Error> {
         let pass = Pass::new(options, self.clock.now(), None);
@@ -301,7 +301,7 @@ fn review(tx: &mut dyn Tx, queued: &QueuedCandidate, pass: Pass, step: &mut Step
             }
         }
     }
-    tx.remove_candidate(queued.id)
+    Ok(tx.remove_candidate(queued.id)?)
 }
 
 /// The registry of a repository. `None` when either is gone, or on its way out: a deletion takes all that the
@@ -432,7 +432,7 @@ fn review_manifest(
 
 /// Why a manifest must stay; `None` when nothing needs it.
 pub(crate) fn needs(
-    read: &mut (impl Read + ?Sized),
+    read: &mut dyn Read,
     repository: &RepositoryRecord,
     record: &ManifestRecord,
 ) -> Result<Option<String>, Error> {
@@ -446,7 +446,7 @@ fn is_locked(repository: &RepositoryRecord, record: &ManifestRecord) -> bool {
 }
 
 fn needed_by(
-    read: &mut (impl Read + ?Sized),
+    read: &mut dyn Read,
     repository: &RepositoryRecord,
     record: &ManifestRecord,
 ) -> Result<Option<String>, Error> {

@@ -148,7 +148,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::RegistryUnknown`], [`Error::ExportDisabled`], [`Error::TagExists`], [`Error::TooManyTags`],
-    /// [`Error::TooManyImports`], [`Error::Metadata`], [`Error::Overloaded`], [`Error::Full`].
+    /// [`Error::TooManyImports`], [`Error::Storage`].
     pub async fn ask_for_import(
         &self,
         grant: &ControlGrant<control::ImportImage>,
@@ -204,7 +204,7 @@ impl Registry {
     /// An import by its id, if the caller may import where it goes.
     ///
     /// # Errors
-    /// [`Error::Metadata`].
+    /// [`Error::Storage`].
     pub async fn find_import(
         &self,
         reach: &ControlReach<control::ImportImage>,
@@ -218,7 +218,7 @@ impl Registry {
     /// on its way.
     ///
     /// # Errors
-    /// [`Error::Metadata`], [`Error::Overloaded`].
+    /// [`Error::Storage`].
     pub async fn keep_blob(&self, grant: &Grant<action::Push>, digest: &Digest) -> Result<bool, Error> {
         let (registry, name, digest) = (grant.registry(), grant.repository().clone(), *digest);
         let now = self.clock.now();

@@ -44,7 +44,7 @@ impl Registry {
     /// turn.
     ///
     /// # Errors
-    /// [`Error::Metadata`], [`Error::Overloaded`].
+    /// [`Error::Storage`].
     pub async fn take_job(&self, owner: Uuid, lease: Duration, busy: BusyJobs) -> Result<Option<JobRecord>, Error> {
         let now = self.clock.now();
         // Mostly there is none, and a look disturbs no writer.
@@ -67,7 +67,7 @@ impl Registry {
             })
             .await;
         match taken {
-            Err(error) if !matches!(error, Error::Full { .. } | Error::Overloaded) => {
+            Err(error) if !matches!(&error, Error::Storage(failure) if failure.is_general()) => {
                 self.take_job_by_row(lease, busy, now).await
             }
             taken => taken,
@@ -107,7 +107,7 @@ impl Registry {
     /// Renews the lease and writes how far the job came; says whether it is still the owner's.
     ///
     /// # Errors
-    /// [`Error::Metadata`], [`Error::Overloaded`].
+    /// [`Error::Storage`].
     pub async fn keep_job(
         &self,
         id: JobId,
@@ -134,7 +134,7 @@ impl Registry {
     /// Writes what came of an attempt and lets the job go; says whether it was still the owner's.
     ///
     /// # Errors
-    /// [`Error::Metadata`], [`Error::Overloaded`], [`Error::Full`].
+    /// [`Error::Storage`].
     pub async fn end_attempt(&self, id: JobId, owner: Uuid, attempt: Attempt) -> Result<bool, Error> {
         let now = self.clock.now();
         self.metadata
@@ -151,7 +151,7 @@ impl Registry {
     /// Forgets the jobs that ended before a moment; says how many, and which could not be forgotten.
     ///
     /// # Errors
-    /// [`Error::Metadata`], [`Error::Overloaded`], [`Error::Full`].
+    /// [`Error::Storage`].
     pub async fn forget_ended_jobs(&self, before: Timestamp) -> Result<(usize, Failures), Error> {
         let (mut forgotten, mut failures) = (0, Failures::default());
         let mut after = None;
@@ -173,7 +173,7 @@ impl Registry {
                 match removed.await {
                     Ok(()) => forgotten += count,
                     Err(error) => {
-                        if let Some((job, error)) = batches.failed(ended, error)? {
+                        if let Some((job, error)) = batches.failed(ended, error.into())? {
                             failures.add(format_args!("job {}", job.id.0), &error);
                         }
                     }
@@ -194,9 +194,9 @@ fn first_readable(tx: &mut dyn Tx, now: Timestamp, busy: &BusyJobs) -> Result<Op
     Ok(None)
 }
 
-fn postpone(tx: &mut dyn Tx, id: JobId, error: &Error, now: Timestamp) -> Result<(), Error> {
+fn postpone(tx: &mut dyn Tx, id: JobId, error: &dyn std::error::Error, now: Timestamp) -> Result<(), Error> {
     tracing::error!(job.id = %id.0, error = %error, "could not take a job; it is let be for a while");
-    tx.postpone_job(id, now.plus(UNREADABLE_JOB_PAUSE), &error.to_string(), now)
+    Ok(tx.postpone_job(id, now.plus(UNREADABLE_JOB_PAUSE), &error.to_string(), now)?)
 }
 
 fn take(tx: &mut dyn Tx, mut job: JobRecord, lease: JobLease, now: Timestamp) -> Result<JobRecord, Error> {

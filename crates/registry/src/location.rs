@@ -10,7 +10,7 @@ impl Registry {
     /// Where the service keeps bytes, by name, each location once.
     ///
     /// # Errors
-    /// [`Error::Metadata`].
+    /// [`Error::Storage`].
     pub async fn list_locations(&self) -> Result<Vec<String>, Error> {
         self.metadata.query(|read| locations(read)).await
     }
@@ -19,7 +19,7 @@ impl Registry {
 /// Sees to it that the service has a storage account in a location. The store must be there already.
 ///
 /// # Errors
-/// [`Error::StorageAccount`], [`Error::Metadata`], [`Error::Full`].
+/// [`Error::StorageAccount`], [`Error::Storage`].
 pub async fn ensure_location(
     metadata: &dyn Metadata,
     location: String,
@@ -34,7 +34,8 @@ pub async fn ensure_location(
             if tx.find_storage_account_by_name(&account)?.is_some() {
                 return Err(StorageAccountError::NameTaken { name: account.clone() }.into());
             }
-            tx.insert_storage_account(&account, &location, now).map(drop)
+            tx.insert_storage_account(&account, &location, now)?;
+            Ok(())
         })
         .await
 }
@@ -42,7 +43,7 @@ pub async fn ensure_location(
 /// Forgets a location that nothing lies in; says whether that is so.
 ///
 /// # Errors
-/// [`Error::Metadata`], [`Error::Full`].
+/// [`Error::Storage`].
 pub async fn forget_location(metadata: &dyn Metadata, location: String) -> Result<bool, Error> {
     metadata
         .transact(Durability::Durable, move |tx| {
@@ -63,7 +64,7 @@ pub async fn forget_location(metadata: &dyn Metadata, location: String) -> Resul
 
 /// The service's own storage account at a location; its absence is an error of a resource of this type.
 pub(crate) fn load_own(
-    read: &mut (impl Read + ?Sized),
+    read: &mut dyn Read,
     location: &str,
     resource_type: &'static str,
 ) -> Result<StorageAccount, Error> {
@@ -77,7 +78,7 @@ pub(crate) fn load_own(
     }
 }
 
-fn locations(read: &mut (impl Read + ?Sized)) -> Result<Vec<String>, Error> {
+fn locations(read: &mut dyn Read) -> Result<Vec<String>, Error> {
     let own = read.list_own_storage_accounts()?;
     Ok(own.into_iter().map(|account| account.location).collect())
 }

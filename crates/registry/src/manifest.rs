@@ -93,7 +93,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::ManifestUnknown`], [`Error::ManifestTagUnknown`],
-    /// [`Error::Locked`] when reading is switched off, [`Error::Metadata`].
+    /// [`Error::Locked`] when reading is switched off, [`Error::Storage`].
     pub async fn load_manifest(
         &self,
         grant: &Grant<action::Pull>,
@@ -123,7 +123,7 @@ impl Registry {
     /// Deletes a manifest and the tags on it.
     ///
     /// # Errors
-    /// [`Error::ManifestUnknown`], [`Error::Locked`], [`Error::Full`], [`Error::Metadata`].
+    /// [`Error::ManifestUnknown`], [`Error::Locked`], [`Error::Storage`].
     pub async fn delete_manifest(&self, grant: &Grant<action::Delete>, digest: &Digest) -> Result<(), Error> {
         let (registry, name, digest) = (grant.registry(), grant.repository().clone(), *digest);
         let now = self.clock.now();
@@ -146,7 +146,7 @@ impl Registry {
     /// A page of manifests; those with listing switched off are left out.
     ///
     /// # Errors
-    /// [`Error::RepositoryUnknown`], [`Error::Metadata`].
+    /// [`Error::RepositoryUnknown`], [`Error::Storage`].
     pub async fn list_manifests(
         &self,
         grant: &Grant<action::MetadataRead>,
@@ -179,7 +179,7 @@ impl Registry {
     /// One manifest's attributes.
     ///
     /// # Errors
-    /// [`Error::RepositoryUnknown`], [`Error::ManifestUnknown`], [`Error::Metadata`].
+    /// [`Error::RepositoryUnknown`], [`Error::ManifestUnknown`], [`Error::Storage`].
     pub async fn load_manifest_view(
         &self,
         grant: &Grant<action::MetadataRead>,
@@ -197,7 +197,7 @@ impl Registry {
     /// Changes one manifest's locks.
     ///
     /// # Errors
-    /// [`Error::RepositoryUnknown`], [`Error::ManifestUnknown`], [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::RepositoryUnknown`], [`Error::ManifestUnknown`], [`Error::Storage`].
     pub async fn patch_manifest(
         &self,
         grant: &Grant<action::MetadataWrite>,
@@ -237,11 +237,7 @@ fn readable(found: PulledManifest, name: &RepositoryName, reference: &Reference)
     Ok(content)
 }
 
-fn load_record(
-    read: &mut (impl Read + ?Sized),
-    repository: &RepositoryRecord,
-    digest: &Digest,
-) -> Result<ManifestRecord, Error> {
+fn load_record(read: &mut dyn Read, repository: &RepositoryRecord, digest: &Digest) -> Result<ManifestRecord, Error> {
     read.find_manifest(repository.id, digest)?
         .ok_or_else(|| unknown(&repository.name, &Reference::Digest(*digest)))
 }
@@ -256,11 +252,7 @@ fn unknown(repository: &RepositoryName, reference: &Reference) -> Error {
     }
 }
 
-fn full_view(
-    read: &mut (impl Read + ?Sized),
-    repository: &RepositoryRecord,
-    digest: &Digest,
-) -> Result<ManifestView, Error> {
+fn full_view(read: &mut dyn Read, repository: &RepositoryRecord, digest: &Digest) -> Result<ManifestView, Error> {
     let record = load_record(read, repository, digest)?;
     let mut references = Vec::new();
     for child in read.list_manifest_children(record.id)? {
@@ -272,7 +264,7 @@ fn full_view(
 }
 
 fn view(
-    read: &mut (impl Read + ?Sized),
+    read: &mut dyn Read,
     record: ManifestRecord,
     references: Vec<(Digest, Option<String>, Option<String>)>,
 ) -> Result<ManifestView, Error> {

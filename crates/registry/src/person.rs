@@ -31,7 +31,7 @@ impl Registry {
     /// Makes a person, with a first role at the scope of the grant to assign it.
     ///
     /// # Errors
-    /// [`Error::NameTaken`], [`Error::TooMany`], [`crate::Error::Metadata`], [`crate::Error::Full`].
+    /// [`Error::NameTaken`], [`Error::TooMany`], [`crate::Error::Storage`].
     pub async fn create_person(
         &self,
         _grant: &ControlGrant<control::PrincipalsWrite>,
@@ -78,22 +78,23 @@ impl Registry {
     /// At most `limit` people behind one, by name.
     ///
     /// # Errors
-    /// [`crate::Error::Metadata`].
+    /// [`crate::Error::Storage`].
     pub async fn list_people(
         &self,
         _grant: &ControlGrant<control::PrincipalsRead>,
         after: Option<UserName>,
         limit: usize,
     ) -> Result<Vec<PersonRecord>, crate::Error> {
-        self.metadata
+        Ok(self
+            .metadata
             .query(move |read| read.list_people(after.as_ref(), limit))
-            .await
+            .await?)
     }
 
     /// Gives a person another password. All tokens of the person are void, and the account is enabled.
     ///
     /// # Errors
-    /// [`Error::Unknown`], [`Error::OutOfReach`], [`crate::Error::Metadata`], [`crate::Error::Full`].
+    /// [`Error::Unknown`], [`Error::OutOfReach`], [`crate::Error::Storage`].
     pub async fn reset_person(
         &self,
         grant: &ControlGrant<control::PrincipalsWrite>,
@@ -117,7 +118,7 @@ impl Registry {
     /// Lets a person in or keeps it out. Who is kept out loses all tokens.
     ///
     /// # Errors
-    /// [`Error::Unknown`], [`Error::OutOfReach`], [`crate::Error::Metadata`], [`crate::Error::Full`].
+    /// [`Error::Unknown`], [`Error::OutOfReach`], [`crate::Error::Storage`].
     pub async fn enable_person(
         &self,
         grant: &ControlGrant<control::PrincipalsWrite>,
@@ -139,7 +140,7 @@ impl Registry {
     /// Deletes a person with its roles.
     ///
     /// # Errors
-    /// [`Error::Unknown`], [`Error::OutOfReach`], [`crate::Error::Metadata`], [`crate::Error::Full`].
+    /// [`Error::Unknown`], [`Error::OutOfReach`], [`crate::Error::Storage`].
     pub async fn delete_person(
         &self,
         grant: &ControlGrant<control::PrincipalsDelete>,
@@ -160,33 +161,33 @@ impl Registry {
     /// password: only who knows that is told.
     ///
     /// # Errors
-    /// [`crate::Error::Metadata`].
+    /// [`crate::Error::Storage`].
     pub async fn find_person_by_name(&self, name: UserName) -> Result<Option<PersonRecord>, crate::Error> {
-        self.metadata.query(move |read| read.find_person_by_name(&name)).await
+        Ok(self.metadata.query(move |read| read.find_person_by_name(&name)).await?)
     }
 
     /// The person of an object id.
     ///
     /// # Errors
-    /// [`crate::Error::Metadata`].
+    /// [`crate::Error::Storage`].
     pub async fn find_person(
         &self,
         _grant: &ControlGrant<control::PrincipalsRead>,
         id: Uuid,
     ) -> Result<Option<PersonRecord>, crate::Error> {
-        self.metadata.query(move |read| read.find_person(id)).await
+        Ok(self.metadata.query(move |read| read.find_person(id)).await?)
     }
 
     /// The person who acts, if it is one: everybody may know who they are.
     ///
     /// # Errors
-    /// [`crate::Error::Metadata`].
+    /// [`crate::Error::Storage`].
     pub async fn find_acting_person(&self, actor: &Actor) -> Result<Option<PersonRecord>, crate::Error> {
         let Actor::Principal { id } = actor else {
             return Ok(None);
         };
         match Uuid::parse_str(id) {
-            Ok(id) => self.metadata.query(move |read| read.find_person(id)).await,
+            Ok(id) => Ok(self.metadata.query(move |read| read.find_person(id)).await?),
             Err(_) => Ok(None),
         }
     }
@@ -194,7 +195,7 @@ impl Registry {
     /// The person of a sign-in, if nothing has voided it since.
     ///
     /// # Errors
-    /// [`crate::Error::Metadata`].
+    /// [`crate::Error::Storage`].
     pub async fn find_proven_person(&self, proven: ProvenPerson) -> Result<Option<PersonRecord>, crate::Error> {
         let found = self.metadata.query(move |read| read.find_person(proven.id)).await?;
         Ok(found.filter(|person| person.principal.is_enabled && person.principal.generation == proven.generation))
@@ -217,7 +218,7 @@ pub(crate) fn is_person(principal: &PrincipalRecord) -> bool {
 
 /// The person of a name, if the grant reaches wherever it has roles: who could give somebody with more rights another
 /// password would have those.
-fn load_in_reach(read: &mut (impl Read + ?Sized), name: UserName, reach: &str) -> Result<PersonRecord, crate::Error> {
+fn load_in_reach(read: &mut dyn Read, name: UserName, reach: &str) -> Result<PersonRecord, crate::Error> {
     let person = read.find_person_by_name(&name)?.ok_or(Error::Unknown { name })?;
     let reach = Assignment::new(RoleId::OWNER, reach);
     let roles = read.list_role_assignments(person.principal.id)?;

@@ -36,7 +36,7 @@ impl Registry {
     /// Makes an application with a service principal, one secret and one role.
     ///
     /// # Errors
-    /// [`RoleError::TooMany`](crate::RoleError::TooMany), [`Error::Quota`], [`Error::Metadata`], [`Error::Full`].
+    /// [`RoleError::TooMany`](crate::RoleError::TooMany), [`Error::Quota`], [`Error::Storage`].
     pub async fn create_principal(
         &self,
         grant: &ControlGrant<control::PrincipalsWrite>,
@@ -70,7 +70,7 @@ impl Registry {
     /// Gives an application a service principal.
     ///
     /// # Errors
-    /// [`application::Error::Unknown`], [`application::Error::PrincipalExists`], [`Error::Metadata`], [`Error::Full`].
+    /// [`application::Error::Unknown`], [`application::Error::PrincipalExists`], [`Error::Storage`].
     pub async fn create_service_principal(
         &self,
         _grant: &ControlGrant<control::PrincipalsWrite>,
@@ -93,7 +93,7 @@ impl Registry {
     /// A page of the applications with a service principal whose names begin so, without regard to case: by name.
     ///
     /// # Errors
-    /// [`Error::Metadata`].
+    /// [`Error::Storage`].
     pub async fn list_service_principals(
         &self,
         _grant: &ControlGrant<control::PrincipalsRead>,
@@ -115,7 +115,7 @@ impl Registry {
     /// The application stays.
     ///
     /// # Errors
-    /// [`application::Error::Unknown`], [`application::Error::OutOfReach`], [`Error::Metadata`], [`Error::Full`].
+    /// [`application::Error::Unknown`], [`application::Error::OutOfReach`], [`Error::Storage`].
     pub async fn delete_service_principal(
         &self,
         grant: &ControlGrant<control::PrincipalsDelete>,
@@ -138,7 +138,7 @@ impl Registry {
     /// The principal of an application id that may sign in, its roles, and what it can prove itself by now.
     ///
     /// # Errors
-    /// [`Error::Metadata`].
+    /// [`Error::Storage`].
     pub async fn find_client(&self, app_id: Uuid) -> Result<Option<(PrincipalView, GoodCredentials)>, Error> {
         let now = self.clock.now();
         self.metadata
@@ -157,7 +157,7 @@ impl Registry {
     /// The principal of an object id that may sign in, with its roles: what a request with a token needs to know.
     ///
     /// # Errors
-    /// [`Error::Metadata`].
+    /// [`Error::Storage`].
     pub async fn find_principal(&self, id: Uuid) -> Result<Option<PrincipalView>, Error> {
         self.metadata
             .query(move |read| {

@@ -19,11 +19,7 @@ use crate::{
 };
 
 /// Room for another group in a subscription.
-pub(crate) fn check_groups(
-    read: &mut (impl Read + ?Sized),
-    (subscription, name): (Uuid, &str),
-    by: &Actor,
-) -> Result<(), Error> {
+pub(crate) fn check_groups(read: &mut dyn Read, (subscription, name): (Uuid, &str), by: &Actor) -> Result<(), Error> {
     if *by != Actor::Operator && read.count(Counted::ResourceGroups(subscription))? >= MAX_GROUPS {
         return Err(QuotaError::ResourceGroups {
             name: name.to_owned(),
@@ -35,11 +31,7 @@ pub(crate) fn check_groups(
 }
 
 /// Room for another registry in a group.
-pub(crate) fn check_registries(
-    read: &mut (impl Read + ?Sized),
-    group: &ResourceGroup,
-    by: &Actor,
-) -> Result<(), Error> {
+pub(crate) fn check_registries(read: &mut dyn Read, group: &ResourceGroup, by: &Actor) -> Result<(), Error> {
     let subscription = group.subscription_id;
     let counts = [
         (
@@ -52,11 +44,7 @@ pub(crate) fn check_registries(
 }
 
 /// Room for another storage account of a user's in a group.
-pub(crate) fn check_storage_accounts(
-    read: &mut (impl Read + ?Sized),
-    group: &ResourceGroup,
-    by: &Actor,
-) -> Result<(), Error> {
+pub(crate) fn check_storage_accounts(read: &mut dyn Read, group: &ResourceGroup, by: &Actor) -> Result<(), Error> {
     let subscription = group.subscription_id;
     let counts = [
         (
@@ -70,7 +58,7 @@ pub(crate) fn check_storage_accounts(
 
 /// Those of the group, then those of its subscription.
 fn check_resources(
-    read: &mut (impl Read + ?Sized),
+    read: &mut dyn Read,
     resource_type: &'static str,
     counts: [(Counted<'_>, u64); 2],
     by: &Actor,
@@ -92,7 +80,7 @@ fn check_resources(
 }
 
 /// Room for another application of an author, as its row names the one.
-pub(crate) fn check_applications(read: &mut (impl Read + ?Sized), by: &Actor, author: &str) -> Result<(), Error> {
+pub(crate) fn check_applications(read: &mut dyn Read, by: &Actor, author: &str) -> Result<(), Error> {
     let is_operator = *by == Actor::Operator;
     if !is_operator && read.count(Counted::ApplicationsBy(author))? >= MAX_APPLICATIONS_PER_AUTHOR {
         let limit = MAX_APPLICATIONS_PER_AUTHOR;
@@ -110,11 +98,7 @@ pub(crate) fn check_applications(read: &mut (impl Read + ?Sized), by: &Actor, au
 }
 
 /// Whether another device may wait. No network takes the places of those that have none.
-pub(crate) fn has_room_for_device(
-    read: &mut (impl Read + ?Sized),
-    near: IpAddr,
-    far: Option<IpAddr>,
-) -> Result<bool, Error> {
+pub(crate) fn has_room_for_device(read: &mut dyn Read, near: IpAddr, far: Option<IpAddr>) -> Result<bool, Error> {
     let (all, from_near) = (read.count(Counted::Devices)?, read.count(Counted::DevicesNear(near))?);
     let from_far = match far {
         Some(far) => read.count(Counted::DevicesFar(far))?,

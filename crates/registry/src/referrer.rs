@@ -24,7 +24,7 @@ impl Registry {
     /// the manifest says of itself, so it is a read of that manifest, and the list is one of the subject.
     ///
     /// # Errors
-    /// [`Error::Locked`] when the repository or the subject is locked for reading, [`Error::Metadata`].
+    /// [`Error::Locked`] when the repository or the subject is locked for reading, [`Error::Storage`].
     pub async fn list_referrers(
         &self,
         grant: &Grant<action::Pull>,
@@ -65,11 +65,7 @@ fn annotation_bytes(referrers: &[ReferrerRecord]) -> usize {
     texts.map(String::len).sum()
 }
 
-fn ensure_readable(
-    read: &mut (impl Read + ?Sized),
-    repository: &RepositoryRecord,
-    subject: &Digest,
-) -> Result<(), Error> {
+fn ensure_readable(read: &mut dyn Read, repository: &RepositoryRecord, subject: &Digest) -> Result<(), Error> {
     let name = &repository.name;
     // Locks of a repository end with its last manifest.
     if repository.manifest_count > 0 && !repository.attributes.read_enabled {

@@ -122,7 +122,7 @@ impl Registry {
     pub(crate) fn store(&self, account: StorageAccountId) -> Result<Arc<dyn Blobs>, Error> {
         let stores = self.stores.read().unwrap_or_else(PoisonError::into_inner);
         let found = stores.get(&account).map(Arc::clone);
-        found.ok_or_else(|| Error::metadata("looked up a storage account", StorageAccountClosed { account }))
+        found.ok_or_else(|| Error::StorageAccountClosed { account })
     }
 
     /// Every open store, for start-up, readiness and the check.
@@ -145,7 +145,7 @@ impl Registry {
     /// The registry of that name, without regard to case.
     ///
     /// # Errors
-    /// [`Error::Metadata`].
+    /// [`Error::Storage`].
     pub async fn find_registry(&self, name: &str) -> Result<Option<RegistryRecord>, Error> {
         let name = name.to_owned();
         self.metadata.query(move |read| find_open(read, &name)).await
@@ -154,23 +154,23 @@ impl Registry {
     /// All registries, the first one made first.
     ///
     /// # Errors
-    /// [`Error::Metadata`].
+    /// [`Error::Storage`].
     pub async fn list_registries(&self) -> Result<Vec<RegistryRecord>, Error> {
-        self.metadata.query(|read| read.list_registries()).await
+        Ok(self.metadata.query(|read| read.list_registries()).await?)
     }
 
     /// The two passwords of the admin account, by slot.
     ///
     /// # Errors
-    /// [`Error::Metadata`].
+    /// [`Error::Storage`].
     pub async fn list_admin_passwords(&self, id: RegistryId) -> Result<Vec<AdminPassword>, Error> {
-        self.metadata.query(move |read| read.list_admin_passwords(id)).await
+        Ok(self.metadata.query(move |read| read.list_admin_passwords(id)).await?)
     }
 
     /// Replaces one admin password. Tokens made from the old one are refused from now on.
     ///
     /// # Errors
-    /// [`Error::Metadata`].
+    /// [`Error::Storage`].
     pub async fn renew_admin_password(
         &self,
         id: RegistryId,
@@ -179,11 +179,12 @@ impl Registry {
         verifier: [u8; 32],
     ) -> Result<(), Error> {
         let now = self.clock.now();
-        self.metadata
+        Ok(self
+            .metadata
             .transact(Durability::Durable, move |tx| {
                 tx.put_admin_password(id, slot, &sealed, &verifier, now)
             })
-            .await
+            .await?)
     }
 
     /// Changes the switches of a registry for its operator in one step and returns it as it is then. What its tier does
@@ -191,7 +192,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::RegistryUnknown`], [`Error::SkuLacks`], [`Error::SkuTooSmall`], [`Error::QuotaExceeded`],
-    /// [`Error::SettingsContradict`], [`Error::Metadata`].
+    /// [`Error::SettingsContradict`], [`Error::Storage`].
     pub async fn update_registry<F>(&self, name: &str, change: F) -> Result<RegistryRecord, Error>
     where
         F: Fn(&mut RegistryRecord) + Send + Sync + 'static,
@@ -217,14 +218,14 @@ impl Registry {
 }
 
 /// The registry of a name, unless it is being deleted.
-pub(crate) fn find_open(read: &mut (impl Read + ?Sized), name: &str) -> Result<Option<RegistryRecord>, Error> {
+pub(crate) fn find_open(read: &mut dyn Read, name: &str) -> Result<Option<RegistryRecord>, Error> {
     Ok(read
         .find_registry_by_name(name)?
         .filter(|registry| !registry.is_deleting))
 }
 
 /// The registry's row inside a transaction; its absence is an error, as is its deletion.
-pub(crate) fn load_registry(read: &mut (impl Read + ?Sized), id: RegistryId) -> Result<RegistryRecord, Error> {
+pub(crate) fn load_registry(read: &mut dyn Read, id: RegistryId) -> Result<RegistryRecord, Error> {
     let found = read.find_registry(id)?.filter(|registry| !registry.is_deleting);
     found.ok_or_else(|| unknown_registry(id))
 }
@@ -234,10 +235,4 @@ pub(crate) fn unknown_registry(id: RegistryId) -> Error {
     Error::RegistryUnknown {
         name: format!("#{}", id.0),
     }
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("storage account {} is not open on this node", account.0)]
-struct StorageAccountClosed {
-    account: StorageAccountId,
 }

@@ -94,8 +94,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::RegistryUnknown`], [`Error::ConditionFailed`], [`Error::SkuLacks`], [`Error::SkuTooSmall`],
-    /// [`Error::QuotaExceeded`], [`Error::SettingsContradict`], [`Error::StorageAccount`], [`Error::Metadata`],
-    /// [`Error::Full`].
+    /// [`Error::QuotaExceeded`], [`Error::SettingsContradict`], [`Error::StorageAccount`], [`Error::Storage`].
     pub async fn change_registry(
         &self,
         grant: &ControlGrant<control::RegistriesWrite>,
@@ -129,7 +128,7 @@ impl Registry {
     /// The registry that the grant is for, for the list of its replications.
     ///
     /// # Errors
-    /// [`Error::RegistryUnknown`], [`Error::Metadata`].
+    /// [`Error::RegistryUnknown`], [`Error::Storage`].
     pub async fn load_registry_home(
         &self,
         grant: &ControlGrant<control::ReplicationsRead>,
@@ -141,7 +140,7 @@ impl Registry {
     /// The registry that the grant is for.
     ///
     /// # Errors
-    /// [`Error::ResourceGroupUnknown`], [`Error::RegistryUnknown`], [`Error::Metadata`].
+    /// [`Error::ResourceGroupUnknown`], [`Error::RegistryUnknown`], [`Error::Storage`].
     pub async fn load_registry_resource(
         &self,
         grant: &ControlGrant<control::RegistriesRead>,
@@ -158,7 +157,7 @@ impl Registry {
     /// The registries of a subscription that the caller may see, the first one made first.
     ///
     /// # Errors
-    /// [`Error::Metadata`].
+    /// [`Error::Storage`].
     pub async fn list_registry_resources(
         &self,
         reach: &ControlReach<control::RegistriesRead>,
@@ -173,7 +172,7 @@ impl Registry {
     /// The registry that the grant is for and its admin passwords.
     ///
     /// # Errors
-    /// [`Error::RegistryUnknown`], [`Error::AdminDisabled`], [`Error::Metadata`].
+    /// [`Error::RegistryUnknown`], [`Error::AdminDisabled`], [`Error::Storage`].
     pub async fn list_registry_credentials(
         &self,
         grant: &ControlGrant<control::ListCredentials>,
@@ -192,7 +191,7 @@ impl Registry {
     /// one are refused from now on.
     ///
     /// # Errors
-    /// [`Error::RegistryUnknown`], [`Error::AdminDisabled`], [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::RegistryUnknown`], [`Error::AdminDisabled`], [`Error::Storage`].
     pub async fn regenerate_registry_credential(
         &self,
         grant: &ControlGrant<control::RegenerateCredential>,
@@ -213,7 +212,7 @@ impl Registry {
     /// Whether a registry could be made under this name.
     ///
     /// # Errors
-    /// [`Error::Metadata`].
+    /// [`Error::Storage`].
     pub async fn is_registry_name_free(
         &self,
         _grant: &ControlGrant<control::CheckNameAvailability>,
@@ -232,7 +231,7 @@ fn save(tx: &mut dyn Tx, registry: &mut RegistryRecord, actor: &Actor, now: Time
     registry.updated_at = now;
     registry.updated_by = Some(author_of(tx, actor)?);
     registry.revision += 1;
-    tx.update_registry(registry)
+    Ok(tx.update_registry(registry)?)
 }
 
 impl RegistryRecord {
@@ -244,14 +243,14 @@ impl RegistryRecord {
 }
 
 /// The registry at a scope, one that is being deleted too.
-pub(crate) fn find_at(read: &mut (impl Read + ?Sized), scope: &str) -> Result<Option<RegistryRecord>, Error> {
+pub(crate) fn find_at(read: &mut dyn Read, scope: &str) -> Result<Option<RegistryRecord>, Error> {
     let name = scope.rsplit('/').next().unwrap_or_default();
     let found = read.find_registry_by_name(name)?;
     Ok(found.filter(|registry| registry.scope() == scope))
 }
 
 /// The registry at a scope; its absence is an error.
-pub(crate) fn load_at(read: &mut (impl Read + ?Sized), scope: &str) -> Result<RegistryRecord, Error> {
+pub(crate) fn load_at(read: &mut dyn Read, scope: &str) -> Result<RegistryRecord, Error> {
     let found = find_at(read, scope)?.filter(|registry| !registry.is_deleting);
     found.ok_or_else(|| Error::RegistryUnknown {
         name: scope.rsplit('/').next().unwrap_or_default().to_owned(),
@@ -259,7 +258,7 @@ pub(crate) fn load_at(read: &mut (impl Read + ?Sized), scope: &str) -> Result<Re
 }
 
 /// The same, if its admin account is on.
-fn load_admin(read: &mut (impl Read + ?Sized), scope: &str) -> Result<RegistryRecord, Error> {
+fn load_admin(read: &mut dyn Read, scope: &str) -> Result<RegistryRecord, Error> {
     let registry = load_at(read, scope)?;
     if registry.admin_enabled {
         Ok(registry)

@@ -56,7 +56,7 @@ impl Registry {
     /// A page of the catalog, ascending bytewise.
     ///
     /// # Errors
-    /// [`Error::Metadata`].
+    /// [`Error::Storage`].
     pub async fn list_repositories(
         &self,
         grant: &RegistryGrant<action::CatalogRead>,
@@ -64,15 +64,16 @@ impl Registry {
         limit: usize,
     ) -> Result<Vec<RepositoryName>, Error> {
         let registry = grant.registry();
-        self.metadata
+        Ok(self
+            .metadata
             .query(move |read| read.list_repositories(registry, after.as_deref(), limit))
-            .await
+            .await?)
     }
 
     /// A repository's counts, times and locks.
     ///
     /// # Errors
-    /// [`Error::RepositoryUnknown`], [`Error::Metadata`].
+    /// [`Error::RepositoryUnknown`], [`Error::Storage`].
     pub async fn load_repository(&self, grant: &Grant<action::MetadataRead>) -> Result<RepositoryView, Error> {
         let (registry, name) = (grant.registry(), grant.repository().clone());
         self.metadata
@@ -83,7 +84,7 @@ impl Registry {
     /// Changes a repository's locks.
     ///
     /// # Errors
-    /// [`Error::RepositoryUnknown`], [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::RepositoryUnknown`], [`Error::Storage`].
     pub async fn patch_repository(
         &self,
         grant: &Grant<action::MetadataWrite>,
@@ -107,7 +108,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::RepositoryUnknown`], [`Error::Locked`] when the repository, or a manifest or tag in
-    /// it, is locked, [`Error::Metadata`], [`Error::Full`].
+    /// it, is locked, [`Error::Storage`].
     pub async fn delete_repository(&self, grant: &Grant<action::Delete>) -> Result<DeletedRepository, Error> {
         self.ensure_deletable(grant).await?;
         let started = self.clock.now();
@@ -151,7 +152,7 @@ impl Registry {
                         removable_tags(read, &repository, manifest)?;
                     }
                     let next = manifests.last().filter(|_| manifests.len() == page.limit);
-                    Ok(next.map(|manifest| Position::of(manifest.digest)))
+                    Ok::<_, Error>(next.map(|manifest| Position::of(manifest.digest)))
                 })
                 .await?;
             if after.is_none() {
@@ -198,7 +199,7 @@ fn delete_some(
 
 /// The repository's row if it has manifests; otherwise it does not exist for anybody.
 pub(crate) fn find_visible(
-    read: &mut (impl Read + ?Sized),
+    read: &mut dyn Read,
     registry: RegistryId,
     name: &RepositoryName,
 ) -> Result<Option<RepositoryRecord>, Error> {
@@ -208,7 +209,7 @@ pub(crate) fn find_visible(
 
 /// The same, where its absence is the caller's answer.
 pub(crate) fn load_visible(
-    read: &mut (impl Read + ?Sized),
+    read: &mut dyn Read,
     registry: RegistryId,
     name: &RepositoryName,
 ) -> Result<RepositoryRecord, Error> {

@@ -16,7 +16,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::ResourceGroupElsewhere`], [`Error::ResourceGroupBeingDeleted`], [`Error::ConditionFailed`],
-    /// [`Error::Quota`], [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::Quota`], [`Error::Storage`].
     pub async fn put_resource_group(
         &self,
         grant: &ControlGrant<control::ResourceGroupsWrite>,
@@ -62,7 +62,7 @@ impl Registry {
     /// Replaces the tags of the group that the grant is for.
     ///
     /// # Errors
-    /// [`Error::ResourceGroupUnknown`], [`Error::ConditionFailed`], [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::ResourceGroupUnknown`], [`Error::ConditionFailed`], [`Error::Storage`].
     pub async fn tag_resource_group(
         &self,
         grant: &ControlGrant<control::ResourceGroupsWrite>,
@@ -85,7 +85,7 @@ impl Registry {
     /// The group that the grant is for.
     ///
     /// # Errors
-    /// [`Error::ResourceGroupUnknown`], [`Error::Metadata`].
+    /// [`Error::ResourceGroupUnknown`], [`Error::Storage`].
     pub async fn load_resource_group(
         &self,
         grant: &ControlGrant<control::ResourceGroupsRead>,
@@ -97,7 +97,7 @@ impl Registry {
     /// The groups of a subscription that the caller may see, by name.
     ///
     /// # Errors
-    /// [`Error::Metadata`].
+    /// [`Error::Storage`].
     pub async fn list_resource_groups(
         &self,
         reach: &ControlReach<control::ResourceGroupsRead>,
@@ -123,7 +123,7 @@ impl ResourceGroup {
 }
 
 /// The group at a scope; its absence is an error.
-pub(crate) fn load_group(read: &mut (impl Read + ?Sized), scope: &str) -> Result<ResourceGroup, Error> {
+pub(crate) fn load_group(read: &mut dyn Read, scope: &str) -> Result<ResourceGroup, Error> {
     let mut segments = scope.split('/').skip(2).step_by(2);
     let (subscription, name) = (segments.next().unwrap_or_default(), segments.next().unwrap_or_default());
     let unknown = || Error::ResourceGroupUnknown { name: name.to_owned() };

@@ -46,7 +46,7 @@ impl Registry {
     /// # Errors
     /// [`RoleError::ScopeUnknown`], [`RoleError::PrincipalUnknown`], [`RoleError::PrincipalTypeDiffers`],
     /// [`RoleError::TakesNoCondition`], [`RoleError::AlreadyAssigned`], [`RoleError::AssignmentFixed`],
-    /// [`RoleError::TooMany`], [`Error::Metadata`], [`Error::Full`].
+    /// [`RoleError::TooMany`], [`Error::Storage`].
     pub async fn put_role_assignment(
         &self,
         grant: &ControlGrant<control::RoleAssignmentsWrite>,
@@ -78,7 +78,7 @@ impl Registry {
     /// The assignment of an id at exactly the scope that the grant is for.
     ///
     /// # Errors
-    /// [`RoleError::AssignmentUnknown`], [`Error::Metadata`].
+    /// [`RoleError::AssignmentUnknown`], [`Error::Storage`].
     pub async fn load_role_assignment(
         &self,
         grant: &ControlGrant<control::RoleAssignmentsRead>,
@@ -93,7 +93,7 @@ impl Registry {
     /// Takes the role away and returns what it was; `None` when there is no such assignment at the scope.
     ///
     /// # Errors
-    /// [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::Storage`].
     pub async fn remove_role_assignment(
         &self,
         grant: &ControlGrant<control::RoleAssignmentsDelete>,
@@ -115,7 +115,7 @@ impl Registry {
     /// as many as there can be in all.
     ///
     /// # Errors
-    /// [`Error::Metadata`].
+    /// [`Error::Storage`].
     pub async fn list_role_assignments(
         &self,
         grant: &ControlGrant<control::RoleAssignmentsRead>,
@@ -179,12 +179,12 @@ pub(crate) fn insert(tx: &mut dyn Tx, assignment: &RoleAssignment) -> Result<(),
         return Err(RoleError::AlreadyAssigned { id: other.id }.into());
     }
     check_room(tx, &assignment.scope, &assignment.created_by)?;
-    tx.insert_role_assignment(assignment)
+    Ok(tx.insert_role_assignment(assignment)?)
 }
 
 /// Whether there is room for another assignment at a scope. The wider the scope, the more of the whole it may use, so that
 /// nobody who gives out roles in a group takes away the means of those above; and nobody but the operator may use it all.
-fn check_room(read: &mut (impl Read + ?Sized), scope: &str, author: &str) -> Result<(), Error> {
+fn check_room(read: &mut dyn Read, scope: &str, author: &str) -> Result<(), Error> {
     let group = group_of(scope);
     let most = match &group {
         Some(_) => MAX_ROLE_ASSIGNMENTS_IN_GROUPS,
@@ -254,7 +254,7 @@ fn replace(tx: &mut dyn Tx, found: RoleAssignment, wanted: RoleAssignment) -> Re
 }
 
 /// What the principal is.
-fn check_principal(read: &mut (impl Read + ?Sized), new: &NewRoleAssignment) -> Result<PrincipalType, Error> {
+fn check_principal(read: &mut dyn Read, new: &NewRoleAssignment) -> Result<PrincipalType, Error> {
     let id = new.principal;
     let Some(principal) = read.find_principal(id)? else {
         let directory = read
@@ -283,7 +283,7 @@ fn type_of(principal: &PrincipalRecord) -> PrincipalType {
 }
 
 /// Roles are given at the root, a subscription, a group, a storage account, a registry, and its repositories.
-fn check_scope(read: &mut (impl Read + ?Sized), scope: &ResourceId) -> Result<(), Error> {
+fn check_scope(read: &mut dyn Read, scope: &ResourceId) -> Result<(), Error> {
     let unknown = || {
         Error::from(RoleError::ScopeUnknown {
             scope: scope.as_str().to_owned(),
@@ -310,11 +310,11 @@ fn check_scope(read: &mut (impl Read + ?Sized), scope: &ResourceId) -> Result<()
     if is_ours && is_there { Ok(()) } else { Err(unknown()) }
 }
 
-fn find_at(read: &mut (impl Read + ?Sized), id: Uuid, scope: &str) -> Result<Option<RoleAssignment>, Error> {
+fn find_at(read: &mut dyn Read, id: Uuid, scope: &str) -> Result<Option<RoleAssignment>, Error> {
     Ok(read.find_role_assignment(id)?.filter(|found| found.scope == scope))
 }
 
-fn list_near(read: &mut (impl Read + ?Sized), scope: &str) -> Result<Vec<RoleAssignment>, Error> {
+fn list_near(read: &mut dyn Read, scope: &str) -> Result<Vec<RoleAssignment>, Error> {
     let Ok(id) = ResourceId::parse(scope) else {
         return Ok(Vec::new());
     };

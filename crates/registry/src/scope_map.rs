@@ -41,7 +41,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::RegistryUnknown`], [`Error::Token`], [`Error::SkuLacks`], [`Error::QuotaExceeded`],
-    /// [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::Storage`].
     pub async fn put_scope_map(
         &self,
         grant: &ControlGrant<control::ScopeMapsWrite>,
@@ -81,7 +81,7 @@ impl Registry {
     /// Changes the scope map that the grant is for; tokens that have it are bound by it at their next request.
     ///
     /// # Errors
-    /// [`Error::RegistryUnknown`], [`Error::Token`], [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::RegistryUnknown`], [`Error::Token`], [`Error::Storage`].
     pub async fn change_scope_map(
         &self,
         grant: &ControlGrant<control::ScopeMapsWrite>,
@@ -106,7 +106,7 @@ impl Registry {
     /// The scope map that the grant is for.
     ///
     /// # Errors
-    /// [`Error::RegistryUnknown`], [`Error::Token`], [`Error::Metadata`].
+    /// [`Error::RegistryUnknown`], [`Error::Token`], [`Error::Storage`].
     pub async fn load_scope_map(&self, grant: &ControlGrant<control::ScopeMapsRead>) -> Result<ScopeMapView, Error> {
         let scope = grant.scope().to_owned();
         self.metadata
@@ -125,7 +125,7 @@ impl Registry {
     /// `limit` after the one named `after` (empty for the first page).
     ///
     /// # Errors
-    /// [`Error::RegistryUnknown`], [`Error::Metadata`].
+    /// [`Error::RegistryUnknown`], [`Error::Storage`].
     pub async fn list_scope_maps(
         &self,
         grant: &ControlGrant<control::ScopeMapsRead>,
@@ -154,7 +154,7 @@ impl Registry {
     /// Deletes the scope map that the grant is for; says whether it was there.
     ///
     /// # Errors
-    /// [`Error::RegistryUnknown`], [`Error::Token`], [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::RegistryUnknown`], [`Error::Token`], [`Error::Storage`].
     pub async fn delete_scope_map(&self, grant: &ControlGrant<control::ScopeMapsDelete>) -> Result<bool, Error> {
         let scope = grant.scope().to_owned();
         self.metadata
@@ -169,7 +169,7 @@ impl Registry {
                     }
                     .into());
                 }
-                tx.remove_scope_map(registry.id, name)
+                Ok(tx.remove_scope_map(registry.id, name)?)
             })
             .await
     }
@@ -177,7 +177,7 @@ impl Registry {
 
 /// The name and the actions of a scope map of the registry, the system's own too; in any case.
 pub(crate) fn find_scope_map(
-    read: &mut (impl Read + ?Sized),
+    read: &mut dyn Read,
     registry: &RegistryRecord,
     name: &str,
 ) -> Result<Option<(String, ScopeMap)>, Error> {
@@ -223,7 +223,7 @@ fn check_quota(tx: &mut dyn Tx, registry: &RegistryRecord) -> Result<(), Error> 
     Ok(())
 }
 
-fn load_made(read: &mut (impl Read + ?Sized), registry: &RegistryRecord, name: &str) -> Result<ScopeMapRecord, Error> {
+fn load_made(read: &mut dyn Read, registry: &RegistryRecord, name: &str) -> Result<ScopeMapRecord, Error> {
     let found = read.find_scope_map(registry.id, name)?;
     Ok(found.ok_or_else(|| TokenError::MapUnknown { name: name.to_owned() })?)
 }

@@ -86,7 +86,7 @@ impl Registry {
     /// network, or the person's code is in use.
     ///
     /// # Errors
-    /// [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::Storage`].
     pub async fn start_device_sign_in(&self, new: NewDevice) -> Result<bool, Error> {
         let now = self.clock.now();
         let code = DeviceCode {
@@ -118,7 +118,7 @@ impl Registry {
     /// The client of the device that waits for this person's code.
     ///
     /// # Errors
-    /// [`Error::Metadata`].
+    /// [`Error::Storage`].
     pub async fn find_waiting_device(&self, user_verifier: [u8; 32]) -> Result<Option<Uuid>, Error> {
         let now = self.clock.now();
         let found = self
@@ -131,7 +131,7 @@ impl Registry {
     /// Writes a person's answer down: the first one counts. `false` when no device waits for it any more.
     ///
     /// # Errors
-    /// [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::Storage`].
     pub async fn answer_device(&self, user_verifier: [u8; 32], person: Option<ProvenPerson>) -> Result<bool, Error> {
         let now = self.clock.now();
         self.metadata
@@ -152,7 +152,7 @@ impl Registry {
     /// A device asks what the person said.
     ///
     /// # Errors
-    /// [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::Storage`].
     pub async fn poll_device(&self, verifier: [u8; 32], client_id: Uuid) -> Result<Poll, Error> {
         let now = self.clock.now();
         self.metadata
@@ -187,7 +187,7 @@ impl Registry {
     /// Keeps an authorization code for its client.
     ///
     /// # Errors
-    /// [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::Storage`].
     pub async fn keep_authorization_code(&self, new: NewAuthorizationCode) -> Result<(), Error> {
         let now = self.clock.now();
         let code = AuthorizationCode {
@@ -200,19 +200,20 @@ impl Registry {
             nonce: new.nonce,
             expires_at: now.plus(AUTHORIZATION_CODE_LIFE),
         };
-        self.metadata
+        Ok(self
+            .metadata
             .transact(Durability::Relaxed, move |tx| {
                 tx.remove_expired_sign_ins(now.minus(EXPIRED_KEPT))?;
                 tx.insert_authorization_code(&code)
             })
-            .await
+            .await?)
     }
 
     /// Gives an authorization code that is good still, once: also when the client then fails to prove itself, the code
     /// is gone.
     ///
     /// # Errors
-    /// [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::Storage`].
     pub async fn take_authorization_code(&self, verifier: [u8; 32]) -> Result<Option<AuthorizationCode>, Error> {
         let now = self.clock.now();
         let taken = self
@@ -225,15 +226,16 @@ impl Registry {
     /// Remembers an assertion until it has expired. `false` when it was used before.
     ///
     /// # Errors
-    /// [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::Storage`].
     pub async fn use_assertion(&self, hash: [u8; 32], expires_at: Timestamp) -> Result<bool, Error> {
         let now = self.clock.now();
-        self.metadata
+        Ok(self
+            .metadata
             .transact(Durability::Durable, move |tx| {
                 tx.remove_expired_sign_ins(now.minus(EXPIRED_KEPT))?;
                 tx.insert_used_assertion(&hash, expires_at)
             })
-            .await
+            .await?)
     }
 }
 

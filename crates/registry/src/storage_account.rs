@@ -40,8 +40,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::ResourceGroupUnknown`], [`Error::ResourceGroupBeingDeleted`], [`Error::StorageAccount`],
-    /// [`Error::LocationUnknown`], [`Error::ConditionFailed`], [`Error::Quota`], [`Error::Blobs`], [`Error::Metadata`],
-    /// [`Error::Full`].
+    /// [`Error::LocationUnknown`], [`Error::ConditionFailed`], [`Error::Quota`], [`Error::Storage`].
     pub async fn put_storage_account(
         self: &Arc<Self>,
         grant: &ControlGrant<control::StorageAccountsWrite>,
@@ -65,7 +64,7 @@ impl Registry {
                         load_own(read, &location, TYPE)?;
                         check_storage_accounts(read, &group, &actor)?;
                     }
-                    Ok(found.is_some())
+                    Ok::<_, Error>(found.is_some())
                 })
                 .await?;
             if is_there {
@@ -135,7 +134,7 @@ impl Registry {
     /// Changes the account that the grant is for; what is not given stays.
     ///
     /// # Errors
-    /// [`Error::StorageAccount`], [`Error::ConditionFailed`], [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::StorageAccount`], [`Error::ConditionFailed`], [`Error::Storage`].
     pub async fn change_storage_account(
         &self,
         grant: &ControlGrant<control::StorageAccountsWrite>,
@@ -174,7 +173,7 @@ impl Registry {
     /// The account that the grant is for.
     ///
     /// # Errors
-    /// [`Error::StorageAccount`], [`Error::ResourceGroupUnknown`], [`Error::Metadata`].
+    /// [`Error::StorageAccount`], [`Error::ResourceGroupUnknown`], [`Error::Storage`].
     pub async fn load_storage_account(
         &self,
         grant: &ControlGrant<control::StorageAccountsRead>,
@@ -191,7 +190,7 @@ impl Registry {
     /// The accounts of a subscription that the caller may see, the first one made first.
     ///
     /// # Errors
-    /// [`Error::Metadata`].
+    /// [`Error::Storage`].
     pub async fn list_storage_accounts(
         &self,
         reach: &ControlReach<control::StorageAccountsRead>,
@@ -208,7 +207,7 @@ impl Registry {
     /// Whether an account could be made under this name.
     ///
     /// # Errors
-    /// [`Error::Metadata`].
+    /// [`Error::Storage`].
     pub async fn is_storage_account_name_free(
         &self,
         _grant: &ControlGrant<control::CheckStorageAccountName>,
@@ -223,7 +222,7 @@ impl Registry {
     /// The account that a registry's bytes lie in, when it is a user's.
     ///
     /// # Errors
-    /// [`Error::Metadata`].
+    /// [`Error::Storage`].
     pub async fn find_storage_of(&self, registry: &RegistryRecord) -> Result<Option<StorageAccount>, Error> {
         let id = registry.storage_account;
         let found = self.metadata.query(move |read| read.find_storage_account(id)).await?;
@@ -234,7 +233,7 @@ impl Registry {
     /// with it. It is done to its end, though whoever asks goes away.
     ///
     /// # Errors
-    /// [`Error::StorageAccount`], [`Error::ConditionFailed`], [`Error::Metadata`], [`Error::Blobs`], [`Error::Full`].
+    /// [`Error::StorageAccount`], [`Error::ConditionFailed`], [`Error::Storage`].
     pub async fn delete_storage_account(
         self: &Arc<Self>,
         grant: &ControlGrant<control::StorageAccountsDelete>,
@@ -260,7 +259,7 @@ impl Registry {
                     if let Some(account) = &found {
                         refuse_if_used(read, account)?;
                     }
-                    Ok(found)
+                    Ok::<_, Error>(found)
                 })
                 .await?;
             match found {
@@ -332,7 +331,7 @@ impl Registry {
 }
 
 /// Whether the account's group is being deleted; something that lies in the account is an error.
-fn is_group_going(read: &mut (impl Read + ?Sized), account: &StorageAccount) -> Result<bool, Error> {
+fn is_group_going(read: &mut dyn Read, account: &StorageAccount) -> Result<bool, Error> {
     refuse_if_used(read, account)?;
     let scope = account.scope().unwrap_or_default();
     is_deleting(read, scope.split("/providers/").next().unwrap_or_default())
@@ -356,14 +355,14 @@ impl StorageAccount {
 async fn to_the_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
-    match tokio::spawn(work).await {
-        Ok(done) => done,
-        Err(error) => Err(Error::metadata("changed a storage account", error)),
-    }
+    tokio::spawn(work).await.map_err(|source| Error::Interrupted {
+        attempted: "changed a storage account",
+        source,
+    })?
 }
 
 /// The accounts in the group at a scope, which go with it: no registry outside of the group lies in one.
-pub(crate) fn list_to_erase(read: &mut (impl Read + ?Sized), group: &str) -> Result<Vec<StorageAccount>, Error> {
+pub(crate) fn list_to_erase(read: &mut dyn Read, group: &str) -> Result<Vec<StorageAccount>, Error> {
     let inside = format!("{group}/");
     let mut accounts = read.list_storage_accounts()?;
     accounts.retain(|account| account.scope().is_some_and(|scope| scope.starts_with(&inside)));
@@ -381,7 +380,7 @@ pub(crate) fn list_to_erase(read: &mut (impl Read + ?Sized), group: &str) -> Res
 
 /// The account to change at a scope, unless its name is another's or it is elsewhere.
 fn find_to_change(
-    read: &mut (impl Read + ?Sized),
+    read: &mut dyn Read,
     scope: &str,
     name: &str,
     location: &str,
@@ -401,14 +400,14 @@ fn find_to_change(
 }
 
 /// The account at a scope.
-pub(crate) fn find_at(read: &mut (impl Read + ?Sized), scope: &str) -> Result<Option<StorageAccount>, Error> {
+pub(crate) fn find_at(read: &mut dyn Read, scope: &str) -> Result<Option<StorageAccount>, Error> {
     let name = scope.rsplit('/').next().unwrap_or_default();
     let found = read.find_storage_account_by_name(name)?;
     Ok(found.filter(|account| account.scope().as_deref() == Some(scope)))
 }
 
 /// The same; its absence is an error.
-pub(crate) fn load_at(read: &mut (impl Read + ?Sized), scope: &str) -> Result<StorageAccount, Error> {
+pub(crate) fn load_at(read: &mut dyn Read, scope: &str) -> Result<StorageAccount, Error> {
     find_at(read, scope)?.ok_or_else(|| {
         let part = |index| scope.split('/').nth(index).unwrap_or_default().to_owned();
         // /subscriptions/ID/resourcegroups/GROUP/providers/microsoft.storage/storageaccounts/NAME
@@ -429,10 +428,10 @@ fn remove_if_empty(tx: &mut dyn Tx, account: &StorageAccount) -> Result<(), Erro
         // An account made anew under the name starts without roles.
         tx.remove_role_assignments_within(&scope)?;
     }
-    tx.remove_storage_account(account.id)
+    Ok(tx.remove_storage_account(account.id)?)
 }
 
-fn refuse_if_used(read: &mut (impl Read + ?Sized), account: &StorageAccount) -> Result<(), Error> {
+fn refuse_if_used(read: &mut dyn Read, account: &StorageAccount) -> Result<(), Error> {
     let id: StorageAccountId = account.id;
     let registry = read.list_registries()?.into_iter().find(|r| r.storage_account == id);
     match registry {

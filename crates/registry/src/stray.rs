@@ -12,7 +12,10 @@ use crate::{
     CollectOptions, Error, Registry, Timestamp,
     failure::{Batches, Failures},
     limits::{CANDIDATES_PER_TRANSACTION, ROWS_PER_STEP},
-    ports::{Blobs, Candidate, Durability, MetadataExt, ObjectInfo, ObjectKey, StorageAccountId, StoreError, Tx},
+    ports::{
+        Blobs, Candidate, Durability, MetadataError, MetadataExt, ObjectInfo, ObjectKey, StorageAccountId, StoreError,
+        Tx,
+    },
 };
 
 /// How long an object may take from its last byte to its row before it counts as forgotten.
@@ -72,7 +75,7 @@ impl Registry {
     /// Tells every stray.
     ///
     /// # Errors
-    /// [`Error::Metadata`]; a store that cannot be listed is a failure.
+    /// [`Error::Storage`]; a store that cannot be listed is a failure.
     pub async fn list_strays(&self, events: Sender<Stray>) -> Result<Strays, Error> {
         let mut found = Strays::default();
         for place in self.places_of_objects(&mut found.failures).await? {
@@ -93,7 +96,7 @@ impl Registry {
     /// Removes the strays that got no bytes for the grace period.
     ///
     /// # Errors
-    /// [`Error::Metadata`], [`Error::Full`], [`Error::Overloaded`]; what was removed before stays removed.
+    /// [`Error::Storage`]; what was removed before stays removed.
     pub async fn collect_strays(&self, options: CollectOptions) -> Result<Strays, Error> {
         let due = self.clock.now().minus(options.grace);
         let mut found = Strays::default();
@@ -263,7 +266,7 @@ impl Registry {
                         unknown.push(object);
                     }
                 }
-                Ok(unknown)
+                Ok::<_, MetadataError>(unknown)
             });
             unknown.extend(found.await?);
             tokio::task::yield_now().await;

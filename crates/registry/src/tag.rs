@@ -16,7 +16,7 @@ impl Registry {
     /// left out.
     ///
     /// # Errors
-    /// [`Error::RepositoryUnknown`], [`Error::Metadata`].
+    /// [`Error::RepositoryUnknown`], [`Error::Storage`].
     pub async fn list_tags<A: Listable>(
         &self,
         grant: &Grant<A>,
@@ -27,7 +27,7 @@ impl Registry {
         self.metadata
             .query(move |read| {
                 let repository = load_visible(read, registry, &name)?;
-                read.list_tags(repository.id, digest.as_ref(), &page)
+                Ok(read.list_tags(repository.id, digest.as_ref(), &page)?)
             })
             .await
     }
@@ -35,7 +35,7 @@ impl Registry {
     /// One tag.
     ///
     /// # Errors
-    /// [`Error::RepositoryUnknown`], [`Error::TagUnknown`], [`Error::Metadata`].
+    /// [`Error::RepositoryUnknown`], [`Error::TagUnknown`], [`Error::Storage`].
     pub async fn load_tag(&self, grant: &Grant<action::MetadataRead>, tag: &Tag) -> Result<TagRecord, Error> {
         let (registry, name, tag) = (grant.registry(), grant.repository().clone(), tag.clone());
         self.metadata
@@ -49,7 +49,7 @@ impl Registry {
     /// Changes one tag's locks.
     ///
     /// # Errors
-    /// [`Error::RepositoryUnknown`], [`Error::TagUnknown`], [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::RepositoryUnknown`], [`Error::TagUnknown`], [`Error::Storage`].
     pub async fn patch_tag(
         &self,
         grant: &Grant<action::MetadataWrite>,
@@ -74,7 +74,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::TagUnknown`] (also when the repository is missing, as ACR says), [`Error::Locked`],
-    /// [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::Storage`].
     pub async fn delete_tag(&self, grant: &Grant<action::Delete>, tag: &Tag) -> Result<(), Error> {
         let (registry, name, tag) = (grant.registry(), grant.repository().clone(), tag.clone());
         let now = self.clock.now();
@@ -102,7 +102,7 @@ impl Registry {
     }
 }
 
-fn load_record(read: &mut (impl Read + ?Sized), repository: &RepositoryRecord, tag: &Tag) -> Result<TagRecord, Error> {
+fn load_record(read: &mut dyn Read, repository: &RepositoryRecord, tag: &Tag) -> Result<TagRecord, Error> {
     read.find_tag(repository.id, tag)?
         .ok_or_else(|| unknown(&repository.name, tag))
 }

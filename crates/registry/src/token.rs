@@ -75,8 +75,7 @@ impl Registry {
     /// existing one keeps what the request leaves out, so that nobody enables it by making it again.
     ///
     /// # Errors
-    /// [`Error::RegistryUnknown`], [`Error::Token`], [`Error::SkuLacks`], [`Error::QuotaExceeded`], [`Error::Metadata`],
-    /// [`Error::Full`].
+    /// [`Error::RegistryUnknown`], [`Error::Token`], [`Error::SkuLacks`], [`Error::QuotaExceeded`], [`Error::Storage`].
     pub async fn put_token(
         &self,
         grant: &ControlGrant<control::TokensWrite>,
@@ -114,7 +113,7 @@ impl Registry {
     /// Changes the token that the grant is for. Who uses it is bound by that at the next request.
     ///
     /// # Errors
-    /// [`Error::RegistryUnknown`], [`Error::Token`], [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::RegistryUnknown`], [`Error::Token`], [`Error::Storage`].
     pub async fn change_token(
         &self,
         grant: &ControlGrant<control::TokensWrite>,
@@ -135,7 +134,7 @@ impl Registry {
     /// The token that the grant is for.
     ///
     /// # Errors
-    /// [`Error::RegistryUnknown`], [`Error::Token`], [`Error::Metadata`].
+    /// [`Error::RegistryUnknown`], [`Error::Token`], [`Error::Storage`].
     pub async fn load_token(&self, grant: &ControlGrant<control::TokensRead>) -> Result<TokenView, Error> {
         let scope = grant.scope().to_owned();
         self.metadata
@@ -151,7 +150,7 @@ impl Registry {
     /// first page).
     ///
     /// # Errors
-    /// [`Error::RegistryUnknown`], [`Error::Metadata`].
+    /// [`Error::RegistryUnknown`], [`Error::Storage`].
     pub async fn list_tokens(
         &self,
         grant: &ControlGrant<control::TokensRead>,
@@ -171,14 +170,14 @@ impl Registry {
     /// Deletes the token that the grant is for with its passwords; says whether it was there.
     ///
     /// # Errors
-    /// [`Error::RegistryUnknown`], [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::RegistryUnknown`], [`Error::Storage`].
     pub async fn delete_token(&self, grant: &ControlGrant<control::TokensDelete>) -> Result<bool, Error> {
         let scope = grant.scope().to_owned();
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let registry = load_at(tx, registry_scope(&scope))?;
                 match tx.find_token(registry.id, last_name(&scope))? {
-                    Some(token) => tx.remove_token(token.id),
+                    Some(token) => Ok(tx.remove_token(token.id)?),
                     None => Ok(false),
                 }
             })
@@ -189,7 +188,7 @@ impl Registry {
     /// refused from now on.
     ///
     /// # Errors
-    /// [`Error::RegistryUnknown`], [`Error::Token`], [`Error::Metadata`], [`Error::Full`].
+    /// [`Error::RegistryUnknown`], [`Error::Token`], [`Error::Storage`].
     pub async fn generate_token_passwords(
         &self,
         grant: &ControlGrant<control::GenerateCredentials>,
@@ -319,12 +318,12 @@ fn check_quota(tx: &mut dyn Tx, registry: &RegistryRecord) -> Result<(), Error> 
     Ok(())
 }
 
-fn load_token(read: &mut (impl Read + ?Sized), registry: &RegistryRecord, name: &str) -> Result<TokenRecord, Error> {
+fn load_token(read: &mut dyn Read, registry: &RegistryRecord, name: &str) -> Result<TokenRecord, Error> {
     let found = read.find_token(registry.id, name)?;
     Ok(found.ok_or_else(|| TokenError::Unknown { name: name.to_owned() })?)
 }
 
-fn view(read: &mut (impl Read + ?Sized), registry: &RegistryRecord, record: TokenRecord) -> Result<TokenView, Error> {
+fn view(read: &mut dyn Read, registry: &RegistryRecord, record: TokenRecord) -> Result<TokenView, Error> {
     Ok(TokenView {
         registry: registry.clone(),
         passwords: read.list_token_passwords(record.id)?,

@@ -17,7 +17,10 @@ use crate::{
     Error, ReceiveError, Registry,
     failure::Failures,
     limits::{ROWS_PER_STEP, SMALL_BLOB_BYTES},
-    ports::{Candidate, Durability, MetadataExt, ObjectKey, StaleUpload, StorageAccountId, UploadId, UploadRecord},
+    ports::{
+        Candidate, Durability, MetadataError, MetadataExt, ObjectKey, StaleUpload, StorageAccountId, StorageError,
+        UploadId, UploadRecord,
+    },
 };
 pub(crate) use session::Leases;
 use session::{Lease, Session, check_range};
@@ -78,7 +81,7 @@ impl Registry {
     /// says so (dist-spec main: `?digest-algorithm=`); SHA-256 otherwise.
     ///
     /// # Errors
-    /// [`Error::Locked`], [`Error::TooManyUploads`], [`Error::Overloaded`], [`Error::Metadata`].
+    /// [`Error::Locked`], [`Error::TooManyUploads`], [`Error::Storage`].
     pub async fn start_upload(
         &self,
         grant: &Grant<action::Push>,
@@ -96,8 +99,8 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::UploadUnknown`], [`Error::UploadBusy`], [`Error::ChunkOutOfOrder`],
-    /// [`Error::ChunkLength`], [`Error::BlobTooLarge`], [`Error::Receive`], [`Error::Full`],
-    /// [`Error::Blobs`], [`Error::Metadata`].
+    /// [`Error::ChunkLength`], [`Error::BlobTooLarge`], [`Error::Receive`],
+    /// [`Error::Storage`].
     pub async fn append_upload(
         &self,
         grant: &Grant<action::Push>,
@@ -123,7 +126,7 @@ impl Registry {
                     offset: session.offset,
                 })
             }
-            Err(error @ (Error::Full { .. } | Error::BlobTooLarge { .. })) => {
+            Err(error @ (Error::Storage(StorageError::Full { .. }) | Error::BlobTooLarge { .. })) => {
                 self.discard_upload(&session.upload).await;
                 Err(error)
             }
@@ -155,7 +158,7 @@ impl Registry {
         // It is unknown at the end when its registry was deleted while the bytes came.
         if let Err(
             Error::DigestMismatch { .. }
-            | Error::Full { .. }
+            | Error::Storage(StorageError::Full { .. })
             | Error::BlobTooLarge { .. }
             | Error::UploadUnknown { .. },
         ) = &finished
@@ -182,7 +185,7 @@ impl Registry {
     /// How far a session is.
     ///
     /// # Errors
-    /// [`Error::UploadUnknown`], [`Error::Metadata`].
+    /// [`Error::UploadUnknown`], [`Error::Storage`].
     pub async fn load_upload_progress(&self, grant: &Grant<action::Push>, id: UploadId) -> Result<Progress, Error> {
         let upload = self.load_upload(grant, id).await?;
         Ok(Progress {
@@ -194,7 +197,7 @@ impl Registry {
     /// Cancels a session (dist-spec main, end-14).
     ///
     /// # Errors
-    /// [`Error::UploadUnknown`], [`Error::UploadBusy`], [`Error::Metadata`].
+    /// [`Error::UploadUnknown`], [`Error::UploadBusy`], [`Error::Storage`].
     pub async fn abandon_upload(&self, grant: &Grant<action::Push>, id: UploadId) -> Result<(), Error> {
         let _lease = self.lease(id)?;
         let upload = self.load_upload(grant, id).await?;
@@ -204,7 +207,7 @@ impl Registry {
     /// Removes the sessions that made no progress for [`crate::Limits::upload_idle`].
     ///
     /// # Errors
-    /// [`Error::Metadata`], [`Error::Full`], [`Error::Overloaded`].
+    /// [`Error::Storage`].
     pub async fn purge_uploads(&self) -> Result<Purged, Error> {
         let before = self.clock.now().minus(self.limits.upload_idle);
         let mut purged = Purged::default();
@@ -221,7 +224,7 @@ impl Registry {
             for upload in page {
                 match self.purge_upload(upload).await {
                     Ok(is_purged) => purged.uploads += usize::from(is_purged),
-                    Err(error @ (Error::Full { .. } | Error::Overloaded)) => return Err(error),
+                    Err(Error::Storage(failure)) if failure.is_general() => return Err(failure.into()),
                     Err(error) => purged.failures.add(format_args!("upload {}", upload.id.0), &error),
                 }
             }
@@ -277,7 +280,7 @@ impl Registry {
                 if removed {
                     tx.queue_candidate(&object, now)?;
                 }
-                Ok(removed)
+                Ok::<_, MetadataError>(removed)
             })
             .await?;
         if removed {
@@ -297,7 +300,7 @@ impl Registry {
         if let Err(error) = removed {
             tracing::warn!(error = %error, upload.id = %upload.id.0, "could not remove a failed upload");
             // On a full disk the row may have to stay until the purge, but its bytes must go.
-            if matches!(error, Error::Full { .. })
+            if matches!(error, Error::Storage(StorageError::Full { .. }))
                 && let Ok(store) = self.store(upload.storage_account)
                 && let Err(error) = store.delete(&upload.object_key).await
             {
@@ -319,7 +322,7 @@ impl Registry {
                 if is_orphan {
                     tx.queue_candidate(&object, now)?;
                 }
-                Ok(is_orphan)
+                Ok::<_, MetadataError>(is_orphan)
             })
             .await;
         match queued {
@@ -352,12 +355,13 @@ impl Registry {
             object_key: key.clone(),
             size_bytes,
         };
-        self.metadata
+        Ok(self
+            .metadata
             .transact(Durability::Relaxed, move |tx| match tx.find_candidate(&candidate)? {
                 Some(queued) => tx.remove_candidate(queued.id),
                 None => Ok(()),
             })
-            .await
+            .await?)
     }
 }
 

@@ -12,8 +12,10 @@ use std::{
 
 use futures_util::future::join_all;
 use holdfast_registry::{
-    Error, Registry,
-    ports::{Blobs, Durability, Metadata, MetadataExt as _, StorageAccount, StorageAccountId, StoreError},
+    Registry,
+    ports::{
+        Blobs, Durability, Metadata, MetadataError, MetadataExt as _, StorageAccount, StorageAccountId, StoreError,
+    },
 };
 use tokio::{
     sync::{Mutex, Semaphore},
@@ -152,7 +154,7 @@ impl Readiness {
         });
         let state = match &looked.await {
             Ok(Ok(())) => return State::Ready,
-            Ok(Err(Error::Full { .. })) => State::Full,
+            Ok(Err(MetadataError::Full { .. })) => State::Full,
             Ok(Err(_)) | Err(_) => State::Broken,
         };
         tracing::warn!(

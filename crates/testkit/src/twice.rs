@@ -4,10 +4,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use holdfast_registry::{
-    Error,
-    ports::{Durability, Metadata, Outcome, ReadWork, WriteWork},
-};
+use holdfast_registry::ports::{Durability, Metadata, MetadataError, Outcome, ReadWork, WriteWork};
 
 /// The store, before another one.
 pub struct RunTwice(Arc<dyn Metadata>);
@@ -22,11 +19,11 @@ impl RunTwice {
 
 #[async_trait]
 impl Metadata for RunTwice {
-    async fn read(&self, work: ReadWork) -> Result<(), Error> {
+    async fn read(&self, work: ReadWork) -> Result<(), MetadataError> {
         self.0.read(work).await
     }
 
-    async fn write(&self, durability: Durability, work: WriteWork) -> Result<(), Error> {
+    async fn write(&self, durability: Durability, work: WriteWork) -> Result<(), MetadataError> {
         let work = Arc::new(work);
         let first = Arc::clone(&work);
         let undone: WriteWork = Box::new(move |tx| first(tx).map(|_| Outcome::Undo));

@@ -22,8 +22,8 @@ use holdfast_oci::{Algorithm, Digest};
 use holdfast_registry::{
     FirstStart, Limits, Overview, Registry, RegistryParts, SealedPassword, Timestamp,
     ports::{
-        BlobId, Blobs, CandidateId, Clock as _, Durability, ManifestId, Metadata, MetadataExt as _, NewRegistry,
-        RandomIds, RegistryRecord, Sku, SystemClock,
+        BlobId, Blobs, CandidateId, Clock as _, Durability, ManifestId, Metadata, MetadataError, MetadataExt as _,
+        NewRegistry, RandomIds, RegistryRecord, Sku, SystemClock,
     },
 };
 use http::Request;
@@ -356,7 +356,7 @@ impl House {
                 for id in read.list_candidates(far, CandidateId(0), 10_000)? {
                     candidates.extend(read.load_candidate(id)?);
                 }
-                Ok((uploads, blobs, manifests, candidates))
+                Ok::<_, MetadataError>((uploads, blobs, manifests, candidates))
             })
             .await
             .unwrap();
@@ -389,7 +389,7 @@ impl House {
                 for stale in read.list_stale_uploads(far, None, 10_000)? {
                     uploads.extend(read.find_upload(stale.id)?);
                 }
-                Ok(uploads)
+                Ok::<_, MetadataError>(uploads)
             })
             .await;
         let uploads = uploads.unwrap();

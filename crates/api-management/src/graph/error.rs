@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use holdfast_access::ControlRefusal;
 use holdfast_arm::{Code as ArmCode, Error as Arm};
-use holdfast_registry::{Error as Domain, QuotaError, application::Error as Application};
+use holdfast_registry::{Error as Domain, QuotaError, application::Error as Application, ports::StorageError};
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
@@ -189,7 +189,7 @@ fn domain(error: Domain, request_id: &str) -> (Code, String) {
     let application = match error {
         Domain::Application(error) => error,
         Domain::Quota(error) => return (Code::QuotaExceeded, quota_message(&error)),
-        Domain::Overloaded => {
+        Domain::Storage(StorageError::Overloaded { .. }) => {
             let message = "The server has too much to do; try again shortly.";
             return (Code::ServiceUnavailable, message.to_owned());
         }

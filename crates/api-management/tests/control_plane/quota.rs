@@ -4,10 +4,10 @@ use std::net::IpAddr;
 
 use holdfast_access::RoleId;
 use holdfast_registry::{
-    Error, StorageKind,
+    StorageKind,
     ports::{
-        ApplicationRecord, DeviceAnswer, DeviceCode, Durability, MetadataExt as _, ResourceGroup, StorageResource,
-        Tags, Tx,
+        ApplicationRecord, DeviceAnswer, DeviceCode, Durability, MetadataError, MetadataExt as _, ResourceGroup,
+        StorageResource, Tags, Tx,
     },
     sign_in::DEVICE_CODE_LIFE,
 };
@@ -19,7 +19,7 @@ use super::{A, Cloud, R, REGISTRY, V, json as body, sign_in::CLI};
 const GROUP: &str = r#"{"location":"local"}"#;
 
 impl Cloud {
-    async fn write(&self, work: impl Fn(&mut dyn Tx) -> Result<(), Error> + Send + Sync + 'static) {
+    async fn write(&self, work: impl Fn(&mut dyn Tx) -> Result<(), MetadataError> + Send + Sync + 'static) {
         let rows = self.registry.rows();
         rows.transact(Durability::Relaxed, work).await.unwrap();
     }

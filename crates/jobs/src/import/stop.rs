@@ -3,7 +3,7 @@
 
 use holdfast_access::ControlRefusal;
 use holdfast_client::registry::Error as Upstream;
-use holdfast_registry::{Error, ImportFailure, ImportFailureKind, ReceiveError};
+use holdfast_registry::{Error, ImportFailure, ImportFailureKind, ReceiveError, ports::StorageError};
 
 use crate::handler;
 
@@ -109,8 +109,9 @@ impl From<Error> for Stop {
             | Error::UploadUnknown { .. }
             | Error::UploadBusy { .. }
             | Error::TooManyUploads { .. }
-            | Error::Overloaded
-            | Error::Full { .. } => Self::Retry(told(ImportFailureKind::Internal)),
+            | Error::Storage(StorageError::Overloaded { .. } | StorageError::Full { .. }) => {
+                Self::Retry(told(ImportFailureKind::Internal))
+            }
             _ => {
                 tracing::error!(error = %error, "an import failed here");
                 let message = "the import failed on this server; its log says more".to_owned();

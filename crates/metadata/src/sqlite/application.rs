@@ -1,10 +1,10 @@
 //! Applications of the directory and their credentials.
 
+use holdfast_registry::FederatedSubject;
 use holdfast_registry::ports::{
     ApplicationCertificate, ApplicationMarker, ApplicationRead, ApplicationRecord, ApplicationSecret, ApplicationTx,
-    FederatedCredential, PrincipalRecord,
+    FederatedCredential, MetadataError, PrincipalRecord,
 };
-use holdfast_registry::{Error, FederatedSubject};
 use rusqlite::{Row, params};
 use uuid::Uuid;
 
@@ -36,13 +36,13 @@ const LIST_FEDERATED: &str = "SELECT id, application_id, name, issuer, subject, 
     created_at FROM federated_credential WHERE application_id = ?1 ORDER BY name";
 
 impl ApplicationRead for Session<'_> {
-    fn find_application(&mut self, id: Uuid) -> Result<Option<ApplicationRecord>, Error> {
+    fn find_application(&mut self, id: Uuid) -> Result<Option<ApplicationRecord>, MetadataError> {
         self.find("looked up an application", FIND, [id.as_bytes()], |row| {
             application_row(row, 0)
         })
     }
 
-    fn find_application_by_app(&mut self, app_id: Uuid) -> Result<Option<ApplicationRecord>, Error> {
+    fn find_application_by_app(&mut self, app_id: Uuid) -> Result<Option<ApplicationRecord>, MetadataError> {
         self.find(
             "looked up an application by its application id",
             FIND_BY_APP,
@@ -56,7 +56,7 @@ impl ApplicationRead for Session<'_> {
         prefix: &str,
         after: Option<&ApplicationMarker>,
         limit: usize,
-    ) -> Result<Vec<ApplicationRecord>, Error> {
+    ) -> Result<Vec<ApplicationRecord>, MetadataError> {
         let (name, id) = seek(after);
         let params = params![prefix, format!("{prefix}{LAST}"), name, id, column::limit(limit)];
         self.list("listed applications", LIST, params, |row| application_row(row, 0))
@@ -67,7 +67,7 @@ impl ApplicationRead for Session<'_> {
         prefix: &str,
         after: Option<&ApplicationMarker>,
         limit: usize,
-    ) -> Result<Vec<(ApplicationRecord, PrincipalRecord)>, Error> {
+    ) -> Result<Vec<(ApplicationRecord, PrincipalRecord)>, MetadataError> {
         let (name, id) = seek(after);
         let params = params![prefix, format!("{prefix}{LAST}"), name, id, column::limit(limit)];
         self.list("listed service principals", LIST_WITH_PRINCIPAL, params, |row| {
@@ -75,7 +75,7 @@ impl ApplicationRead for Session<'_> {
         })
     }
 
-    fn list_application_secrets_by_app(&mut self, app_id: Uuid) -> Result<Vec<ApplicationSecret>, Error> {
+    fn list_application_secrets_by_app(&mut self, app_id: Uuid) -> Result<Vec<ApplicationSecret>, MetadataError> {
         self.list(
             "listed the secrets of an application id",
             LIST_SECRETS_BY_APP,
@@ -84,7 +84,7 @@ impl ApplicationRead for Session<'_> {
         )
     }
 
-    fn list_application_secrets(&mut self, application: Uuid) -> Result<Vec<ApplicationSecret>, Error> {
+    fn list_application_secrets(&mut self, application: Uuid) -> Result<Vec<ApplicationSecret>, MetadataError> {
         self.list(
             "listed an application's secrets",
             LIST_SECRETS,
@@ -93,7 +93,10 @@ impl ApplicationRead for Session<'_> {
         )
     }
 
-    fn list_application_certificates(&mut self, application: Uuid) -> Result<Vec<ApplicationCertificate>, Error> {
+    fn list_application_certificates(
+        &mut self,
+        application: Uuid,
+    ) -> Result<Vec<ApplicationCertificate>, MetadataError> {
         self.list(
             "listed an application's certificates",
             LIST_CERTIFICATES,
@@ -102,7 +105,7 @@ impl ApplicationRead for Session<'_> {
         )
     }
 
-    fn list_federated_credentials(&mut self, application: Uuid) -> Result<Vec<FederatedCredential>, Error> {
+    fn list_federated_credentials(&mut self, application: Uuid) -> Result<Vec<FederatedCredential>, MetadataError> {
         self.list(
             "listed an application's federated credentials",
             LIST_FEDERATED,
@@ -138,7 +141,7 @@ const REMOVE_ALL: [&str; 3] = [
 ];
 
 impl ApplicationTx for Session<'_> {
-    fn insert_application(&mut self, application: &ApplicationRecord) -> Result<(), Error> {
+    fn insert_application(&mut self, application: &ApplicationRecord) -> Result<(), MetadataError> {
         let params = params![
             application.id.as_bytes(),
             application.app_id.as_bytes(),
@@ -150,7 +153,7 @@ impl ApplicationTx for Session<'_> {
         self.change("inserted an application", INSERT, params).map(drop)
     }
 
-    fn update_application(&mut self, application: &ApplicationRecord) -> Result<(), Error> {
+    fn update_application(&mut self, application: &ApplicationRecord) -> Result<(), MetadataError> {
         let params = params![
             application.id.as_bytes(),
             application.display_name,
@@ -159,12 +162,12 @@ impl ApplicationTx for Session<'_> {
         self.change("updated an application", UPDATE, params).map(drop)
     }
 
-    fn remove_application(&mut self, id: Uuid) -> Result<bool, Error> {
+    fn remove_application(&mut self, id: Uuid) -> Result<bool, MetadataError> {
         let removed = self.change("removed an application", REMOVE, [id.as_bytes()])?;
         Ok(removed > 0)
     }
 
-    fn remove_application_credentials(&mut self, application: Uuid) -> Result<u64, Error> {
+    fn remove_application_credentials(&mut self, application: Uuid) -> Result<u64, MetadataError> {
         let mut removed = 0;
         for sql in REMOVE_ALL {
             removed += self.change("removed an application's credentials", sql, [application.as_bytes()])? as u64;
@@ -172,7 +175,7 @@ impl ApplicationTx for Session<'_> {
         Ok(removed)
     }
 
-    fn insert_application_secret(&mut self, secret: &ApplicationSecret) -> Result<(), Error> {
+    fn insert_application_secret(&mut self, secret: &ApplicationSecret) -> Result<(), MetadataError> {
         let params = params![
             secret.id.as_bytes(),
             secret.application.as_bytes(),
@@ -186,12 +189,12 @@ impl ApplicationTx for Session<'_> {
         self.change("inserted a secret", INSERT_SECRET, params).map(drop)
     }
 
-    fn remove_application_secret(&mut self, application: Uuid, id: Uuid) -> Result<bool, Error> {
+    fn remove_application_secret(&mut self, application: Uuid, id: Uuid) -> Result<bool, MetadataError> {
         let params = params![application.as_bytes(), id.as_bytes()];
         Ok(self.change("removed a secret", REMOVE_SECRET, params)? > 0)
     }
 
-    fn insert_application_certificate(&mut self, certificate: &ApplicationCertificate) -> Result<(), Error> {
+    fn insert_application_certificate(&mut self, certificate: &ApplicationCertificate) -> Result<(), MetadataError> {
         let params = params![
             certificate.application.as_bytes(),
             certificate.id.as_bytes(),
@@ -207,12 +210,12 @@ impl ApplicationTx for Session<'_> {
             .map(drop)
     }
 
-    fn remove_application_certificate(&mut self, application: Uuid, id: Uuid) -> Result<bool, Error> {
+    fn remove_application_certificate(&mut self, application: Uuid, id: Uuid) -> Result<bool, MetadataError> {
         let params = params![application.as_bytes(), id.as_bytes()];
         Ok(self.change("removed a certificate", REMOVE_CERTIFICATE, params)? > 0)
     }
 
-    fn insert_federated_credential(&mut self, credential: &FederatedCredential) -> Result<(), Error> {
+    fn insert_federated_credential(&mut self, credential: &FederatedCredential) -> Result<(), MetadataError> {
         let params = params![
             credential.id.as_bytes(),
             credential.application.as_bytes(),
@@ -228,7 +231,7 @@ impl ApplicationTx for Session<'_> {
             .map(drop)
     }
 
-    fn update_federated_credential(&mut self, credential: &FederatedCredential) -> Result<(), Error> {
+    fn update_federated_credential(&mut self, credential: &FederatedCredential) -> Result<(), MetadataError> {
         let params = params![
             credential.application.as_bytes(),
             credential.id.as_bytes(),
@@ -242,7 +245,7 @@ impl ApplicationTx for Session<'_> {
             .map(drop)
     }
 
-    fn remove_federated_credential(&mut self, application: Uuid, id: Uuid) -> Result<bool, Error> {
+    fn remove_federated_credential(&mut self, application: Uuid, id: Uuid) -> Result<bool, MetadataError> {
         let params = params![application.as_bytes(), id.as_bytes()];
         Ok(self.change("removed a federated credential", REMOVE_FEDERATED, params)? > 0)
     }

@@ -2,10 +2,11 @@
 
 use holdfast_access::RegistryId;
 use holdfast_oci::{Digest, RepositoryName};
+use holdfast_registry::Timestamp;
 use holdfast_registry::ports::{
-    BlobId, BlobObject, BlobRead, BlobRecord, BlobTx, NewBlob, ObjectKey, PulledBlob, RepositoryId, StorageAccountId,
+    BlobId, BlobObject, BlobRead, BlobRecord, BlobTx, MetadataError, NewBlob, ObjectKey, PulledBlob, RepositoryId,
+    StorageAccountId,
 };
-use holdfast_registry::{Error, Timestamp};
 use rusqlite::{Row, params};
 
 use super::column;
@@ -51,7 +52,11 @@ const IS_OBJECT_KNOWN: &str = "SELECT 1 WHERE \
     OR EXISTS (SELECT 1 FROM candidate WHERE kind = 4 AND owner_id = ?1 AND name = ?2)";
 
 impl BlobRead for Session<'_> {
-    fn find_linked_blob(&mut self, repository: RepositoryId, digest: &Digest) -> Result<Option<BlobRecord>, Error> {
+    fn find_linked_blob(
+        &mut self,
+        repository: RepositoryId,
+        digest: &Digest,
+    ) -> Result<Option<BlobRecord>, MetadataError> {
         self.find(
             "looked up a linked blob",
             FIND_LINKED,
@@ -60,7 +65,11 @@ impl BlobRead for Session<'_> {
         )
     }
 
-    fn find_linked_blobs(&mut self, repository: RepositoryId, digests: &[Digest]) -> Result<Vec<BlobRecord>, Error> {
+    fn find_linked_blobs(
+        &mut self,
+        repository: RepositoryId,
+        digests: &[Digest],
+    ) -> Result<Vec<BlobRecord>, MetadataError> {
         let params = params![repository.0, column::digests_text(digests)];
         self.list("looked up linked blobs", FIND_LINKED_SOME, params, blob_row)
     }
@@ -70,7 +79,7 @@ impl BlobRead for Session<'_> {
         registry: RegistryId,
         repository: &RepositoryName,
         digest: &Digest,
-    ) -> Result<Option<PulledBlob>, Error> {
+    ) -> Result<Option<PulledBlob>, MetadataError> {
         let params = params![registry.0, repository.as_str(), digest.to_db()];
         self.find("looked up a blob for a pull", FIND_PULLED, params, |row| {
             let has_manifests = column::unsigned(row, 7)? > 0;
@@ -82,7 +91,11 @@ impl BlobRead for Session<'_> {
         })
     }
 
-    fn find_blob(&mut self, storage_account: StorageAccountId, digest: &Digest) -> Result<Option<BlobRecord>, Error> {
+    fn find_blob(
+        &mut self,
+        storage_account: StorageAccountId,
+        digest: &Digest,
+    ) -> Result<Option<BlobRecord>, MetadataError> {
         self.find(
             "looked up a blob",
             FIND,
@@ -91,7 +104,7 @@ impl BlobRead for Session<'_> {
         )
     }
 
-    fn is_blob_linked(&mut self, id: BlobId) -> Result<bool, Error> {
+    fn is_blob_linked(&mut self, id: BlobId) -> Result<bool, MetadataError> {
         self.exists("looked for a blob's links", IS_LINKED, [id.0])
     }
 
@@ -100,14 +113,18 @@ impl BlobRead for Session<'_> {
         registry: RegistryId,
         digest: &Digest,
         limit: usize,
-    ) -> Result<Vec<RepositoryName>, Error> {
+    ) -> Result<Vec<RepositoryName>, MetadataError> {
         let params = params![registry.0, digest.to_db(), column::limit(limit)];
         self.list("listed repositories with a blob", LIST_REPOSITORIES, params, |row| {
             column::word(row, 0)
         })
     }
 
-    fn list_objects_of_repository(&mut self, repository: RepositoryId, limit: usize) -> Result<Vec<BlobObject>, Error> {
+    fn list_objects_of_repository(
+        &mut self,
+        repository: RepositoryId,
+        limit: usize,
+    ) -> Result<Vec<BlobObject>, MetadataError> {
         let params = params![repository.0, column::limit(limit)];
         self.list("listed a repository's blobs", LIST_OBJECTS, params, |row| {
             Ok(BlobObject {
@@ -119,7 +136,7 @@ impl BlobRead for Session<'_> {
         })
     }
 
-    fn scan_blobs(&mut self, after: BlobId, limit: usize) -> Result<Vec<BlobRecord>, Error> {
+    fn scan_blobs(&mut self, after: BlobId, limit: usize) -> Result<Vec<BlobRecord>, MetadataError> {
         self.list(
             "walked over blobs",
             SCAN,
@@ -128,19 +145,23 @@ impl BlobRead for Session<'_> {
         )
     }
 
-    fn scan_blob_ids(&mut self, after: BlobId, limit: usize) -> Result<Vec<BlobId>, Error> {
+    fn scan_blob_ids(&mut self, after: BlobId, limit: usize) -> Result<Vec<BlobId>, MetadataError> {
         let params = params![after.0, column::limit(limit)];
         self.list("walked over blobs", SCAN_IDS, params, |row| row.get(0).map(BlobId))
     }
 
-    fn count_blobs(&mut self) -> Result<(u64, u64), Error> {
+    fn count_blobs(&mut self) -> Result<(u64, u64), MetadataError> {
         let totals = self.find("counted blobs", TOTALS, [], |row| {
             Ok((column::unsigned(row, 0)?, column::unsigned(row, 1)?))
         })?;
         Ok(totals.unwrap_or_default())
     }
 
-    fn is_object_known(&mut self, storage_account: StorageAccountId, object_key: &ObjectKey) -> Result<bool, Error> {
+    fn is_object_known(
+        &mut self,
+        storage_account: StorageAccountId,
+        object_key: &ObjectKey,
+    ) -> Result<bool, MetadataError> {
         let params = params![storage_account.0, object_key.uuid().into_bytes()];
         self.exists("looked for an object's row", IS_OBJECT_KNOWN, params)
     }
@@ -159,7 +180,7 @@ const LOAD_SIZE: &str = "SELECT size_bytes FROM blob WHERE id = ?1";
 const REMOVE: &str = "DELETE FROM blob WHERE id = ?1";
 
 impl BlobTx for Session<'_> {
-    fn insert_blob(&mut self, blob: &NewBlob) -> Result<BlobId, Error> {
+    fn insert_blob(&mut self, blob: &NewBlob) -> Result<BlobId, MetadataError> {
         let size_bytes = column::integer(blob.size_bytes);
         let params = params![
             blob.storage_account.0,
@@ -173,15 +194,15 @@ impl BlobTx for Session<'_> {
         Ok(BlobId(id))
     }
 
-    fn link_blob(&mut self, repository: RepositoryId, blob: BlobId, now: Timestamp) -> Result<bool, Error> {
+    fn link_blob(&mut self, repository: RepositoryId, blob: BlobId, now: Timestamp) -> Result<bool, MetadataError> {
         Ok(self.change("linked a blob", LINK, params![repository.0, blob.0, now.0])? > 0)
     }
 
-    fn unlink_blob(&mut self, repository: RepositoryId, blob: BlobId) -> Result<bool, Error> {
+    fn unlink_blob(&mut self, repository: RepositoryId, blob: BlobId) -> Result<bool, MetadataError> {
         Ok(self.change("unlinked a blob", UNLINK, params![repository.0, blob.0])? > 0)
     }
 
-    fn remove_blob(&mut self, id: BlobId) -> Result<(), Error> {
+    fn remove_blob(&mut self, id: BlobId) -> Result<(), MetadataError> {
         let size_bytes: Option<i64> = self.find("looked up a blob's size", LOAD_SIZE, [id.0], |row| row.get(0))?;
         let Some(size_bytes) = size_bytes else {
             return Ok(());
@@ -192,7 +213,7 @@ impl BlobTx for Session<'_> {
 }
 
 impl Session<'_> {
-    fn count_blob(&self, blobs: i64, bytes: i64) -> Result<(), Error> {
+    fn count_blob(&self, blobs: i64, bytes: i64) -> Result<(), MetadataError> {
         self.change("counted a blob", COUNT_BLOBS, [blobs])?;
         self.change("counted a blob's bytes", COUNT_BYTES, [bytes]).map(drop)
     }

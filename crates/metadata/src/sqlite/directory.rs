@@ -1,7 +1,6 @@
 //! The directory, subscriptions and resource groups.
 
-use holdfast_registry::Error;
-use holdfast_registry::ports::{Directory, DirectoryRead, DirectoryTx, ResourceGroup, Subscription};
+use holdfast_registry::ports::{Directory, DirectoryRead, DirectoryTx, MetadataError, ResourceGroup, Subscription};
 use rusqlite::{Row, params};
 use uuid::Uuid;
 
@@ -16,15 +15,15 @@ const FIND_RESOURCE_GROUP: &str = "SELECT subscription_id, name, location, creat
     FROM resource_group WHERE subscription_id = ?1 AND name = ?2";
 
 impl DirectoryRead for Session<'_> {
-    fn find_directory(&mut self) -> Result<Option<Directory>, Error> {
+    fn find_directory(&mut self) -> Result<Option<Directory>, MetadataError> {
         self.find("looked up the directory", FIND_DIRECTORY, [], directory_row)
     }
 
-    fn list_subscriptions(&mut self) -> Result<Vec<Subscription>, Error> {
+    fn list_subscriptions(&mut self) -> Result<Vec<Subscription>, MetadataError> {
         self.list("listed subscriptions", LIST_SUBSCRIPTIONS, [], subscription_row)
     }
 
-    fn list_resource_groups(&mut self, subscription: Uuid) -> Result<Vec<ResourceGroup>, Error> {
+    fn list_resource_groups(&mut self, subscription: Uuid) -> Result<Vec<ResourceGroup>, MetadataError> {
         self.list(
             "listed resource groups",
             LIST_RESOURCE_GROUPS,
@@ -33,7 +32,7 @@ impl DirectoryRead for Session<'_> {
         )
     }
 
-    fn find_resource_group(&mut self, subscription: Uuid, name: &str) -> Result<Option<ResourceGroup>, Error> {
+    fn find_resource_group(&mut self, subscription: Uuid, name: &str) -> Result<Option<ResourceGroup>, MetadataError> {
         self.find(
             "looked up a resource group",
             FIND_RESOURCE_GROUP,
@@ -52,13 +51,13 @@ const UPDATE_RESOURCE_GROUP: &str = "UPDATE resource_group SET tags = ?3, revisi
 const REMOVE_RESOURCE_GROUP: &str = "DELETE FROM resource_group WHERE subscription_id = ?1 AND name = ?2";
 
 impl DirectoryTx for Session<'_> {
-    fn insert_directory(&mut self, directory: &Directory) -> Result<(), Error> {
+    fn insert_directory(&mut self, directory: &Directory) -> Result<(), MetadataError> {
         let params = params![directory.tenant_id.as_bytes(), directory.created_at.0];
         self.change("inserted the directory", INSERT_DIRECTORY, params)
             .map(drop)
     }
 
-    fn insert_subscription(&mut self, subscription: &Subscription) -> Result<(), Error> {
+    fn insert_subscription(&mut self, subscription: &Subscription) -> Result<(), MetadataError> {
         let params = params![
             subscription.id.as_bytes(),
             subscription.display_name,
@@ -68,7 +67,7 @@ impl DirectoryTx for Session<'_> {
             .map(drop)
     }
 
-    fn insert_resource_group(&mut self, group: &ResourceGroup) -> Result<(), Error> {
+    fn insert_resource_group(&mut self, group: &ResourceGroup) -> Result<(), MetadataError> {
         let params = params![
             group.subscription_id.as_bytes(),
             group.name,
@@ -81,7 +80,7 @@ impl DirectoryTx for Session<'_> {
             .map(drop)
     }
 
-    fn update_resource_group(&mut self, group: &ResourceGroup) -> Result<(), Error> {
+    fn update_resource_group(&mut self, group: &ResourceGroup) -> Result<(), MetadataError> {
         let params = params![
             group.subscription_id.as_bytes(),
             group.name,
@@ -92,7 +91,7 @@ impl DirectoryTx for Session<'_> {
             .map(drop)
     }
 
-    fn remove_resource_group(&mut self, subscription: Uuid, name: &str) -> Result<bool, Error> {
+    fn remove_resource_group(&mut self, subscription: Uuid, name: &str) -> Result<bool, MetadataError> {
         let params = params![subscription.as_bytes(), name];
         Ok(self.change("removed a resource group", REMOVE_RESOURCE_GROUP, params)? > 0)
     }

@@ -1,19 +1,27 @@
-//! From SQLite's errors to the domain's. It refuses to decide what a caller does about them.
+//! From SQLite's errors to the port's. It refuses to decide what a caller does about them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use holdfast_registry::Error;
+use holdfast_registry::ports::MetadataError;
 use rusqlite::ErrorCode;
 
 /// The error of a statement that failed while it did what `attempted` says.
-pub(super) fn failed(attempted: &'static str) -> impl FnOnce(rusqlite::Error) -> Error {
-    move |source| match source.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => Error::Full {
-            source: Box::new(source),
-        },
+pub(super) fn failed(attempted: &'static str) -> impl FnOnce(rusqlite::Error) -> MetadataError {
+    move |source| told(source.sqlite_error_code(), attempted, source)
+}
+
+/// What SQLite's code says of a failure.
+fn told(
+    code: Option<ErrorCode>,
+    attempted: &'static str,
+    source: impl std::error::Error + Send + Sync + 'static,
+) -> MetadataError {
+    match code {
+        Some(ErrorCode::DiskFull) => MetadataError::full(attempted, source),
         // Another process (an operator's command) has held the write lock for longer than we wait.
-        Some(ErrorCode::DatabaseBusy) => Error::Overloaded,
-        _ => Error::metadata(attempted, source),
+        Some(ErrorCode::DatabaseBusy) => MetadataError::overloaded(attempted, source),
+        _ => MetadataError::failed(attempted, source),
     }
 }
 
@@ -33,19 +41,13 @@ pub(super) enum Lost {
 
 impl Lost {
     /// The error for one of those who were in the transaction.
-    pub(super) fn to_error(&self, attempted: &'static str) -> Error {
+    pub(super) fn to_error(&self, attempted: &'static str) -> MetadataError {
         let code = match self {
             Self::Sqlite(source) => source.sqlite_error_code(),
             Self::Abandoned { full: true } => Some(ErrorCode::DiskFull),
             Self::Abandoned { full: false } => None,
         };
-        match code {
-            Some(ErrorCode::DiskFull) => Error::Full {
-                source: Box::new(self.clone()),
-            },
-            Some(ErrorCode::DatabaseBusy) => Error::Overloaded,
-            _ => Error::metadata(attempted, self.clone()),
-        }
+        told(code, attempted, self.clone())
     }
 }
 
@@ -64,9 +66,18 @@ pub(super) enum Fault {
         /// The panic's message.
         message: String,
     },
-    /// [`super::SqliteStore::close`] was called.
-    #[error("the store is closed")]
-    Closed,
+    /// As many writes wait as may.
+    #[error("{limit} writes wait already")]
+    QueueFull {
+        /// How many may.
+        limit: usize,
+    },
+    /// Every connection that reads was in use, for as long as a read waits for one.
+    #[error("no connection was free for {} seconds", waited.as_secs())]
+    NoConnection {
+        /// How long that is.
+        waited: Duration,
+    },
     /// A row that must be there is not.
     #[error("no row has the id {id}")]
     NoRow {

@@ -1,8 +1,9 @@
 //! The first look of a request: a registry and how a credential stands, joined.
 
 use holdfast_access::RegistryId;
-use holdfast_registry::Error;
-use holdfast_registry::ports::{FrontRead, PrincipalAndRoles, PrincipalKey, RegistryAccess, TokenStanding};
+use holdfast_registry::ports::{
+    FrontRead, MetadataError, PrincipalAndRoles, PrincipalKey, RegistryAccess, TokenStanding,
+};
 use rusqlite::{Row, params};
 
 use super::column;
@@ -64,7 +65,7 @@ impl FrontRead for Session<'_> {
         &mut self,
         registry: &str,
         slot: Option<u8>,
-    ) -> Result<Option<(RegistryAccess, Option<i64>)>, Error> {
+    ) -> Result<Option<(RegistryAccess, Option<i64>)>, MetadataError> {
         self.find(
             "looked up a registry for a request",
             FIND,
@@ -77,7 +78,7 @@ impl FrontRead for Session<'_> {
         &mut self,
         registry: &str,
         token: &str,
-    ) -> Result<Option<(RegistryAccess, Option<TokenStanding>)>, Error> {
+    ) -> Result<Option<(RegistryAccess, Option<TokenStanding>)>, MetadataError> {
         const PASSWORD: usize = OTHER + 4;
         let (mut found, mut passwords) = (None, Vec::new());
         self.list(
@@ -103,7 +104,7 @@ impl FrontRead for Session<'_> {
         &mut self,
         registry: &str,
         principal: PrincipalKey,
-    ) -> Result<Option<(RegistryAccess, Option<PrincipalAndRoles>)>, Error> {
+    ) -> Result<Option<(RegistryAccess, Option<PrincipalAndRoles>)>, MetadataError> {
         const ROLE: usize = OTHER + 6;
         let (sql, id) = match principal {
             PrincipalKey::Object(id) => (FIND_PRINCIPAL, id),

@@ -4,10 +4,11 @@
 //! time, and a page that starts after a row starts at the right place when that row is gone.
 
 use holdfast_oci::Digest;
+use holdfast_registry::Timestamp;
 use holdfast_registry::ports::{
-    Candidate, CandidateId, GarbageRead, GarbageTx, ObjectKey, QueuedCandidate, RepositoryId, StorageAccountId,
+    Candidate, CandidateId, GarbageRead, GarbageTx, MetadataError, ObjectKey, QueuedCandidate, RepositoryId,
+    StorageAccountId,
 };
-use holdfast_registry::{Error, Timestamp};
 use rusqlite::types::Type;
 use rusqlite::{Row, params};
 
@@ -47,18 +48,18 @@ impl GarbageRead for Session<'_> {
         queued_before: Timestamp,
         after: CandidateId,
         limit: usize,
-    ) -> Result<Vec<CandidateId>, Error> {
+    ) -> Result<Vec<CandidateId>, MetadataError> {
         let params = params![queued_before.0, after.0, column::limit(limit)];
         self.list("listed garbage candidates", LIST, params, |row| {
             row.get(0).map(CandidateId)
         })
     }
 
-    fn load_candidate(&mut self, id: CandidateId) -> Result<Option<QueuedCandidate>, Error> {
+    fn load_candidate(&mut self, id: CandidateId) -> Result<Option<QueuedCandidate>, MetadataError> {
         self.find("read a garbage candidate", LOAD, [id.0], candidate_row)
     }
 
-    fn find_candidate(&mut self, candidate: &Candidate) -> Result<Option<QueuedCandidate>, Error> {
+    fn find_candidate(&mut self, candidate: &Candidate) -> Result<Option<QueuedCandidate>, MetadataError> {
         let Key { kind, owner_id, name } = Key::of(candidate);
         self.find(
             "looked up a garbage candidate",
@@ -72,7 +73,7 @@ impl GarbageRead for Session<'_> {
         &mut self,
         repository: RepositoryId,
         digest: &Digest,
-    ) -> Result<Vec<QueuedCandidate>, Error> {
+    ) -> Result<Vec<QueuedCandidate>, MetadataError> {
         let params = params![repository.0, digest.to_db()];
         self.list(
             "looked up what a manifest waits for",
@@ -82,7 +83,7 @@ impl GarbageRead for Session<'_> {
         )
     }
 
-    fn count_candidates(&mut self) -> Result<u64, Error> {
+    fn count_candidates(&mut self) -> Result<u64, MetadataError> {
         let count = self.find("counted garbage candidates", COUNT, [], |row| column::unsigned(row, 0))?;
         Ok(count.unwrap_or_default())
     }
@@ -96,7 +97,7 @@ const COUNT_IN: &str = "UPDATE total SET value = value + 1 WHERE name = 'candida
 const COUNT_OUT: &str = "UPDATE total SET value = value - 1 WHERE name = 'candidates'";
 
 impl GarbageTx for Session<'_> {
-    fn queue_candidate(&mut self, candidate: &Candidate, now: Timestamp) -> Result<(), Error> {
+    fn queue_candidate(&mut self, candidate: &Candidate, now: Timestamp) -> Result<(), MetadataError> {
         let Key { kind, owner_id, name } = Key::of(candidate);
         let replaced = self.change(
             "requeued a garbage candidate",
@@ -111,7 +112,7 @@ impl GarbageTx for Session<'_> {
         Ok(())
     }
 
-    fn remove_candidate(&mut self, id: CandidateId) -> Result<(), Error> {
+    fn remove_candidate(&mut self, id: CandidateId) -> Result<(), MetadataError> {
         if self.change("removed a garbage candidate", REMOVE, [id.0])? > 0 {
             self.change("counted a garbage candidate out", COUNT_OUT, [])?;
         }

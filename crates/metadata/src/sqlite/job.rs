@@ -1,7 +1,9 @@
 //! Jobs.
 
-use holdfast_registry::ports::{BusyJobs, EndedJob, JobId, JobKind, JobLease, JobRead, JobRecord, JobState, JobTx};
-use holdfast_registry::{Error, Timestamp};
+use holdfast_registry::Timestamp;
+use holdfast_registry::ports::{
+    BusyJobs, EndedJob, JobId, JobKind, JobLease, JobRead, JobRecord, JobState, JobTx, MetadataError,
+};
 use rusqlite::types::Type;
 use rusqlite::{Row, params};
 use uuid::Uuid;
@@ -35,11 +37,11 @@ const LIST_ENDED: &str = "SELECT updated_at, id FROM job WHERE due_at IS NULL AN
     AND (updated_at, id) > (?2, ?3) ORDER BY updated_at, id LIMIT ?4";
 
 impl JobRead for Session<'_> {
-    fn find_job(&mut self, id: JobId) -> Result<Option<JobRecord>, Error> {
+    fn find_job(&mut self, id: JobId) -> Result<Option<JobRecord>, MetadataError> {
         self.find("looked up a job", FIND, [id.0.as_bytes()], job_row)
     }
 
-    fn list_due_jobs(&mut self, now: Timestamp, busy: &BusyJobs, limit: usize) -> Result<Vec<JobId>, Error> {
+    fn list_due_jobs(&mut self, now: Timestamp, busy: &BusyJobs, limit: usize) -> Result<Vec<JobId>, MetadataError> {
         let kinds = lines(busy.kinds.iter().map(ToString::to_string));
         let scopes = lines(busy.scopes.iter().map(|(kind, scope)| format!("{kind} {scope}")));
         let params = params![now.0, kinds, scopes, column::limit(limit)];
@@ -48,7 +50,7 @@ impl JobRead for Session<'_> {
         })
     }
 
-    fn list_open_jobs(&mut self, kind: JobKind, scope: &str, limit: usize) -> Result<Vec<JobId>, Error> {
+    fn list_open_jobs(&mut self, kind: JobKind, scope: &str, limit: usize) -> Result<Vec<JobId>, MetadataError> {
         let params = params![kind.as_str(), scope, column::limit(limit)];
         self.list("listed open jobs", LIST_OPEN, params, |row| {
             column::uuid(row, 0).map(JobId)
@@ -60,7 +62,7 @@ impl JobRead for Session<'_> {
         before: Timestamp,
         after: Option<EndedJob>,
         limit: usize,
-    ) -> Result<Vec<EndedJob>, Error> {
+    ) -> Result<Vec<EndedJob>, MetadataError> {
         // Nothing sorts before the empty id.
         let (moment, id) = after.map_or((i64::MIN, Vec::new()), |after| {
             (after.updated_at.0, after.id.0.as_bytes().to_vec())
@@ -87,7 +89,7 @@ const FAIL: &str = "UPDATE job SET state = ?2, sealed = NULL, lease_owner = NULL
 const REMOVE: &str = "DELETE FROM job WHERE id = ?1";
 
 impl JobTx for Session<'_> {
-    fn insert_job(&mut self, job: &JobRecord) -> Result<(), Error> {
+    fn insert_job(&mut self, job: &JobRecord) -> Result<(), MetadataError> {
         let params = params![
             job.id.0.as_bytes(),
             job.kind.as_str(),
@@ -108,7 +110,7 @@ impl JobTx for Session<'_> {
         self.change("inserted a job", INSERT, params).map(drop)
     }
 
-    fn update_job(&mut self, job: &JobRecord) -> Result<(), Error> {
+    fn update_job(&mut self, job: &JobRecord) -> Result<(), MetadataError> {
         let params = params![
             job.id.0.as_bytes(),
             job.sealed,
@@ -125,17 +127,17 @@ impl JobTx for Session<'_> {
         self.change("updated a job", UPDATE, params).map(drop)
     }
 
-    fn postpone_job(&mut self, id: JobId, until: Timestamp, error: &str, now: Timestamp) -> Result<(), Error> {
+    fn postpone_job(&mut self, id: JobId, until: Timestamp, error: &str, now: Timestamp) -> Result<(), MetadataError> {
         let params = params![id.0.as_bytes(), until.0, error, now.0];
         self.change("postponed a job", POSTPONE, params).map(drop)
     }
 
-    fn fail_job(&mut self, id: JobId, error: &str, now: Timestamp) -> Result<(), Error> {
+    fn fail_job(&mut self, id: JobId, error: &str, now: Timestamp) -> Result<(), MetadataError> {
         let params = params![id.0.as_bytes(), FAILED, error, now.0];
         self.change("ended a job", FAIL, params).map(drop)
     }
 
-    fn remove_job(&mut self, id: JobId) -> Result<bool, Error> {
+    fn remove_job(&mut self, id: JobId) -> Result<bool, MetadataError> {
         Ok(self.change("removed a job", REMOVE, [id.0.as_bytes()])? > 0)
     }
 }

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use holdfast_access::RegistryId;
 use holdfast_oci::{Digest, Reference, RepositoryName};
 use holdfast_registry::ports::{
-    ListOrder, ManifestContent, ManifestId, ManifestRead, ManifestRecord, ManifestTx, NewManifest, Page, Position,
-    PulledManifest, ReferrerRecord, ReferrersPage, RepositoryId, StoredManifest, Visibility,
+    ListOrder, ManifestContent, ManifestId, ManifestRead, ManifestRecord, ManifestTx, MetadataError, NewManifest, Page,
+    Position, PulledManifest, ReferrerRecord, ReferrersPage, RepositoryId, StoredManifest, Visibility,
 };
-use holdfast_registry::{Attributes, Error, Timestamp};
+use holdfast_registry::{Attributes, Timestamp};
 use rusqlite::{Row, params};
 
 use super::column;
@@ -95,7 +95,11 @@ const SCAN_IDS: &str = "SELECT id FROM manifest WHERE id > ?1 ORDER BY id LIMIT 
 const LIST_IDS: &str = "SELECT id FROM manifest WHERE repository_id = ?1 LIMIT ?2";
 
 impl ManifestRead for Session<'_> {
-    fn find_manifest(&mut self, repository: RepositoryId, digest: &Digest) -> Result<Option<ManifestRecord>, Error> {
+    fn find_manifest(
+        &mut self,
+        repository: RepositoryId,
+        digest: &Digest,
+    ) -> Result<Option<ManifestRecord>, MetadataError> {
         self.find(
             "looked up a manifest",
             FIND,
@@ -104,7 +108,11 @@ impl ManifestRead for Session<'_> {
         )
     }
 
-    fn find_manifests(&mut self, repository: RepositoryId, digests: &[Digest]) -> Result<Vec<ManifestRecord>, Error> {
+    fn find_manifests(
+        &mut self,
+        repository: RepositoryId,
+        digests: &[Digest],
+    ) -> Result<Vec<ManifestRecord>, MetadataError> {
         let params = params![repository.0, column::digests_text(digests)];
         self.list("looked up manifests", FIND_SOME, params, manifest_row)
     }
@@ -115,7 +123,7 @@ impl ManifestRead for Session<'_> {
         repository: &RepositoryName,
         reference: &Reference,
         known: &dyn Fn(&Digest) -> Option<Bytes>,
-    ) -> Result<Option<PulledManifest>, Error> {
+    ) -> Result<Option<PulledManifest>, MetadataError> {
         const ATTEMPTED: &str = "looked up a manifest for a pull";
         let (registry, name) = (registry.0, repository.as_str());
         let pulled = |row: &Row<'_>| pulled_row(row, known);
@@ -131,10 +139,10 @@ impl ManifestRead for Session<'_> {
         }
     }
 
-    fn load_manifest_bytes(&mut self, id: ManifestId) -> Result<Bytes, Error> {
+    fn load_manifest_bytes(&mut self, id: ManifestId) -> Result<Bytes, MetadataError> {
         self.find("read a manifest", LOAD_BYTES, [id.0], |row| row.get::<_, Vec<u8>>(0))?
             .map(Bytes::from)
-            .ok_or_else(|| Error::metadata("read a manifest", Fault::NoRow { id: id.0 }))
+            .ok_or_else(|| MetadataError::failed("read a manifest", Fault::NoRow { id: id.0 }))
     }
 
     fn list_manifests(
@@ -142,7 +150,7 @@ impl ManifestRead for Session<'_> {
         repository: RepositoryId,
         visibility: Visibility,
         page: &Page<Digest>,
-    ) -> Result<Vec<ManifestRecord>, Error> {
+    ) -> Result<Vec<ManifestRecord>, MetadataError> {
         let bits = match visibility {
             Visibility::Listed => LIST_ENABLED,
             Visibility::Every => 0,
@@ -182,19 +190,23 @@ impl ManifestRead for Session<'_> {
         self.list("listed manifests by time", sql, params, manifest_row)
     }
 
-    fn list_manifest_blobs(&mut self, id: ManifestId) -> Result<Vec<Digest>, Error> {
+    fn list_manifest_blobs(&mut self, id: ManifestId) -> Result<Vec<Digest>, MetadataError> {
         self.list("listed a manifest's blobs", LIST_BLOBS, [id.0], |row| {
             column::digest(row, 0)
         })
     }
 
-    fn list_manifest_children(&mut self, id: ManifestId) -> Result<Vec<Digest>, Error> {
+    fn list_manifest_children(&mut self, id: ManifestId) -> Result<Vec<Digest>, MetadataError> {
         self.list("listed an index's manifests", LIST_CHILDREN, [id.0], |row| {
             column::digest(row, 0)
         })
     }
 
-    fn find_manifest_needing_blob(&mut self, repository: RepositoryId, blob: &Digest) -> Result<Option<Digest>, Error> {
+    fn find_manifest_needing_blob(
+        &mut self,
+        repository: RepositoryId,
+        blob: &Digest,
+    ) -> Result<Option<Digest>, MetadataError> {
         let params = params![repository.0, blob.to_db()];
         let needing = self.find(
             "looked for a manifest that needs a blob",
@@ -209,7 +221,7 @@ impl ManifestRead for Session<'_> {
         }
     }
 
-    fn find_parent_of(&mut self, repository: RepositoryId, child: &Digest) -> Result<Option<Digest>, Error> {
+    fn find_parent_of(&mut self, repository: RepositoryId, child: &Digest) -> Result<Option<Digest>, MetadataError> {
         let params = params![repository.0, child.to_db()];
         self.find(
             "looked for an index that lists a manifest",
@@ -224,7 +236,7 @@ impl ManifestRead for Session<'_> {
         repository: RepositoryId,
         subject: &Digest,
         page: &ReferrersPage,
-    ) -> Result<Vec<ReferrerRecord>, Error> {
+    ) -> Result<Vec<ReferrerRecord>, MetadataError> {
         let (subject, after) = (subject.to_db(), after(page.after.as_ref()));
         let limit = column::limit(page.limit);
         let mut bytes = 0;
@@ -251,7 +263,7 @@ impl ManifestRead for Session<'_> {
         subject: &Digest,
         after_digest: Option<&Digest>,
         limit: usize,
-    ) -> Result<Vec<Digest>, Error> {
+    ) -> Result<Vec<Digest>, MetadataError> {
         let params = params![repository.0, subject.to_db(), after(after_digest), column::limit(limit)];
         self.list("listed every referrer", LIST_EVERY_REFERRER, params, |row| {
             column::digest(row, 0)
@@ -262,7 +274,7 @@ impl ManifestRead for Session<'_> {
         &mut self,
         after: ManifestId,
         limit: usize,
-    ) -> Result<Vec<(RepositoryId, ManifestRecord)>, Error> {
+    ) -> Result<Vec<(RepositoryId, ManifestRecord)>, MetadataError> {
         self.list(
             "walked over manifests",
             SCAN,
@@ -271,14 +283,14 @@ impl ManifestRead for Session<'_> {
         )
     }
 
-    fn scan_manifest_ids(&mut self, after: ManifestId, limit: usize) -> Result<Vec<ManifestId>, Error> {
+    fn scan_manifest_ids(&mut self, after: ManifestId, limit: usize) -> Result<Vec<ManifestId>, MetadataError> {
         let params = params![after.0, column::limit(limit)];
         self.list("walked over manifests", SCAN_IDS, params, |row| {
             row.get(0).map(ManifestId)
         })
     }
 
-    fn list_manifest_ids(&mut self, repository: RepositoryId, limit: usize) -> Result<Vec<ManifestId>, Error> {
+    fn list_manifest_ids(&mut self, repository: RepositoryId, limit: usize) -> Result<Vec<ManifestId>, MetadataError> {
         let params = params![repository.0, column::limit(limit)];
         self.list("listed a repository's manifests", LIST_IDS, params, |row| {
             row.get(0).map(ManifestId)
@@ -312,7 +324,7 @@ impl ManifestTx for Session<'_> {
         repository: RepositoryId,
         manifest: &NewManifest,
         named_bytes: u64,
-    ) -> Result<StoredManifest, Error> {
+    ) -> Result<StoredManifest, MetadataError> {
         let params = params![
             repository.0,
             manifest.digest.to_db(),
@@ -343,13 +355,18 @@ impl ManifestTx for Session<'_> {
         })
     }
 
-    fn set_manifest_attributes(&mut self, id: ManifestId, attributes: Attributes, now: Timestamp) -> Result<(), Error> {
+    fn set_manifest_attributes(
+        &mut self,
+        id: ManifestId,
+        attributes: Attributes,
+        now: Timestamp,
+    ) -> Result<(), MetadataError> {
         let params = params![id.0, attributes.bits(), now.0];
         self.change("set a manifest's attributes", SET_ATTRIBUTES, params)
             .map(drop)
     }
 
-    fn remove_manifest(&mut self, id: ManifestId) -> Result<(), Error> {
+    fn remove_manifest(&mut self, id: ManifestId) -> Result<(), MetadataError> {
         for sql in [
             REMOVE_TAGS,
             REMOVE_BLOBS,
@@ -366,7 +383,7 @@ impl ManifestTx for Session<'_> {
 
 impl Session<'_> {
     /// What a new manifest needs, lists and says of itself.
-    fn insert_needs(&self, id: i64, repository: RepositoryId, manifest: &NewManifest) -> Result<(), Error> {
+    fn insert_needs(&self, id: i64, repository: RepositoryId, manifest: &NewManifest) -> Result<(), MetadataError> {
         if let Some(annotations) = manifest.annotations.as_ref().filter(|_| manifest.subject.is_some()) {
             let params = params![id, annotations];
             self.change("stored a referrer's annotations", INSERT_ANNOTATIONS, params)?;
@@ -384,9 +401,9 @@ impl Session<'_> {
 }
 
 /// The one row that a statement about one thing returns.
-fn one<T>(rows: Vec<T>) -> Result<T, Error> {
+fn one<T>(rows: Vec<T>) -> Result<T, MetadataError> {
     let row = rows.into_iter().next();
-    row.ok_or_else(|| Error::metadata("put a manifest", Fault::NoRow { id: 0 }))
+    row.ok_or_else(|| MetadataError::failed("put a manifest", Fault::NoRow { id: 0 }))
 }
 
 /// The marker of a page by digest; no digest is empty, so every one comes after the empty bytes.

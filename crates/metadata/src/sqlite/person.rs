@@ -1,7 +1,7 @@
 //! People of the directory.
 
-use holdfast_registry::ports::{PersonRead, PersonRecord, PersonTx};
-use holdfast_registry::{Error, UserName};
+use holdfast_registry::UserName;
+use holdfast_registry::ports::{MetadataError, PersonRead, PersonRecord, PersonTx};
 use rusqlite::{Row, params};
 use uuid::Uuid;
 
@@ -17,15 +17,15 @@ const LIST: &str = "SELECT principal.id, app_id, display_name, is_enabled, gener
     FROM person JOIN principal ON principal.id = person.id WHERE folded_name > ?1 ORDER BY folded_name LIMIT ?2";
 
 impl PersonRead for Session<'_> {
-    fn find_person(&mut self, id: Uuid) -> Result<Option<PersonRecord>, Error> {
+    fn find_person(&mut self, id: Uuid) -> Result<Option<PersonRecord>, MetadataError> {
         self.find("looked up a person", FIND, [id.as_bytes()], row)
     }
 
-    fn find_person_by_name(&mut self, name: &UserName) -> Result<Option<PersonRecord>, Error> {
+    fn find_person_by_name(&mut self, name: &UserName) -> Result<Option<PersonRecord>, MetadataError> {
         self.find("looked up a person by name", FIND_BY_NAME, [name.folded()], row)
     }
 
-    fn list_people(&mut self, after: Option<&UserName>, limit: usize) -> Result<Vec<PersonRecord>, Error> {
+    fn list_people(&mut self, after: Option<&UserName>, limit: usize) -> Result<Vec<PersonRecord>, MetadataError> {
         let after = after.map(UserName::folded).unwrap_or_default();
         self.list("listed people", LIST, params![after, column::limit(limit)], row)
     }
@@ -36,7 +36,7 @@ const UPDATE: &str = "UPDATE person SET verifier = ?2 WHERE id = ?1";
 const REMOVE: &str = "DELETE FROM person WHERE id = ?1";
 
 impl PersonTx for Session<'_> {
-    fn insert_person(&mut self, person: &PersonRecord) -> Result<(), Error> {
+    fn insert_person(&mut self, person: &PersonRecord) -> Result<(), MetadataError> {
         let params = params![
             person.principal.id.as_bytes(),
             person.user_name.as_str(),
@@ -46,12 +46,12 @@ impl PersonTx for Session<'_> {
         self.change("inserted a person", INSERT, params).map(drop)
     }
 
-    fn update_person(&mut self, person: &PersonRecord) -> Result<(), Error> {
+    fn update_person(&mut self, person: &PersonRecord) -> Result<(), MetadataError> {
         let params = params![person.principal.id.as_bytes(), person.verifier];
         self.change("updated a person", UPDATE, params).map(drop)
     }
 
-    fn remove_person(&mut self, id: Uuid) -> Result<bool, Error> {
+    fn remove_person(&mut self, id: Uuid) -> Result<bool, MetadataError> {
         Ok(self.change("removed a person", REMOVE, [id.as_bytes()])? > 0)
     }
 }

@@ -1,7 +1,6 @@
 //! Principals of the directory.
 
-use holdfast_registry::Error;
-use holdfast_registry::ports::{PrincipalRead, PrincipalRecord, PrincipalTx};
+use holdfast_registry::ports::{MetadataError, PrincipalRead, PrincipalRecord, PrincipalTx};
 use rusqlite::{Row, params};
 use uuid::Uuid;
 
@@ -13,11 +12,11 @@ const FIND_BY_APP: &str =
     "SELECT id, app_id, display_name, is_enabled, generation, created_at FROM principal WHERE app_id = ?1";
 
 impl PrincipalRead for Session<'_> {
-    fn find_principal(&mut self, id: Uuid) -> Result<Option<PrincipalRecord>, Error> {
+    fn find_principal(&mut self, id: Uuid) -> Result<Option<PrincipalRecord>, MetadataError> {
         self.find("looked up a principal", FIND, [id.as_bytes()], principal_row)
     }
 
-    fn find_principal_by_app(&mut self, app_id: Uuid) -> Result<Option<PrincipalRecord>, Error> {
+    fn find_principal_by_app(&mut self, app_id: Uuid) -> Result<Option<PrincipalRecord>, MetadataError> {
         self.find(
             "looked up a principal by its application",
             FIND_BY_APP,
@@ -34,7 +33,7 @@ const REMOVE: &str = "DELETE FROM principal WHERE id = ?1";
 const REMOVE_ASSIGNMENTS: &str = "DELETE FROM role_assignment WHERE principal_id = ?1";
 
 impl PrincipalTx for Session<'_> {
-    fn insert_principal(&mut self, principal: &PrincipalRecord) -> Result<(), Error> {
+    fn insert_principal(&mut self, principal: &PrincipalRecord) -> Result<(), MetadataError> {
         let params = params![
             principal.id.as_bytes(),
             principal.app_id.as_bytes(),
@@ -46,7 +45,7 @@ impl PrincipalTx for Session<'_> {
         self.change("inserted a principal", INSERT, params).map(drop)
     }
 
-    fn update_principal(&mut self, principal: &PrincipalRecord) -> Result<(), Error> {
+    fn update_principal(&mut self, principal: &PrincipalRecord) -> Result<(), MetadataError> {
         let params = params![
             principal.id.as_bytes(),
             principal.display_name,
@@ -56,7 +55,7 @@ impl PrincipalTx for Session<'_> {
         self.change("updated a principal", UPDATE, params).map(drop)
     }
 
-    fn remove_principal(&mut self, id: Uuid) -> Result<bool, Error> {
+    fn remove_principal(&mut self, id: Uuid) -> Result<bool, MetadataError> {
         self.change("removed a principal's roles", REMOVE_ASSIGNMENTS, [id.as_bytes()])?;
         Ok(self.change("removed a principal", REMOVE, [id.as_bytes()])? > 0)
     }

@@ -11,8 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqC
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use holdfast_registry::Error;
-use holdfast_registry::ports::ReadWork;
+use holdfast_registry::ports::{MetadataError, ReadWork};
 use rusqlite::Connection;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -26,6 +25,10 @@ const PER_CORE: usize = 2;
 const SPARE: usize = 2;
 /// How long a read waits for a connection; long walks may hold all of them.
 const WAIT: Duration = Duration::from_secs(10);
+/// What a read is told after [`Readers::close`].
+const CLOSED: MetadataError = MetadataError::Closed {
+    attempted: "began a read",
+};
 
 /// The pool.
 #[derive(Debug)]
@@ -70,7 +73,7 @@ impl Readers {
     }
 
     /// Runs the work in a snapshot.
-    pub(super) async fn run(&self, work: ReadWork) -> Result<(), Error> {
+    pub(super) async fn run(&self, work: ReadWork) -> Result<(), MetadataError> {
         let permit = match self.permits.try_acquire() {
             Ok(permit) => permit,
             Err(_) => self.wait().await?,
@@ -112,11 +115,14 @@ impl Readers {
         }
     }
 
-    async fn wait(&self) -> Result<SemaphorePermit<'_>, Error> {
+    async fn wait(&self) -> Result<SemaphorePermit<'_>, MetadataError> {
         match tokio::time::timeout(WAIT, self.permits.acquire()).await {
             Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_closed)) => Err(Error::metadata("began a read", Fault::Closed)),
-            Err(_elapsed) => Err(Error::Overloaded),
+            Ok(Err(_closed)) => Err(CLOSED),
+            Err(_elapsed) => {
+                let fault = Fault::NoConnection { waited: WAIT };
+                Err(MetadataError::overloaded("began a read", fault))
+            }
         }
     }
 
@@ -135,11 +141,11 @@ struct Lent<'p> {
 }
 
 impl<'p> Lent<'p> {
-    fn take(readers: &'p Readers, permit: SemaphorePermit<'p>) -> Result<Self, Error> {
+    fn take(readers: &'p Readers, permit: SemaphorePermit<'p>) -> Result<Self, MetadataError> {
         let idle = readers.lock().pop();
         if idle.is_none() {
             // Only after `close`: there are as many connections as permits.
-            return Err(Error::metadata("began a read", Fault::Closed));
+            return Err(CLOSED);
         }
         Ok(Self {
             readers,
@@ -148,7 +154,7 @@ impl<'p> Lent<'p> {
         })
     }
 
-    fn run(mut self, work: ReadWork) -> Result<(), Error> {
+    fn run(mut self, work: ReadWork) -> Result<(), MetadataError> {
         // Before the snapshot is taken, so that it holds at least these.
         let commits = self.readers.commits.load(SeqCst);
         let Idle { connection, snapshot } = self.idle.as_mut().expect("it is given back only by drop");
@@ -158,12 +164,12 @@ impl<'p> Lent<'p> {
             }
             step(connection, "BEGIN").map_err(failed("began a read"))?;
         }
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            work(&mut Session::new(connection, &self.readers.statements))
-        }));
-        // What went wrong may have ended it, or be of the snapshot.
-        *snapshot = matches!(outcome, Ok(Ok(()))).then_some(commits);
-        outcome.unwrap_or_else(|payload| Err(Error::metadata("ran a read", Fault::panicked(payload.as_ref()))))
+        let mut session = Session::new(connection, &self.readers.statements);
+        let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut session)));
+        // What went wrong may have ended it, or be of the snapshot. Work may have made another error of it.
+        let is_good = matches!(outcome, Ok(Ok(()))) && !session.has_failed();
+        *snapshot = is_good.then_some(commits);
+        outcome.unwrap_or_else(|payload| Err(MetadataError::failed("ran a read", Fault::panicked(payload.as_ref()))))
     }
 }
 

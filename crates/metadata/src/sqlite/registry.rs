@@ -1,10 +1,10 @@
 //! Registries and their admin passwords.
 
 use holdfast_access::RegistryId;
+use holdfast_registry::Timestamp;
 use holdfast_registry::ports::{
-    AdminPassword, NewRegistry, RegistryRead, RegistryRecord, RegistryTx, StorageAccountId,
+    AdminPassword, MetadataError, NewRegistry, RegistryRead, RegistryRecord, RegistryTx, StorageAccountId,
 };
-use holdfast_registry::{Error, Timestamp};
 use rusqlite::{Row, params};
 use uuid::Uuid;
 
@@ -38,19 +38,19 @@ const LIST_PASSWORDS: &str = "SELECT slot, sealed, verifier, generation, created
     FROM admin_password WHERE registry_id = ?1 ORDER BY slot";
 
 impl RegistryRead for Session<'_> {
-    fn find_registry(&mut self, id: RegistryId) -> Result<Option<RegistryRecord>, Error> {
+    fn find_registry(&mut self, id: RegistryId) -> Result<Option<RegistryRecord>, MetadataError> {
         self.find("looked up a registry", FIND, [id.0], registry_row)
     }
 
-    fn find_registry_by_name(&mut self, name: &str) -> Result<Option<RegistryRecord>, Error> {
+    fn find_registry_by_name(&mut self, name: &str) -> Result<Option<RegistryRecord>, MetadataError> {
         self.find("looked up a registry by name", FIND_BY_NAME, [name], registry_row)
     }
 
-    fn list_registries(&mut self) -> Result<Vec<RegistryRecord>, Error> {
+    fn list_registries(&mut self) -> Result<Vec<RegistryRecord>, MetadataError> {
         self.list("listed registries", LIST, [], registry_row)
     }
 
-    fn find_first_registry(&mut self) -> Result<Option<RegistryRecord>, Error> {
+    fn find_first_registry(&mut self) -> Result<Option<RegistryRecord>, MetadataError> {
         self.find("looked up the first registry", FIND_FIRST, [], registry_row)
     }
 
@@ -59,7 +59,7 @@ impl RegistryRead for Session<'_> {
         subscription: Uuid,
         group: &str,
         after: RegistryId,
-    ) -> Result<Option<RegistryRecord>, Error> {
+    ) -> Result<Option<RegistryRecord>, MetadataError> {
         self.find(
             "looked up the next registry of a group",
             FIND_NEXT_OF_GROUP,
@@ -68,14 +68,14 @@ impl RegistryRead for Session<'_> {
         )
     }
 
-    fn measure_registry(&mut self, registry: RegistryId) -> Result<u64, Error> {
+    fn measure_registry(&mut self, registry: RegistryId) -> Result<u64, MetadataError> {
         let size = self.find("measured a registry", MEASURE, [registry.0], |row| {
             column::unsigned(row, 0)
         })?;
         Ok(size.unwrap_or(0))
     }
 
-    fn list_admin_passwords(&mut self, registry: RegistryId) -> Result<Vec<AdminPassword>, Error> {
+    fn list_admin_passwords(&mut self, registry: RegistryId) -> Result<Vec<AdminPassword>, MetadataError> {
         self.list(
             "listed admin passwords",
             LIST_PASSWORDS,
@@ -102,7 +102,7 @@ const PUT_PASSWORD: &str = "INSERT INTO admin_password (registry_id, slot, seale
     verifier = excluded.verifier, generation = generation + 1, created_at = excluded.created_at";
 
 impl RegistryTx for Session<'_> {
-    fn insert_registry(&mut self, registry: &NewRegistry) -> Result<RegistryId, Error> {
+    fn insert_registry(&mut self, registry: &NewRegistry) -> Result<RegistryId, MetadataError> {
         let (author, kind) = columns::author_columns(registry.created_by.as_ref());
         let params = params![
             registry.name,
@@ -121,7 +121,7 @@ impl RegistryTx for Session<'_> {
         self.insert("inserted a registry", INSERT, params).map(RegistryId)
     }
 
-    fn update_registry(&mut self, registry: &RegistryRecord) -> Result<(), Error> {
+    fn update_registry(&mut self, registry: &RegistryRecord) -> Result<(), MetadataError> {
         let (author, kind) = columns::author_columns(registry.updated_by.as_ref());
         let network = &registry.network;
         let params = params![
@@ -148,7 +148,7 @@ impl RegistryTx for Session<'_> {
         self.change("updated a registry", UPDATE, params).map(drop)
     }
 
-    fn remove_registry(&mut self, registry: RegistryId) -> Result<(), Error> {
+    fn remove_registry(&mut self, registry: RegistryId) -> Result<(), MetadataError> {
         self.change("removed admin passwords", REMOVE_PASSWORDS, [registry.0])?;
         self.change("removed a registry", REMOVE, [registry.0]).map(drop)
     }
@@ -160,7 +160,7 @@ impl RegistryTx for Session<'_> {
         sealed: &[u8],
         verifier: &[u8; 32],
         now: Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<(), MetadataError> {
         let params = params![registry.0, slot, sealed, verifier, now.0];
         self.change("set an admin password", PUT_PASSWORD, params).map(drop)
     }

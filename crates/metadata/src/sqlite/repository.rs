@@ -2,8 +2,10 @@
 
 use holdfast_access::RegistryId;
 use holdfast_oci::RepositoryName;
-use holdfast_registry::ports::{RepositoryId, RepositoryRead, RepositoryRecord, RepositoryTx, TargetRepository};
-use holdfast_registry::{Attributes, Error, Timestamp};
+use holdfast_registry::ports::{
+    MetadataError, RepositoryId, RepositoryRead, RepositoryRecord, RepositoryTx, TargetRepository,
+};
+use holdfast_registry::{Attributes, Timestamp};
 use rusqlite::{Row, params};
 
 use super::column;
@@ -34,7 +36,7 @@ impl RepositoryRead for Session<'_> {
         &mut self,
         registry: RegistryId,
         name: &RepositoryName,
-    ) -> Result<Option<RepositoryRecord>, Error> {
+    ) -> Result<Option<RepositoryRecord>, MetadataError> {
         self.find(
             "looked up a repository",
             FIND,
@@ -43,7 +45,7 @@ impl RepositoryRead for Session<'_> {
         )
     }
 
-    fn load_repository(&mut self, id: RepositoryId) -> Result<Option<(RegistryId, RepositoryRecord)>, Error> {
+    fn load_repository(&mut self, id: RepositoryId) -> Result<Option<(RegistryId, RepositoryRecord)>, MetadataError> {
         self.find("looked up a repository by row", LOAD, [id.0], |row| {
             Ok((RegistryId(row.get(7)?), repository_row(row)?))
         })
@@ -54,20 +56,24 @@ impl RepositoryRead for Session<'_> {
         registry: RegistryId,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<Vec<RepositoryName>, Error> {
+    ) -> Result<Vec<RepositoryName>, MetadataError> {
         // No name is empty, so every name comes after the empty text.
         let params = params![registry.0, after.unwrap_or_default(), column::limit(limit)];
         self.list("listed repositories", LIST, params, |row| column::word(row, 0))
     }
 
-    fn list_every_repository(&mut self, registry: RegistryId, limit: usize) -> Result<Vec<RepositoryId>, Error> {
+    fn list_every_repository(
+        &mut self,
+        registry: RegistryId,
+        limit: usize,
+    ) -> Result<Vec<RepositoryId>, MetadataError> {
         let params = params![registry.0, column::limit(limit)];
         self.list("listed every repository", LIST_ALL, params, |row| {
             row.get(0).map(RepositoryId)
         })
     }
 
-    fn scan_repository_ids(&mut self, after: RepositoryId, limit: usize) -> Result<Vec<RepositoryId>, Error> {
+    fn scan_repository_ids(&mut self, after: RepositoryId, limit: usize) -> Result<Vec<RepositoryId>, MetadataError> {
         let params = params![after.0, column::limit(limit)];
         self.list("walked over repositories", SCAN_IDS, params, |row| {
             row.get(0).map(RepositoryId)
@@ -103,7 +109,7 @@ impl RepositoryTx for Session<'_> {
         registry: RegistryId,
         name: &RepositoryName,
         now: Timestamp,
-    ) -> Result<Option<TargetRepository>, Error> {
+    ) -> Result<Option<TargetRepository>, MetadataError> {
         let params = params![registry.0, name.as_str()];
         let found = self.find("looked up a repository to write into", FIND_TARGET, params, |row| {
             let repository = column::joined(row, 0, |row, _| repository_row(row))?;
@@ -134,7 +140,7 @@ impl RepositoryTx for Session<'_> {
         registry: RegistryId,
         name: &RepositoryName,
         now: Timestamp,
-    ) -> Result<Option<TargetRepository>, Error> {
+    ) -> Result<Option<TargetRepository>, MetadataError> {
         let params = params![registry.0, name.as_str(), Attributes::default().bits(), now.0];
         let touched = self.put("touched or inserted a repository", INSERT_OR_TOUCH, params, |row| {
             Ok(target_of(row)?(repository_row(row)?))
@@ -147,18 +153,18 @@ impl RepositoryTx for Session<'_> {
         id: RepositoryId,
         attributes: Attributes,
         now: Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<(), MetadataError> {
         let params = params![id.0, attributes.bits(), now.0];
         self.change("set a repository's attributes", SET_ATTRIBUTES, params)
             .map(drop)
     }
 
-    fn touch_repository(&mut self, id: RepositoryId, now: Timestamp) -> Result<(), Error> {
+    fn touch_repository(&mut self, id: RepositoryId, now: Timestamp) -> Result<(), MetadataError> {
         self.change("touched a repository", TOUCH, params![id.0, now.0])
             .map(drop)
     }
 
-    fn remove_repository_if_empty(&mut self, id: RepositoryId) -> Result<bool, Error> {
+    fn remove_repository_if_empty(&mut self, id: RepositoryId) -> Result<bool, MetadataError> {
         Ok(self.change("removed an empty repository", REMOVE_IF_EMPTY, [id.0])? > 0)
     }
 }

@@ -1,7 +1,8 @@
 //! Role assignments.
 
-use holdfast_registry::Error;
-use holdfast_registry::ports::{PrincipalType, RoleAssignment, RoleAssignmentRead, RoleAssignmentTx, WrittenCondition};
+use holdfast_registry::ports::{
+    MetadataError, PrincipalType, RoleAssignment, RoleAssignmentRead, RoleAssignmentTx, WrittenCondition,
+};
 use rusqlite::types::Type;
 use rusqlite::{Row, params};
 use uuid::Uuid;
@@ -29,11 +30,11 @@ const COUNT_WITHIN: &str = "SELECT (SELECT count(*) FROM role_assignment WHERE s
     (SELECT count(*) FROM role_assignment WHERE scope > ?2 || '/' AND scope < ?2 || '0')";
 
 impl RoleAssignmentRead for Session<'_> {
-    fn find_role_assignment(&mut self, id: Uuid) -> Result<Option<RoleAssignment>, Error> {
+    fn find_role_assignment(&mut self, id: Uuid) -> Result<Option<RoleAssignment>, MetadataError> {
         self.find("looked up a role assignment", FIND, [id.as_bytes()], assignment)
     }
 
-    fn list_role_assignments(&mut self, principal: Uuid) -> Result<Vec<RoleAssignment>, Error> {
+    fn list_role_assignments(&mut self, principal: Uuid) -> Result<Vec<RoleAssignment>, MetadataError> {
         self.list(
             "listed a principal's roles",
             LIST_OF_PRINCIPAL,
@@ -42,16 +43,16 @@ impl RoleAssignmentRead for Session<'_> {
         )
     }
 
-    fn list_role_assignments_at(&mut self, scope: &str) -> Result<Vec<RoleAssignment>, Error> {
+    fn list_role_assignments_at(&mut self, scope: &str) -> Result<Vec<RoleAssignment>, MetadataError> {
         self.list("listed the roles at a scope", LIST_AT, [scope], assignment)
     }
 
-    fn list_role_assignments_below(&mut self, scope: &str) -> Result<Vec<RoleAssignment>, Error> {
+    fn list_role_assignments_below(&mut self, scope: &str) -> Result<Vec<RoleAssignment>, MetadataError> {
         let path = scope.trim_end_matches('/');
         self.list("listed the roles below a scope", LIST_BELOW, [path], assignment)
     }
 
-    fn count_role_assignments_within(&mut self, scope: &str) -> Result<u64, Error> {
+    fn count_role_assignments_within(&mut self, scope: &str) -> Result<u64, MetadataError> {
         let path = scope.trim_end_matches('/');
         let count = self.find("counted the roles in a scope", COUNT_WITHIN, [scope, path], |row| {
             column::unsigned(row, 0)
@@ -70,7 +71,7 @@ const REMOVE_AT: &str = "DELETE FROM role_assignment WHERE scope = ?1";
 const REMOVE_BELOW: &str = "DELETE FROM role_assignment WHERE scope > ?1 || '/' AND scope < ?1 || '0'";
 
 impl RoleAssignmentTx for Session<'_> {
-    fn insert_role_assignment(&mut self, assignment: &RoleAssignment) -> Result<(), Error> {
+    fn insert_role_assignment(&mut self, assignment: &RoleAssignment) -> Result<(), MetadataError> {
         let condition = assignment.condition.as_ref();
         let params = params![
             assignment.id.as_bytes(),
@@ -90,7 +91,7 @@ impl RoleAssignmentTx for Session<'_> {
         self.change("inserted a role assignment", INSERT, params).map(drop)
     }
 
-    fn update_role_assignment(&mut self, assignment: &RoleAssignment) -> Result<(), Error> {
+    fn update_role_assignment(&mut self, assignment: &RoleAssignment) -> Result<(), MetadataError> {
         let condition = assignment.condition.as_ref();
         let params = params![
             assignment.id.as_bytes(),
@@ -103,12 +104,12 @@ impl RoleAssignmentTx for Session<'_> {
         self.change("updated a role assignment", UPDATE, params).map(drop)
     }
 
-    fn remove_role_assignment(&mut self, id: Uuid) -> Result<bool, Error> {
+    fn remove_role_assignment(&mut self, id: Uuid) -> Result<bool, MetadataError> {
         let removed = self.change("removed a role assignment", REMOVE, [id.as_bytes()])?;
         Ok(removed > 0)
     }
 
-    fn remove_role_assignments_within(&mut self, scope: &str) -> Result<usize, Error> {
+    fn remove_role_assignments_within(&mut self, scope: &str) -> Result<usize, MetadataError> {
         let path = scope.trim_end_matches('/');
         let at = self.change("removed the roles at a scope", REMOVE_AT, [scope])?;
         let below = self.change("removed the roles below a scope", REMOVE_BELOW, [path])?;

@@ -1,8 +1,7 @@
 //! Scope maps that users made.
 
 use holdfast_access::{RegistryId, ScopeMap};
-use holdfast_registry::Error;
-use holdfast_registry::ports::{ScopeMapRead, ScopeMapRecord, ScopeMapTx};
+use holdfast_registry::ports::{MetadataError, ScopeMapRead, ScopeMapRecord, ScopeMapTx};
 use rusqlite::types::Type;
 use rusqlite::{Row, params};
 
@@ -26,7 +25,7 @@ const LIST: &str = select!("WHERE registry_id = ?1 AND name > ?2 ORDER BY name L
 const LIST_NAMES: &str = "SELECT name FROM scope_map WHERE registry_id = ?1 LIMIT ?2";
 
 impl ScopeMapRead for Session<'_> {
-    fn find_scope_map(&mut self, registry: RegistryId, name: &str) -> Result<Option<ScopeMapRecord>, Error> {
+    fn find_scope_map(&mut self, registry: RegistryId, name: &str) -> Result<Option<ScopeMapRecord>, MetadataError> {
         self.find("looked up a scope map", FIND, params![registry.0, name], scope_map_row)
     }
 
@@ -35,12 +34,12 @@ impl ScopeMapRead for Session<'_> {
         registry: RegistryId,
         after: &str,
         limit: usize,
-    ) -> Result<Vec<ScopeMapRecord>, Error> {
+    ) -> Result<Vec<ScopeMapRecord>, MetadataError> {
         let params = params![registry.0, after, column::limit(limit)];
         self.list("listed scope maps", LIST, params, scope_map_row)
     }
 
-    fn list_scope_map_names(&mut self, registry: RegistryId, limit: usize) -> Result<Vec<String>, Error> {
+    fn list_scope_map_names(&mut self, registry: RegistryId, limit: usize) -> Result<Vec<String>, MetadataError> {
         let params = params![registry.0, column::limit(limit)];
         self.list("listed scope maps", LIST_NAMES, params, |row| row.get(0))
     }
@@ -53,7 +52,7 @@ const UPDATE: &str = "UPDATE scope_map SET description = ?3, actions = ?4, updat
 const REMOVE: &str = "DELETE FROM scope_map WHERE registry_id = ?1 AND name = ?2";
 
 impl ScopeMapTx for Session<'_> {
-    fn insert_scope_map(&mut self, map: &ScopeMapRecord) -> Result<(), Error> {
+    fn insert_scope_map(&mut self, map: &ScopeMapRecord) -> Result<(), MetadataError> {
         let (maker, maker_kind) = author_columns(map.system_data.created_by.as_ref());
         let (author, author_kind) = author_columns(map.system_data.updated_by.as_ref());
         let params = params![
@@ -71,7 +70,7 @@ impl ScopeMapTx for Session<'_> {
         self.change("inserted a scope map", INSERT, params).map(drop)
     }
 
-    fn update_scope_map(&mut self, map: &ScopeMapRecord) -> Result<(), Error> {
+    fn update_scope_map(&mut self, map: &ScopeMapRecord) -> Result<(), MetadataError> {
         let (author, author_kind) = author_columns(map.system_data.updated_by.as_ref());
         let params = params![
             map.registry.0,
@@ -85,7 +84,7 @@ impl ScopeMapTx for Session<'_> {
         self.change("updated a scope map", UPDATE, params).map(drop)
     }
 
-    fn remove_scope_map(&mut self, registry: RegistryId, name: &str) -> Result<bool, Error> {
+    fn remove_scope_map(&mut self, registry: RegistryId, name: &str) -> Result<bool, MetadataError> {
         let removed = self.change("removed a scope map", REMOVE, params![registry.0, name])?;
         Ok(removed > 0)
     }

@@ -1,7 +1,9 @@
 //! Sign-ins under way: codes and used assertions.
 
-use holdfast_registry::ports::{AuthorizationCode, DeviceAnswer, DeviceCode, ProvenPerson, SignInRead, SignInTx};
-use holdfast_registry::{Error, Timestamp};
+use holdfast_registry::Timestamp;
+use holdfast_registry::ports::{
+    AuthorizationCode, DeviceAnswer, DeviceCode, MetadataError, ProvenPerson, SignInRead, SignInTx,
+};
 use rusqlite::types::Type;
 use rusqlite::{Row, params};
 
@@ -18,11 +20,11 @@ const APPROVED: i64 = 1;
 const DENIED: i64 = 2;
 
 impl SignInRead for Session<'_> {
-    fn find_device_code(&mut self, verifier: &[u8; 32]) -> Result<Option<DeviceCode>, Error> {
+    fn find_device_code(&mut self, verifier: &[u8; 32]) -> Result<Option<DeviceCode>, MetadataError> {
         self.find("looked up a device code", FIND_DEVICE, [verifier], device_row)
     }
 
-    fn find_device_code_by_user(&mut self, user_verifier: &[u8; 32]) -> Result<Option<DeviceCode>, Error> {
+    fn find_device_code_by_user(&mut self, user_verifier: &[u8; 32]) -> Result<Option<DeviceCode>, MetadataError> {
         self.find(
             "looked up a user code",
             FIND_DEVICE_BY_USER,
@@ -48,7 +50,7 @@ const REMOVE_EXPIRED_DEVICES: &str = "DELETE FROM device_code WHERE expires_at <
 const REMOVE_EXPIRED_ASSERTIONS: &str = "DELETE FROM used_assertion WHERE expires_at < ?1";
 
 impl SignInTx for Session<'_> {
-    fn insert_authorization_code(&mut self, code: &AuthorizationCode) -> Result<(), Error> {
+    fn insert_authorization_code(&mut self, code: &AuthorizationCode) -> Result<(), MetadataError> {
         let params = params![
             code.verifier,
             code.person.id.as_bytes(),
@@ -64,12 +66,12 @@ impl SignInTx for Session<'_> {
             .map(drop)
     }
 
-    fn take_authorization_code(&mut self, verifier: &[u8; 32]) -> Result<Option<AuthorizationCode>, Error> {
+    fn take_authorization_code(&mut self, verifier: &[u8; 32]) -> Result<Option<AuthorizationCode>, MetadataError> {
         let taken = self.list("took an authorization code", TAKE_CODE, [verifier], code_row)?;
         Ok(taken.into_iter().next())
     }
 
-    fn insert_device_code(&mut self, code: &DeviceCode) -> Result<(), Error> {
+    fn insert_device_code(&mut self, code: &DeviceCode) -> Result<(), MetadataError> {
         let (answer, person) = answer_columns(code.answer);
         let params = params![
             code.verifier,
@@ -87,7 +89,7 @@ impl SignInTx for Session<'_> {
         self.change("inserted a device code", INSERT_DEVICE, params).map(drop)
     }
 
-    fn update_device_code(&mut self, code: &DeviceCode) -> Result<(), Error> {
+    fn update_device_code(&mut self, code: &DeviceCode) -> Result<(), MetadataError> {
         let (answer, person) = answer_columns(code.answer);
         let params = params![
             code.verifier,
@@ -99,16 +101,16 @@ impl SignInTx for Session<'_> {
         self.change("updated a device code", UPDATE_DEVICE, params).map(drop)
     }
 
-    fn remove_device_code(&mut self, verifier: &[u8; 32]) -> Result<bool, Error> {
+    fn remove_device_code(&mut self, verifier: &[u8; 32]) -> Result<bool, MetadataError> {
         Ok(self.change("removed a device code", REMOVE_DEVICE, [verifier])? > 0)
     }
 
-    fn insert_used_assertion(&mut self, hash: &[u8; 32], expires_at: Timestamp) -> Result<bool, Error> {
+    fn insert_used_assertion(&mut self, hash: &[u8; 32], expires_at: Timestamp) -> Result<bool, MetadataError> {
         let inserted = self.change("remembered an assertion", INSERT_ASSERTION, params![hash, expires_at.0])?;
         Ok(inserted > 0)
     }
 
-    fn remove_expired_sign_ins(&mut self, moment: Timestamp) -> Result<usize, Error> {
+    fn remove_expired_sign_ins(&mut self, moment: Timestamp) -> Result<usize, MetadataError> {
         let mut removed = 0;
         for statement in [REMOVE_EXPIRED_CODES, REMOVE_EXPIRED_DEVICES, REMOVE_EXPIRED_ASSERTIONS] {
             removed += self.change("removed expired sign-ins", statement, [moment.0])?;

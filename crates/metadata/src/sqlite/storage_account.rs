@@ -1,9 +1,9 @@
 //! Storage accounts. The bytes in them are elsewhere.
 
 use holdfast_registry::ports::{
-    ObjectKey, StorageAccount, StorageAccountId, StorageAccountRead, StorageAccountTx, StorageResource,
+    MetadataError, ObjectKey, StorageAccount, StorageAccountId, StorageAccountRead, StorageAccountTx, StorageResource,
 };
-use holdfast_registry::{Error, StorageKind, Timestamp};
+use holdfast_registry::{StorageKind, Timestamp};
 use rusqlite::{Row, params};
 
 use super::column;
@@ -35,23 +35,23 @@ const IS_USED: &str = "SELECT 1 WHERE \
 const LIST_TO_DELETE: &str = "SELECT name, size_bytes FROM candidate WHERE kind = 4 AND owner_id = ?1 LIMIT ?2";
 
 impl StorageAccountRead for Session<'_> {
-    fn list_storage_accounts(&mut self) -> Result<Vec<StorageAccount>, Error> {
+    fn list_storage_accounts(&mut self) -> Result<Vec<StorageAccount>, MetadataError> {
         self.list("listed storage accounts", LIST, [], account_row)
     }
 
-    fn find_storage_account(&mut self, id: StorageAccountId) -> Result<Option<StorageAccount>, Error> {
+    fn find_storage_account(&mut self, id: StorageAccountId) -> Result<Option<StorageAccount>, MetadataError> {
         self.find("looked up a storage account", FIND, [id.0], account_row)
     }
 
-    fn find_storage_account_by_name(&mut self, name: &str) -> Result<Option<StorageAccount>, Error> {
+    fn find_storage_account_by_name(&mut self, name: &str) -> Result<Option<StorageAccount>, MetadataError> {
         self.find("looked up a storage account by name", FIND_BY_NAME, [name], account_row)
     }
 
-    fn list_own_storage_accounts(&mut self) -> Result<Vec<StorageAccount>, Error> {
+    fn list_own_storage_accounts(&mut self) -> Result<Vec<StorageAccount>, MetadataError> {
         self.list("listed the service's storage accounts", LIST_OWN, [], account_row)
     }
 
-    fn find_own_storage_account(&mut self, location: &str) -> Result<Option<StorageAccount>, Error> {
+    fn find_own_storage_account(&mut self, location: &str) -> Result<Option<StorageAccount>, MetadataError> {
         self.find(
             "looked up the service's storage account",
             FIND_OWN,
@@ -60,15 +60,19 @@ impl StorageAccountRead for Session<'_> {
         )
     }
 
-    fn has_users_storage_account(&mut self, location: &str) -> Result<bool, Error> {
+    fn has_users_storage_account(&mut self, location: &str) -> Result<bool, MetadataError> {
         self.exists("looked for users' storage accounts", IS_USERS_AT, [location])
     }
 
-    fn is_storage_account_used(&mut self, id: StorageAccountId) -> Result<bool, Error> {
+    fn is_storage_account_used(&mut self, id: StorageAccountId) -> Result<bool, MetadataError> {
         self.exists("looked into a storage account", IS_USED, [id.0])
     }
 
-    fn list_objects_to_delete(&mut self, id: StorageAccountId, limit: usize) -> Result<Vec<(ObjectKey, u64)>, Error> {
+    fn list_objects_to_delete(
+        &mut self,
+        id: StorageAccountId,
+        limit: usize,
+    ) -> Result<Vec<(ObjectKey, u64)>, MetadataError> {
         let params = params![id.0, column::limit(limit)];
         self.list("listed objects to delete", LIST_TO_DELETE, params, |row| {
             Ok((column::object_key(row, 0)?, column::unsigned(row, 1)?))
@@ -91,13 +95,13 @@ impl StorageAccountTx for Session<'_> {
         name: &str,
         location: &str,
         now: Timestamp,
-    ) -> Result<StorageAccountId, Error> {
+    ) -> Result<StorageAccountId, MetadataError> {
         let params = params![name, location, now.0];
         self.insert("inserted a storage account", INSERT, params)
             .map(StorageAccountId)
     }
 
-    fn put_storage_resource(&mut self, id: StorageAccountId, resource: &StorageResource) -> Result<(), Error> {
+    fn put_storage_resource(&mut self, id: StorageAccountId, resource: &StorageResource) -> Result<(), MetadataError> {
         let params = params![
             id.0,
             resource.subscription_id.as_bytes(),
@@ -110,7 +114,7 @@ impl StorageAccountTx for Session<'_> {
         self.change("made a storage account a user's", DISOWN, [id.0]).map(drop)
     }
 
-    fn remove_storage_account(&mut self, id: StorageAccountId) -> Result<(), Error> {
+    fn remove_storage_account(&mut self, id: StorageAccountId) -> Result<(), MetadataError> {
         self.change("removed a user's storage account", REMOVE_RESOURCE, [id.0])?;
         self.change("removed a storage account", REMOVE, [id.0]).map(drop)
     }

@@ -4,8 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use holdfast_registry::Error;
-use holdfast_registry::ports::{Durability, Metadata, ReadWork, WriteWork};
+use holdfast_registry::ports::{Durability, Metadata, MetadataError, ReadWork, WriteWork};
 
 use super::open;
 use super::readers::Readers;
@@ -63,11 +62,11 @@ impl Drop for SqliteStore {
 
 #[async_trait]
 impl Metadata for SqliteStore {
-    async fn read(&self, work: ReadWork) -> Result<(), Error> {
+    async fn read(&self, work: ReadWork) -> Result<(), MetadataError> {
         self.readers.run(work).await
     }
 
-    async fn write(&self, durability: Durability, work: WriteWork) -> Result<(), Error> {
+    async fn write(&self, durability: Durability, work: WriteWork) -> Result<(), MetadataError> {
         self.writer.run(durability, work).await
     }
 }
@@ -89,7 +88,7 @@ mod tests {
         let metadata: &dyn Metadata = store;
         let work = move |tx: &mut dyn holdfast_registry::ports::Tx| {
             tx.insert_storage_account(name, "local", Timestamp(1))?;
-            Ok(())
+            Ok::<_, MetadataError>(())
         };
         metadata.transact(Durability::Relaxed, work).await.unwrap();
     }
@@ -100,7 +99,10 @@ mod tests {
 
     async fn counted(store: &SqliteStore) -> usize {
         let metadata: &dyn Metadata = store;
-        metadata.query(|read| Ok(count(read))).await.unwrap()
+        metadata
+            .query(|read| Ok::<_, MetadataError>(count(read)))
+            .await
+            .unwrap()
     }
 
     #[tokio::test]
@@ -124,7 +126,7 @@ mod tests {
                 let before = count(read);
                 let overtaking = std::thread::spawn(move || runtime.block_on(insert(&writing, "one")));
                 overtaking.join().unwrap();
-                Ok((before, count(read)))
+                Ok::<_, MetadataError>((before, count(read)))
             })
             .await;
         assert_eq!((seen.unwrap(), store.readers.kept()), ((0, 0), 0));
@@ -135,13 +137,13 @@ mod tests {
     async fn work_that_fails_or_panics_keeps_nothing_and_the_next_reads() {
         let (_folder, store) = open();
         let metadata: &dyn Metadata = &*store;
-        let failed = metadata.query(|read| {
+        let failed = metadata.read(Box::new(|read| {
             count(read);
-            Err::<(), _>(Error::Overloaded)
-        });
+            Err(MetadataError::failed("tried", "broken"))
+        }));
         assert!(failed.await.is_err());
         assert_eq!(store.readers.kept(), 0);
-        let panicked = metadata.query(|read| -> Result<(), Error> { panic!("{}", count(read)) });
+        let panicked = metadata.query(|read| -> Result<(), MetadataError> { panic!("{}", count(read)) });
         assert!(panicked.await.is_err());
         assert_eq!((store.readers.kept(), counted(&store).await), (0, 0));
     }

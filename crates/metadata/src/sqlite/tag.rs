@@ -6,9 +6,9 @@
 
 use holdfast_oci::{Digest, Tag};
 use holdfast_registry::ports::{
-    LeftManifest, ListOrder, ManifestId, Page, Position, PutTag, RepositoryId, TagRead, TagRecord, TagTx,
+    LeftManifest, ListOrder, ManifestId, MetadataError, Page, Position, PutTag, RepositoryId, TagRead, TagRecord, TagTx,
 };
-use holdfast_registry::{Attributes, Error, Timestamp};
+use holdfast_registry::{Attributes, Timestamp};
 use rusqlite::{Row, params};
 
 use super::column;
@@ -59,7 +59,7 @@ const LIST_OF_DIGEST_NEWEST_FIRST: &str = select!(
 const FIND_SOME: &str = select!("WHERE repository_id = ?1 AND name IN (SELECT value FROM json_each(?2))");
 
 impl TagRead for Session<'_> {
-    fn find_tags(&mut self, repository: RepositoryId, tags: &[Tag]) -> Result<Vec<TagRecord>, Error> {
+    fn find_tags(&mut self, repository: RepositoryId, tags: &[Tag]) -> Result<Vec<TagRecord>, MetadataError> {
         self.list(
             "looked up tags",
             FIND_SOME,
@@ -68,7 +68,7 @@ impl TagRead for Session<'_> {
         )
     }
 
-    fn find_tag(&mut self, repository: RepositoryId, tag: &Tag) -> Result<Option<TagRecord>, Error> {
+    fn find_tag(&mut self, repository: RepositoryId, tag: &Tag) -> Result<Option<TagRecord>, MetadataError> {
         self.find("looked up a tag", FIND, params![repository.0, tag.as_str()], tag_row)
     }
 
@@ -77,14 +77,14 @@ impl TagRead for Session<'_> {
         repository: RepositoryId,
         digest: Option<&Digest>,
         page: &Page<Tag>,
-    ) -> Result<Vec<TagRecord>, Error> {
+    ) -> Result<Vec<TagRecord>, MetadataError> {
         match page.order {
             ListOrder::Name => self.list_tags_by_name(repository, digest, page),
             ListOrder::TimeAscending | ListOrder::TimeDescending => self.list_tags_by_time(repository, digest, page),
         }
     }
 
-    fn list_tags_of_manifest(&mut self, id: ManifestId, limit: usize) -> Result<Vec<TagRecord>, Error> {
+    fn list_tags_of_manifest(&mut self, id: ManifestId, limit: usize) -> Result<Vec<TagRecord>, MetadataError> {
         let params = params![id.0, column::limit(limit)];
         self.list("listed the tags of a manifest", LIST_OF_MANIFEST, params, tag_row)
     }
@@ -96,7 +96,7 @@ impl Session<'_> {
         repository: RepositoryId,
         digest: Option<&Digest>,
         page: &Page<Tag>,
-    ) -> Result<Vec<TagRecord>, Error> {
+    ) -> Result<Vec<TagRecord>, MetadataError> {
         // No tag is empty, so every tag comes after the empty text.
         let after = page.after.as_ref().map_or("", |position| position.name.as_str());
         let limit = column::limit(page.limit);
@@ -113,7 +113,7 @@ impl Session<'_> {
     }
 
     /// The moment that a page by time goes on from.
-    fn moment_of(&mut self, repository: RepositoryId, page: &Page<Tag>) -> Result<Option<Timestamp>, Error> {
+    fn moment_of(&mut self, repository: RepositoryId, page: &Page<Tag>) -> Result<Option<Timestamp>, MetadataError> {
         match &page.after {
             None => Ok(None),
             Some(Position {
@@ -129,7 +129,7 @@ impl Session<'_> {
         repository: RepositoryId,
         digest: Option<&Digest>,
         page: &Page<Tag>,
-    ) -> Result<Vec<TagRecord>, Error> {
+    ) -> Result<Vec<TagRecord>, MetadataError> {
         let newest_first = page.order == ListOrder::TimeDescending;
         let (updated_at, name) = match (self.moment_of(repository, page)?, &page.after) {
             (Some(moment), Some(position)) => (moment.0, position.name.as_str()),
@@ -178,7 +178,7 @@ impl TagTx for Session<'_> {
         tags: &[Tag],
         manifest: ManifestId,
         now: Timestamp,
-    ) -> Result<Vec<PutTag>, Error> {
+    ) -> Result<Vec<PutTag>, MetadataError> {
         let params = params![
             repository.0,
             tags_text(tags),
@@ -195,12 +195,12 @@ impl TagTx for Session<'_> {
         tag: &Tag,
         attributes: Attributes,
         now: Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<(), MetadataError> {
         let params = params![repository.0, tag.as_str(), attributes.bits(), now.0];
         self.change("set a tag's attributes", SET_ATTRIBUTES, params).map(drop)
     }
 
-    fn remove_tag(&mut self, repository: RepositoryId, tag: &Tag) -> Result<bool, Error> {
+    fn remove_tag(&mut self, repository: RepositoryId, tag: &Tag) -> Result<bool, MetadataError> {
         Ok(self.change("removed a tag", REMOVE, params![repository.0, tag.as_str()])? > 0)
     }
 }

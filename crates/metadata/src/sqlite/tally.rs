@@ -1,7 +1,6 @@
 //! Counts of rows, which the triggers of the schema keep.
 
-use holdfast_registry::Error;
-use holdfast_registry::ports::{Counted, TallyRead};
+use holdfast_registry::ports::{Counted, MetadataError, TallyRead};
 use uuid::Uuid;
 
 use super::column;
@@ -10,7 +9,7 @@ use super::session::Session;
 const FIND: &str = "SELECT count FROM tally WHERE kind = ?1 AND place = ?2";
 
 impl TallyRead for Session<'_> {
-    fn count(&mut self, counted: Counted<'_>) -> Result<u64, Error> {
+    fn count(&mut self, counted: Counted<'_>) -> Result<u64, MetadataError> {
         let (kind, place) = key(counted);
         let found = self.find("looked up a count", FIND, [kind, &place], |row| {
             column::unsigned(row, 0)

@@ -1,8 +1,8 @@
 //! Tokens and their passwords.
 
 use holdfast_access::RegistryId;
-use holdfast_registry::ports::{NewToken, TokenId, TokenPassword, TokenRead, TokenRecord, TokenTx};
-use holdfast_registry::{Error, Timestamp};
+use holdfast_registry::Timestamp;
+use holdfast_registry::ports::{MetadataError, NewToken, TokenId, TokenPassword, TokenRead, TokenRecord, TokenTx};
 use rusqlite::{Row, params};
 
 use super::column;
@@ -28,16 +28,21 @@ const LIST_PASSWORDS: &str = "SELECT slot, verifier, generation, expires_at, cre
     WHERE token_id = ?1 ORDER BY slot";
 
 impl TokenRead for Session<'_> {
-    fn find_token(&mut self, registry: RegistryId, name: &str) -> Result<Option<TokenRecord>, Error> {
+    fn find_token(&mut self, registry: RegistryId, name: &str) -> Result<Option<TokenRecord>, MetadataError> {
         self.find("looked up a token", FIND, params![registry.0, name], token_row)
     }
 
-    fn list_tokens(&mut self, registry: RegistryId, after: &str, limit: usize) -> Result<Vec<TokenRecord>, Error> {
+    fn list_tokens(
+        &mut self,
+        registry: RegistryId,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<TokenRecord>, MetadataError> {
         let params = params![registry.0, after, column::limit(limit)];
         self.list("listed tokens", LIST, params, token_row)
     }
 
-    fn list_token_ids(&mut self, registry: RegistryId, limit: usize) -> Result<Vec<TokenId>, Error> {
+    fn list_token_ids(&mut self, registry: RegistryId, limit: usize) -> Result<Vec<TokenId>, MetadataError> {
         let params = params![registry.0, column::limit(limit)];
         self.list("listed tokens", LIST_IDS, params, |row| row.get(0).map(TokenId))
     }
@@ -46,7 +51,7 @@ impl TokenRead for Session<'_> {
         &mut self,
         registry: RegistryId,
         scope_map: &str,
-    ) -> Result<Option<TokenRecord>, Error> {
+    ) -> Result<Option<TokenRecord>, MetadataError> {
         let params = params![registry.0, scope_map];
         self.find(
             "looked up a token by its scope map",
@@ -56,7 +61,7 @@ impl TokenRead for Session<'_> {
         )
     }
 
-    fn list_token_passwords(&mut self, token: TokenId) -> Result<Vec<TokenPassword>, Error> {
+    fn list_token_passwords(&mut self, token: TokenId) -> Result<Vec<TokenPassword>, MetadataError> {
         self.list("listed a token's passwords", LIST_PASSWORDS, [token.0], |row| {
             password_row(row, 0)
         })
@@ -74,7 +79,7 @@ const INSERT_PASSWORD: &str = "INSERT INTO token_password (token_id, slot, verif
     VALUES (?1, ?2, ?3, ?4, ?5)";
 
 impl TokenTx for Session<'_> {
-    fn insert_token(&mut self, token: &NewToken) -> Result<TokenId, Error> {
+    fn insert_token(&mut self, token: &NewToken) -> Result<TokenId, MetadataError> {
         let (maker, maker_kind) = author_columns(token.system_data.created_by.as_ref());
         let (author, author_kind) = author_columns(token.system_data.updated_by.as_ref());
         let params = params![
@@ -92,7 +97,7 @@ impl TokenTx for Session<'_> {
         self.insert("inserted a token", INSERT, params).map(TokenId)
     }
 
-    fn update_token(&mut self, token: &TokenRecord) -> Result<(), Error> {
+    fn update_token(&mut self, token: &TokenRecord) -> Result<(), MetadataError> {
         let (author, author_kind) = author_columns(token.system_data.updated_by.as_ref());
         let params = params![
             token.id.0,
@@ -105,7 +110,7 @@ impl TokenTx for Session<'_> {
         self.change("updated a token", UPDATE, params).map(drop)
     }
 
-    fn remove_token(&mut self, token: TokenId) -> Result<bool, Error> {
+    fn remove_token(&mut self, token: TokenId) -> Result<bool, MetadataError> {
         self.change("removed a token's passwords", REMOVE_PASSWORDS, [token.0])?;
         Ok(self.change("removed a token", REMOVE, [token.0])? > 0)
     }
@@ -117,14 +122,14 @@ impl TokenTx for Session<'_> {
         verifier: &[u8; 32],
         expires_at: Option<Timestamp>,
         now: Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<(), MetadataError> {
         // Not an update: the new row gets a generation of its own.
         self.remove_token_password(token, slot)?;
         let params = params![token.0, slot, verifier, expires_at.map(|at| at.0), now.0];
         self.change("set a token's password", INSERT_PASSWORD, params).map(drop)
     }
 
-    fn remove_token_password(&mut self, token: TokenId, slot: u8) -> Result<bool, Error> {
+    fn remove_token_password(&mut self, token: TokenId, slot: u8) -> Result<bool, MetadataError> {
         let removed = self.change("removed a token's password", REMOVE_PASSWORD, params![token.0, slot])?;
         Ok(removed > 0)
     }

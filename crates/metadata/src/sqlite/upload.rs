@@ -1,10 +1,10 @@
 //! Upload sessions.
 
 use holdfast_access::RegistryId;
+use holdfast_registry::Timestamp;
 use holdfast_registry::ports::{
-    StaleUpload, StorageAccountId, UploadId, UploadObject, UploadRead, UploadRecord, UploadTx,
+    MetadataError, StaleUpload, StorageAccountId, UploadId, UploadObject, UploadRead, UploadRecord, UploadTx,
 };
-use holdfast_registry::{Error, Timestamp};
 use rusqlite::{Row, params};
 
 use super::column;
@@ -30,7 +30,7 @@ const LIST_OF_CALLER: &str = "SELECT updated_at, id FROM upload INDEXED BY uploa
 const COUNT: &str = "SELECT count(*) FROM upload WHERE registry_id = ?1 AND actor = ?2";
 
 impl UploadRead for Session<'_> {
-    fn find_upload(&mut self, id: UploadId) -> Result<Option<UploadRecord>, Error> {
+    fn find_upload(&mut self, id: UploadId) -> Result<Option<UploadRecord>, MetadataError> {
         self.find("looked up an upload", FIND, [id.0.as_bytes()], upload_row)
     }
 
@@ -39,7 +39,7 @@ impl UploadRead for Session<'_> {
         before: Timestamp,
         after: Option<StaleUpload>,
         limit: usize,
-    ) -> Result<Vec<StaleUpload>, Error> {
+    ) -> Result<Vec<StaleUpload>, MetadataError> {
         // Nothing sorts before the empty id.
         let (moment, id) = after.map_or((i64::MIN, Vec::new()), |after| {
             (after.updated_at.0, after.id.0.as_bytes().to_vec())
@@ -48,7 +48,11 @@ impl UploadRead for Session<'_> {
         self.list("listed stale uploads", LIST_STALE, params, stale_row)
     }
 
-    fn list_objects_of_uploads(&mut self, registry: RegistryId, limit: usize) -> Result<Vec<UploadObject>, Error> {
+    fn list_objects_of_uploads(
+        &mut self,
+        registry: RegistryId,
+        limit: usize,
+    ) -> Result<Vec<UploadObject>, MetadataError> {
         let params = params![registry.0, column::limit(limit)];
         self.list("listed a registry's uploads", LIST_OBJECTS, params, |row| {
             Ok(UploadObject {
@@ -60,7 +64,7 @@ impl UploadRead for Session<'_> {
         })
     }
 
-    fn count_uploads(&mut self, registry: RegistryId, actor: &str) -> Result<u64, Error> {
+    fn count_uploads(&mut self, registry: RegistryId, actor: &str) -> Result<u64, MetadataError> {
         let count = self.find("counted uploads", COUNT, params![registry.0, actor], |row| {
             column::unsigned(row, 0)
         })?;
@@ -72,7 +76,7 @@ impl UploadRead for Session<'_> {
         registry: RegistryId,
         actor: &str,
         limit: usize,
-    ) -> Result<Vec<StaleUpload>, Error> {
+    ) -> Result<Vec<StaleUpload>, MetadataError> {
         let params = params![registry.0, actor, column::limit(limit)];
         self.list("listed a caller's uploads", LIST_OF_CALLER, params, stale_row)
     }
@@ -86,7 +90,7 @@ const SAVE: &str = "UPDATE upload SET offset_bytes = ?3, hash_state = ?4, update
 const REMOVE: &str = "DELETE FROM upload WHERE id = ?1";
 
 impl UploadTx for Session<'_> {
-    fn insert_upload(&mut self, upload: &UploadRecord) -> Result<(), Error> {
+    fn insert_upload(&mut self, upload: &UploadRecord) -> Result<(), MetadataError> {
         let params = params![
             upload.id.0.as_bytes(),
             upload.registry.0,
@@ -110,7 +114,7 @@ impl UploadTx for Session<'_> {
         offset: u64,
         hash_state: &[u8],
         now: Timestamp,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, MetadataError> {
         let params = params![
             id.0.as_bytes(),
             column::integer(expected_offset),
@@ -121,7 +125,7 @@ impl UploadTx for Session<'_> {
         Ok(self.change("saved an upload's progress", SAVE, params)? > 0)
     }
 
-    fn remove_upload(&mut self, id: UploadId) -> Result<bool, Error> {
+    fn remove_upload(&mut self, id: UploadId) -> Result<bool, MetadataError> {
         Ok(self.change("removed an upload", REMOVE, [id.0.as_bytes()])? > 0)
     }
 }

@@ -10,8 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::{io, iter, mem};
 
-use holdfast_registry::Error;
-use holdfast_registry::ports::{Durability, Outcome, WriteWork};
+use holdfast_registry::ports::{Durability, MetadataError, Outcome, WriteWork};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
@@ -67,7 +66,7 @@ pub(super) struct Writer {
     counters: Arc<Counters>,
 }
 
-type Answer = oneshot::Sender<Result<(), Error>>;
+type Answer = oneshot::Sender<Result<(), MetadataError>>;
 
 struct Job {
     durability: Durability,
@@ -100,7 +99,7 @@ impl Writer {
     }
 
     /// Runs the work in a transaction and waits for its commit.
-    pub(super) async fn run(&self, durability: Durability, work: WriteWork) -> Result<(), Error> {
+    pub(super) async fn run(&self, durability: Durability, work: WriteWork) -> Result<(), MetadataError> {
         let (answer, answered) = oneshot::channel();
         self.submit(Job {
             durability,
@@ -132,7 +131,7 @@ impl Writer {
         }
     }
 
-    fn submit(&self, job: Job) -> Result<(), Error> {
+    fn submit(&self, job: Job) -> Result<(), MetadataError> {
         let queue = lock(&self.queue);
         let sender = queue.as_ref().ok_or_else(closed)?;
         // Before the send, so that the thread never counts below zero.
@@ -140,7 +139,9 @@ impl Writer {
         sender.try_send(job).map_err(|refused| {
             self.counters.queue_depth.fetch_sub(1, Relaxed);
             match refused {
-                TrySendError::Full(_) => Error::Overloaded,
+                TrySendError::Full(_) => {
+                    MetadataError::overloaded("queued a write", Fault::QueueFull { limit: QUEUE_LIMIT })
+                }
                 TrySendError::Disconnected(_) => closed(),
             }
         })
@@ -231,7 +232,7 @@ impl Desk {
                 None => self.run_job(job.work),
                 Some(lost) => Err(lost.to_error("began a transaction")),
             };
-            let is_full = matches!(outcome, Err(Error::Full { .. }));
+            let is_full = matches!(outcome, Err(MetadataError::Full { .. }));
             outcomes.push((job.answer, outcome));
             if has_begun && self.connection.is_autocommit() {
                 lost = Some(Lost::Abandoned { full: is_full });
@@ -285,15 +286,14 @@ impl Desk {
     }
 
     /// Runs one job so that its failure undoes only itself.
-    fn run_job(&self, work: WriteWork) -> Result<(), Error> {
+    fn run_job(&self, work: WriteWork) -> Result<(), MetadataError> {
         self.step("SAVEPOINT job").map_err(failed("began a write"))?;
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            work(&mut Session::new(&self.connection, &self.counters.statements))
-        }))
-        .unwrap_or_else(|payload| Err(Error::metadata("ran a write", Fault::panicked(payload.as_ref()))));
+        let mut session = Session::new(&self.connection, &self.counters.statements);
+        let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut session)))
+            .unwrap_or_else(|payload| Err(MetadataError::failed("ran a write", Fault::panicked(payload.as_ref()))));
         if self.connection.is_autocommit() {
             // SQLite gave up the whole transaction; there is no savepoint left.
-            return outcome.and(Err(Error::metadata("ran a write", Fault::TransactionOver)));
+            return Err(outcome.err().unwrap_or_else(|| session.over("ran a write")));
         }
         let ended = match outcome {
             Ok(Outcome::Commit) => self.step("RELEASE job"),
@@ -312,8 +312,10 @@ impl Desk {
     }
 }
 
-fn closed() -> Error {
-    Error::metadata("waited for a write", Fault::Closed)
+fn closed() -> MetadataError {
+    MetadataError::Closed {
+        attempted: "ran a write",
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -339,7 +341,7 @@ mod tests {
     }
 
     /// A batch of inserts of `sizes` bytes each, that waits until all of it is queued.
-    async fn insert_together(writer: &Writer, sizes: &[usize]) -> Vec<Result<(), Error>> {
+    async fn insert_together(writer: &Writer, sizes: &[usize]) -> Vec<Result<(), MetadataError>> {
         let (release, released) = std::sync::mpsc::channel::<()>();
         let released = Mutex::new(released);
         let wait = move |_: &mut dyn Tx| {
@@ -385,9 +387,13 @@ mod tests {
         let writer = start(connection, &path);
 
         let results = insert_together(&writer, &[10, 1 << 20, 20]).await;
-        assert!(matches!(results[1], Err(Error::Full { .. })), "{:?}", results[1]);
+        assert!(
+            matches!(results[1], Err(MetadataError::Full { .. })),
+            "{:?}",
+            results[1]
+        );
         for result in [&results[0], &results[2]] {
-            assert!(matches!(result, Ok(()) | Err(Error::Full { .. })), "{result:?}");
+            assert!(matches!(result, Ok(()) | Err(MetadataError::Full { .. })), "{result:?}");
         }
         let kept = i64::try_from(results.iter().filter(|result| result.is_ok()).count()).unwrap();
         assert_eq!(count(&path), kept);
@@ -407,7 +413,7 @@ mod tests {
         let writer = start(connection, &path);
 
         for result in insert_some(&writer, 5).await {
-            assert!(matches!(result, Err(Error::Metadata { .. })), "{result:?}");
+            assert!(matches!(result, Err(MetadataError::Failed { .. })), "{result:?}");
         }
         assert_eq!(count(&path), 0);
         is_failing.store(false, Relaxed);
@@ -417,7 +423,7 @@ mod tests {
         assert_eq!(count(&path), 5);
     }
 
-    async fn insert_some(writer: &Writer, rows: usize) -> Vec<Result<(), Error>> {
+    async fn insert_some(writer: &Writer, rows: usize) -> Vec<Result<(), MetadataError>> {
         let inserts = (0..rows).map(|n| {
             let insert = move |tx: &mut dyn Tx| {
                 tx.insert_storage_account(&format!("account{n}"), "local", Timestamp(1))

@@ -29,7 +29,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::Unknown`], [`Error::OutOfReach`], [`Error::FederatedTaken`], [`Error::TooManyCredentials`],
-    /// [`crate::Error::Metadata`], [`crate::Error::Full`].
+    /// [`crate::Error::Storage`].
     pub async fn add_federated_credential(
         &self,
         grant: &ControlGrant<control::PrincipalsWrite>,
@@ -74,7 +74,7 @@ impl Registry {
     /// An application's federated credentials, by name.
     ///
     /// # Errors
-    /// [`Error::Unknown`], [`crate::Error::Metadata`].
+    /// [`Error::Unknown`], [`crate::Error::Storage`].
     pub async fn list_federated_credentials(
         &self,
         _grant: &ControlGrant<control::PrincipalsRead>,
@@ -83,7 +83,7 @@ impl Registry {
         self.metadata
             .query(move |read| {
                 let application = load(read, key)?;
-                read.list_federated_credentials(application.id)
+                Ok(read.list_federated_credentials(application.id)?)
             })
             .await
     }
@@ -91,7 +91,7 @@ impl Registry {
     /// One of them, by id or name.
     ///
     /// # Errors
-    /// [`Error::Unknown`], [`Error::FederatedUnknown`], [`crate::Error::Metadata`].
+    /// [`Error::Unknown`], [`Error::FederatedUnknown`], [`crate::Error::Storage`].
     pub async fn load_federated_credential(
         &self,
         _grant: &ControlGrant<control::PrincipalsRead>,
@@ -110,7 +110,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::Unknown`], [`Error::FederatedUnknown`], [`Error::FederatedTaken`], [`Error::OutOfReach`],
-    /// [`crate::Error::Metadata`], [`crate::Error::Full`].
+    /// [`crate::Error::Storage`].
     pub async fn update_federated_credential(
         &self,
         grant: &ControlGrant<control::PrincipalsWrite>,
@@ -143,8 +143,7 @@ impl Registry {
     /// Takes one of them away.
     ///
     /// # Errors
-    /// [`Error::Unknown`], [`Error::FederatedUnknown`], [`Error::OutOfReach`], [`crate::Error::Metadata`],
-    /// [`crate::Error::Full`].
+    /// [`Error::Unknown`], [`Error::FederatedUnknown`], [`Error::OutOfReach`], [`crate::Error::Storage`].
     pub async fn remove_federated_credential(
         &self,
         grant: &ControlGrant<control::PrincipalsWrite>,
@@ -165,7 +164,7 @@ impl Registry {
 
 /// The credential of an id or a name; its absence is an error.
 fn load_credential(
-    read: &mut (impl Read + ?Sized),
+    read: &mut dyn Read,
     application: &ApplicationRecord,
     name: String,
 ) -> Result<FederatedCredential, crate::Error> {

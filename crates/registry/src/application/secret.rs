@@ -83,8 +83,7 @@ impl Registry {
     /// Gives an application another secret.
     ///
     /// # Errors
-    /// [`Error::Unknown`], [`Error::OutOfReach`], [`Error::TooManyCredentials`], [`crate::Error::Metadata`],
-    /// [`crate::Error::Full`].
+    /// [`Error::Unknown`], [`Error::OutOfReach`], [`Error::TooManyCredentials`], [`crate::Error::Storage`].
     pub async fn add_secret(
         &self,
         grant: &ControlGrant<control::PrincipalsWrite>,
@@ -113,8 +112,7 @@ impl Registry {
     /// Takes a secret away.
     ///
     /// # Errors
-    /// [`Error::Unknown`], [`Error::SecretUnknown`], [`Error::OutOfReach`], [`crate::Error::Metadata`],
-    /// [`crate::Error::Full`].
+    /// [`Error::Unknown`], [`Error::SecretUnknown`], [`Error::OutOfReach`], [`crate::Error::Storage`].
     pub async fn remove_secret(
         &self,
         grant: &ControlGrant<control::PrincipalsWrite>,
@@ -136,7 +134,7 @@ impl Registry {
     /// Takes every secret away and gives one.
     ///
     /// # Errors
-    /// [`Error::Unknown`], [`Error::OutOfReach`], [`crate::Error::Metadata`], [`crate::Error::Full`].
+    /// [`Error::Unknown`], [`Error::OutOfReach`], [`crate::Error::Storage`].
     pub async fn reset_secrets(
         &self,
         grant: &ControlGrant<control::PrincipalsWrite>,
@@ -162,7 +160,7 @@ impl Registry {
 
 /// Makes the certificates of an application these; says whether one was taken away.
 pub(super) fn replace_certificates(
-    tx: &mut (impl Tx + ?Sized),
+    tx: &mut dyn Tx,
     application: &ApplicationRecord,
     wanted: Vec<CertificateChange>,
     now: Timestamp,

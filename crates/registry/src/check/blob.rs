@@ -15,7 +15,7 @@ use super::{Check, Finding};
 use crate::{
     Error, Registry,
     failure::chain,
-    ports::{BlobId, BlobRecord, MetadataExt, StoreError},
+    ports::{BlobId, BlobRecord, MetadataError, MetadataExt, StoreError},
 };
 
 /// Blobs whose rows are fetched at once.
@@ -88,7 +88,7 @@ impl Registry {
             .query(move |read| {
                 let current = read.find_blob(blob.storage_account, &blob.digest)?;
                 let is_current = current.as_ref() == Some(&blob);
-                Ok((is_current, read.is_blob_linked(blob.id)?))
+                Ok::<_, MetadataError>((is_current, read.is_blob_linked(blob.id)?))
             })
             .await?;
         let unused = || Finding::BlobUnused { digest, size_bytes };

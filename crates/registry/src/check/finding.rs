@@ -2,7 +2,7 @@
 
 use holdfast_oci::{Digest, RepositoryName};
 
-use crate::{Error, failure::chain, ports::ObjectKey};
+use crate::{failure::chain, ports::ObjectKey};
 
 /// Something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -161,7 +161,7 @@ pub enum Finding {
 }
 
 impl Finding {
-    pub(super) fn row(table: &str, id: i64, error: &Error) -> Self {
+    pub(super) fn row(table: &str, id: i64, error: &dyn std::error::Error) -> Self {
         Self::RowUnreadable {
             row: format!("{table} row {id}"),
             problem: chain(error),

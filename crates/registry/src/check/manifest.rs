@@ -10,8 +10,8 @@ use crate::{
     Error,
     limits::ROWS_PER_STEP,
     ports::{
-        ListOrder, ManifestId, ManifestRecord, MetadataExt, Page, Position, Read, RepositoryId, RepositoryRecord,
-        Visibility,
+        ListOrder, ManifestId, ManifestRecord, MetadataError, MetadataExt, Page, Position, Read, RepositoryId,
+        RepositoryRecord, Visibility,
     },
     registry::load_registry,
 };
@@ -157,7 +157,7 @@ fn load(read: &mut dyn Read, repository: RepositoryId, digest: &Digest) -> Resul
     let mut stored = Stored {
         // Bytes that are gone have the digest of nothing, and are reported as damaged.
         bytes: match read.load_manifest_bytes(record.id) {
-            Err(Error::Metadata { .. }) => Bytes::new(),
+            Err(MetadataError::Failed { .. }) => Bytes::new(),
             bytes => bytes?,
         },
         blobs: read.list_manifest_blobs(record.id)?,

@@ -22,7 +22,7 @@ impl Registry {
     /// # Errors
     /// [`Error::ManifestInvalid`], [`Error::DigestMismatch`], [`Error::ManifestBlobsMissing`],
     /// [`Error::SizeMismatch`], [`Error::TooManyTags`], [`Error::Locked`],
-    /// [`Error::PreconditionFailed`], [`Error::Full`], [`Error::Overloaded`], [`Error::Metadata`].
+    /// [`Error::PreconditionFailed`], [`Error::Storage`].
     pub async fn put_manifest(&self, grant: &Grant<action::Push>, put: PutManifest) -> Result<Pushed, Error> {
         if put.tags.len() > MAX_TAGS_PER_PUSH {
             return Err(Error::TooManyTags {

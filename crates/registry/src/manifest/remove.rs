@@ -11,7 +11,7 @@ use crate::{
 /// A manifest that is locked for writing keeps its tags where they are (ACR: to protect all tags of
 /// an image, the manifest is locked).
 pub(crate) fn ensure_tags_movable(
-    read: &mut (impl Read + ?Sized),
+    read: &mut dyn Read,
     repository: &RepositoryRecord,
     digest: &Digest,
 ) -> Result<(), Error> {
@@ -36,13 +36,13 @@ pub(crate) fn queue_if_untagged(
     if !is_retained || !tx.list_tags_of_manifest(manifest, 1)?.is_empty() {
         return Ok(());
     }
-    tx.queue_candidate(
+    Ok(tx.queue_candidate(
         &Candidate::UntaggedManifest {
             repository,
             digest: *digest,
         },
         now,
-    )
+    )?)
 }
 
 /// Removes a manifest and its tags, and queues what may have become garbage by it.
@@ -87,7 +87,7 @@ pub(crate) fn remove_manifest_rows(
 
 /// The tags that go with a manifest; an error when it or one of them is locked.
 pub(crate) fn removable_tags(
-    read: &mut (impl Read + ?Sized),
+    read: &mut dyn Read,
     repository: &RepositoryRecord,
     record: &ManifestRecord,
 ) -> Result<Vec<TagRecord>, Error> {
@@ -111,9 +111,9 @@ fn forget_waits(tx: &mut dyn Tx, repository: RepositoryId, digest: &Digest) -> R
 }
 
 fn queue_blob(tx: &mut dyn Tx, repository: RepositoryId, digest: Digest, now: Timestamp) -> Result<(), Error> {
-    tx.queue_candidate(&Candidate::BlobLink { repository, digest }, now)
+    Ok(tx.queue_candidate(&Candidate::BlobLink { repository, digest }, now)?)
 }
 
 fn queue_orphan(tx: &mut dyn Tx, repository: RepositoryId, digest: Digest, now: Timestamp) -> Result<(), Error> {
-    tx.queue_candidate(&Candidate::OrphanedManifest { repository, digest }, now)
+    Ok(tx.queue_candidate(&Candidate::OrphanedManifest { repository, digest }, now)?)
 }

@@ -7,8 +7,8 @@
 use holdfast_arm::fold_case;
 use uuid::Uuid;
 
-use super::PrincipalRecord;
-use crate::{Error, FederatedSubject, Timestamp};
+use super::{MetadataError, PrincipalRecord};
+use crate::{FederatedSubject, Timestamp};
 
 /// An application of the directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,53 +131,56 @@ impl std::fmt::Debug for ApplicationSecret {
 /// Applications and their credentials, those that have expired too.
 pub trait ApplicationRead {
     /// By object id.
-    fn find_application(&mut self, id: Uuid) -> Result<Option<ApplicationRecord>, Error>;
+    fn find_application(&mut self, id: Uuid) -> Result<Option<ApplicationRecord>, MetadataError>;
     /// By application id.
-    fn find_application_by_app(&mut self, app_id: Uuid) -> Result<Option<ApplicationRecord>, Error>;
+    fn find_application_by_app(&mut self, app_id: Uuid) -> Result<Option<ApplicationRecord>, MetadataError>;
     /// Those whose folded name begins with `prefix` (folded), by folded name and id.
     fn list_applications(
         &mut self,
         prefix: &str,
         after: Option<&ApplicationMarker>,
         limit: usize,
-    ) -> Result<Vec<ApplicationRecord>, Error>;
+    ) -> Result<Vec<ApplicationRecord>, MetadataError>;
     /// The same, of applications with a service principal.
     fn list_service_principals(
         &mut self,
         prefix: &str,
         after: Option<&ApplicationMarker>,
         limit: usize,
-    ) -> Result<Vec<(ApplicationRecord, PrincipalRecord)>, Error>;
+    ) -> Result<Vec<(ApplicationRecord, PrincipalRecord)>, MetadataError>;
     /// Oldest first.
-    fn list_application_secrets(&mut self, application: Uuid) -> Result<Vec<ApplicationSecret>, Error>;
+    fn list_application_secrets(&mut self, application: Uuid) -> Result<Vec<ApplicationSecret>, MetadataError>;
     /// The same by the id that an application signs in with.
-    fn list_application_secrets_by_app(&mut self, app_id: Uuid) -> Result<Vec<ApplicationSecret>, Error>;
+    fn list_application_secrets_by_app(&mut self, app_id: Uuid) -> Result<Vec<ApplicationSecret>, MetadataError>;
     /// Oldest first.
-    fn list_application_certificates(&mut self, application: Uuid) -> Result<Vec<ApplicationCertificate>, Error>;
+    fn list_application_certificates(
+        &mut self,
+        application: Uuid,
+    ) -> Result<Vec<ApplicationCertificate>, MetadataError>;
     /// By name.
-    fn list_federated_credentials(&mut self, application: Uuid) -> Result<Vec<FederatedCredential>, Error>;
+    fn list_federated_credentials(&mut self, application: Uuid) -> Result<Vec<FederatedCredential>, MetadataError>;
 }
 
 /// Changes of the same.
 #[expect(missing_docs, reason = "each inserts, updates or removes the row it is named after")]
 pub trait ApplicationTx {
-    fn insert_application(&mut self, application: &ApplicationRecord) -> Result<(), Error>;
+    fn insert_application(&mut self, application: &ApplicationRecord) -> Result<(), MetadataError>;
     /// Writes the name.
-    fn update_application(&mut self, application: &ApplicationRecord) -> Result<(), Error>;
+    fn update_application(&mut self, application: &ApplicationRecord) -> Result<(), MetadataError>;
     /// The caller has removed its credentials and its service principal; says whether it was there.
-    fn remove_application(&mut self, id: Uuid) -> Result<bool, Error>;
+    fn remove_application(&mut self, id: Uuid) -> Result<bool, MetadataError>;
     /// Removes all credentials of an application; returns how many there were.
-    fn remove_application_credentials(&mut self, application: Uuid) -> Result<u64, Error>;
-    fn insert_application_secret(&mut self, secret: &ApplicationSecret) -> Result<(), Error>;
+    fn remove_application_credentials(&mut self, application: Uuid) -> Result<u64, MetadataError>;
+    fn insert_application_secret(&mut self, secret: &ApplicationSecret) -> Result<(), MetadataError>;
     /// Says whether it was there.
-    fn remove_application_secret(&mut self, application: Uuid, id: Uuid) -> Result<bool, Error>;
-    fn insert_application_certificate(&mut self, certificate: &ApplicationCertificate) -> Result<(), Error>;
+    fn remove_application_secret(&mut self, application: Uuid, id: Uuid) -> Result<bool, MetadataError>;
+    fn insert_application_certificate(&mut self, certificate: &ApplicationCertificate) -> Result<(), MetadataError>;
     /// Says whether it was there.
-    fn remove_application_certificate(&mut self, application: Uuid, id: Uuid) -> Result<bool, Error>;
+    fn remove_application_certificate(&mut self, application: Uuid, id: Uuid) -> Result<bool, MetadataError>;
     /// A name, and a subject of an issuer, once in an application.
-    fn insert_federated_credential(&mut self, credential: &FederatedCredential) -> Result<(), Error>;
+    fn insert_federated_credential(&mut self, credential: &FederatedCredential) -> Result<(), MetadataError>;
     /// Writes everything but name and creation.
-    fn update_federated_credential(&mut self, credential: &FederatedCredential) -> Result<(), Error>;
+    fn update_federated_credential(&mut self, credential: &FederatedCredential) -> Result<(), MetadataError>;
     /// Says whether it was there.
-    fn remove_federated_credential(&mut self, application: Uuid, id: Uuid) -> Result<bool, Error>;
+    fn remove_federated_credential(&mut self, application: Uuid, id: Uuid) -> Result<bool, MetadataError>;
 }

@@ -5,8 +5,8 @@ use holdfast_access::RegistryId;
 use holdfast_oci::{Digest, RepositoryName};
 
 use super::row::row_id;
-use super::{ObjectKey, RepositoryId, StorageAccountId};
-use crate::{Attributes, Error, Timestamp};
+use super::{MetadataError, ObjectKey, RepositoryId, StorageAccountId};
+use crate::{Attributes, Timestamp};
 
 row_id!(
     /// A blob's row.
@@ -70,47 +70,67 @@ pub struct NewBlob {
 /// Blobs and their links into repositories.
 pub trait BlobRead {
     /// The blob, if the repository may read it.
-    fn find_linked_blob(&mut self, repository: RepositoryId, digest: &Digest) -> Result<Option<BlobRecord>, Error>;
+    fn find_linked_blob(
+        &mut self,
+        repository: RepositoryId,
+        digest: &Digest,
+    ) -> Result<Option<BlobRecord>, MetadataError>;
     /// Those of the blobs that the repository may read, in no order.
-    fn find_linked_blobs(&mut self, repository: RepositoryId, digests: &[Digest]) -> Result<Vec<BlobRecord>, Error>;
+    fn find_linked_blobs(
+        &mut self,
+        repository: RepositoryId,
+        digests: &[Digest],
+    ) -> Result<Vec<BlobRecord>, MetadataError>;
     /// The same by the names that a request has: the repository's id, its locks when it has manifests, and the blob.
     fn find_pulled_blob(
         &mut self,
         registry: RegistryId,
         repository: &RepositoryName,
         digest: &Digest,
-    ) -> Result<Option<PulledBlob>, Error>;
+    ) -> Result<Option<PulledBlob>, MetadataError>;
     /// The blob in a storage account, linked anywhere or nowhere.
-    fn find_blob(&mut self, storage_account: StorageAccountId, digest: &Digest) -> Result<Option<BlobRecord>, Error>;
+    fn find_blob(
+        &mut self,
+        storage_account: StorageAccountId,
+        digest: &Digest,
+    ) -> Result<Option<BlobRecord>, MetadataError>;
     /// Whether any repository links the blob.
-    fn is_blob_linked(&mut self, id: BlobId) -> Result<bool, Error>;
+    fn is_blob_linked(&mut self, id: BlobId) -> Result<bool, MetadataError>;
     /// Repositories of a registry that link the blob, at most `limit`.
     fn list_repositories_with_blob(
         &mut self,
         registry: RegistryId,
         digest: &Digest,
         limit: usize,
-    ) -> Result<Vec<RepositoryName>, Error>;
+    ) -> Result<Vec<RepositoryName>, MetadataError>;
     /// Some blobs that a repository links, with what their objects are: all that a deletion needs to know.
-    fn list_objects_of_repository(&mut self, repository: RepositoryId, limit: usize) -> Result<Vec<BlobObject>, Error>;
+    fn list_objects_of_repository(
+        &mut self,
+        repository: RepositoryId,
+        limit: usize,
+    ) -> Result<Vec<BlobObject>, MetadataError>;
     /// Every blob of the store after a row, for `holdfast check`.
-    fn scan_blobs(&mut self, after: BlobId, limit: usize) -> Result<Vec<BlobRecord>, Error>;
+    fn scan_blobs(&mut self, after: BlobId, limit: usize) -> Result<Vec<BlobRecord>, MetadataError>;
     /// The rows of that walk by id, for one of them that cannot be read.
-    fn scan_blob_ids(&mut self, after: BlobId, limit: usize) -> Result<Vec<BlobId>, Error>;
+    fn scan_blob_ids(&mut self, after: BlobId, limit: usize) -> Result<Vec<BlobId>, MetadataError>;
     /// How many blobs there are and how many bytes they hold.
-    fn count_blobs(&mut self) -> Result<(u64, u64), Error>;
+    fn count_blobs(&mut self) -> Result<(u64, u64), MetadataError>;
     /// Whether a blob, an upload or a queued object names this key.
-    fn is_object_known(&mut self, storage_account: StorageAccountId, object_key: &ObjectKey) -> Result<bool, Error>;
+    fn is_object_known(
+        &mut self,
+        storage_account: StorageAccountId,
+        object_key: &ObjectKey,
+    ) -> Result<bool, MetadataError>;
 }
 
 /// Changes of the same.
 pub trait BlobTx {
     /// Inserts a blob; the caller has looked that the digest is new in the storage account.
-    fn insert_blob(&mut self, blob: &NewBlob) -> Result<BlobId, Error>;
+    fn insert_blob(&mut self, blob: &NewBlob) -> Result<BlobId, MetadataError>;
     /// Links the blob into the repository; says whether the link is new.
-    fn link_blob(&mut self, repository: RepositoryId, blob: BlobId, now: Timestamp) -> Result<bool, Error>;
+    fn link_blob(&mut self, repository: RepositoryId, blob: BlobId, now: Timestamp) -> Result<bool, MetadataError>;
     /// Removes the link; says whether it was there.
-    fn unlink_blob(&mut self, repository: RepositoryId, blob: BlobId) -> Result<bool, Error>;
+    fn unlink_blob(&mut self, repository: RepositoryId, blob: BlobId) -> Result<bool, MetadataError>;
     /// Removes the row; the caller has looked that nothing links it.
-    fn remove_blob(&mut self, id: BlobId) -> Result<(), Error>;
+    fn remove_blob(&mut self, id: BlobId) -> Result<(), MetadataError>;
 }

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use holdfast_arm::fold_case;
 use uuid::Uuid;
 
-use crate::{Error, Timestamp};
+use super::MetadataError;
+use crate::Timestamp;
 
 /// The tenant everything belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,21 +63,21 @@ impl ResourceGroup {
 /// Directories, subscriptions and resource groups.
 #[expect(missing_docs, reason = "find gives Option, list gives a page, names say the rest")]
 pub trait DirectoryRead {
-    fn find_directory(&mut self) -> Result<Option<Directory>, Error>;
-    fn list_subscriptions(&mut self) -> Result<Vec<Subscription>, Error>;
-    fn list_resource_groups(&mut self, subscription: Uuid) -> Result<Vec<ResourceGroup>, Error>;
+    fn find_directory(&mut self) -> Result<Option<Directory>, MetadataError>;
+    fn list_subscriptions(&mut self) -> Result<Vec<Subscription>, MetadataError>;
+    fn list_resource_groups(&mut self, subscription: Uuid) -> Result<Vec<ResourceGroup>, MetadataError>;
     /// Without regard to case.
-    fn find_resource_group(&mut self, subscription: Uuid, name: &str) -> Result<Option<ResourceGroup>, Error>;
+    fn find_resource_group(&mut self, subscription: Uuid, name: &str) -> Result<Option<ResourceGroup>, MetadataError>;
 }
 
 /// Changes of the same.
 #[expect(missing_docs, reason = "each inserts, updates or removes the row it is named after")]
 pub trait DirectoryTx {
-    fn insert_directory(&mut self, directory: &Directory) -> Result<(), Error>;
-    fn insert_subscription(&mut self, subscription: &Subscription) -> Result<(), Error>;
-    fn insert_resource_group(&mut self, group: &ResourceGroup) -> Result<(), Error>;
+    fn insert_directory(&mut self, directory: &Directory) -> Result<(), MetadataError>;
+    fn insert_subscription(&mut self, subscription: &Subscription) -> Result<(), MetadataError>;
+    fn insert_resource_group(&mut self, group: &ResourceGroup) -> Result<(), MetadataError>;
     /// Writes the tags and the revision.
-    fn update_resource_group(&mut self, group: &ResourceGroup) -> Result<(), Error>;
+    fn update_resource_group(&mut self, group: &ResourceGroup) -> Result<(), MetadataError>;
     /// The caller has looked that nothing is in it; says whether it was there.
-    fn remove_resource_group(&mut self, subscription: Uuid, name: &str) -> Result<bool, Error>;
+    fn remove_resource_group(&mut self, subscription: Uuid, name: &str) -> Result<bool, MetadataError>;
 }

@@ -6,8 +6,7 @@ use holdfast_arm::fold_case;
 use uuid::Uuid;
 
 use super::registry::arm_id;
-use super::{PrincipalRecord, RoleAssignment, TokenPassword};
-use crate::Error;
+use super::{MetadataError, PrincipalRecord, RoleAssignment, TokenPassword};
 
 /// What decides who may speak to a registry, and what they may do: the part of its row that every request of the data
 /// plane reads.
@@ -75,18 +74,21 @@ pub type PrincipalAndRoles = (PrincipalRecord, Vec<RoleAssignment>);
 /// The first look of a request.
 pub trait FrontRead {
     /// The registry; and the generation of the admin password in `slot`, which a token was made from.
-    fn find_access(&mut self, registry: &str, slot: Option<u8>)
-    -> Result<Option<(RegistryAccess, Option<i64>)>, Error>;
+    fn find_access(
+        &mut self,
+        registry: &str,
+        slot: Option<u8>,
+    ) -> Result<Option<(RegistryAccess, Option<i64>)>, MetadataError>;
     /// The registry, and a token in it.
     fn find_access_and_token(
         &mut self,
         registry: &str,
         token: &str,
-    ) -> Result<Option<(RegistryAccess, Option<TokenStanding>)>, Error>;
+    ) -> Result<Option<(RegistryAccess, Option<TokenStanding>)>, MetadataError>;
     /// The registry, and a principal of the directory.
     fn find_access_and_principal(
         &mut self,
         registry: &str,
         principal: PrincipalKey,
-    ) -> Result<Option<(RegistryAccess, Option<PrincipalAndRoles>)>, Error>;
+    ) -> Result<Option<(RegistryAccess, Option<PrincipalAndRoles>)>, MetadataError>;
 }

@@ -4,8 +4,8 @@
 use holdfast_oci::Digest;
 
 use super::row::row_id;
-use super::{ObjectKey, RepositoryId, StorageAccountId};
-use crate::{Error, Timestamp};
+use super::{MetadataError, ObjectKey, RepositoryId, StorageAccountId};
+use crate::Timestamp;
 
 row_id!(
     /// A row of the garbage queue.
@@ -67,25 +67,25 @@ pub trait GarbageRead {
         queued_before: Timestamp,
         after: CandidateId,
         limit: usize,
-    ) -> Result<Vec<CandidateId>, Error>;
+    ) -> Result<Vec<CandidateId>, MetadataError>;
     /// The candidate of a row, unless it was settled or queued anew since.
-    fn load_candidate(&mut self, id: CandidateId) -> Result<Option<QueuedCandidate>, Error>;
+    fn load_candidate(&mut self, id: CandidateId) -> Result<Option<QueuedCandidate>, MetadataError>;
     /// Whether, and since when, this very thing is queued.
-    fn find_candidate(&mut self, candidate: &Candidate) -> Result<Option<QueuedCandidate>, Error>;
+    fn find_candidate(&mut self, candidate: &Candidate) -> Result<Option<QueuedCandidate>, MetadataError>;
     /// For what a manifest waits: as untagged, as orphaned.
     fn list_waits_of_manifest(
         &mut self,
         repository: RepositoryId,
         digest: &Digest,
-    ) -> Result<Vec<QueuedCandidate>, Error>;
+    ) -> Result<Vec<QueuedCandidate>, MetadataError>;
     /// Candidates in the queue.
-    fn count_candidates(&mut self) -> Result<u64, Error>;
+    fn count_candidates(&mut self) -> Result<u64, MetadataError>;
 }
 
 /// Changes of the same.
 pub trait GarbageTx {
     /// Queues a candidate; one that is queued already gets the new time.
-    fn queue_candidate(&mut self, candidate: &Candidate, now: Timestamp) -> Result<(), Error>;
+    fn queue_candidate(&mut self, candidate: &Candidate, now: Timestamp) -> Result<(), MetadataError>;
     /// Takes a candidate out of the queue.
-    fn remove_candidate(&mut self, id: CandidateId) -> Result<(), Error>;
+    fn remove_candidate(&mut self, id: CandidateId) -> Result<(), MetadataError>;
 }

@@ -7,7 +7,8 @@ use std::str::FromStr;
 
 use uuid::Uuid;
 
-use crate::{Error, Timestamp};
+use super::MetadataError;
+use crate::Timestamp;
 
 /// A job's id: random, part of the URL at which its outcome is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -173,32 +174,32 @@ pub struct EndedJob {
 /// Jobs.
 pub trait JobRead {
     /// The job's row.
-    fn find_job(&mut self, id: JobId) -> Result<Option<JobRecord>, Error>;
+    fn find_job(&mut self, id: JobId) -> Result<Option<JobRecord>, MetadataError>;
     /// Open jobs that nobody holds and whose time has come, without those of which enough is at work; the longest due
     /// first.
-    fn list_due_jobs(&mut self, now: Timestamp, busy: &BusyJobs, limit: usize) -> Result<Vec<JobId>, Error>;
+    fn list_due_jobs(&mut self, now: Timestamp, busy: &BusyJobs, limit: usize) -> Result<Vec<JobId>, MetadataError>;
     /// Open jobs of a kind about a scope, the first asked for first. By id: one that cannot be read hides no other.
-    fn list_open_jobs(&mut self, kind: JobKind, scope: &str, limit: usize) -> Result<Vec<JobId>, Error>;
+    fn list_open_jobs(&mut self, kind: JobKind, scope: &str, limit: usize) -> Result<Vec<JobId>, MetadataError>;
     /// Jobs that ended before a moment, the first first, after one of them.
     fn list_ended_jobs(
         &mut self,
         before: Timestamp,
         after: Option<EndedJob>,
         limit: usize,
-    ) -> Result<Vec<EndedJob>, Error>;
+    ) -> Result<Vec<EndedJob>, MetadataError>;
 }
 
 /// Changes of the same.
 pub trait JobTx {
     /// Inserts a job.
-    fn insert_job(&mut self, job: &JobRecord) -> Result<(), Error>;
+    fn insert_job(&mut self, job: &JobRecord) -> Result<(), MetadataError>;
     /// Writes what may change: state, progress, sealed, attempts, `run_after`, lease, `last_error`, `updated_at`.
-    fn update_job(&mut self, job: &JobRecord) -> Result<(), Error>;
+    fn update_job(&mut self, job: &JobRecord) -> Result<(), MetadataError>;
     /// Lets an open job go until a moment without reading its row, which may be one that this build cannot read; writes
     /// what was wrong.
-    fn postpone_job(&mut self, id: JobId, until: Timestamp, error: &str, now: Timestamp) -> Result<(), Error>;
+    fn postpone_job(&mut self, id: JobId, until: Timestamp, error: &str, now: Timestamp) -> Result<(), MetadataError>;
     /// Ends an open job as failed without reading its row, and forgets its secret.
-    fn fail_job(&mut self, id: JobId, error: &str, now: Timestamp) -> Result<(), Error>;
+    fn fail_job(&mut self, id: JobId, error: &str, now: Timestamp) -> Result<(), MetadataError>;
     /// Removes the row; says whether it was there.
-    fn remove_job(&mut self, id: JobId) -> Result<bool, Error>;
+    fn remove_job(&mut self, id: JobId) -> Result<bool, MetadataError>;
 }

@@ -6,8 +6,8 @@ use holdfast_access::RegistryId;
 use holdfast_oci::{Digest, Reference, RepositoryName};
 
 use super::row::row_id;
-use super::{Page, RepositoryId, Visibility};
-use crate::{Attributes, Error, Timestamp};
+use super::{MetadataError, Page, RepositoryId, Visibility};
+use crate::{Attributes, Timestamp};
 
 row_id!(
     /// A manifest's row.
@@ -140,9 +140,17 @@ pub struct StoredManifest {
 /// Manifests.
 pub trait ManifestRead {
     /// The row of a digest in a repository.
-    fn find_manifest(&mut self, repository: RepositoryId, digest: &Digest) -> Result<Option<ManifestRecord>, Error>;
+    fn find_manifest(
+        &mut self,
+        repository: RepositoryId,
+        digest: &Digest,
+    ) -> Result<Option<ManifestRecord>, MetadataError>;
     /// The rows of those digests that are there, in no order.
-    fn find_manifests(&mut self, repository: RepositoryId, digests: &[Digest]) -> Result<Vec<ManifestRecord>, Error>;
+    fn find_manifests(
+        &mut self,
+        repository: RepositoryId,
+        digests: &[Digest],
+    ) -> Result<Vec<ManifestRecord>, MetadataError>;
     /// What a reference names in a repository with manifests, in one look. Bytes that `known` gives for the digest are
     /// not read.
     fn find_pulled_manifest(
@@ -151,31 +159,35 @@ pub trait ManifestRead {
         repository: &RepositoryName,
         reference: &Reference,
         known: &dyn Fn(&Digest) -> Option<Bytes>,
-    ) -> Result<Option<PulledManifest>, Error>;
+    ) -> Result<Option<PulledManifest>, MetadataError>;
     /// The exact bytes.
-    fn load_manifest_bytes(&mut self, id: ManifestId) -> Result<Bytes, Error>;
+    fn load_manifest_bytes(&mut self, id: ManifestId) -> Result<Bytes, MetadataError>;
     /// A page of manifests; `ListOrder::Name` is by digest.
     fn list_manifests(
         &mut self,
         repository: RepositoryId,
         visibility: Visibility,
         page: &Page<Digest>,
-    ) -> Result<Vec<ManifestRecord>, Error>;
+    ) -> Result<Vec<ManifestRecord>, MetadataError>;
     /// Blobs a manifest needs.
-    fn list_manifest_blobs(&mut self, id: ManifestId) -> Result<Vec<Digest>, Error>;
+    fn list_manifest_blobs(&mut self, id: ManifestId) -> Result<Vec<Digest>, MetadataError>;
     /// What an index lists: manifests, and blobs too (BuildKit's cache).
-    fn list_manifest_children(&mut self, id: ManifestId) -> Result<Vec<Digest>, Error>;
+    fn list_manifest_children(&mut self, id: ManifestId) -> Result<Vec<Digest>, MetadataError>;
     /// Some manifest of the repository that needs the blob, as its own or because an index lists it.
-    fn find_manifest_needing_blob(&mut self, repository: RepositoryId, blob: &Digest) -> Result<Option<Digest>, Error>;
+    fn find_manifest_needing_blob(
+        &mut self,
+        repository: RepositoryId,
+        blob: &Digest,
+    ) -> Result<Option<Digest>, MetadataError>;
     /// Some index of the repository that lists the digest.
-    fn find_parent_of(&mut self, repository: RepositoryId, child: &Digest) -> Result<Option<Digest>, Error>;
+    fn find_parent_of(&mut self, repository: RepositoryId, child: &Digest) -> Result<Option<Digest>, MetadataError>;
     /// A page of the manifests whose subject is `subject`, with listing and reading switched on, by digest.
     fn list_referrers(
         &mut self,
         repository: RepositoryId,
         subject: &Digest,
         page: &ReferrersPage,
-    ) -> Result<Vec<ReferrerRecord>, Error>;
+    ) -> Result<Vec<ReferrerRecord>, MetadataError>;
     /// All manifests whose subject is `subject`, by digest, at most `limit` after `after`.
     fn list_every_referrer(
         &mut self,
@@ -183,14 +195,17 @@ pub trait ManifestRead {
         subject: &Digest,
         after: Option<&Digest>,
         limit: usize,
-    ) -> Result<Vec<Digest>, Error>;
+    ) -> Result<Vec<Digest>, MetadataError>;
     /// Every manifest of the store after a row, for `holdfast check`.
-    fn scan_manifests(&mut self, after: ManifestId, limit: usize)
-    -> Result<Vec<(RepositoryId, ManifestRecord)>, Error>;
+    fn scan_manifests(
+        &mut self,
+        after: ManifestId,
+        limit: usize,
+    ) -> Result<Vec<(RepositoryId, ManifestRecord)>, MetadataError>;
     /// The rows of that walk by id, for one of them that cannot be read.
-    fn scan_manifest_ids(&mut self, after: ManifestId, limit: usize) -> Result<Vec<ManifestId>, Error>;
+    fn scan_manifest_ids(&mut self, after: ManifestId, limit: usize) -> Result<Vec<ManifestId>, MetadataError>;
     /// Some manifests of a repository, by id: all that a deletion needs to know.
-    fn list_manifest_ids(&mut self, repository: RepositoryId, limit: usize) -> Result<Vec<ManifestId>, Error>;
+    fn list_manifest_ids(&mut self, repository: RepositoryId, limit: usize) -> Result<Vec<ManifestId>, MetadataError>;
 }
 
 /// Changes of the same.
@@ -203,10 +218,15 @@ pub trait ManifestTx {
         repository: RepositoryId,
         manifest: &NewManifest,
         named_bytes: u64,
-    ) -> Result<StoredManifest, Error>;
+    ) -> Result<StoredManifest, MetadataError>;
     /// Sets the locks and `updated_at`.
-    fn set_manifest_attributes(&mut self, id: ManifestId, attributes: Attributes, now: Timestamp) -> Result<(), Error>;
+    fn set_manifest_attributes(
+        &mut self,
+        id: ManifestId,
+        attributes: Attributes,
+        now: Timestamp,
+    ) -> Result<(), MetadataError>;
     /// Removes the row, its blob and child rows and the tags on it, and counts all of them out of
     /// the repository.
-    fn remove_manifest(&mut self, id: ManifestId) -> Result<(), Error>;
+    fn remove_manifest(&mut self, id: ManifestId) -> Result<(), MetadataError>;
 }

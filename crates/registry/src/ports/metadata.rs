@@ -11,24 +11,22 @@ use async_trait::async_trait;
 
 use super::{
     ApplicationRead, ApplicationTx, BlobRead, BlobTx, DirectoryRead, DirectoryTx, FrontRead, GarbageRead, GarbageTx,
-    JobRead, JobTx, ManifestRead, ManifestTx, PersonRead, PersonTx, PrincipalRead, PrincipalTx, RegistryRead,
-    RegistryTx, RepositoryRead, RepositoryTx, RoleAssignmentRead, RoleAssignmentTx, ScopeMapRead, ScopeMapTx,
-    SignInRead, SignInTx, StorageAccountRead, StorageAccountTx, TagRead, TagTx, TallyRead, TokenRead, TokenTx,
-    UploadRead, UploadTx,
+    JobRead, JobTx, ManifestRead, ManifestTx, MetadataError, PersonRead, PersonTx, PrincipalRead, PrincipalTx,
+    RegistryRead, RegistryTx, RepositoryRead, RepositoryTx, RoleAssignmentRead, RoleAssignmentTx, ScopeMapRead,
+    ScopeMapTx, SignInRead, SignInTx, StorageAccountRead, StorageAccountTx, TagRead, TagTx, TallyRead, TokenRead,
+    TokenTx, UploadRead, UploadTx,
 };
-use crate::Error;
-
 /// Work inside one read snapshot.
-pub type ReadWork = Box<dyn FnOnce(&mut dyn Read) -> Result<(), Error> + Send>;
+pub type ReadWork = Box<dyn FnOnce(&mut dyn Read) -> Result<(), MetadataError> + Send>;
 /// Work inside one write transaction; it may run more than once, and only its last run counts.
-pub type WriteWork = Box<dyn Fn(&mut dyn Tx) -> Result<Outcome, Error> + Send + Sync>;
+pub type WriteWork = Box<dyn Fn(&mut dyn Tx) -> Result<Outcome, MetadataError> + Send + Sync>;
 
 /// What becomes of a transaction whose work succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// It is committed.
     Commit,
-    /// It is undone: what it did was only to be seen.
+    /// It is undone: what it did was only to be seen, or was refused.
     Undo,
 }
 
@@ -47,96 +45,112 @@ pub trait Metadata: Send + Sync {
     /// Runs `work` in one snapshot.
     ///
     /// # Errors
-    /// Whatever `work` returns, or [`Error::Metadata`].
-    async fn read(&self, work: ReadWork) -> Result<(), Error>;
+    /// Whatever `work` returns, or the store's own.
+    async fn read(&self, work: ReadWork) -> Result<(), MetadataError>;
 
     /// Runs `work` in one transaction, as if alone. `Err` from `work` undoes all it did and is returned; `Ok` is
     /// returned only after the commit, or after it was undone when `work` said so.
     ///
     /// # Errors
-    /// Whatever `work` returns, [`Error::Metadata`], or [`Error::Overloaded`] when too many writes
-    /// wait.
-    async fn write(&self, durability: Durability, work: WriteWork) -> Result<(), Error>;
+    /// Whatever `work` returns, or the store's own; [`MetadataError::Overloaded`] when too many writes wait.
+    async fn write(&self, durability: Durability, work: WriteWork) -> Result<(), MetadataError>;
 }
 
-/// [`Metadata`] with results; for every implementation.
+/// [`Metadata`] with results, and with work that fails by an error of its own; for every implementation.
 #[async_trait]
 pub trait MetadataExt {
     /// [`Metadata::read`] returning what `work` returns.
-    async fn query<T, F>(&self, work: F) -> Result<T, Error>
+    async fn query<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
-        F: FnOnce(&mut dyn Read) -> Result<T, Error> + Send + 'static;
+        E: From<MetadataError> + Send + 'static,
+        F: FnOnce(&mut dyn Read) -> Result<T, E> + Send + 'static;
 
     /// [`Metadata::write`] returning what `work` returns.
-    async fn transact<T, F>(&self, durability: Durability, work: F) -> Result<T, Error>
+    async fn transact<T, E, F>(&self, durability: Durability, work: F) -> Result<T, E>
     where
         T: Send + 'static,
-        F: Fn(&mut dyn Tx) -> Result<T, Error> + Send + Sync + 'static;
+        E: From<MetadataError> + Send + 'static,
+        F: Fn(&mut dyn Tx) -> Result<T, E> + Send + Sync + 'static;
 
     /// The same, undone: what `work` would return.
-    async fn rehearse<T, F>(&self, work: F) -> Result<T, Error>
+    async fn rehearse<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
-        F: Fn(&mut dyn Tx) -> Result<T, Error> + Send + Sync + 'static;
+        E: From<MetadataError> + Send + 'static,
+        F: Fn(&mut dyn Tx) -> Result<T, E> + Send + Sync + 'static;
 }
 
 #[async_trait]
 impl MetadataExt for dyn Metadata + '_ {
-    async fn query<T, F>(&self, work: F) -> Result<T, Error>
+    async fn query<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
-        F: FnOnce(&mut dyn Read) -> Result<T, Error> + Send + 'static,
+        E: From<MetadataError> + Send + 'static,
+        F: FnOnce(&mut dyn Read) -> Result<T, E> + Send + 'static,
     {
         let (sender, receiver) = std::sync::mpsc::sync_channel(1);
-        self.read(Box::new(move |read| {
-            let value = work(read)?;
+        let ended = self.read(Box::new(move |read| {
             // The receiver is held until the work is done; a failed send has nobody to tell.
-            drop(sender.send(value));
+            drop(sender.send(work(read)));
             Ok(())
-        }))
-        .await?;
-        receiver.recv().map_err(|_| Error::metadata("ran a read", NoResult))
+        }));
+        result_of(ended.await, receiver.try_recv().ok(), "ran a read")
     }
 
-    async fn transact<T, F>(&self, durability: Durability, work: F) -> Result<T, Error>
+    async fn transact<T, E, F>(&self, durability: Durability, work: F) -> Result<T, E>
     where
         T: Send + 'static,
-        F: Fn(&mut dyn Tx) -> Result<T, Error> + Send + Sync + 'static,
+        E: From<MetadataError> + Send + 'static,
+        F: Fn(&mut dyn Tx) -> Result<T, E> + Send + Sync + 'static,
     {
         write(self, durability, Outcome::Commit, work).await
     }
 
-    async fn rehearse<T, F>(&self, work: F) -> Result<T, Error>
+    async fn rehearse<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
-        F: Fn(&mut dyn Tx) -> Result<T, Error> + Send + Sync + 'static,
+        E: From<MetadataError> + Send + 'static,
+        F: Fn(&mut dyn Tx) -> Result<T, E> + Send + Sync + 'static,
     {
         write(self, Durability::Relaxed, Outcome::Undo, work).await
     }
 }
 
-async fn write<T, F>(
+async fn write<T, E, F>(
     metadata: &(dyn Metadata + '_),
     durability: Durability,
     outcome: Outcome,
     work: F,
-) -> Result<T, Error>
+) -> Result<T, E>
 where
     T: Send + 'static,
-    F: Fn(&mut dyn Tx) -> Result<T, Error> + Send + Sync + 'static,
+    E: From<MetadataError> + Send + 'static,
+    F: Fn(&mut dyn Tx) -> Result<T, E> + Send + Sync + 'static,
 {
     let result = Arc::new(Mutex::new(None));
     let slot = Arc::clone(&result);
     let work = move |tx: &mut dyn Tx| {
-        let value = work(tx)?;
-        // The last run's value stands.
-        *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+        let said = work(tx);
+        let outcome = if said.is_ok() { outcome } else { Outcome::Undo };
+        // What the last run said stands.
+        *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(said);
         Ok(outcome)
     };
-    metadata.write(durability, Box::new(work)).await?;
-    let value = result.lock().unwrap_or_else(PoisonError::into_inner).take();
-    value.ok_or_else(|| Error::metadata("ran a write", NoResult))
+    let ended = metadata.write(durability, Box::new(work)).await;
+    let said = result.lock().unwrap_or_else(PoisonError::into_inner).take();
+    result_of(ended, said, "ran a write")
+}
+
+/// What work said of a transaction that ended so. When it failed, what it had seen never was: then not even a refusal
+/// stands.
+fn result_of<T, E: From<MetadataError>>(
+    ended: Result<(), MetadataError>,
+    said: Option<Result<T, E>>,
+    attempted: &'static str,
+) -> Result<T, E> {
+    ended?;
+    said.unwrap_or_else(|| Err(MetadataError::failed(attempted, NoResult).into()))
 }
 
 #[derive(Debug, thiserror::Error)]

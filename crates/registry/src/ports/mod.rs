@@ -12,6 +12,7 @@ mod garbage;
 mod job;
 mod manifest;
 mod metadata;
+mod metadata_error;
 mod page;
 mod person;
 mod principal;
@@ -23,6 +24,7 @@ mod row;
 mod scope_map;
 mod sign_in;
 mod storage_account;
+mod storage_error;
 mod tag;
 mod tally;
 mod token;
@@ -45,6 +47,7 @@ pub use manifest::{
     ReferrersPage, StoredManifest,
 };
 pub use metadata::{Durability, Metadata, MetadataExt, Outcome, Read, ReadWork, Tx, WriteWork};
+pub use metadata_error::MetadataError;
 pub use page::{ListOrder, Page, Position, Visibility};
 pub use person::{PersonRead, PersonRecord, PersonTx};
 pub use principal::{PrincipalRead, PrincipalRecord, PrincipalTx};
@@ -55,6 +58,7 @@ pub use role_assignment::{PrincipalType, RoleAssignment, RoleAssignmentRead, Rol
 pub use scope_map::{ScopeMapRead, ScopeMapRecord, ScopeMapTx};
 pub use sign_in::{AuthorizationCode, DeviceAnswer, DeviceCode, ProvenPerson, SignInRead, SignInTx};
 pub use storage_account::{StorageAccount, StorageAccountId, StorageAccountRead, StorageAccountTx, StorageResource};
+pub use storage_error::StorageError;
 pub use tag::{LeftManifest, PutTag, TagRead, TagRecord, TagTx};
 pub use tally::{Counted, TallyRead};
 pub use token::{NewToken, TokenId, TokenPassword, TokenRead, TokenRecord, TokenTx};

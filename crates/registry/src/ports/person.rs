@@ -5,8 +5,8 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use super::PrincipalRecord;
-use crate::{Error, UserName};
+use super::{MetadataError, PrincipalRecord};
+use crate::UserName;
 
 /// Somebody who signs in with a name and a password.
 #[derive(Clone, PartialEq, Eq)]
@@ -31,19 +31,19 @@ impl fmt::Debug for PersonRecord {
 /// People. A person's principal is read along.
 pub trait PersonRead {
     /// By object id.
-    fn find_person(&mut self, id: Uuid) -> Result<Option<PersonRecord>, Error>;
+    fn find_person(&mut self, id: Uuid) -> Result<Option<PersonRecord>, MetadataError>;
     /// Without regard to case.
-    fn find_person_by_name(&mut self, name: &UserName) -> Result<Option<PersonRecord>, Error>;
+    fn find_person_by_name(&mut self, name: &UserName) -> Result<Option<PersonRecord>, MetadataError>;
     /// By name, those behind `after`.
-    fn list_people(&mut self, after: Option<&UserName>, limit: usize) -> Result<Vec<PersonRecord>, Error>;
+    fn list_people(&mut self, after: Option<&UserName>, limit: usize) -> Result<Vec<PersonRecord>, MetadataError>;
 }
 
 /// Changes of the same. The principal has rows and operations of its own.
 pub trait PersonTx {
     /// Its principal is there already.
-    fn insert_person(&mut self, person: &PersonRecord) -> Result<(), Error>;
+    fn insert_person(&mut self, person: &PersonRecord) -> Result<(), MetadataError>;
     /// Writes the verifier.
-    fn update_person(&mut self, person: &PersonRecord) -> Result<(), Error>;
+    fn update_person(&mut self, person: &PersonRecord) -> Result<(), MetadataError>;
     /// Leaves the principal; says whether it was there.
-    fn remove_person(&mut self, id: Uuid) -> Result<bool, Error>;
+    fn remove_person(&mut self, id: Uuid) -> Result<bool, MetadataError>;
 }

@@ -3,7 +3,8 @@
 
 use uuid::Uuid;
 
-use crate::{Error, Timestamp};
+use super::MetadataError;
+use crate::Timestamp;
 
 /// A service principal of the directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,17 +26,17 @@ pub struct PrincipalRecord {
 /// Principals of the directory.
 pub trait PrincipalRead {
     /// By object id.
-    fn find_principal(&mut self, id: Uuid) -> Result<Option<PrincipalRecord>, Error>;
+    fn find_principal(&mut self, id: Uuid) -> Result<Option<PrincipalRecord>, MetadataError>;
     /// By application id.
-    fn find_principal_by_app(&mut self, app_id: Uuid) -> Result<Option<PrincipalRecord>, Error>;
+    fn find_principal_by_app(&mut self, app_id: Uuid) -> Result<Option<PrincipalRecord>, MetadataError>;
 }
 
 /// Changes of the same.
 #[expect(missing_docs, reason = "each inserts, updates or removes the row it is named after")]
 pub trait PrincipalTx {
-    fn insert_principal(&mut self, principal: &PrincipalRecord) -> Result<(), Error>;
+    fn insert_principal(&mut self, principal: &PrincipalRecord) -> Result<(), MetadataError>;
     /// Writes name, whether it is enabled, and generation.
-    fn update_principal(&mut self, principal: &PrincipalRecord) -> Result<(), Error>;
+    fn update_principal(&mut self, principal: &PrincipalRecord) -> Result<(), MetadataError>;
     /// Removes it with its roles; says whether it was there.
-    fn remove_principal(&mut self, id: Uuid) -> Result<bool, Error>;
+    fn remove_principal(&mut self, id: Uuid) -> Result<bool, MetadataError>;
 }

@@ -6,8 +6,8 @@ use holdfast_arm::fold_case;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Author, ShownSettings, StorageAccountId, Tags};
-use crate::{Error, Timestamp};
+use super::{Author, MetadataError, ShownSettings, StorageAccountId, Tags};
+use crate::Timestamp;
 
 /// The tiers of ACR.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,34 +163,34 @@ pub struct AdminPassword {
 /// Registries and their admin passwords.
 #[expect(missing_docs, reason = "find gives Option, list gives a page, names say the rest")]
 pub trait RegistryRead {
-    fn find_registry(&mut self, id: RegistryId) -> Result<Option<RegistryRecord>, Error>;
+    fn find_registry(&mut self, id: RegistryId) -> Result<Option<RegistryRecord>, MetadataError>;
     /// Without regard to case.
-    fn find_registry_by_name(&mut self, name: &str) -> Result<Option<RegistryRecord>, Error>;
+    fn find_registry_by_name(&mut self, name: &str) -> Result<Option<RegistryRecord>, MetadataError>;
     /// By id; the first one made comes first.
-    fn list_registries(&mut self) -> Result<Vec<RegistryRecord>, Error>;
+    fn list_registries(&mut self) -> Result<Vec<RegistryRecord>, MetadataError>;
     /// The first one made, which the base host stands for.
-    fn find_first_registry(&mut self) -> Result<Option<RegistryRecord>, Error>;
+    fn find_first_registry(&mut self) -> Result<Option<RegistryRecord>, MetadataError>;
     /// The first one of a resource group that was made after another.
     fn find_next_registry_of_group(
         &mut self,
         subscription: Uuid,
         group: &str,
         after: RegistryId,
-    ) -> Result<Option<RegistryRecord>, Error>;
+    ) -> Result<Option<RegistryRecord>, MetadataError>;
     /// Bytes of the blobs that some repository of the registry links, each blob once.
-    fn measure_registry(&mut self, registry: RegistryId) -> Result<u64, Error>;
+    fn measure_registry(&mut self, registry: RegistryId) -> Result<u64, MetadataError>;
     /// By slot.
-    fn list_admin_passwords(&mut self, registry: RegistryId) -> Result<Vec<AdminPassword>, Error>;
+    fn list_admin_passwords(&mut self, registry: RegistryId) -> Result<Vec<AdminPassword>, MetadataError>;
 }
 
 /// Changes of the same.
 pub trait RegistryTx {
     /// Inserts a registry; the caller has looked that the name is free.
-    fn insert_registry(&mut self, registry: &NewRegistry) -> Result<RegistryId, Error>;
+    fn insert_registry(&mut self, registry: &NewRegistry) -> Result<RegistryId, MetadataError>;
     /// Writes the changeable fields: all but id, name, place, storage account, birthday and maker.
-    fn update_registry(&mut self, registry: &RegistryRecord) -> Result<(), Error>;
+    fn update_registry(&mut self, registry: &RegistryRecord) -> Result<(), MetadataError>;
     /// Removes the row and its passwords; the caller has looked that nothing is in it.
-    fn remove_registry(&mut self, registry: RegistryId) -> Result<(), Error>;
+    fn remove_registry(&mut self, registry: RegistryId) -> Result<(), MetadataError>;
     /// Sets a password; its generation becomes one more than before (1 for the first).
     fn put_admin_password(
         &mut self,
@@ -199,5 +199,5 @@ pub trait RegistryTx {
         sealed: &[u8],
         verifier: &[u8; 32],
         now: Timestamp,
-    ) -> Result<(), Error>;
+    ) -> Result<(), MetadataError>;
 }

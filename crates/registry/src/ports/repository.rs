@@ -4,8 +4,9 @@
 use holdfast_access::RegistryId;
 use holdfast_oci::RepositoryName;
 
+use super::MetadataError;
 use super::row::row_id;
-use crate::{Attributes, Error, Timestamp};
+use crate::{Attributes, Timestamp};
 
 row_id!(
     /// A repository's row.
@@ -49,20 +50,21 @@ pub trait RepositoryRead {
         &mut self,
         registry: RegistryId,
         name: &RepositoryName,
-    ) -> Result<Option<RepositoryRecord>, Error>;
+    ) -> Result<Option<RepositoryRecord>, MetadataError>;
     /// The row by id.
-    fn load_repository(&mut self, id: RepositoryId) -> Result<Option<(RegistryId, RepositoryRecord)>, Error>;
+    fn load_repository(&mut self, id: RepositoryId) -> Result<Option<(RegistryId, RepositoryRecord)>, MetadataError>;
     /// Names of repositories that have manifests and are listed (`list_enabled`), ascending bytewise.
     fn list_repositories(
         &mut self,
         registry: RegistryId,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<Vec<RepositoryName>, Error>;
+    ) -> Result<Vec<RepositoryName>, MetadataError>;
     /// Some repositories of a registry, hidden and empty ones too, by id: all that a deletion needs to know.
-    fn list_every_repository(&mut self, registry: RegistryId, limit: usize) -> Result<Vec<RepositoryId>, Error>;
+    fn list_every_repository(&mut self, registry: RegistryId, limit: usize)
+    -> Result<Vec<RepositoryId>, MetadataError>;
     /// Every repository of the store after a row, by id, for `holdfast check`.
-    fn scan_repository_ids(&mut self, after: RepositoryId, limit: usize) -> Result<Vec<RepositoryId>, Error>;
+    fn scan_repository_ids(&mut self, after: RepositoryId, limit: usize) -> Result<Vec<RepositoryId>, MetadataError>;
 }
 
 /// Changes of the same.
@@ -73,7 +75,7 @@ pub trait RepositoryTx {
         registry: RegistryId,
         name: &RepositoryName,
         now: Timestamp,
-    ) -> Result<Option<TargetRepository>, Error>;
+    ) -> Result<Option<TargetRepository>, MetadataError>;
     /// The same for a manifest that comes: sets `updated_at`, and starts the repository's life anew when this is its
     /// first one (no locks, `created_at` now).
     fn ensure_touched_repository(
@@ -81,16 +83,16 @@ pub trait RepositoryTx {
         registry: RegistryId,
         name: &RepositoryName,
         now: Timestamp,
-    ) -> Result<Option<TargetRepository>, Error>;
+    ) -> Result<Option<TargetRepository>, MetadataError>;
     /// Sets the locks and `updated_at`.
     fn set_repository_attributes(
         &mut self,
         id: RepositoryId,
         attributes: Attributes,
         now: Timestamp,
-    ) -> Result<(), Error>;
+    ) -> Result<(), MetadataError>;
     /// Sets `updated_at`.
-    fn touch_repository(&mut self, id: RepositoryId, now: Timestamp) -> Result<(), Error>;
+    fn touch_repository(&mut self, id: RepositoryId, now: Timestamp) -> Result<(), MetadataError>;
     /// Removes the row if it has no manifests, blob links or uploads any more; says whether it did.
-    fn remove_repository_if_empty(&mut self, id: RepositoryId) -> Result<bool, Error>;
+    fn remove_repository_if_empty(&mut self, id: RepositoryId) -> Result<bool, MetadataError>;
 }

@@ -4,7 +4,8 @@
 use holdfast_access::RoleId;
 use uuid::Uuid;
 
-use crate::{Error, Timestamp};
+use super::MetadataError;
+use crate::Timestamp;
 
 /// What kind of principal has a role, in ARM's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,25 +76,25 @@ pub struct RoleAssignment {
 /// Role assignments. Scopes are ids of ARM in lower case.
 pub trait RoleAssignmentRead {
     /// By its id.
-    fn find_role_assignment(&mut self, id: Uuid) -> Result<Option<RoleAssignment>, Error>;
+    fn find_role_assignment(&mut self, id: Uuid) -> Result<Option<RoleAssignment>, MetadataError>;
     /// A principal's roles, wherever they are.
-    fn list_role_assignments(&mut self, principal: Uuid) -> Result<Vec<RoleAssignment>, Error>;
+    fn list_role_assignments(&mut self, principal: Uuid) -> Result<Vec<RoleAssignment>, MetadataError>;
     /// Those at exactly this scope, by id.
-    fn list_role_assignments_at(&mut self, scope: &str) -> Result<Vec<RoleAssignment>, Error>;
+    fn list_role_assignments_at(&mut self, scope: &str) -> Result<Vec<RoleAssignment>, MetadataError>;
     /// Those whose scope begins with this one and a slash, by scope and id; of `/` all others.
-    fn list_role_assignments_below(&mut self, scope: &str) -> Result<Vec<RoleAssignment>, Error>;
+    fn list_role_assignments_below(&mut self, scope: &str) -> Result<Vec<RoleAssignment>, MetadataError>;
     /// How many there are at this scope and below it.
-    fn count_role_assignments_within(&mut self, scope: &str) -> Result<u64, Error>;
+    fn count_role_assignments_within(&mut self, scope: &str) -> Result<u64, MetadataError>;
 }
 
 /// Changes of the same.
 pub trait RoleAssignmentTx {
     /// A principal has a role at a scope once: a second one is an error.
-    fn insert_role_assignment(&mut self, assignment: &RoleAssignment) -> Result<(), Error>;
+    fn insert_role_assignment(&mut self, assignment: &RoleAssignment) -> Result<(), MetadataError>;
     /// Writes what can change: condition, description, `updated_at`, `updated_by`.
-    fn update_role_assignment(&mut self, assignment: &RoleAssignment) -> Result<(), Error>;
+    fn update_role_assignment(&mut self, assignment: &RoleAssignment) -> Result<(), MetadataError>;
     /// Says whether it was there.
-    fn remove_role_assignment(&mut self, id: Uuid) -> Result<bool, Error>;
+    fn remove_role_assignment(&mut self, id: Uuid) -> Result<bool, MetadataError>;
     /// Removes those at a scope and below it, because what the scope names is gone. Returns how many.
-    fn remove_role_assignments_within(&mut self, scope: &str) -> Result<usize, Error>;
+    fn remove_role_assignments_within(&mut self, scope: &str) -> Result<usize, MetadataError>;
 }

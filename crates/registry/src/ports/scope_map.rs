@@ -3,8 +3,7 @@
 
 use holdfast_access::{RegistryId, ScopeMap};
 
-use super::SystemData;
-use crate::Error;
+use super::{MetadataError, SystemData};
 
 /// A scope map of a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,24 +23,24 @@ pub struct ScopeMapRecord {
 /// Scope maps.
 pub trait ScopeMapRead {
     /// Without regard to case.
-    fn find_scope_map(&mut self, registry: RegistryId, name: &str) -> Result<Option<ScopeMapRecord>, Error>;
+    fn find_scope_map(&mut self, registry: RegistryId, name: &str) -> Result<Option<ScopeMapRecord>, MetadataError>;
     /// By name, in any case, those after `after` (an empty text is before all names), at most `limit`.
     fn list_scope_maps(
         &mut self,
         registry: RegistryId,
         after: &str,
         limit: usize,
-    ) -> Result<Vec<ScopeMapRecord>, Error>;
+    ) -> Result<Vec<ScopeMapRecord>, MetadataError>;
     /// Some scope maps of a registry, by name: all that a deletion needs to know.
-    fn list_scope_map_names(&mut self, registry: RegistryId, limit: usize) -> Result<Vec<String>, Error>;
+    fn list_scope_map_names(&mut self, registry: RegistryId, limit: usize) -> Result<Vec<String>, MetadataError>;
 }
 
 /// Changes of the same.
 pub trait ScopeMapTx {
     /// Inserts a scope map; the caller has looked that the name is free.
-    fn insert_scope_map(&mut self, map: &ScopeMapRecord) -> Result<(), Error>;
+    fn insert_scope_map(&mut self, map: &ScopeMapRecord) -> Result<(), MetadataError>;
     /// Writes the changeable fields: `description`, `actions`, and by whom and when it was updated.
-    fn update_scope_map(&mut self, map: &ScopeMapRecord) -> Result<(), Error>;
+    fn update_scope_map(&mut self, map: &ScopeMapRecord) -> Result<(), MetadataError>;
     /// The caller has looked that no token has it; says whether it was there.
-    fn remove_scope_map(&mut self, registry: RegistryId, name: &str) -> Result<bool, Error>;
+    fn remove_scope_map(&mut self, registry: RegistryId, name: &str) -> Result<bool, MetadataError>;
 }

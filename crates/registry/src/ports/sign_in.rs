@@ -6,7 +6,8 @@ use std::net::IpAddr;
 
 use uuid::Uuid;
 
-use crate::{Error, Timestamp};
+use super::MetadataError;
+use crate::Timestamp;
 
 /// A person who proved to be one, at that moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,25 +76,25 @@ pub struct DeviceCode {
 /// Sign-ins under way.
 pub trait SignInRead {
     /// By the keyed hash of the device's code, expired ones too.
-    fn find_device_code(&mut self, verifier: &[u8; 32]) -> Result<Option<DeviceCode>, Error>;
+    fn find_device_code(&mut self, verifier: &[u8; 32]) -> Result<Option<DeviceCode>, MetadataError>;
     /// By the keyed hash of the person's code, expired ones too.
-    fn find_device_code_by_user(&mut self, user_verifier: &[u8; 32]) -> Result<Option<DeviceCode>, Error>;
+    fn find_device_code_by_user(&mut self, user_verifier: &[u8; 32]) -> Result<Option<DeviceCode>, MetadataError>;
 }
 
 /// Changes of the same.
 #[expect(missing_docs, reason = "each inserts, updates or removes the row it is named after")]
 pub trait SignInTx {
-    fn insert_authorization_code(&mut self, code: &AuthorizationCode) -> Result<(), Error>;
+    fn insert_authorization_code(&mut self, code: &AuthorizationCode) -> Result<(), MetadataError>;
     /// Removes the code and gives it: nobody gets it twice.
-    fn take_authorization_code(&mut self, verifier: &[u8; 32]) -> Result<Option<AuthorizationCode>, Error>;
+    fn take_authorization_code(&mut self, verifier: &[u8; 32]) -> Result<Option<AuthorizationCode>, MetadataError>;
     /// The person's code must be free; an error otherwise.
-    fn insert_device_code(&mut self, code: &DeviceCode) -> Result<(), Error>;
+    fn insert_device_code(&mut self, code: &DeviceCode) -> Result<(), MetadataError>;
     /// Writes answer and `polled_at`.
-    fn update_device_code(&mut self, code: &DeviceCode) -> Result<(), Error>;
+    fn update_device_code(&mut self, code: &DeviceCode) -> Result<(), MetadataError>;
     /// Says whether it was there.
-    fn remove_device_code(&mut self, verifier: &[u8; 32]) -> Result<bool, Error>;
+    fn remove_device_code(&mut self, verifier: &[u8; 32]) -> Result<bool, MetadataError>;
     /// Says whether it is new: `false` when the assertion was used before.
-    fn insert_used_assertion(&mut self, hash: &[u8; 32], expires_at: Timestamp) -> Result<bool, Error>;
+    fn insert_used_assertion(&mut self, hash: &[u8; 32], expires_at: Timestamp) -> Result<bool, MetadataError>;
     /// Removes everything that expired before `moment`; returns how many rows.
-    fn remove_expired_sign_ins(&mut self, moment: Timestamp) -> Result<usize, Error>;
+    fn remove_expired_sign_ins(&mut self, moment: Timestamp) -> Result<usize, MetadataError>;
 }

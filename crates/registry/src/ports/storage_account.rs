@@ -6,8 +6,8 @@ use holdfast_arm::fold_case;
 use uuid::Uuid;
 
 use super::row::row_id;
-use super::{ObjectKey, Tags};
-use crate::{Error, StorageKind, Timestamp};
+use super::{MetadataError, ObjectKey, Tags};
+use crate::{StorageKind, Timestamp};
 
 row_id!(
     /// A storage account's row.
@@ -76,30 +76,38 @@ impl StorageAccount {
 /// Storage accounts.
 pub trait StorageAccountRead {
     /// All of them, the first one made first.
-    fn list_storage_accounts(&mut self) -> Result<Vec<StorageAccount>, Error>;
+    fn list_storage_accounts(&mut self) -> Result<Vec<StorageAccount>, MetadataError>;
     /// By row id.
-    fn find_storage_account(&mut self, id: StorageAccountId) -> Result<Option<StorageAccount>, Error>;
+    fn find_storage_account(&mut self, id: StorageAccountId) -> Result<Option<StorageAccount>, MetadataError>;
     /// Without regard to case.
-    fn find_storage_account_by_name(&mut self, name: &str) -> Result<Option<StorageAccount>, Error>;
+    fn find_storage_account_by_name(&mut self, name: &str) -> Result<Option<StorageAccount>, MetadataError>;
     /// Those that the service owns, by location.
-    fn list_own_storage_accounts(&mut self) -> Result<Vec<StorageAccount>, Error>;
+    fn list_own_storage_accounts(&mut self) -> Result<Vec<StorageAccount>, MetadataError>;
     /// That which the service owns at a location.
-    fn find_own_storage_account(&mut self, location: &str) -> Result<Option<StorageAccount>, Error>;
+    fn find_own_storage_account(&mut self, location: &str) -> Result<Option<StorageAccount>, MetadataError>;
     /// Whether a user has one at a location.
-    fn has_users_storage_account(&mut self, location: &str) -> Result<bool, Error>;
+    fn has_users_storage_account(&mut self, location: &str) -> Result<bool, MetadataError>;
     /// Whether a registry, a blob or an upload lies in it.
-    fn is_storage_account_used(&mut self, id: StorageAccountId) -> Result<bool, Error>;
+    fn is_storage_account_used(&mut self, id: StorageAccountId) -> Result<bool, MetadataError>;
     /// Some objects of it that wait in the queue to be deleted, with their lengths.
-    fn list_objects_to_delete(&mut self, id: StorageAccountId, limit: usize) -> Result<Vec<(ObjectKey, u64)>, Error>;
+    fn list_objects_to_delete(
+        &mut self,
+        id: StorageAccountId,
+        limit: usize,
+    ) -> Result<Vec<(ObjectKey, u64)>, MetadataError>;
 }
 
 /// Changes of the same.
 pub trait StorageAccountTx {
     /// Inserts an account that the service owns.
-    fn insert_storage_account(&mut self, name: &str, location: &str, now: Timestamp)
-    -> Result<StorageAccountId, Error>;
+    fn insert_storage_account(
+        &mut self,
+        name: &str,
+        location: &str,
+        now: Timestamp,
+    ) -> Result<StorageAccountId, MetadataError>;
     /// Makes it a user's, or writes its tags and `updated_at`; the group stays.
-    fn put_storage_resource(&mut self, id: StorageAccountId, resource: &StorageResource) -> Result<(), Error>;
+    fn put_storage_resource(&mut self, id: StorageAccountId, resource: &StorageResource) -> Result<(), MetadataError>;
     /// Removes the row; the caller has looked that nothing lies in it.
-    fn remove_storage_account(&mut self, id: StorageAccountId) -> Result<(), Error>;
+    fn remove_storage_account(&mut self, id: StorageAccountId) -> Result<(), MetadataError>;
 }

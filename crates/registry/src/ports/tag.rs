@@ -3,8 +3,8 @@
 
 use holdfast_oci::{Digest, Tag};
 
-use super::{ManifestId, Page, RepositoryId};
-use crate::{Attributes, Error, Timestamp};
+use super::{ManifestId, MetadataError, Page, RepositoryId};
+use crate::{Attributes, Timestamp};
 
 /// A tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,9 +48,9 @@ pub struct LeftManifest {
 /// Tags.
 pub trait TagRead {
     /// The rows of those tags that are there, in no order.
-    fn find_tags(&mut self, repository: RepositoryId, tags: &[Tag]) -> Result<Vec<TagRecord>, Error>;
+    fn find_tags(&mut self, repository: RepositoryId, tags: &[Tag]) -> Result<Vec<TagRecord>, MetadataError>;
     /// The row of a tag.
-    fn find_tag(&mut self, repository: RepositoryId, tag: &Tag) -> Result<Option<TagRecord>, Error>;
+    fn find_tag(&mut self, repository: RepositoryId, tag: &Tag) -> Result<Option<TagRecord>, MetadataError>;
     /// A page of tags, ascending bytewise unless the page says otherwise; only those on `digest`
     /// when it is given; those with `list_enabled` off are left out.
     fn list_tags(
@@ -58,9 +58,9 @@ pub trait TagRead {
         repository: RepositoryId,
         digest: Option<&Digest>,
         page: &Page<Tag>,
-    ) -> Result<Vec<TagRecord>, Error>;
+    ) -> Result<Vec<TagRecord>, MetadataError>;
     /// Tags on a manifest, also those with listing switched off, ascending, at most `limit`.
-    fn list_tags_of_manifest(&mut self, id: ManifestId, limit: usize) -> Result<Vec<TagRecord>, Error>;
+    fn list_tags_of_manifest(&mut self, id: ManifestId, limit: usize) -> Result<Vec<TagRecord>, MetadataError>;
 }
 
 /// Changes of the same.
@@ -73,7 +73,7 @@ pub trait TagTx {
         tags: &[Tag],
         manifest: ManifestId,
         now: Timestamp,
-    ) -> Result<Vec<PutTag>, Error>;
+    ) -> Result<Vec<PutTag>, MetadataError>;
     /// Sets the locks and `updated_at`.
     fn set_tag_attributes(
         &mut self,
@@ -81,7 +81,7 @@ pub trait TagTx {
         tag: &Tag,
         attributes: Attributes,
         now: Timestamp,
-    ) -> Result<(), Error>;
+    ) -> Result<(), MetadataError>;
     /// Removes the tag and counts it out of the repository; says whether it was there.
-    fn remove_tag(&mut self, repository: RepositoryId, tag: &Tag) -> Result<bool, Error>;
+    fn remove_tag(&mut self, repository: RepositoryId, tag: &Tag) -> Result<bool, MetadataError>;
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use holdfast_access::RegistryId;
 use uuid::Uuid;
 
-use crate::Error;
+use super::MetadataError;
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,5 +45,5 @@ pub enum Counted<'a> {
 /// Counts.
 pub trait TallyRead {
     /// How many there are.
-    fn count(&mut self, counted: Counted<'_>) -> Result<u64, Error>;
+    fn count(&mut self, counted: Counted<'_>) -> Result<u64, MetadataError>;
 }

@@ -3,9 +3,9 @@
 
 use holdfast_access::RegistryId;
 
-use super::SystemData;
 use super::row::row_id;
-use crate::{Error, Timestamp};
+use super::{MetadataError, SystemData};
+use crate::Timestamp;
 
 row_id!(
     /// A token's row. Never given to another one.
@@ -63,29 +63,34 @@ pub struct TokenPassword {
 /// Tokens and their passwords.
 pub trait TokenRead {
     /// Without regard to case.
-    fn find_token(&mut self, registry: RegistryId, name: &str) -> Result<Option<TokenRecord>, Error>;
+    fn find_token(&mut self, registry: RegistryId, name: &str) -> Result<Option<TokenRecord>, MetadataError>;
     /// By name, in any case, those after `after` (an empty text is before all names), at most `limit`.
-    fn list_tokens(&mut self, registry: RegistryId, after: &str, limit: usize) -> Result<Vec<TokenRecord>, Error>;
+    fn list_tokens(
+        &mut self,
+        registry: RegistryId,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<TokenRecord>, MetadataError>;
     /// Some tokens of a registry, by id: all that a deletion needs to know.
-    fn list_token_ids(&mut self, registry: RegistryId, limit: usize) -> Result<Vec<TokenId>, Error>;
+    fn list_token_ids(&mut self, registry: RegistryId, limit: usize) -> Result<Vec<TokenId>, MetadataError>;
     /// Some token that has this scope map.
     fn find_token_with_scope_map(
         &mut self,
         registry: RegistryId,
         scope_map: &str,
-    ) -> Result<Option<TokenRecord>, Error>;
+    ) -> Result<Option<TokenRecord>, MetadataError>;
     /// By slot, those that have expired too.
-    fn list_token_passwords(&mut self, token: TokenId) -> Result<Vec<TokenPassword>, Error>;
+    fn list_token_passwords(&mut self, token: TokenId) -> Result<Vec<TokenPassword>, MetadataError>;
 }
 
 /// Changes of the same.
 pub trait TokenTx {
     /// Inserts a token; the caller has looked that the name is free.
-    fn insert_token(&mut self, token: &NewToken) -> Result<TokenId, Error>;
+    fn insert_token(&mut self, token: &NewToken) -> Result<TokenId, MetadataError>;
     /// Writes the changeable fields: `scope_map`, `is_enabled`, and by whom and when it was updated.
-    fn update_token(&mut self, token: &TokenRecord) -> Result<(), Error>;
+    fn update_token(&mut self, token: &TokenRecord) -> Result<(), MetadataError>;
     /// Removes the token and its passwords; says whether it was there.
-    fn remove_token(&mut self, token: TokenId) -> Result<bool, Error>;
+    fn remove_token(&mut self, token: TokenId) -> Result<bool, MetadataError>;
     /// Sets a password, in the place of the one in its slot; its generation is a new one.
     fn put_token_password(
         &mut self,
@@ -94,7 +99,7 @@ pub trait TokenTx {
         verifier: &[u8; 32],
         expires_at: Option<Timestamp>,
         now: Timestamp,
-    ) -> Result<(), Error>;
+    ) -> Result<(), MetadataError>;
     /// Says whether it was there.
-    fn remove_token_password(&mut self, token: TokenId, slot: u8) -> Result<bool, Error>;
+    fn remove_token_password(&mut self, token: TokenId, slot: u8) -> Result<bool, MetadataError>;
 }

@@ -5,8 +5,8 @@ use holdfast_access::RegistryId;
 use holdfast_oci::{Algorithm, RepositoryName};
 use uuid::Uuid;
 
-use super::{ObjectKey, StorageAccountId};
-use crate::{Error, Timestamp};
+use super::{MetadataError, ObjectKey, StorageAccountId};
+use crate::Timestamp;
 
 /// An upload session's id: random, part of its URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -64,7 +64,7 @@ pub struct UploadObject {
 /// Upload sessions.
 pub trait UploadRead {
     /// The session's row.
-    fn find_upload(&mut self, id: UploadId) -> Result<Option<UploadRecord>, Error>;
+    fn find_upload(&mut self, id: UploadId) -> Result<Option<UploadRecord>, MetadataError>;
     /// Sessions without progress since `before`, oldest first, after one of them. By id: one that cannot be read hides no
     /// other.
     fn list_stale_uploads(
@@ -72,24 +72,28 @@ pub trait UploadRead {
         before: Timestamp,
         after: Option<StaleUpload>,
         limit: usize,
-    ) -> Result<Vec<StaleUpload>, Error>;
+    ) -> Result<Vec<StaleUpload>, MetadataError>;
     /// Some sessions of a registry, with what their objects are: all that a deletion needs to know.
-    fn list_objects_of_uploads(&mut self, registry: RegistryId, limit: usize) -> Result<Vec<UploadObject>, Error>;
+    fn list_objects_of_uploads(
+        &mut self,
+        registry: RegistryId,
+        limit: usize,
+    ) -> Result<Vec<UploadObject>, MetadataError>;
     /// Sessions a caller has open in a registry.
-    fn count_uploads(&mut self, registry: RegistryId, actor: &str) -> Result<u64, Error>;
+    fn count_uploads(&mut self, registry: RegistryId, actor: &str) -> Result<u64, MetadataError>;
     /// Some of them, those first that made no progress for longest.
     fn list_uploads_of_caller(
         &mut self,
         registry: RegistryId,
         actor: &str,
         limit: usize,
-    ) -> Result<Vec<StaleUpload>, Error>;
+    ) -> Result<Vec<StaleUpload>, MetadataError>;
 }
 
 /// Changes of the same.
 pub trait UploadTx {
     /// Inserts a session.
-    fn insert_upload(&mut self, upload: &UploadRecord) -> Result<(), Error>;
+    fn insert_upload(&mut self, upload: &UploadRecord) -> Result<(), MetadataError>;
     /// Saves progress if the session still stands at `expected_offset`; says whether it did.
     fn save_upload(
         &mut self,
@@ -98,7 +102,7 @@ pub trait UploadTx {
         offset: u64,
         hash_state: &[u8],
         now: Timestamp,
-    ) -> Result<bool, Error>;
+    ) -> Result<bool, MetadataError>;
     /// Removes the session; says whether it was there.
-    fn remove_upload(&mut self, id: UploadId) -> Result<bool, Error>;
+    fn remove_upload(&mut self, id: UploadId) -> Result<bool, MetadataError>;
 }

@@ -132,7 +132,7 @@ pub(crate) fn check(before: &RegistryRecord, registry: &RegistryRecord) -> Resul
 }
 
 /// The author of what an actor does: a person by their name, an application by its id.
-pub(crate) fn author_of(read: &mut (impl Read + ?Sized), actor: &Actor) -> Result<Author, Error> {
+pub(crate) fn author_of(read: &mut dyn Read, actor: &Actor) -> Result<Author, Error> {
     let application = |name: String| Author {
         name,
         kind: AuthorKind::Application,

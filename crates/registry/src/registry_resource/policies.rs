@@ -12,7 +12,7 @@ impl Registry {
     /// The registry that the grant is for, for its policies.
     ///
     /// # Errors
-    /// [`Error::RegistryUnknown`], [`Error::Metadata`].
+    /// [`Error::RegistryUnknown`], [`Error::Storage`].
     pub async fn list_registry_policies(
         &self,
         grant: &ControlGrant<control::ListPolicies>,

@@ -26,7 +26,7 @@ impl Registry {
     /// What the registry that the grant is for uses.
     ///
     /// # Errors
-    /// [`Error::RegistryUnknown`], [`Error::Metadata`].
+    /// [`Error::RegistryUnknown`], [`Error::Storage`].
     pub async fn measure_registry(&self, grant: &ControlGrant<control::ListUsages>) -> Result<RegistryUsage, Error> {
         let scope = grant.scope().to_owned();
         self.metadata
@@ -44,7 +44,7 @@ impl Registry {
 }
 
 /// Refuses a tier that has fewer of a thing than the registry has.
-pub(super) fn refuse_if_crowded(read: &mut (impl Read + ?Sized), registry: &RegistryRecord) -> Result<(), Error> {
+pub(super) fn refuse_if_crowded(read: &mut dyn Read, registry: &RegistryRecord) -> Result<(), Error> {
     let limits = registry.sku.limits();
     let counts = [
         ("tokens", read.count(Counted::Tokens(registry.id))?, limits.tokens),

@@ -165,11 +165,9 @@ impl Registry {
         let hashing = self
             .rehashing
             .digest(content, digest.algorithm(), session.lease.clone(), drop);
-        let actual = hashing.await.map_err(|source| Error::Blobs {
-            source: StoreError::Failed {
-                attempted: format!("read object {}", upload.object_key),
-                source: Box::new(source),
-            },
+        let actual = hashing.await.map_err(|source| StoreError::Failed {
+            attempted: format!("read object {}", upload.object_key),
+            source: Box::new(source),
         })?;
         equal(digest, actual)
     }
@@ -188,10 +186,9 @@ fn truncated(key: &ObjectKey, expected: u64, stored: u64) -> Error {
         expected,
         stored,
     });
-    Error::Blobs {
-        source: StoreError::Failed {
-            attempted: "finished an upload".to_owned(),
-            source,
-        },
+    StoreError::Failed {
+        attempted: "finished an upload".to_owned(),
+        source,
     }
+    .into()
 }

@@ -70,8 +70,11 @@ impl Session {
         let hasher = if upload.offset == 0 {
             Hasher::new(upload.algorithm)
         } else {
-            Hasher::restore(&upload.hash_state)
-                .map_err(|source| Error::metadata("restored an upload's hash", source))?
+            Hasher::restore(&upload.hash_state).map_err(|source| Error::HashUnreadable {
+                id: upload.id.0,
+                offset: upload.offset,
+                source: source.into(),
+            })?
         };
         let offset = upload.offset;
         let lease = lease.clone();

@@ -45,7 +45,7 @@ impl Registry {
                     updated_at: now,
                 };
                 tx.insert_upload(&upload)?;
-                Ok((upload, gone))
+                Ok::<_, Error>((upload, gone))
             })
             .await?;
         if let Some(gone) = gone {

@@ -1,7 +1,10 @@
 //! Blobs: who may read them, mounts, deletes, and readers that meet the collector.
 
 use holdfast_access::action;
-use holdfast_registry::{Error, Limits, ports::Blobs as _};
+use holdfast_registry::{
+    Error, Limits,
+    ports::{Blobs as _, StorageError},
+};
 use holdfast_testkit::registry::{Document, Gate, TestRegistry, name, pattern, read_all};
 
 use crate::claims::{assert_refused, sha256};
@@ -154,7 +157,10 @@ async fn a_lost_object_is_an_error_of_the_store_and_not_an_absent_blob() {
         let grant = world.grant::<action::Pull>("app");
         let blob = world.load_blob(&grant, &digest).await.unwrap();
         world.blobs().delete(&blob.object_key).await.unwrap();
-        assert_refused!(world.read_blob("app", &digest).await, Error::Blobs { .. });
+        assert_refused!(
+            world.read_blob("app", &digest).await,
+            Error::Storage(StorageError::Blobs { .. })
+        );
     }
 }
 

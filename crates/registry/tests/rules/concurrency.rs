@@ -14,7 +14,7 @@ use holdfast_access::action;
 use holdfast_oci::Digest;
 use holdfast_registry::{
     CollectOptions, Error, Expectation, Limits,
-    ports::{BlobId, Blobs as _, ManifestId, MetadataExt as _},
+    ports::{BlobId, Blobs as _, ManifestId, MetadataError, MetadataExt as _},
 };
 use holdfast_testkit::registry::{Document, TestRegistry, pattern, read_all, tag};
 use tokio::{sync::Barrier, task::JoinSet};
@@ -101,7 +101,7 @@ async fn assert_whole(world: &TestRegistry) {
                     }
                 }
             }
-            Ok(missing)
+            Ok::<_, MetadataError>(missing)
         })
         .await
         .unwrap();

@@ -12,7 +12,7 @@ use holdfast_blobs::fault::{Fault, Operation};
 use holdfast_oci::{Algorithm, Digest};
 use holdfast_registry::{
     Body, Error, Limits,
-    ports::{Durability, Metadata, ReadWork, UploadId, WriteWork},
+    ports::{Durability, Metadata, MetadataError, ReadWork, StorageError, UploadId, WriteWork},
 };
 use holdfast_testkit::registry::{Document, TestRegistry, pattern, tag};
 
@@ -120,7 +120,7 @@ async fn a_full_store_refuses_leaves_nothing_and_the_service_goes_on() {
                     };
                     met += 1;
                     assert!(
-                        matches!(error, Error::Full { .. }),
+                        matches!(error, Error::Storage(StorageError::Full { .. })),
                         "{way:?} {operation:?} {nth}: {error:?}"
                     );
                     assert_nothing_left(&world).await;
@@ -155,7 +155,10 @@ async fn a_failing_store_costs_the_request_and_not_the_upload() {
                     break;
                 };
                 met += 1;
-                assert!(matches!(error, Error::Blobs { .. }), "{way:?} {operation:?}: {error:?}");
+                assert!(
+                    matches!(error, Error::Storage(StorageError::Blobs { .. })),
+                    "{way:?} {operation:?}: {error:?}"
+                );
                 match session {
                     Some(id) => way.resume(&world, id).await.unwrap(),
                     None => {
@@ -176,7 +179,10 @@ async fn a_put_that_fails_is_not_taken_for_one_that_found_the_object() {
     let world = TestRegistry::start().await;
     world.blobs().fail_nth(Operation::Put, 1, Fault::Failed);
     let failed = Way::SmallInOneRequest.run(&world).await;
-    assert!(matches!(failed, Err((None, Error::Blobs { .. }))), "{failed:?}");
+    assert!(
+        matches!(failed, Err((None, Error::Storage(StorageError::Blobs { .. })))),
+        "{failed:?}"
+    );
     assert_eq!(world.blobs().count(Operation::Append), 0, "nothing was written over");
 }
 
@@ -190,7 +196,10 @@ async fn a_store_that_fails_while_a_chunk_streams_does_not_move_the_session() {
     let failed = world
         .append_upload(&world.grant("app"), id, None, streamed(pieces))
         .await;
-    assert!(matches!(failed, Err(Error::Blobs { .. })), "{failed:?}");
+    assert!(
+        matches!(failed, Err(Error::Storage(StorageError::Blobs { .. }))),
+        "{failed:?}"
+    );
     assert_eq!(offset(&world, "app", id).await.unwrap(), 100_000);
     finish(&world, "app", id, &sha256(&bytes), &bytes.slice(100_000..))
         .await
@@ -248,16 +257,16 @@ impl RowFault {
 struct FailingRows {
     inner: Arc<dyn Metadata>,
     fault: Arc<RowFault>,
-    error: fn() -> Error,
+    error: fn() -> MetadataError,
 }
 
 #[async_trait::async_trait]
 impl Metadata for FailingRows {
-    async fn read(&self, work: ReadWork) -> Result<(), Error> {
+    async fn read(&self, work: ReadWork) -> Result<(), MetadataError> {
         self.inner.read(work).await
     }
 
-    async fn write(&self, durability: Durability, work: WriteWork) -> Result<(), Error> {
+    async fn write(&self, durability: Durability, work: WriteWork) -> Result<(), MetadataError> {
         if self.fault.is_due() {
             return Err((self.error)());
         }
@@ -265,13 +274,15 @@ impl Metadata for FailingRows {
     }
 }
 
-fn full() -> Error {
-    Error::Full {
-        source: "no room for rows".into(),
-    }
+fn full() -> MetadataError {
+    MetadataError::full("wrote rows", "no room for rows")
 }
 
-async fn world_with(fault: &Arc<RowFault>, error: fn() -> Error) -> TestRegistry {
+fn overloaded() -> MetadataError {
+    MetadataError::overloaded("wrote rows", "too many wait")
+}
+
+async fn world_with(fault: &Arc<RowFault>, error: fn() -> MetadataError) -> TestRegistry {
     let fault = Arc::clone(fault);
     let decorator = Box::new(move |inner| -> Arc<dyn Metadata> {
         Arc::new(FailingRows {
@@ -285,7 +296,7 @@ async fn world_with(fault: &Arc<RowFault>, error: fn() -> Error) -> TestRegistry
 
 #[tokio::test]
 async fn whatever_row_is_not_written_the_upload_can_be_repeated_and_all_is_freed_in_the_end() {
-    for error in [full as fn() -> Error, || Error::Overloaded] {
+    for error in [full as fn() -> MetadataError, overloaded] {
         for way in WAYS {
             for nth in 1.. {
                 let fault = Arc::new(RowFault::default());
@@ -330,7 +341,10 @@ async fn a_manifest_whose_row_is_not_written_is_not_there_at_all() {
     let refused = world
         .put_manifest(&world.grant("app"), image.put(tag("v1").into()))
         .await;
-    assert!(matches!(refused, Err(Error::Full { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(Error::Storage(StorageError::Full { .. }))),
+        "{refused:?}"
+    );
     assert!(world.catalog().await.is_empty());
     let by_digest = world.pull("app", &image.digest().to_string()).await;
     assert!(matches!(by_digest, Err(Error::ManifestUnknown { .. })), "{by_digest:?}");

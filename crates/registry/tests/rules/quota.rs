@@ -8,8 +8,8 @@ use holdfast_registry::{
     Error, NewRoleAssignment, Precondition, QuotaError, RegistryChange, RoleError, SealedPassword, StorageChange,
     StorageKind,
     ports::{
-        ApplicationRecord, DeviceAnswer, DeviceCode, Durability, MetadataExt as _, NewRegistry, PrincipalRecord,
-        PrincipalType, ResourceGroup, RoleAssignment, Sku, StorageResource, Tags, Tx,
+        ApplicationRecord, DeviceAnswer, DeviceCode, Durability, MetadataError, MetadataExt as _, NewRegistry,
+        PrincipalRecord, PrincipalType, ResourceGroup, RoleAssignment, Sku, StorageResource, Tags, Tx,
     },
     sign_in::{DEVICE_CODE_LIFE, NewDevice},
 };
@@ -40,7 +40,10 @@ fn operator<A: ControlAction>(scope: &str) -> ControlGrant<A> {
     decide_control(&ControlCaller::operator(), &scope.to_lowercase()).unwrap()
 }
 
-async fn write(registry: &TestRegistry, work: impl Fn(&mut dyn Tx) -> Result<(), Error> + Send + Sync + 'static) {
+async fn write(
+    registry: &TestRegistry,
+    work: impl Fn(&mut dyn Tx) -> Result<(), MetadataError> + Send + Sync + 'static,
+) {
     registry.rows().transact(Durability::Relaxed, work).await.unwrap();
 }
 

@@ -4,18 +4,18 @@ use bytes::Bytes;
 use holdfast_access::RegistryId;
 use holdfast_oci::{Algorithm, Digest, RepositoryName, Tag};
 use holdfast_registry::ports::{
-    Author, AuthorKind, BlobId, Directory, Durability, ListOrder, ManifestId, Metadata, MetadataExt, NewBlob,
-    NewManifest, NewRegistry, ObjectKey, Page, Position, Read, RegistryRecord, RepositoryId, RepositoryRecord,
+    Author, AuthorKind, BlobId, Directory, Durability, ListOrder, ManifestId, Metadata, MetadataError, MetadataExt,
+    NewBlob, NewManifest, NewRegistry, ObjectKey, Page, Position, Read, RegistryRecord, RepositoryId, RepositoryRecord,
     ResourceGroup, Sku, StorageAccountId, Subscription, Tags, Tx, UploadId, UploadRecord,
 };
-use holdfast_registry::{Attributes, Error, Timestamp};
+use holdfast_registry::{Attributes, Timestamp};
 use uuid::Uuid;
 
 /// Reads, and panics when that fails.
 pub async fn read<T, F>(metadata: &dyn Metadata, work: F) -> T
 where
     T: Send + 'static,
-    F: FnOnce(&mut dyn Read) -> Result<T, Error> + Send + 'static,
+    F: FnOnce(&mut dyn Read) -> Result<T, MetadataError> + Send + 'static,
 {
     metadata.query(work).await.expect("the read succeeds")
 }
@@ -24,7 +24,7 @@ where
 pub async fn write<T, F>(metadata: &dyn Metadata, work: F) -> T
 where
     T: Send + 'static,
-    F: Fn(&mut dyn Tx) -> Result<T, Error> + Send + Sync + 'static,
+    F: Fn(&mut dyn Tx) -> Result<T, MetadataError> + Send + Sync + 'static,
 {
     try_write(metadata, work).await.expect("the write succeeds")
 }
@@ -32,11 +32,12 @@ where
 /// Writes durably.
 ///
 /// # Errors
-/// What the store says.
-pub async fn try_write<T, F>(metadata: &dyn Metadata, work: F) -> Result<T, Error>
+/// What the store says, or the work.
+pub async fn try_write<T, E, F>(metadata: &dyn Metadata, work: F) -> Result<T, E>
 where
     T: Send + 'static,
-    F: Fn(&mut dyn Tx) -> Result<T, Error> + Send + Sync + 'static,
+    E: From<MetadataError> + Send + 'static,
+    F: Fn(&mut dyn Tx) -> Result<T, E> + Send + Sync + 'static,
 {
     metadata.transact(Durability::Durable, work).await
 }
@@ -137,7 +138,7 @@ pub async fn sibling(metadata: &dyn Metadata, sibling: &RegistryRecord, name: &s
 ///
 /// # Errors
 /// What the store says.
-pub fn insert_scope(tx: &mut dyn Tx, name: &str) -> Result<(Uuid, StorageAccountId), Error> {
+pub fn insert_scope(tx: &mut dyn Tx, name: &str) -> Result<(Uuid, StorageAccountId), MetadataError> {
     let subscription = Subscription {
         id: Uuid::new_v4(),
         display_name: format!("{name} subscription"),
@@ -156,7 +157,7 @@ pub fn insert_scope(tx: &mut dyn Tx, name: &str) -> Result<(Uuid, StorageAccount
     Ok((subscription.id, account))
 }
 
-fn insert_registry(tx: &mut dyn Tx, new: &NewRegistry) -> Result<RegistryRecord, Error> {
+fn insert_registry(tx: &mut dyn Tx, new: &NewRegistry) -> Result<RegistryRecord, MetadataError> {
     let id = tx.insert_registry(new)?;
     Ok(tx.find_registry(id)?.expect("the registry was just inserted"))
 }

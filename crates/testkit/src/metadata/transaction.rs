@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use holdfast_access::RegistryId;
-use holdfast_registry::ports::{Durability, Metadata, MetadataExt, RepositoryRead, Tx};
-use holdfast_registry::{Error, Timestamp};
+use holdfast_registry::Timestamp;
+use holdfast_registry::ports::{Durability, Metadata, MetadataError, MetadataExt, Read, Tx};
 use tokio::runtime::Handle;
 
 use super::fixture;
@@ -14,11 +14,20 @@ use super::fixture;
 /// Long enough for any store; only a failing claim waits for it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn is_there(read: &mut (impl RepositoryRead + ?Sized), registry: RegistryId, text: &str) -> Result<bool, Error> {
+/// An error of the work's own, as the rules have.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error("the rule about {number} forbids it")]
+    ByRule { number: u8 },
+    #[error(transparent)]
+    Store(#[from] MetadataError),
+}
+
+fn is_there(read: &mut dyn Read, registry: RegistryId, text: &str) -> Result<bool, MetadataError> {
     Ok(read.find_repository(registry, &fixture::name(text))?.is_some())
 }
 
-fn make(tx: &mut dyn Tx, registry: RegistryId, text: &str) -> Result<(), Error> {
+fn make(tx: &mut dyn Tx, registry: RegistryId, text: &str) -> Result<(), MetadataError> {
     tx.ensure_repository(registry, &fixture::name(text), Timestamp(1))
         .map(drop)
 }
@@ -30,15 +39,12 @@ async fn seen(metadata: &dyn Metadata, registry: RegistryId, text: &'static str)
 /// The work's own error comes back, and nothing it did stays.
 pub async fn a_failed_write_leaves_nothing(metadata: &dyn Metadata) {
     let registry = fixture::registry(metadata, "home").await.id;
-    let result: Result<(), Error> = fixture::try_write(metadata, move |tx| {
+    let result: Result<(), Refused> = fixture::try_write(metadata, move |tx| {
         make(tx, registry, "app")?;
-        Err(Error::TooManyTags { count: 2, limit: 1 })
+        Err(Refused::ByRule { number: 2 })
     })
     .await;
-    assert!(
-        matches!(result, Err(Error::TooManyTags { count: 2, limit: 1 })),
-        "{result:?}"
-    );
+    assert!(matches!(result, Err(Refused::ByRule { number: 2 })), "{result:?}");
     assert!(!seen(metadata, registry, "app").await);
 }
 
@@ -77,7 +83,7 @@ pub async fn a_read_sees_one_moment(metadata: &dyn Metadata) {
         is_written
             .recv_timeout(PATIENCE)
             .expect("a write does not wait for a read");
-        Ok((before, is_there(read, registry, "app")?))
+        Ok::<_, MetadataError>((before, is_there(read, registry, "app")?))
     });
     // A read may run on the caller's thread, so the writer gets one of its own.
     let (before, after) = tokio::task::block_in_place(|| {
@@ -127,7 +133,7 @@ pub async fn concurrent_writes_do_not_lose_updates(metadata: &dyn Metadata) {
         };
         let renew = metadata.transact(durability, move |tx| {
             tx.put_admin_password(registry, 1, b"sealed", &[0; 32], Timestamp(n))?;
-            Ok(tx.find_access("home", Some(1))?.and_then(|(_, generation)| generation))
+            Ok::<_, MetadataError>(tx.find_access("home", Some(1))?.and_then(|(_, generation)| generation))
         });
         renew.await.expect("the write succeeds").expect("the password is there")
     });
@@ -143,7 +149,7 @@ pub async fn a_panic_in_a_write_undoes_only_that_write(metadata: &dyn Metadata) 
         fixture::try_write(metadata, move |tx| {
             make(tx, registry, &format!("app{n}"))?;
             assert!(n % 5 != 0, "a panic on purpose");
-            Ok(())
+            Ok::<_, MetadataError>(())
         })
     });
     for (n, result) in join_all(writes).await.into_iter().enumerate() {
@@ -156,7 +162,7 @@ pub async fn a_panic_in_a_write_undoes_only_that_write(metadata: &dyn Metadata) 
 pub async fn a_panic_in_a_read_is_an_error_of_that_read(metadata: &dyn Metadata) {
     let registry = fixture::registry(metadata, "home").await.id;
     for _ in 0..50 {
-        let result: Result<(), Error> = metadata.query(|_| panic!("a panic on purpose")).await;
+        let result: Result<(), MetadataError> = metadata.query(|_| panic!("a panic on purpose")).await;
         assert!(result.is_err());
     }
     assert!(!seen(metadata, registry, "app").await);

@@ -4,10 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use holdfast_registry::{
-    Error,
-    ports::{Durability, Metadata, ReadWork, WriteWork},
-};
+use holdfast_registry::ports::{Durability, Metadata, MetadataError, ReadWork, WriteWork};
 use tokio::sync::oneshot;
 
 use super::Decorator;
@@ -72,7 +69,7 @@ struct Gated {
 
 #[async_trait]
 impl Metadata for Gated {
-    async fn read(&self, work: ReadWork) -> Result<(), Error> {
+    async fn read(&self, work: ReadWork) -> Result<(), MetadataError> {
         let done = self.inner.read(work).await;
         let ends = self.gate.lock().take();
         if let Some(ends) = ends {
@@ -82,7 +79,7 @@ impl Metadata for Gated {
         done
     }
 
-    async fn write(&self, durability: Durability, work: WriteWork) -> Result<(), Error> {
+    async fn write(&self, durability: Durability, work: WriteWork) -> Result<(), MetadataError> {
         self.inner.write(durability, work).await
     }
 }

@@ -4,10 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_access::action;
 use holdfast_oci::Digest;
-use holdfast_registry::{
-    Error,
-    ports::{BlobId, Blobs as _, ManifestId, MetadataExt as _},
-};
+use holdfast_registry::ports::{BlobId, Blobs as _, ManifestId, MetadataError, MetadataExt as _};
 use holdfast_testkit::registry::{everything, read_all, tag};
 
 use super::{
@@ -28,7 +25,7 @@ fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, expected: &T) -> 
     }
 }
 
-fn text(error: Error) -> String {
+fn text(error: impl std::fmt::Debug) -> String {
     format!("{error:?}")
 }
 
@@ -236,7 +233,7 @@ impl Driver {
                         }
                     }
                 }
-                Ok(missing)
+                Ok::<_, MetadataError>(missing)
             })
             .await
             .map_err(text)?;

@@ -2,7 +2,7 @@
 
 use holdfast_registry::{
     Timestamp,
-    ports::{Blobs as _, Durability, MetadataExt as _, ObjectKey, RepositoryRecord, Tx},
+    ports::{Blobs as _, Durability, MetadataError, MetadataExt as _, ObjectKey, RepositoryRecord, Tx},
 };
 use holdfast_testkit::registry::{TestRegistry, name, pattern, tag};
 use proptest::sample::Index;
@@ -77,7 +77,7 @@ where
         .transact(Durability::Durable, move |tx| {
             let repository = tx.find_repository(id, &name(REPOSITORIES[0]))?.unwrap();
             work(tx, &repository);
-            Ok(())
+            Ok::<_, MetadataError>(())
         })
         .await
         .unwrap();
