@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use holdfast_access::{Grant, action};
+use holdfast_model::BlobRecord;
 use holdfast_oci::{ByteRanges, Digest, Selection};
-use holdfast_registry::ports::BlobRecord;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
 use crate::{Body, conditional, error::Error, respond, serve::Call};

@@ -12,7 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use holdfast_face::{Turn, Whole};
-use holdfast_registry::ports::{Content as Stored, hold};
+use holdfast_model::{Content as Stored, hold};
 use http_body::{Frame, SizeHint};
 
 use crate::reader::{Reader, Source};

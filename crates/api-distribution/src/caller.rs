@@ -10,10 +10,8 @@ use std::{net::IpAddr, sync::Arc};
 
 use holdfast_access::{Actor, Caller, RegistryId, RequestOrigin, Rights, rights_of};
 use holdfast_identity::{Credential, throttle::Target, token::Kind};
-use holdfast_registry::{
-    Entrance, Front, GoodSecret, PrincipalView, Standing, TokenAccount,
-    ports::{AdminPassword, RegistryAccess},
-};
+use holdfast_model::{AdminPassword, RegistryAccess};
+use holdfast_registry::{Entrance, Front, GoodSecret, PrincipalView, Standing, TokenAccount};
 use secrecy::{ExposeSecret as _, SecretString};
 
 pub(crate) use self::presented::{Presented, PresentedToken};

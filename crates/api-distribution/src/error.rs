@@ -7,11 +7,9 @@ use std::net::IpAddr;
 use holdfast_access::Refusal;
 use holdfast_face::{Error as BodyError, TooManyBlobs};
 use holdfast_identity::{basic, throttle, token};
+use holdfast_model::{StorageError, StoreError};
 use holdfast_oci::{Digest, ErrorCode, message::chain};
-use holdfast_registry::{
-    Error as Domain, Progress, ReceiveError,
-    ports::{StorageError, StoreError},
-};
+use holdfast_registry::{Error as Domain, Progress, ReceiveError};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -3,10 +3,7 @@
 
 use std::{fmt::Write as _, str::FromStr};
 
-use holdfast_registry::{
-    Timestamp,
-    ports::{ListOrder, Position},
-};
+use holdfast_model::{ListOrder, Position, Timestamp};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 

@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use holdfast_face::{OWN_BYTES, Room, Turn};
-use holdfast_registry::ports::{Content, Reading};
+use holdfast_model::{Content, Reading};
 use tokio::sync::Semaphore;
 use tokio_util::sync::PollSemaphore;
 
@@ -112,7 +112,7 @@ mod tests {
 
     use futures_util::FutureExt as _;
     use holdfast_face::Sending;
-    use holdfast_registry::ports::ReadAt;
+    use holdfast_model::ReadAt;
 
     use super::*;
 

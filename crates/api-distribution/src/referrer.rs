@@ -1,8 +1,8 @@
 //! `GET /v2/R/referrers/DIGEST` (dist-spec 1.1 §Listing Referrers).
 
 use holdfast_access::{Grant, action};
+use holdfast_model::ReferrerRecord;
 use holdfast_oci::{Digest, media_type};
-use holdfast_registry::ports::ReferrerRecord;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 use serde_json::value::RawValue;

@@ -9,8 +9,8 @@
 mod acr;
 mod error;
 
+use holdfast_model::UploadId;
 use holdfast_oci::{Algorithm, Digest, Reference, RepositoryName, Tag};
-use holdfast_registry::ports::UploadId;
 use http::Method;
 use uuid::Uuid;
 

@@ -1,7 +1,7 @@
 //! `GET /v2/R/tags/list`.
 
 use holdfast_access::{Grant, action};
-use holdfast_registry::ports::{ListOrder, Page};
+use holdfast_model::{ListOrder, Page};
 use http::{Response, StatusCode, header};
 use serde_json::json;
 

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use holdfast_arm::api_version::REGISTRY_VERSIONS;
-use holdfast_registry::Timestamp;
+use holdfast_model::Timestamp;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::Site;

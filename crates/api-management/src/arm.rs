@@ -22,7 +22,7 @@ pub(crate) mod token;
 pub(crate) mod unserved;
 
 use chrono::{DateTime, SecondsFormat};
-use holdfast_registry::{Timestamp, ports::SystemData};
+use holdfast_model::{SystemData, Timestamp};
 use serde_json::{Value, json};
 
 /// Items on a page of a list that can be long.

@@ -7,7 +7,8 @@ mod token;
 use bytes::Bytes;
 use holdfast_access::{ControlAction, ControlGrant, ControlRefusal};
 use holdfast_arm::{Code, Error as Arm, ResourceGroupName};
-use holdfast_registry::{Error as Domain, QuotaError, ports::StorageError};
+use holdfast_model::StorageError;
+use holdfast_registry::{Error as Domain, QuotaError};
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 

@@ -14,7 +14,7 @@ use std::{
 
 use bytes::Bytes;
 use holdfast_blobs::FilesystemStore;
-use holdfast_registry::ports::{Blobs, ObjectKey};
+use holdfast_model::{Blobs, ObjectKey};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 

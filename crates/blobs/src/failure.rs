@@ -2,7 +2,7 @@
 
 use std::io;
 
-use holdfast_registry::ports::{ObjectKey, StoreError};
+use holdfast_model::{ObjectKey, StoreError};
 
 /// An error that can be told more than once: a writer answers with it until it is dropped.
 #[derive(Debug, Clone, Copy)]

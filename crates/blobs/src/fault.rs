@@ -10,8 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{BlobWriter, Blobs, Content, ObjectInfo, ObjectKey, StoreError};
+use holdfast_model::{BlobWriter, Blobs, Content, ObjectInfo, ObjectKey, StoreError, Timestamp};
 
 /// The operations of the port, of the store and of its writers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -16,8 +16,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{BlobWriter, Blobs, Content, ObjectInfo, ObjectKey, StoreError};
+use holdfast_model::{BlobWriter, Blobs, Content, ObjectInfo, ObjectKey, StoreError, Timestamp};
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::{

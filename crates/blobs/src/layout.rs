@@ -21,7 +21,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use holdfast_registry::ports::ObjectKey;
+use holdfast_model::ObjectKey;
 use uuid::Uuid;
 
 /// Mode of every folder: the owner's alone.

@@ -1,4 +1,4 @@
-//! Places for bytes: the adapters behind [`holdfast_registry::ports::Blobs`].
+//! Places for bytes: the adapters behind [`holdfast_model::Blobs`].
 //!
 //! An adapter stores bytes under random keys and makes them durable when asked. It refuses to know digests, media types,
 //! repositories or rights: which object holds which digest is a row in the metadata. Every adapter is proven by the same

@@ -14,7 +14,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
-use holdfast_registry::ports::ObjectKey;
+use holdfast_model::ObjectKey;
 
 use crate::writer::Pipe;
 

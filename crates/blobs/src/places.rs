@@ -9,7 +9,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use holdfast_registry::ports::{Blobs, Places, StoreError};
+use holdfast_model::{Blobs, Places, StoreError};
 
 use crate::{
     failure::attempted,

@@ -14,7 +14,7 @@ use std::{
     sync::Arc,
 };
 
-use holdfast_registry::ports::{Content, ReadAt};
+use holdfast_model::{Content, ReadAt};
 use rustix::{
     buffer::spare_capacity,
     fs::{CWD, Mode, OFlags, ResolveFlags, openat2},

@@ -3,7 +3,7 @@
 
 use std::{fs, io, path::Path};
 
-use holdfast_registry::ports::StoreError;
+use holdfast_model::StoreError;
 
 use crate::{failure::attempted, layout::Layout};
 

@@ -29,7 +29,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use holdfast_registry::ports::{BlobWriter, ObjectKey, StoreError};
+use holdfast_model::{BlobWriter, ObjectKey, StoreError};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::{

@@ -8,7 +8,7 @@ use holdfast_blobs::{
     FilesystemStore,
     fault::{Fault, FaultyStore, Operation},
 };
-use holdfast_registry::ports::{Blobs, StoreError};
+use holdfast_model::{Blobs, StoreError};
 use holdfast_testkit::blobs::{contract, fresh_key, pattern, read};
 use tempfile::TempDir;
 

@@ -6,7 +6,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use holdfast_blobs::FilesystemStore;
-use holdfast_registry::ports::{Blobs, ObjectKey, StoreError};
+use holdfast_model::{Blobs, ObjectKey, StoreError};
 use holdfast_testkit::blobs::{contract, fresh_key, pattern, read};
 use tempfile::TempDir;
 

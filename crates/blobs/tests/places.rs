@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use bytes::Bytes;
 use holdfast_blobs::{FilesystemPlaces, FilesystemStore};
-use holdfast_registry::ports::{Blobs, ObjectKey, Places};
+use holdfast_model::{Blobs, ObjectKey, Places};
 use uuid::Uuid;
 
 fn places(near: &Path, far: &Path) -> FilesystemPlaces {

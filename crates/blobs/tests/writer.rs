@@ -16,7 +16,7 @@ use std::{
 
 use bytes::Bytes;
 use holdfast_blobs::FilesystemStore;
-use holdfast_registry::ports::{BlobWriter, Blobs, ObjectKey, StoreError};
+use holdfast_model::{BlobWriter, Blobs, ObjectKey, StoreError};
 use holdfast_testkit::blobs::{fresh_key, pattern};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tempfile::TempDir;

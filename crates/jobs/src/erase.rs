@@ -1,10 +1,8 @@
 //! What is left of a deletion that began: a registry, or a group with all that is in it. It is tried until it is done.
 
 use holdfast_access::{ControlCaller, ControlRefusal, decide_control};
-use holdfast_registry::{
-    Error,
-    ports::{JobKind, JobRecord},
-};
+use holdfast_model::{JobKind, JobRecord};
+use holdfast_registry::Error;
 
 use crate::handler::{Handler, Limits, Stop, Work};
 

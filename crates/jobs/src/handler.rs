@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use holdfast_registry::ports::{JobKind, JobRecord};
+use holdfast_model::{JobKind, JobRecord};
 
 use crate::{Runner, import::Progress};
 

@@ -13,10 +13,10 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use holdfast_access::{
     ControlCaller, ControlGrant, Grant, RegistryId, action, control, decide_control, push_of_import,
 };
+use holdfast_model::{JobKind, JobRecord, ManifestContent, RegistryRecord};
 use holdfast_oci::{Digest, Manifest, MediaType, Reference, RepositoryName, Tag, manifest, media_type::Kind};
-use holdfast_registry::ports::{JobKind, JobRecord, RegistryRecord};
 use holdfast_registry::{
-    Error, Expectation, Import, ImportFailure, ImportFailureKind, ImportJob, ImportTag, ManifestContent, PutManifest,
+    Error, Expectation, Import, ImportFailure, ImportFailureKind, ImportJob, ImportTag, PutManifest,
 };
 use uuid::Uuid;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use holdfast_client::Outgoing;
 use holdfast_identity::Sealer;
-use holdfast_registry::ports::{BusyJobs, Ids, JobKind, JobRecord};
+use holdfast_model::{BusyJobs, Ids, JobKind, JobRecord};
 use holdfast_registry::{Attempt, Registry};
 use tokio::task::{self, JoinSet};
 use tokio::time::{sleep, timeout};

@@ -15,12 +15,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use holdfast_access::RegistryId;
 use holdfast_metadata::SqliteStore;
-use holdfast_oci::{Algorithm, Digest};
-use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{
+use holdfast_model::{
     Durability, ListOrder, Metadata, MetadataError, MetadataExt, NewBlob, NewManifest, NewRegistry, ObjectKey, Page,
-    Position, RepositoryId, ResourceGroup, Sku, StorageAccountId, Subscription, TagRead,
+    Position, RepositoryId, ResourceGroup, Sku, StorageAccountId, Subscription, TagRead, Timestamp,
 };
+use holdfast_oci::{Algorithm, Digest};
 use uuid::Uuid;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;

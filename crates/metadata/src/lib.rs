@@ -1,4 +1,4 @@
-//! Where the rows live: adapters of [`holdfast_registry::ports::Metadata`]. They translate rows and
+//! Where the rows live: adapters of [`holdfast_model::Metadata`]. They translate rows and
 //! keep transactions; they refuse to hold rules, which `holdfast_registry` writes once for all of
 //! them. The suite in `holdfast_testkit::metadata` says what an adapter must do.
 

@@ -6,8 +6,7 @@ use std::sync::{
 };
 
 use holdfast_metadata::SqliteStore;
-use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{Durability, Metadata, MetadataError, MetadataExt as _};
+use holdfast_model::{Durability, Metadata, MetadataError, MetadataExt as _, Timestamp};
 use holdfast_testkit::RunTwice;
 use tempfile::TempDir;
 

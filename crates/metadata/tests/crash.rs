@@ -12,8 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_metadata::SqliteStore;
-use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{Durability, Metadata, MetadataExt};
+use holdfast_model::{Durability, Metadata, MetadataExt, Timestamp};
 use rusqlite::Connection;
 
 /// Set for the child: the database to write to. A name of this test's own.

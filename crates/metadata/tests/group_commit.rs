@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use holdfast_metadata::SqliteStore;
-use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{Durability, Metadata, MetadataError, MetadataExt, StorageAccount};
+use holdfast_model::{Durability, Metadata, MetadataError, MetadataExt, StorageAccount, Timestamp};
 use tempfile::TempDir;
 
 /// An error of the work's own, as the rules have.

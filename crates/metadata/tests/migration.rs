@@ -3,12 +3,11 @@
 
 use holdfast_access::{NetworkRules, RegistryId, RoleAssignmentMode, RoleId};
 use holdfast_metadata::SqliteStore;
-use holdfast_oci::{Algorithm, Digest};
-use holdfast_registry::ports::{
-    Directory, Metadata, MetadataError, MetadataExt as _, PrincipalRecord, PrincipalType, ReferrerRecord,
-    ReferrersPage, RegistryRecord, ResourceGroup, RoleAssignment, ShownSettings, Sku, StorageAccountId,
+use holdfast_model::{
+    Attributes, Directory, Metadata, MetadataError, MetadataExt as _, PrincipalRecord, PrincipalType, ReferrerRecord,
+    ReferrersPage, RegistryRecord, ResourceGroup, RoleAssignment, ShownSettings, Sku, StorageAccountId, Timestamp,
 };
-use holdfast_registry::{Attributes, Timestamp};
+use holdfast_oci::{Algorithm, Digest};
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use holdfast_metadata::SqliteStore;
 use holdfast_metadata::sqlite::open;
-use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{Directory, Durability, Metadata, MetadataExt};
+use holdfast_model::{Directory, Durability, Metadata, MetadataExt, Timestamp};
 use rusqlite::Connection;
 use tempfile::TempDir;
 use uuid::Uuid;

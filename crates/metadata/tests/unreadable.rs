@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use holdfast_access::{ControlAction, ControlCaller, ControlGrant, ScopeMap, decide_control};
-use holdfast_registry::ports::{
+use holdfast_model::{
     BusyJobs, Durability, JobId, JobKind, JobRecord, JobState, MetadataExt as _, ResourceGroup, ScopeMapRecord,
     StorageError, SystemData, Tags, Tx,
 };

@@ -5,23 +5,17 @@
 mod error;
 mod federated;
 mod secret;
-mod subject;
 
 pub use error::Error;
 pub use federated::FederatedChange;
 use holdfast_access::{Assignment, ControlGrant, RoleId, control};
 pub use secret::{CertificateChange, NewCertificate, NewSecret};
-pub use subject::FederatedSubject;
 use uuid::Uuid;
 
-use crate::{
-    Registry, Timestamp,
-    ports::{
-        ApplicationCertificate, ApplicationMarker, ApplicationRecord, ApplicationSecret, Durability,
-        FederatedCredential, MetadataExt, PrincipalRecord, Read, Tx,
-    },
-    quota::check_applications,
-    role_assignment::written_by,
+use crate::{Registry, quota::check_applications, role_assignment::written_by};
+use holdfast_model::{
+    ApplicationCertificate, ApplicationMarker, ApplicationRecord, ApplicationSecret, Durability, FederatedCredential,
+    MetadataExt, PrincipalRecord, Read, Timestamp, Tx,
 };
 
 /// One of the ids by which an application, or its service principal, is asked for.

@@ -9,12 +9,11 @@ use holdfast_oci::{Digest, RepositoryName};
 use crate::{
     Error, Registry,
     limits::{MAX_MOUNT_SOURCES, SMALL_BLOB_BYTES},
-    ports::{
-        BlobRecord, Candidate, Content, Durability, MetadataExt, PulledBlob, Read, RepositoryId, StorageError,
-        StoreError,
-    },
     registry::load_registry,
     repository::ensure_writable,
+};
+use holdfast_model::{
+    BlobRecord, Candidate, Content, Durability, MetadataExt, PulledBlob, Read, RepositoryId, StorageError, StoreError,
 };
 
 impl Registry {

@@ -14,8 +14,9 @@ use std::sync::{
 
 use tokio::sync::mpsc::Sender;
 
-use crate::{Error, Registry, ports::MetadataExt};
+use crate::{Error, Registry};
 pub use finding::Finding;
+use holdfast_model::MetadataExt;
 
 /// How to check.
 #[derive(Debug, Clone, Copy)]

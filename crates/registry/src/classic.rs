@@ -4,12 +4,9 @@
 use holdfast_access::{ControlGrant, control};
 
 use crate::{
-    Error, RegistryChange, StorageAccountError,
-    erase::refuse_if_deleting,
-    location::load_own,
-    ports::{Read, RegistryRecord, Sku, StorageAccountId},
-    storage_account,
+    Error, RegistryChange, StorageAccountError, erase::refuse_if_deleting, location::load_own, storage_account,
 };
+use holdfast_model::{Read, RegistryRecord, Sku, StorageAccountId};
 
 /// Where the bytes of a new registry lie: a managed one's in the service's own account, a Classic one's in the account
 /// that the grant is for, which is in the same location.

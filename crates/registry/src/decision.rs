@@ -12,12 +12,10 @@ use holdfast_oci::{RepositoryName, Tag};
 use uuid::Uuid;
 
 use crate::{
-    Error, Registry, Timestamp, UserName,
-    person::is_person,
-    ports::{MetadataExt, PrincipalRecord, Read, RegistryRecord, RoleAssignment, TokenRecord},
-    registry::find_open,
-    role_assignment::in_force,
-    scope_map::find_scope_map,
+    Error, Registry, person::is_person, registry::find_open, role_assignment::in_force, scope_map::find_scope_map,
+};
+use holdfast_model::{
+    MetadataExt, PrincipalRecord, Read, RegistryRecord, RoleAssignment, Timestamp, TokenRecord, UserName,
 };
 
 /// What somebody wants to do.
@@ -377,7 +375,7 @@ fn notes(
         notes.push(format!("there is no repository {name} yet"));
         return Ok(notes);
     };
-    let locks = |attributes: crate::Attributes| {
+    let locks = |attributes: holdfast_model::Attributes| {
         let switches = [
             (attributes.read_enabled, "reading"),
             (attributes.write_enabled, "writing"),

@@ -3,12 +3,10 @@
 
 use uuid::Uuid;
 
-use crate::{
-    Error, Registry, Timestamp,
-    ports::{
-        Author, Directory, Durability, Ids, Metadata, MetadataExt, NewRegistry, RegistryRecord, ResourceGroup, Sku,
-        StorageAccount, Subscription, Tags, Tx,
-    },
+use crate::{Error, Registry};
+use holdfast_model::{
+    Author, Directory, Durability, Ids, Metadata, MetadataExt, NewRegistry, RegistryRecord, ResourceGroup, Sku,
+    StorageAccount, Subscription, Tags, Timestamp, Tx,
 };
 
 /// A password ready to be stored.

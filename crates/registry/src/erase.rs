@@ -7,16 +7,16 @@ use holdfast_access::{ControlGrant, RegistryId, control};
 use holdfast_arm::fold_case;
 
 use crate::{
-    Error, Precondition, Registry, Timestamp,
+    Error, Precondition, Registry,
     import::ImportFailure,
     limits::{MANIFESTS_PER_TRANSACTION, ROWS_PER_STEP},
-    ports::{
-        Candidate, Durability, JobId, JobKind, JobRecord, MetadataExt, Read, RegistryRecord, RepositoryId,
-        StorageAccount, Tx,
-    },
     registry_resource::find_at,
     resource_group::load_group,
     storage_account,
+};
+use holdfast_model::{
+    Candidate, Durability, JobId, JobKind, JobRecord, MetadataExt, Read, RegistryRecord, RepositoryId, StorageAccount,
+    Timestamp, Tx,
 };
 
 /// How long whoever asked for a deletion has to finish it before the job goes on with it. Both at once do no harm.

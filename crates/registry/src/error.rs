@@ -13,7 +13,7 @@ pub use role::RoleError;
 pub use token::TokenError;
 
 use crate::limits::MAX_MISSING_NAMED;
-use crate::ports::{MetadataError, Sku, StorageAccountId, StorageError, StoreError, UploadId};
+use holdfast_model::{MetadataError, Sku, StorageAccountId, StorageError, StoreError, UploadId};
 
 /// The body of a request could not be received whole.
 #[derive(Debug, thiserror::Error)]

@@ -3,12 +3,8 @@
 
 use holdfast_oci::Digest;
 
-use crate::{
-    Error, Registry, Timestamp,
-    garbage::needs,
-    limits::MAX_MOUNT_SOURCES,
-    ports::{Candidate, MetadataExt, Read, RegistryRecord},
-};
+use crate::{Error, Registry, garbage::needs, limits::MAX_MOUNT_SOURCES};
+use holdfast_model::{Candidate, MetadataExt, Read, RegistryRecord, Timestamp};
 
 /// One reason, or one thing that waits.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -94,7 +94,7 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ports::{MetadataError, StorageError};
+    use holdfast_model::{MetadataError, StorageError};
 
     fn broken() -> Error {
         MetadataError::failed("tried", std::io::Error::other("broken")).into()

@@ -7,12 +7,10 @@ use std::net::IpAddr;
 use uuid::Uuid;
 
 use crate::{
-    Error, GoodSecret, PrincipalView, Registry, Timestamp, TokenAccount,
-    application::good_secrets,
-    ports::{AdminPassword, MetadataExt, PrincipalAndRoles, PrincipalKey, Read, RegistryAccess},
-    role_assignment::in_force,
+    Error, GoodSecret, PrincipalView, Registry, TokenAccount, application::good_secrets, role_assignment::in_force,
     token::account,
 };
+use holdfast_model::{AdminPassword, MetadataExt, PrincipalAndRoles, PrincipalKey, Read, RegistryAccess, Timestamp};
 
 /// Whose credential a request came with; whether it is good is not known yet.
 #[derive(Debug, Clone, PartialEq, Eq)]

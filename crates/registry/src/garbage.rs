@@ -11,14 +11,14 @@ use std::{
 use holdfast_oci::Digest;
 
 use crate::{
-    Error, Registry, Timestamp,
+    Error, Registry,
     failure::{Batches, Failures},
     limits::{CANDIDATES_PER_TRANSACTION, MAX_COLLECTION_LEVELS},
     manifest::remove_manifest_rows,
-    ports::{
-        BlobId, BlobRecord, Candidate, CandidateId, Durability, ManifestRecord, MetadataExt, ObjectKey,
-        QueuedCandidate, Read, RegistryRecord, RepositoryId, RepositoryRecord, StorageAccountId, Tx,
-    },
+};
+use holdfast_model::{
+    BlobId, BlobRecord, Candidate, CandidateId, Durability, ManifestRecord, MetadataExt, ObjectKey, QueuedCandidate,
+    Read, RegistryRecord, RepositoryId, RepositoryRecord, StorageAccountId, Timestamp, Tx,
 };
 
 /// How to collect.

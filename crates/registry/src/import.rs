@@ -11,9 +11,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::{
     Error, Registry,
     limits::{MAX_OPEN_IMPORTS, MAX_TAGS_PER_PUSH},
-    ports::{Candidate, Durability, JobId, JobKind, JobRecord, MetadataExt, Tx},
     registry_resource::load_at,
 };
+use holdfast_model::{Candidate, Durability, JobId, JobKind, JobRecord, MetadataExt, Tx};
 
 /// What an import was asked to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,7 +65,7 @@ pub enum ImportSource {
     Registry {
         /// See [`RegistryId`].
         id: i64,
-        /// See [`crate::ports::RegistryRecord::scope`].
+        /// See [`holdfast_model::RegistryRecord::scope`].
         scope: String,
     },
     /// Any registry: its host, with a port if need be, and the name that goes with the job's secret.

@@ -6,11 +6,11 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::{
-    Error, Registry, Timestamp,
+    Error, Registry,
     failure::{Batches, Failures},
     limits::{JOBS_LOOKED_AT, ROWS_PER_STEP, UNREADABLE_JOB_PAUSE},
-    ports::{BusyJobs, Durability, JobId, JobLease, JobRecord, JobState, MetadataExt, Tx},
 };
+use holdfast_model::{BusyJobs, Durability, JobId, JobLease, JobRecord, JobState, MetadataExt, Timestamp, Tx};
 
 /// What came of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,9 +1,8 @@
 //! The rules of a registry, from the user's view: one module per noun, each an operation on
-//! [`Registry`]. It refuses to know HTTP, SQL, files and object stores; `ports` says what it needs
+//! [`Registry`]. It refuses to know HTTP, SQL, files and object stores; `holdfast_model` says what it needs
 //! of them. Faces call the operations with a `Grant`, which only `holdfast_access::decide` makes.
 
 pub mod application;
-mod attributes;
 mod blob;
 mod cache;
 mod check;
@@ -23,7 +22,6 @@ mod location;
 mod manifest;
 mod parsing;
 pub mod person;
-pub mod ports;
 mod precondition;
 mod principal;
 mod quota;
@@ -36,20 +34,16 @@ mod resource_group;
 mod role_assignment;
 mod scope_map;
 pub mod sign_in;
-mod sku;
 mod storage_account;
-mod storage_kind;
 mod stray;
 mod tag;
-mod timestamp;
 mod token;
 mod upload;
 
 pub use application::{
-    ApplicationChange, ApplicationKey, ApplicationView, CertificateChange, FederatedChange, FederatedSubject,
-    GoodCredentials, GoodSecret, NewCertificate, NewSecret,
+    ApplicationChange, ApplicationKey, ApplicationView, CertificateChange, FederatedChange, GoodCredentials,
+    GoodSecret, NewCertificate, NewSecret,
 };
-pub use attributes::{Attributes, AttributesPatch};
 pub use check::{CheckEvent, CheckOptions, CheckProgress, Checked, Finding};
 pub use decision::{Answer, Decision, Wish};
 pub use directory::{FirstStart, Overview, SealedPassword};
@@ -63,8 +57,7 @@ pub use job::Attempt;
 pub use limits::Limits;
 pub use location::{ensure_location, forget_location};
 pub use manifest::{Expectation, ManifestPage, ManifestView, Pushed, PutManifest};
-pub use person::{NewPerson, UserName};
-pub use ports::ManifestContent;
+pub use person::NewPerson;
 pub use precondition::{Precondition, States};
 pub use principal::{NewPrincipal, PrincipalView};
 pub use referrer::Referrers;
@@ -73,10 +66,7 @@ pub use registry_resource::{RegistryChange, RegistryUsage};
 pub use repository::{DeletedRepository, RepositoryView};
 pub use role_assignment::NewRoleAssignment;
 pub use scope_map::{ScopeMapChange, ScopeMapView};
-pub use sku::SkuLimits;
 pub use storage_account::{StorageAccountError, StorageChange};
-pub use storage_kind::StorageKind;
 pub use stray::{Stray, Strays};
-pub use timestamp::Timestamp;
 pub use token::{KeptPassword, NewTokenPasswords, TokenAccount, TokenChange, TokenView};
 pub use upload::{Body, Progress, Purged};

@@ -1,10 +1,8 @@
 //! Locations: where the service has a storage account of its own, it makes registries. Which ones there are is the
 //! operator's choice; this refuses to know folders.
 
-use crate::{
-    Error, Registry, StorageAccountError, Timestamp,
-    ports::{Durability, Metadata, MetadataExt, Read, StorageAccount},
-};
+use crate::{Error, Registry, StorageAccountError};
+use holdfast_model::{Durability, Metadata, MetadataExt, Read, StorageAccount, Timestamp};
 
 impl Registry {
     /// Where the service keeps bytes, by name, each location once.

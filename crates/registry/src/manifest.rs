@@ -10,13 +10,13 @@ use holdfast_access::{Grant, action};
 use holdfast_oci::{Digest, Manifest, MediaType, Reference, RepositoryName, Tag};
 
 use crate::{
-    AttributesPatch, Error, Registry,
+    Error, Registry,
     limits::{MAX_TAGS_SHOWN, PAGE_BYTES},
-    ports::{
-        Durability, ManifestContent, ManifestRecord, MetadataExt, Page, Position, PulledManifest, Read,
-        RepositoryRecord, Visibility,
-    },
     repository::{find_visible, load_visible},
+};
+use holdfast_model::{
+    AttributesPatch, Durability, ManifestContent, ManifestRecord, MetadataExt, Page, Position, PulledManifest, Read,
+    RepositoryRecord, Visibility,
 };
 pub(crate) use remove::{ensure_tags_movable, queue_if_untagged, removable_tags, remove_manifest_rows};
 

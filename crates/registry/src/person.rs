@@ -2,19 +2,14 @@
 //! password to sign in with. It refuses to make or to compare passwords: they come in as verifiers.
 
 mod error;
-mod name;
 
 pub use error::Error;
 use holdfast_access::{Actor, Assignment, ControlGrant, RoleId, control};
-pub use name::{ParseUserNameError, UserName};
+use holdfast_model::UserName;
 use uuid::Uuid;
 
-use crate::{
-    PrincipalView, Registry,
-    limits::MAX_PEOPLE,
-    ports::{Counted, Durability, MetadataExt, PersonRecord, PrincipalRecord, ProvenPerson, Read},
-    role_assignment,
-};
+use crate::{PrincipalView, Registry, limits::MAX_PEOPLE, role_assignment};
+use holdfast_model::{Counted, Durability, MetadataExt, PersonRecord, PrincipalRecord, ProvenPerson, Read};
 
 /// A person to be made.
 #[derive(Clone)]

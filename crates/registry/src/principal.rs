@@ -5,12 +5,12 @@ use holdfast_access::{Assignment, ControlGrant, RoleId, control};
 use uuid::Uuid;
 
 use crate::{
-    ApplicationKey, ApplicationView, Error, GoodCredentials, NewSecret, Registry, Timestamp,
+    ApplicationKey, ApplicationView, Error, GoodCredentials, NewSecret, Registry,
     application::{self, good_credentials, load, load_in_reach, view},
-    ports::{ApplicationMarker, ApplicationRecord, Durability, MetadataExt, PrincipalRecord},
     quota::check_applications,
     role_assignment::{first_role, in_force, insert, written_by},
 };
+use holdfast_model::{ApplicationMarker, ApplicationRecord, Durability, MetadataExt, PrincipalRecord, Timestamp};
 
 /// What a new service principal starts with.
 #[derive(Debug, Clone)]

@@ -14,9 +14,9 @@ use crate::{
         MAX_DEVICES_NEAR, MAX_DEVICES_OF_SOME, MAX_GROUPS, MAX_REGISTRIES, MAX_REGISTRIES_PER_GROUP,
         MAX_STORAGE_ACCOUNTS, MAX_STORAGE_ACCOUNTS_PER_GROUP,
     },
-    ports::{Counted, Read, ResourceGroup},
     storage_account,
 };
+use holdfast_model::{Counted, Read, ResourceGroup};
 
 /// Room for another group in a subscription.
 pub(crate) fn check_groups(read: &mut dyn Read, (subscription, name): (Uuid, &str), by: &Actor) -> Result<(), Error> {

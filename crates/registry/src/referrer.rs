@@ -3,11 +3,8 @@
 use holdfast_access::{Grant, action};
 use holdfast_oci::Digest;
 
-use crate::{
-    Error, Registry,
-    limits::PAGE_BYTES,
-    ports::{MetadataExt, Read, ReferrerRecord, ReferrersPage, RepositoryRecord},
-};
+use crate::{Error, Registry, limits::PAGE_BYTES};
+use holdfast_model::{MetadataExt, Read, ReferrerRecord, ReferrersPage, RepositoryRecord};
 
 /// A page of referrers.
 #[derive(Debug, Clone)]

@@ -10,17 +10,17 @@ use holdfast_access::{RegistryId, RepositoryAction, action};
 use tokio::sync::Notify;
 
 use crate::{
-    Error, Limits, Timestamp,
+    Error, Limits,
     cache::ContentCache,
     limits::{BLOB_CACHE_BYTES, MANIFEST_CACHE_BYTES},
     parsing::Parsing,
-    ports::{
-        AdminPassword, Author, Blobs, Clock, Durability, Ids, Metadata, MetadataExt, Places, Read, RegistryRecord,
-        StorageAccountId,
-    },
     registry_resource,
     rehash::Rehashing,
     upload::Leases,
+};
+use holdfast_model::{
+    AdminPassword, Author, Blobs, Clock, Durability, Ids, Metadata, MetadataExt, Places, Read, RegistryRecord,
+    StorageAccountId, Timestamp,
 };
 
 type Stores = HashMap<StorageAccountId, Arc<dyn Blobs>>;

@@ -9,15 +9,14 @@ use holdfast_access::{Actor, ControlGrant, ControlReach, control};
 use uuid::Uuid;
 
 use crate::{
-    Error, Precondition, Registry, SealedPassword, Timestamp, classic,
-    erase::refuse_if_deleting,
-    ports::{AdminPassword, Durability, MetadataExt, NewRegistry, Read, RegistryRecord, Sku, Tags, Tx},
-    precondition::entity_tag,
-    quota::check_registries,
+    Error, Precondition, Registry, SealedPassword, classic, erase::refuse_if_deleting, quota::check_registries,
     resource_group::load_group,
 };
 pub use change::RegistryChange;
 pub(crate) use change::{author_of, check};
+use holdfast_model::{
+    AdminPassword, Durability, MetadataExt, NewRegistry, Read, RegistryRecord, Sku, Tags, Timestamp, Tx,
+};
 pub use usage::RegistryUsage;
 use usage::refuse_if_crowded;
 
@@ -232,14 +231,6 @@ fn save(tx: &mut dyn Tx, registry: &mut RegistryRecord, actor: &Actor, now: Time
     registry.updated_by = Some(author_of(tx, actor)?);
     registry.revision += 1;
     Ok(tx.update_registry(registry)?)
-}
-
-impl RegistryRecord {
-    /// What tells this state of the registry from all others, as HTTP writes it.
-    #[must_use]
-    pub fn entity_tag(&self) -> String {
-        entity_tag(self.created_at, self.revision)
-    }
 }
 
 /// The registry at a scope, one that is being deleted too.

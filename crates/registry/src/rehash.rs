@@ -10,7 +10,8 @@ use std::{
 use holdfast_oci::{Algorithm, Digest, Hasher};
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
-use crate::{limits::MAX_REHASHES, ports::Content};
+use crate::limits::MAX_REHASHES;
+use holdfast_model::Content;
 
 /// Bytes read at once; also how much is hashed for nobody at most.
 const STEP_BYTES: u64 = 1 << 20;
@@ -86,7 +87,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::ports::ReadAt;
+    use holdfast_model::ReadAt;
 
     /// Takes minutes to hash, and no room on the disk.
     const LARGE_BYTES: u64 = 256 << 30;

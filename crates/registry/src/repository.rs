@@ -4,13 +4,14 @@ use holdfast_access::{Grant, RegistryGrant, RegistryId, action};
 use holdfast_oci::{Digest, RepositoryName, Tag};
 
 use crate::{
-    Attributes, AttributesPatch, Error, Registry, Timestamp,
+    Error, Registry,
     limits::MANIFESTS_PER_TRANSACTION,
     manifest::{removable_tags, remove_manifest_rows},
-    ports::{
-        Durability, ListOrder, MetadataExt, Page, Position, Read, RepositoryRecord, TargetRepository, Tx, Visibility,
-    },
     registry::unknown_registry,
+};
+use holdfast_model::{
+    Attributes, AttributesPatch, Durability, ListOrder, MetadataExt, Page, Position, Read, RepositoryRecord,
+    TargetRepository, Timestamp, Tx, Visibility,
 };
 
 /// A repository as `/acr/v1` shows it.

@@ -3,13 +3,8 @@
 use holdfast_access::{ControlGrant, ControlReach, control};
 use uuid::Uuid;
 
-use crate::{
-    Error, Precondition, Registry,
-    erase::refuse_if_deleting,
-    ports::{Durability, MetadataExt, Read, ResourceGroup, Tags},
-    precondition::entity_tag,
-    quota::check_groups,
-};
+use crate::{Error, Precondition, Registry, erase::refuse_if_deleting, quota::check_groups};
+use holdfast_model::{Durability, MetadataExt, Read, ResourceGroup, Tags};
 
 impl Registry {
     /// Makes the group that the grant is for, or replaces its tags; says whether it is new.
@@ -111,14 +106,6 @@ impl Registry {
             .into_iter()
             .filter(|group| reach.covers(&group.scope()))
             .collect())
-    }
-}
-
-impl ResourceGroup {
-    /// What tells this state of the group from all others, as HTTP writes it.
-    #[must_use]
-    pub fn entity_tag(&self) -> String {
-        entity_tag(self.created_at, self.revision)
     }
 }
 

@@ -8,16 +8,17 @@ use holdfast_arm::ResourceId;
 use uuid::Uuid;
 
 use crate::{
-    Error, Registry, RoleError, Timestamp,
+    Error, Registry, RoleError,
     limits::{
         MAX_ROLE_ASSIGNMENTS, MAX_ROLE_ASSIGNMENTS_BELOW_ROOT, MAX_ROLE_ASSIGNMENTS_IN_GROUPS,
         MAX_ROLE_ASSIGNMENTS_PER_AUTHOR, MAX_ROLE_ASSIGNMENTS_PER_GROUP,
     },
     person::is_person,
-    ports::{
-        Counted, Durability, MetadataExt, PrincipalRecord, PrincipalType, Read, RoleAssignment, Tx, WrittenCondition,
-    },
     storage_account,
+};
+use holdfast_model::{
+    Counted, Durability, MetadataExt, PrincipalRecord, PrincipalType, Read, RoleAssignment, Timestamp, Tx,
+    WrittenCondition,
 };
 
 /// A role for a principal, as asked for.

@@ -5,9 +5,9 @@ use holdfast_access::{ControlGrant, ScopeMap, SystemScopeMap, control};
 
 use crate::{
     Error, Registry, TokenError,
-    ports::{Counted, Durability, MetadataExt, Read, RegistryRecord, ScopeMapRecord, SystemData, Tx},
     registry_resource::{author_of, load_at},
 };
+use holdfast_model::{Counted, Durability, MetadataExt, Read, RegistryRecord, ScopeMapRecord, SystemData, Tx};
 
 /// A scope map and the registry it is in.
 #[derive(Debug, Clone, PartialEq, Eq)]

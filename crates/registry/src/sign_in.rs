@@ -6,11 +6,8 @@ use std::{net::IpAddr, time::Duration};
 
 use uuid::Uuid;
 
-use crate::{
-    Error, Registry, Timestamp,
-    ports::{AuthorizationCode, DeviceAnswer, DeviceCode, Durability, MetadataExt, ProvenPerson},
-    quota::has_room_for_device,
-};
+use crate::{Error, Registry, quota::has_room_for_device};
+use holdfast_model::{AuthorizationCode, DeviceAnswer, DeviceCode, Durability, MetadataExt, ProvenPerson, Timestamp};
 
 /// How long a device waits for a person (Entra ID: 15 minutes).
 pub const DEVICE_CODE_LIFE: Duration = Duration::from_secs(15 * 60);

@@ -10,16 +10,16 @@ use uuid::Uuid;
 
 pub use self::error::Error as StorageAccountError;
 use crate::{
-    Error, Precondition, Registry, StorageKind, Timestamp,
+    Error, Precondition, Registry,
     erase::{is_deleting, refuse_if_deleting},
     limits::ROWS_PER_STEP,
     location::load_own,
-    ports::{
-        Durability, MetadataExt, Read, RegistryRecord, StorageAccount, StorageAccountId, StorageResource, Tags, Tx,
-    },
-    precondition::entity_tag,
     quota::check_storage_accounts,
     resource_group::load_group,
+};
+use holdfast_model::{
+    Durability, MetadataExt, Read, RegistryRecord, StorageAccount, StorageAccountId, StorageKind, StorageResource,
+    Tags, Timestamp, Tx,
 };
 
 /// The type in ARM.
@@ -335,15 +335,6 @@ fn is_group_going(read: &mut dyn Read, account: &StorageAccount) -> Result<bool,
     refuse_if_used(read, account)?;
     let scope = account.scope().unwrap_or_default();
     is_deleting(read, scope.split("/providers/").next().unwrap_or_default())
-}
-
-impl StorageAccount {
-    /// What tells this state of the account from all others, as HTTP writes it; the service's own have none.
-    #[must_use]
-    pub fn entity_tag(&self) -> Option<String> {
-        let resource = self.resource.as_ref()?;
-        Some(entity_tag(self.created_at, resource.updated_at.0.unsigned_abs()))
-    }
 }
 
 /// Does the work in a task of its own: a row and a folder change together, or a store would stay shut, or a folder lie

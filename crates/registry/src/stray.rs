@@ -9,13 +9,13 @@ use std::{collections::BTreeSet, error::Error as StdError, fmt, sync::Arc, time:
 use tokio::sync::mpsc::Sender;
 
 use crate::{
-    CollectOptions, Error, Registry, Timestamp,
+    CollectOptions, Error, Registry,
     failure::{Batches, Failures},
     limits::{CANDIDATES_PER_TRANSACTION, ROWS_PER_STEP},
-    ports::{
-        Blobs, Candidate, Durability, MetadataError, MetadataExt, ObjectInfo, ObjectKey, StorageAccountId, StoreError,
-        Tx,
-    },
+};
+use holdfast_model::{
+    Blobs, Candidate, Durability, MetadataError, MetadataExt, ObjectInfo, ObjectKey, StorageAccountId, StoreError,
+    Timestamp, Tx,
 };
 
 /// How long an object may take from its last byte to its row before it counts as forgotten.

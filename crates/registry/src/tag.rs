@@ -4,12 +4,12 @@ use holdfast_access::{Grant, action};
 use holdfast_oci::{Digest, RepositoryName, Tag};
 
 use crate::{
-    AttributesPatch, Error, Listable, Registry,
+    Error, Listable, Registry,
     manifest::{ensure_tags_movable, queue_if_untagged},
-    ports::{Durability, MetadataExt, Page, Read, RepositoryRecord, TagRecord},
     registry::load_registry,
     repository::{find_visible, load_visible},
 };
+use holdfast_model::{AttributesPatch, Durability, MetadataExt, Page, Read, RepositoryRecord, TagRecord};
 
 impl Registry {
     /// A page of tags, only those on `digest` when it is given; those with listing switched off are

@@ -6,13 +6,13 @@ use holdfast_arm::ResourceId;
 use uuid::Uuid;
 
 use crate::{
-    Error, Registry, Timestamp, TokenError,
-    ports::{
-        Author, Counted, Durability, MetadataExt, NewToken, Read, RegistryRecord, SystemData, TokenPassword,
-        TokenRecord, TokenStanding, Tx,
-    },
+    Error, Registry, TokenError,
     registry_resource::{author_of, load_at},
     scope_map::{find_scope_map, last_name, registry_scope},
+};
+use holdfast_model::{
+    Author, Counted, Durability, MetadataExt, NewToken, Read, RegistryRecord, SystemData, Timestamp, TokenPassword,
+    TokenRecord, TokenStanding, Tx,
 };
 
 const SCOPE_MAP_TYPE: &str = "Microsoft.ContainerRegistry/registries/scopeMaps";

@@ -17,10 +17,10 @@ use crate::{
     Error, ReceiveError, Registry,
     failure::Failures,
     limits::{ROWS_PER_STEP, SMALL_BLOB_BYTES},
-    ports::{
-        Candidate, Durability, MetadataError, MetadataExt, ObjectKey, StaleUpload, StorageAccountId, StorageError,
-        UploadId, UploadRecord,
-    },
+};
+use holdfast_model::{
+    Candidate, Durability, MetadataError, MetadataExt, ObjectKey, StaleUpload, StorageAccountId, StorageError,
+    UploadId, UploadRecord,
 };
 pub(crate) use session::Leases;
 use session::{Lease, Session, check_range};

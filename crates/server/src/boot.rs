@@ -12,12 +12,12 @@ use anyhow::{Context as _, bail};
 use holdfast_blobs::{FilesystemPlaces, FilesystemStore};
 use holdfast_identity::{Sealer, ServerKeys, Stretcher, password, sealed::admin_password_place};
 use holdfast_metadata::SqliteStore;
+use holdfast_model::{
+    Blobs, Clock, Metadata, MetadataExt as _, Places as _, RandomIds, RegistryRecord, StorageAccountId, StoreError,
+    SystemClock, Timestamp,
+};
 use holdfast_registry::{
-    FirstStart, Limits, Overview, Registry, RegistryParts, SealedPassword, Timestamp, ensure_location, forget_location,
-    ports::{
-        Blobs, Clock, Metadata, MetadataExt as _, Places as _, RandomIds, RegistryRecord, StorageAccountId, StoreError,
-        SystemClock,
-    },
+    FirstStart, Limits, Overview, Registry, RegistryParts, SealedPassword, ensure_location, forget_location,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;

@@ -21,7 +21,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use holdfast_identity::trusted::{self, Closed};
-use holdfast_registry::ports::StorageAccount;
+use holdfast_model::StorageAccount;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 

@@ -11,12 +11,10 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use holdfast_registry::{
-    Registry,
-    ports::{
-        Blobs, Durability, Metadata, MetadataError, MetadataExt as _, StorageAccount, StorageAccountId, StoreError,
-    },
+use holdfast_model::{
+    Blobs, Durability, Metadata, MetadataError, MetadataExt as _, StorageAccount, StorageAccountId, StoreError,
 };
+use holdfast_registry::Registry;
 use tokio::{
     sync::{Mutex, Semaphore},
     time::timeout,

@@ -5,7 +5,7 @@
 use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
-use holdfast_registry::ports::{Blobs, Content, ObjectInfo, ObjectKey, StoreError};
+use holdfast_model::{Blobs, Content, ObjectInfo, ObjectKey, StoreError};
 use uuid::Uuid;
 
 /// Runs every claim, each against a store that `empty_store` makes.

@@ -20,11 +20,13 @@ use bytes::Bytes;
 use holdfast_access::{Actor, Caller, Grant, RegistryGrant, RegistryId, RepositoryAction, Rights, action};
 use holdfast_blobs::{FilesystemPlaces, FilesystemStore, fault::FaultyStore};
 use holdfast_metadata::SqliteStore;
+use holdfast_model::{
+    Blobs, Clock, Content, Ids, ListOrder, ManifestContent, Metadata, MetadataExt, Page, RegistryRecord, TagRecord,
+    Timestamp,
+};
 use holdfast_oci::{Algorithm, Digest, Reference, RepositoryName, Tag};
 use holdfast_registry::{
-    Body, CollectOptions, Collected, Error, FirstStart, Limits, ManifestContent, Registry, RegistryParts,
-    SealedPassword, Timestamp,
-    ports::{Blobs, Clock, Content, Ids, ListOrder, Metadata, MetadataExt, Page, RegistryRecord, TagRecord},
+    Body, CollectOptions, Collected, Error, FirstStart, Limits, Registry, RegistryParts, SealedPassword,
 };
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -223,7 +225,7 @@ impl TestRegistry {
 
     /// The file an object lies in.
     #[must_use]
-    pub fn object_path(&self, key: &holdfast_registry::ports::ObjectKey) -> PathBuf {
+    pub fn object_path(&self, key: &holdfast_model::ObjectKey) -> PathBuf {
         let name = key.to_string();
         blobs_root(self.folder.path())
             .join("objects")

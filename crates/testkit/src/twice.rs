@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use holdfast_registry::ports::{Durability, Metadata, MetadataError, Outcome, ReadWork, WriteWork};
+use holdfast_model::{Durability, Metadata, MetadataError, Outcome, ReadWork, WriteWork};
 
 /// The store, before another one.
 pub struct RunTwice(Arc<dyn Metadata>);

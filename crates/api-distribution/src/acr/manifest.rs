@@ -1,8 +1,9 @@
 //! `/acr/v1/R/_manifests`.
 
 use holdfast_access::{Grant, action};
+use holdfast_model::{Attributes, Page};
 use holdfast_oci::{Digest, RepositoryName, Tag};
-use holdfast_registry::{Attributes, ManifestView, ports::Page};
+use holdfast_registry::ManifestView;
 use http::{Response, StatusCode, header};
 use serde::Serialize;
 

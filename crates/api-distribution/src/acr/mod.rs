@@ -7,7 +7,7 @@ pub(crate) mod tag;
 
 use chrono::DateTime;
 use holdfast_face::Asker;
-use holdfast_registry::{AttributesPatch, Timestamp};
+use holdfast_model::{AttributesPatch, Timestamp};
 use serde::de::{Error as _, Unexpected};
 
 use crate::{error::Error, serve::Call};

@@ -1,8 +1,9 @@
 //! `/acr/v1/R`.
 
 use holdfast_access::{Grant, action};
+use holdfast_model::Attributes;
 use holdfast_oci::{Digest, RepositoryName, Tag};
-use holdfast_registry::{Attributes, RepositoryView};
+use holdfast_registry::RepositoryView;
 use http::{Response, StatusCode};
 use serde::Serialize;
 

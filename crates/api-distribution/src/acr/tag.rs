@@ -1,11 +1,8 @@
 //! `/acr/v1/R/_tags`.
 
 use holdfast_access::{Grant, action};
+use holdfast_model::{Attributes, Page, TagRecord};
 use holdfast_oci::{Digest, RepositoryName, Tag};
-use holdfast_registry::{
-    Attributes,
-    ports::{Page, TagRecord},
-};
 use http::{Response, StatusCode, header};
 use serde::Serialize;
 

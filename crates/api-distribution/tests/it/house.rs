@@ -18,14 +18,12 @@ use holdfast_identity::{
     token::{AccessClaims, RefreshClaims},
 };
 use holdfast_metadata::SqliteStore;
-use holdfast_oci::{Algorithm, Digest};
-use holdfast_registry::{
-    FirstStart, Limits, Overview, Registry, RegistryParts, SealedPassword, Timestamp,
-    ports::{
-        BlobId, Blobs, CandidateId, Clock as _, Durability, ManifestId, Metadata, MetadataError, MetadataExt as _,
-        NewRegistry, RandomIds, RegistryRecord, Sku, SystemClock,
-    },
+use holdfast_model::{
+    BlobId, Blobs, CandidateId, Clock as _, Durability, ManifestId, Metadata, MetadataError, MetadataExt as _,
+    NewRegistry, RandomIds, RegistryRecord, Sku, SystemClock, Timestamp,
 };
+use holdfast_oci::{Algorithm, Digest};
+use holdfast_registry::{FirstStart, Limits, Overview, Registry, RegistryParts, SealedPassword};
 use http::Request;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{

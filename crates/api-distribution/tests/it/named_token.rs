@@ -7,7 +7,8 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use holdfast_access::{ControlAction, ControlCaller, ControlGrant, ScopeMap, decide_control};
 use holdfast_arm::ResourceId;
 use holdfast_identity::{basic::NULL_GUID, throttle::FREE_FAILURES};
-use holdfast_registry::{KeptPassword, NewTokenPasswords, ScopeMapChange, Timestamp, TokenChange};
+use holdfast_model::Timestamp;
+use holdfast_registry::{KeptPassword, NewTokenPasswords, ScopeMapChange, TokenChange};
 use serde_json::{Value, json};
 
 use crate::{

@@ -7,8 +7,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use holdfast_access::{ControlCaller, ControlGrant, RoleId, control, decide_control};
 use holdfast_identity::directory::{DirectoryGrant, SignedIn};
 use holdfast_identity::refresh::RefreshToken;
-use holdfast_registry::ports::{PersonRecord, PrincipalRecord};
-use holdfast_registry::{NewPerson, NewPrincipal, NewSecret, Timestamp};
+use holdfast_model::{PersonRecord, PrincipalRecord, Timestamp};
+use holdfast_registry::{NewPerson, NewPrincipal, NewSecret};
 use secrecy::ExposeSecret as _;
 use uuid::Uuid;
 

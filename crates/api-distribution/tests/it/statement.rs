@@ -1,7 +1,7 @@
 //! How many statements a request costs, whoever asks and however large the thing is: over a network each one is a round
 //! trip.
 
-use holdfast_registry::ports::{Durability, MetadataExt as _, NewManifest};
+use holdfast_model::{Durability, MetadataExt as _, NewManifest};
 use serde_json::json;
 
 use crate::{

@@ -1,9 +1,7 @@
 //! Uploads: every style and its exact headers, chunks out of order, digests that do not fit, sessions of others.
 
-use holdfast_registry::{
-    Limits, Timestamp,
-    ports::{Durability, MetadataExt as _, UploadId, UploadRecord},
-};
+use holdfast_model::{Durability, MetadataExt as _, Timestamp, UploadId, UploadRecord};
+use holdfast_registry::Limits;
 use serde_json::json;
 
 use crate::{

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use holdfast_access::{ControlGrant, ControlReach, control, decide_control};
 use holdfast_arm::{Error as Arm, Location, ResourceGroupName, ResourceId, SubscriptionId};
-use holdfast_registry::{Error as Domain, ports::ResourceGroup};
+use holdfast_model::ResourceGroup;
+use holdfast_registry::Error as Domain;
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 

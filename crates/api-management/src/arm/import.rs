@@ -3,11 +3,9 @@
 use bytes::Bytes;
 use holdfast_access::{Caller, ControlGrant, ControlReach, Grant, action, control, decide, decide_control, rights_of};
 use holdfast_arm::{Code, Error as Arm, ResourceId};
+use holdfast_model::{JobId, JobRecord, JobState, RegistryRecord};
 use holdfast_oci::{Reference, RegistryHost, RepositoryName, Tag};
-use holdfast_registry::{
-    Import, ImportFailure, ImportFailureKind, ImportSource, ImportTag,
-    ports::{JobId, JobRecord, JobState, RegistryRecord},
-};
+use holdfast_registry::{Import, ImportFailure, ImportFailureKind, ImportSource, ImportTag};
 use http::{HeaderValue, Response, StatusCode, header};
 use secrecy::SecretString;
 use serde::Deserialize;

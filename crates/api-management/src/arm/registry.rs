@@ -6,10 +6,8 @@ use holdfast_arm::{
     Error as Arm, RegistryName, ResourceGroupName, SubscriptionId, name::INVALID_REGISTRY_NAME, shape::registry_has,
 };
 use holdfast_identity::{password, sealed::admin_password_place};
-use holdfast_registry::{
-    SealedPassword,
-    ports::{AdminPassword, RegistryRecord},
-};
+use holdfast_model::{AdminPassword, RegistryRecord};
+use holdfast_registry::SealedPassword;
 use http::{Response, StatusCode};
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;

@@ -3,10 +3,7 @@
 
 use holdfast_access::NetworkRules;
 use holdfast_arm::{ApiVersion, shape::shape_registry};
-use holdfast_registry::{
-    Timestamp,
-    ports::{Author, RegistryRecord, Sku},
-};
+use holdfast_model::{Author, RegistryRecord, Sku, Timestamp};
 use serde_json::{Value, json};
 
 use super::{registry::NO_LABEL, when, zoned};

@@ -3,7 +3,8 @@
 
 use bytes::Bytes;
 use holdfast_access::{ControlGrant, control};
-use holdfast_registry::{RegistryChange, ports::RegistryRecord};
+use holdfast_model::RegistryRecord;
+use holdfast_registry::RegistryChange;
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 

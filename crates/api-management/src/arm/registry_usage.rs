@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use holdfast_access::{ControlGrant, control};
-use holdfast_registry::ports::Sku;
+use holdfast_model::Sku;
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 

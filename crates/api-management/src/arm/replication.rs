@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use holdfast_access::{ControlGrant, control};
 use holdfast_arm::{ApiVersion, Page};
-use holdfast_registry::ports::{RegistryRecord, Sku};
+use holdfast_model::{RegistryRecord, Sku};
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use holdfast_access::{ControlReach, control};
 use holdfast_arm::{ResourceGroupName, SubscriptionId, fold_case};
-use holdfast_registry::ports::{RegistryRecord, StorageAccount};
+use holdfast_model::{RegistryRecord, StorageAccount};
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 

@@ -8,7 +8,8 @@ use holdfast_access::{
     control,
 };
 use holdfast_arm::{Error as Arm, Page, RoleAssignmentName};
-use holdfast_registry::{NewRoleAssignment, ports::RoleAssignment};
+use holdfast_model::RoleAssignment;
+use holdfast_registry::NewRoleAssignment;
 use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};

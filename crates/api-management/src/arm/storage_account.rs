@@ -4,10 +4,8 @@
 use bytes::Bytes;
 use holdfast_access::{ControlGrant, ControlReach, control, decide_control};
 use holdfast_arm::{Code, Error as Arm, Location, ResourceGroupName, ResourceId, StorageAccountName, SubscriptionId};
-use holdfast_registry::{
-    StorageAccountError, StorageChange, StorageKind,
-    ports::{RegistryRecord, Sku, StorageAccount},
-};
+use holdfast_model::{RegistryRecord, Sku, StorageAccount, StorageKind};
+use holdfast_registry::{StorageAccountError, StorageChange};
 use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};

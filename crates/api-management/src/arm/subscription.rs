@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use holdfast_access::{ControlGrant, control};
 use holdfast_arm::{Error as Arm, Page, SubscriptionId, location::display_name};
-use holdfast_registry::ports::Subscription;
+use holdfast_model::Subscription;
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 

@@ -8,10 +8,8 @@ use holdfast_identity::{
     foreign::{self, ForeignClaims, ForeignKey, Unverified},
     outside,
 };
-use holdfast_registry::{
-    GoodCredentials, Timestamp,
-    ports::{ApplicationCertificate, FederatedCredential},
-};
+use holdfast_model::{ApplicationCertificate, FederatedCredential, Timestamp};
+use holdfast_registry::GoodCredentials;
 use uuid::Uuid;
 
 use super::{issued, refusal};

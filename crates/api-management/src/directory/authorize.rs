@@ -3,7 +3,8 @@
 
 use bytes::Bytes;
 use holdfast_identity::{code, pkce};
-use holdfast_registry::{ports::ProvenPerson, sign_in::NewAuthorizationCode};
+use holdfast_model::ProvenPerson;
+use holdfast_registry::sign_in::NewAuthorizationCode;
 use http::{HeaderMap, Response};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -210,7 +211,7 @@ pub(super) async fn token(app: &Management, site: &Site, form: &Form) -> Result<
     let client = client::find(&form.client_id)?;
     let verifier = app.sealer.verifier(form.code.expose_secret());
     let taken = app.registry.take_authorization_code(verifier).await?;
-    let is_for = |code: &holdfast_registry::ports::AuthorizationCode| {
+    let is_for = |code: &holdfast_model::AuthorizationCode| {
         code.client_id == client.id && code.redirect_uri == form.redirect_uri
     };
     let Some(code) = taken.filter(is_for) else {

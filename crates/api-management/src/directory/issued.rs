@@ -8,7 +8,7 @@ use holdfast_identity::{
     directory::{self, SignedIn},
     refresh::{REFRESH_TOKEN_SECS, RefreshToken},
 };
-use holdfast_registry::ports::PersonRecord;
+use holdfast_model::PersonRecord;
 use http::{HeaderValue, Response, StatusCode, header};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;

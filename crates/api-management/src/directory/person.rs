@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use holdfast_identity::throttle::Target;
-use holdfast_registry::ports::{PersonRecord, ProvenPerson};
+use holdfast_model::{PersonRecord, ProvenPerson};
 use secrecy::SecretString;
 use tokio::time::timeout;
 

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use holdfast_identity::refresh::RefreshToken;
-use holdfast_registry::ports::ProvenPerson;
+use holdfast_model::ProvenPerson;
 use http::Response;
 
 use super::{

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use holdfast_access::{ControlGrant, control};
-use holdfast_registry::{ApplicationKey, FederatedChange, FederatedSubject};
+use holdfast_model::FederatedSubject;
+use holdfast_registry::{ApplicationKey, FederatedChange};
 use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -3,9 +3,8 @@
 
 use holdfast_access::{ControlGrant, control};
 use holdfast_arm::{Filter, fold_case};
-use holdfast_registry::{
-    ApplicationKey, ApplicationView, Error as Domain, application::Error as Application, ports::ApplicationMarker,
-};
+use holdfast_model::ApplicationMarker;
+use holdfast_registry::{ApplicationKey, ApplicationView, Error as Domain, application::Error as Application};
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 use uuid::Uuid;

@@ -1,10 +1,10 @@
 //! What the objects of Graph look like.
 
 use chrono::{DateTime, SecondsFormat};
-use holdfast_registry::{
-    ApplicationView, FederatedSubject, Timestamp,
-    ports::{ApplicationCertificate, ApplicationSecret, FederatedCredential, PersonRecord},
+use holdfast_model::{
+    ApplicationCertificate, ApplicationSecret, FederatedCredential, FederatedSubject, PersonRecord, Timestamp,
 };
+use holdfast_registry::ApplicationView;
 use serde_json::{Value, json};
 
 use super::{

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use holdfast_access::{ControlGrant, control};
-use holdfast_registry::{UserName, ports::PersonRecord};
+use holdfast_model::{PersonRecord, UserName};
 use http::{Response, StatusCode};
 use serde_json::json;
 use uuid::Uuid;

@@ -1,7 +1,7 @@
 //! Who may ask how an import stands.
 
 use holdfast_access::Role;
-use holdfast_registry::ports::{Durability, JobId, JobState, MetadataExt as _};
+use holdfast_model::{Durability, JobId, JobState, MetadataExt as _};
 use holdfast_registry::{ImportFailure, ImportFailureKind};
 
 use super::{Cloud, IMPORT, R, REGISTRY, V, json};

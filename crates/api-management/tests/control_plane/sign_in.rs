@@ -12,9 +12,8 @@ use holdfast_identity::{
     outside::{FetchDocument, FetchError},
     throttle::{FREE_PASSWORDS, MAX_PASSWORDS_AT_ONCE},
 };
-use holdfast_registry::{
-    ApplicationChange, ApplicationKey, CertificateChange, FederatedSubject, NewCertificate, NewPerson,
-};
+use holdfast_model::FederatedSubject;
+use holdfast_registry::{ApplicationChange, ApplicationKey, CertificateChange, NewCertificate, NewPerson};
 use http::{Response, header};
 use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256};
 use secrecy::SecretString;

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use holdfast_blobs::FilesystemStore;
-use holdfast_registry::ports::{Blobs, StoreError};
+use holdfast_model::{Blobs, StoreError};
 use holdfast_testkit::blobs::{fresh_key, pattern, read};
 use tempfile::TempDir;
 

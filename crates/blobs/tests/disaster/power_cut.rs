@@ -16,7 +16,7 @@ use crate::{
     writers::{Acked, lost, random_below, write_until_failure},
 };
 use holdfast_blobs::FilesystemStore;
-use holdfast_registry::ports::ObjectKey;
+use holdfast_model::ObjectKey;
 use tempfile::TempDir;
 
 const ROUNDS: usize = 4;

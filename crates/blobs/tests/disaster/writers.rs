@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use holdfast_registry::ports::{Blobs, ObjectKey, StoreError};
+use holdfast_model::{Blobs, ObjectKey, StoreError};
 use holdfast_testkit::blobs::{fresh_key, pattern, read};
 use uuid::Uuid;
 

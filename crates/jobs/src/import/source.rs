@@ -8,11 +8,9 @@ use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use holdfast_access::{Caller, ControlCaller, Grant, RegistryId, action, decide, rights_of};
 use holdfast_client::registry::{Blob, Client, Credentials};
+use holdfast_model::{Content, JobRecord, ManifestContent};
 use holdfast_oci::{Digest, Reference};
-use holdfast_registry::ports::{Content, JobRecord};
-use holdfast_registry::{
-    Body, Error, Import, ImportFailureKind, ImportSource, ManifestContent, ReceiveError, Registry,
-};
+use holdfast_registry::{Body, Error, Import, ImportFailureKind, ImportSource, ReceiveError, Registry};
 
 use super::{Progress, Stop};
 use crate::Runner;

@@ -3,7 +3,8 @@
 
 use holdfast_access::ControlRefusal;
 use holdfast_client::registry::Error as Upstream;
-use holdfast_registry::{Error, ImportFailure, ImportFailureKind, ReceiveError, ports::StorageError};
+use holdfast_model::StorageError;
+use holdfast_registry::{Error, ImportFailure, ImportFailureKind, ReceiveError};
 
 use crate::handler;
 

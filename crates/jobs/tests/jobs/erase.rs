@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_access::{Caller, Grant, RegistryId, RepositoryAction, control, decide};
+use holdfast_model::{JobKind, MetadataExt as _, Tags};
 use holdfast_oci::{Algorithm, Digest, Tag};
-use holdfast_registry::ports::{JobKind, MetadataExt as _, Tags};
 use holdfast_registry::{Body, Error, Precondition, Registry};
 use holdfast_testkit::registry::{Document, name, pattern};
 use tokio::task::JoinSet;

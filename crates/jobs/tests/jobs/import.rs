@@ -6,8 +6,8 @@ mod gone;
 use std::time::Duration;
 
 use holdfast_access::{Actor, ControlCaller, Grant, RoleId, action, control, decide_control, reach_of};
+use holdfast_model::{BusyJobs, JobId, JobState, RegistryRecord};
 use holdfast_oci::{Algorithm, Digest};
-use holdfast_registry::ports::{BusyJobs, JobId, JobState, RegistryRecord};
 use holdfast_registry::{
     Error, Import, ImportFailure, ImportFailureKind, ImportSource, ImportTag, NewPrincipal, NewSecret,
 };

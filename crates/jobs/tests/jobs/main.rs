@@ -13,7 +13,7 @@ use holdfast_access::{ControlCaller, ControlGrant, RegistryId, control, decide_c
 use holdfast_client::{Destinations, Options, Outgoing};
 use holdfast_identity::{Sealer, ServerKeys};
 use holdfast_jobs::{IMPORT_ATTEMPT_LIMIT, Runner, RunnerParts};
-use holdfast_registry::ports::RandomIds;
+use holdfast_model::RandomIds;
 use holdfast_registry::{Limits, Precondition, RegistryChange, SealedPassword};
 use holdfast_testkit::registry::{Decorator, TestRegistry};
 

@@ -1,9 +1,8 @@
 //! Applications of the directory and their credentials.
 
-use holdfast_registry::FederatedSubject;
-use holdfast_registry::ports::{
+use holdfast_model::{
     ApplicationCertificate, ApplicationMarker, ApplicationRead, ApplicationRecord, ApplicationSecret, ApplicationTx,
-    FederatedCredential, MetadataError, PrincipalRecord,
+    FederatedCredential, FederatedSubject, MetadataError, PrincipalRecord,
 };
 use rusqlite::{Row, params};
 use uuid::Uuid;

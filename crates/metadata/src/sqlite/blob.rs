@@ -1,12 +1,11 @@
 //! Blobs and their links into repositories. The bytes are elsewhere.
 
 use holdfast_access::RegistryId;
-use holdfast_oci::{Digest, RepositoryName};
-use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{
+use holdfast_model::{
     BlobId, BlobObject, BlobRead, BlobRecord, BlobTx, MetadataError, NewBlob, ObjectKey, PulledBlob, RepositoryId,
-    StorageAccountId,
+    StorageAccountId, Timestamp,
 };
+use holdfast_oci::{Digest, RepositoryName};
 use rusqlite::{Row, params};
 
 use super::column;

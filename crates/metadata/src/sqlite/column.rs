@@ -3,9 +3,8 @@
 
 use std::str::FromStr;
 
+use holdfast_model::{Attributes, ObjectKey, Tags, Timestamp};
 use holdfast_oci::Digest;
-use holdfast_registry::ports::{ObjectKey, Tags};
-use holdfast_registry::{Attributes, Timestamp};
 use rusqlite::Row;
 use rusqlite::types::{Type, ValueRef};
 use uuid::Uuid;

@@ -1,6 +1,6 @@
 //! The directory, subscriptions and resource groups.
 
-use holdfast_registry::ports::{Directory, DirectoryRead, DirectoryTx, MetadataError, ResourceGroup, Subscription};
+use holdfast_model::{Directory, DirectoryRead, DirectoryTx, MetadataError, ResourceGroup, Subscription};
 use rusqlite::{Row, params};
 use uuid::Uuid;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use holdfast_registry::ports::MetadataError;
+use holdfast_model::MetadataError;
 use rusqlite::ErrorCode;
 
 /// The error of a statement that failed while it did what `attempted` says.

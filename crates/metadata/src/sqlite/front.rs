@@ -1,9 +1,7 @@
 //! The first look of a request: a registry and how a credential stands, joined.
 
 use holdfast_access::RegistryId;
-use holdfast_registry::ports::{
-    FrontRead, MetadataError, PrincipalAndRoles, PrincipalKey, RegistryAccess, TokenStanding,
-};
+use holdfast_model::{FrontRead, MetadataError, PrincipalAndRoles, PrincipalKey, RegistryAccess, TokenStanding};
 use rusqlite::{Row, params};
 
 use super::column;

@@ -3,12 +3,11 @@
 //! Queueing a candidate again gives it a new row at the end, so the order of ids is the order of
 //! time, and a page that starts after a row starts at the right place when that row is gone.
 
-use holdfast_oci::Digest;
-use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{
+use holdfast_model::{
     Candidate, CandidateId, GarbageRead, GarbageTx, MetadataError, ObjectKey, QueuedCandidate, RepositoryId,
-    StorageAccountId,
+    StorageAccountId, Timestamp,
 };
+use holdfast_oci::Digest;
 use rusqlite::types::Type;
 use rusqlite::{Row, params};
 

@@ -1,8 +1,7 @@
 //! Jobs.
 
-use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{
-    BusyJobs, EndedJob, JobId, JobKind, JobLease, JobRead, JobRecord, JobState, JobTx, MetadataError,
+use holdfast_model::{
+    BusyJobs, EndedJob, JobId, JobKind, JobLease, JobRead, JobRecord, JobState, JobTx, MetadataError, Timestamp,
 };
 use rusqlite::types::Type;
 use rusqlite::{Row, params};

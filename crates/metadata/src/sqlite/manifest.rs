@@ -4,12 +4,12 @@
 
 use bytes::Bytes;
 use holdfast_access::RegistryId;
-use holdfast_oci::{Digest, Reference, RepositoryName};
-use holdfast_registry::ports::{
-    ListOrder, ManifestContent, ManifestId, ManifestRead, ManifestRecord, ManifestTx, MetadataError, NewManifest, Page,
-    Position, PulledManifest, ReferrerRecord, ReferrersPage, RepositoryId, StoredManifest, Visibility,
+use holdfast_model::{
+    Attributes, ListOrder, ManifestContent, ManifestId, ManifestRead, ManifestRecord, ManifestTx, MetadataError,
+    NewManifest, Page, Position, PulledManifest, ReferrerRecord, ReferrersPage, RepositoryId, StoredManifest,
+    Timestamp, Visibility,
 };
-use holdfast_registry::{Attributes, Timestamp};
+use holdfast_oci::{Digest, Reference, RepositoryName};
 use rusqlite::{Row, params};
 
 use super::column;

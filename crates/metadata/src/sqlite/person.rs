@@ -1,7 +1,6 @@
 //! People of the directory.
 
-use holdfast_registry::UserName;
-use holdfast_registry::ports::{MetadataError, PersonRead, PersonRecord, PersonTx};
+use holdfast_model::{MetadataError, PersonRead, PersonRecord, PersonTx, UserName};
 use rusqlite::{Row, params};
 use uuid::Uuid;
 

@@ -1,6 +1,6 @@
 //! Principals of the directory.
 
-use holdfast_registry::ports::{MetadataError, PrincipalRead, PrincipalRecord, PrincipalTx};
+use holdfast_model::{MetadataError, PrincipalRead, PrincipalRecord, PrincipalTx};
 use rusqlite::{Row, params};
 use uuid::Uuid;
 

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqC
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use holdfast_registry::ports::{MetadataError, ReadWork};
+use holdfast_model::{MetadataError, ReadWork};
 use rusqlite::Connection;
 use tokio::sync::{Semaphore, SemaphorePermit};
 

@@ -1,9 +1,8 @@
 //! Registries and their admin passwords.
 
 use holdfast_access::RegistryId;
-use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{
-    AdminPassword, MetadataError, NewRegistry, RegistryRead, RegistryRecord, RegistryTx, StorageAccountId,
+use holdfast_model::{
+    AdminPassword, MetadataError, NewRegistry, RegistryRead, RegistryRecord, RegistryTx, StorageAccountId, Timestamp,
 };
 use rusqlite::{Row, params};
 use uuid::Uuid;

@@ -1,7 +1,7 @@
 //! The columns of a registry's settings: to words and back.
 
 use holdfast_access::{IpRule, NetworkAction, NetworkRules, RoleAssignmentMode};
-use holdfast_registry::ports::{Author, AuthorKind, ShownSettings, Sku, SystemData};
+use holdfast_model::{Author, AuthorKind, ShownSettings, Sku, SystemData};
 use rusqlite::{Row, types::Type};
 
 use super::column::{misread, named, timestamp};

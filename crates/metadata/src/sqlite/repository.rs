@@ -1,11 +1,11 @@
 //! Repositories.
 
 use holdfast_access::RegistryId;
-use holdfast_oci::RepositoryName;
-use holdfast_registry::ports::{
-    MetadataError, RepositoryId, RepositoryRead, RepositoryRecord, RepositoryTx, TargetRepository,
+use holdfast_model::{
+    Attributes, MetadataError, RepositoryId, RepositoryRead, RepositoryRecord, RepositoryTx, TargetRepository,
+    Timestamp,
 };
-use holdfast_registry::{Attributes, Timestamp};
+use holdfast_oci::RepositoryName;
 use rusqlite::{Row, params};
 
 use super::column;

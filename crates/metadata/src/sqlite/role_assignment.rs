@@ -1,6 +1,6 @@
 //! Role assignments.
 
-use holdfast_registry::ports::{
+use holdfast_model::{
     MetadataError, PrincipalType, RoleAssignment, RoleAssignmentRead, RoleAssignmentTx, WrittenCondition,
 };
 use rusqlite::types::Type;

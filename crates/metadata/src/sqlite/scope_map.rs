@@ -1,7 +1,7 @@
 //! Scope maps that users made.
 
 use holdfast_access::{RegistryId, ScopeMap};
-use holdfast_registry::ports::{MetadataError, ScopeMapRead, ScopeMapRecord, ScopeMapTx};
+use holdfast_model::{MetadataError, ScopeMapRead, ScopeMapRecord, ScopeMapTx};
 use rusqlite::types::Type;
 use rusqlite::{Row, params};
 

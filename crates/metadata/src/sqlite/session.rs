@@ -1,7 +1,7 @@
 //! A connection with a transaction open: what the traits of the port are implemented on. It refuses
 //! to begin or end transactions; the writer and the readers do.
 
-use holdfast_registry::ports::MetadataError;
+use holdfast_model::MetadataError;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 

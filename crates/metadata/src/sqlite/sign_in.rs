@@ -1,8 +1,7 @@
 //! Sign-ins under way: codes and used assertions.
 
-use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{
-    AuthorizationCode, DeviceAnswer, DeviceCode, MetadataError, ProvenPerson, SignInRead, SignInTx,
+use holdfast_model::{
+    AuthorizationCode, DeviceAnswer, DeviceCode, MetadataError, ProvenPerson, SignInRead, SignInTx, Timestamp,
 };
 use rusqlite::types::Type;
 use rusqlite::{Row, params};

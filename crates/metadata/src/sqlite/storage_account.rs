@@ -1,9 +1,9 @@
 //! Storage accounts. The bytes in them are elsewhere.
 
-use holdfast_registry::ports::{
-    MetadataError, ObjectKey, StorageAccount, StorageAccountId, StorageAccountRead, StorageAccountTx, StorageResource,
+use holdfast_model::{
+    MetadataError, ObjectKey, StorageAccount, StorageAccountId, StorageAccountRead, StorageAccountTx, StorageKind,
+    StorageResource, Timestamp,
 };
-use holdfast_registry::{StorageKind, Timestamp};
 use rusqlite::{Row, params};
 
 use super::column;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use holdfast_registry::ports::{Durability, Metadata, MetadataError, ReadWork, WriteWork};
+use holdfast_model::{Durability, Metadata, MetadataError, ReadWork, WriteWork};
 
 use super::open;
 use super::readers::Readers;
@@ -73,8 +73,8 @@ impl Metadata for SqliteStore {
 
 #[cfg(test)]
 mod tests {
-    use holdfast_registry::Timestamp;
-    use holdfast_registry::ports::{MetadataExt as _, Read};
+    use holdfast_model::Timestamp;
+    use holdfast_model::{MetadataExt as _, Read};
 
     use super::*;
 
@@ -86,7 +86,7 @@ mod tests {
 
     async fn insert(store: &SqliteStore, name: &'static str) {
         let metadata: &dyn Metadata = store;
-        let work = move |tx: &mut dyn holdfast_registry::ports::Tx| {
+        let work = move |tx: &mut dyn holdfast_model::Tx| {
             tx.insert_storage_account(name, "local", Timestamp(1))?;
             Ok::<_, MetadataError>(())
         };

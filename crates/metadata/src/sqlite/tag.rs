@@ -4,11 +4,11 @@
 //! starts after the place that the tag has now, and from the beginning when it is gone, which shows again what the client
 //! has seen but never leaves out what it has not.
 
-use holdfast_oci::{Digest, Tag};
-use holdfast_registry::ports::{
-    LeftManifest, ListOrder, ManifestId, MetadataError, Page, Position, PutTag, RepositoryId, TagRead, TagRecord, TagTx,
+use holdfast_model::{
+    Attributes, LeftManifest, ListOrder, ManifestId, MetadataError, Page, Position, PutTag, RepositoryId, TagRead,
+    TagRecord, TagTx, Timestamp,
 };
-use holdfast_registry::{Attributes, Timestamp};
+use holdfast_oci::{Digest, Tag};
 use rusqlite::{Row, params};
 
 use super::column;

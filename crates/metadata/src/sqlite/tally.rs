@@ -1,6 +1,6 @@
 //! Counts of rows, which the triggers of the schema keep.
 
-use holdfast_registry::ports::{Counted, MetadataError, TallyRead};
+use holdfast_model::{Counted, MetadataError, TallyRead};
 use uuid::Uuid;
 
 use super::column;

@@ -1,8 +1,7 @@
 //! Tokens and their passwords.
 
 use holdfast_access::RegistryId;
-use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{MetadataError, NewToken, TokenId, TokenPassword, TokenRead, TokenRecord, TokenTx};
+use holdfast_model::{MetadataError, NewToken, Timestamp, TokenId, TokenPassword, TokenRead, TokenRecord, TokenTx};
 use rusqlite::{Row, params};
 
 use super::column;

@@ -1,9 +1,8 @@
 //! Upload sessions.
 
 use holdfast_access::RegistryId;
-use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{
-    MetadataError, StaleUpload, StorageAccountId, UploadId, UploadObject, UploadRead, UploadRecord, UploadTx,
+use holdfast_model::{
+    MetadataError, StaleUpload, StorageAccountId, Timestamp, UploadId, UploadObject, UploadRead, UploadRecord, UploadTx,
 };
 use rusqlite::{Row, params};
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::{io, iter, mem};
 
-use holdfast_registry::ports::{Durability, MetadataError, Outcome, WriteWork};
+use holdfast_model::{Durability, MetadataError, Outcome, WriteWork};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
@@ -329,8 +329,8 @@ mod tests {
     use std::sync::atomic::AtomicBool;
 
     use futures_util::future::join_all;
-    use holdfast_registry::Timestamp;
-    use holdfast_registry::ports::Tx;
+    use holdfast_model::Timestamp;
+    use holdfast_model::Tx;
 
     use super::super::open;
     use super::*;

@@ -4,12 +4,9 @@
 use holdfast_access::{ControlGrant, control};
 use uuid::Uuid;
 
-use super::{ApplicationKey, Error, FederatedSubject, load, load_in_reach, void_tokens};
-use crate::{
-    Registry,
-    limits::MAX_FEDERATED_PER_APPLICATION,
-    ports::{ApplicationRecord, Durability, FederatedCredential, MetadataExt, Read},
-};
+use super::{ApplicationKey, Error, load, load_in_reach, void_tokens};
+use crate::{Registry, limits::MAX_FEDERATED_PER_APPLICATION};
+use holdfast_model::{ApplicationRecord, Durability, FederatedCredential, FederatedSubject, MetadataExt, Read};
 
 /// What a federated credential says; its name and id are given apart, for they never change.
 #[derive(Debug, Clone)]

@@ -5,9 +5,11 @@ use uuid::Uuid;
 
 use super::{ApplicationKey, Error, load_in_reach, void_tokens};
 use crate::{
-    Registry, Timestamp,
+    Registry,
     limits::{MAX_CERTIFICATES_PER_APPLICATION, MAX_SECRETS_PER_APPLICATION},
-    ports::{ApplicationCertificate, ApplicationRecord, ApplicationSecret, Durability, MetadataExt, Tx},
+};
+use holdfast_model::{
+    ApplicationCertificate, ApplicationRecord, ApplicationSecret, Durability, MetadataExt, Timestamp, Tx,
 };
 
 /// A secret to be added. The secret itself stays with whoever made it.

@@ -12,11 +12,8 @@ use futures_util::{StreamExt as _, stream};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{Check, Finding};
-use crate::{
-    Error, Registry,
-    failure::chain,
-    ports::{BlobId, BlobRecord, MetadataError, MetadataExt, StoreError},
-};
+use crate::{Error, Registry, failure::chain};
+use holdfast_model::{BlobId, BlobRecord, MetadataError, MetadataExt, StoreError};
 
 /// Blobs whose rows are fetched at once.
 const ROWS: usize = 500;

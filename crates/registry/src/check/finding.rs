@@ -2,7 +2,8 @@
 
 use holdfast_oci::{Digest, RepositoryName};
 
-use crate::{failure::chain, ports::ObjectKey};
+use crate::failure::chain;
+use holdfast_model::ObjectKey;
 
 /// Something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -6,14 +6,10 @@ use bytes::Bytes;
 use holdfast_oci::{Digest, Manifest, MediaType, RepositoryName};
 
 use super::{Check, Finding};
-use crate::{
-    Error,
-    limits::ROWS_PER_STEP,
-    ports::{
-        ListOrder, ManifestId, ManifestRecord, MetadataError, MetadataExt, Page, Position, Read, RepositoryId,
-        RepositoryRecord, Visibility,
-    },
-    registry::load_registry,
+use crate::{Error, limits::ROWS_PER_STEP, registry::load_registry};
+use holdfast_model::{
+    ListOrder, ManifestId, ManifestRecord, MetadataError, MetadataExt, Page, Position, Read, RepositoryId,
+    RepositoryRecord, Visibility,
 };
 
 /// Manifests whose rows are fetched at once.

@@ -4,9 +4,9 @@ use super::{Check, Finding};
 use crate::{
     Error,
     failure::{Failures, chain},
-    ports::ObjectInfo,
     stray::Place,
 };
+use holdfast_model::ObjectInfo;
 
 impl Check<'_> {
     pub(super) async fn check_objects(&mut self) -> Result<(), Error> {

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::ports::PrincipalType;
+use holdfast_model::PrincipalType;
 
 /// Why a role was not assigned, shown or taken away.
 #[derive(Debug, thiserror::Error)]

@@ -10,10 +10,12 @@ use serde::Deserialize;
 
 use super::{Expectation, Pushed, PutManifest, queue_if_untagged};
 use crate::{
-    Error, Registry, Timestamp,
+    Error, Registry,
     limits::{MAX_CONFIG_BYTES, MAX_MISSING_TOLD, MAX_PLATFORM_BYTES, MAX_TAGS_PER_PUSH},
-    ports::{Candidate, Durability, ManifestId, MetadataExt, NewManifest, RepositoryId, TargetRepository, Tx},
     repository::ensure_writable_for_manifest,
+};
+use holdfast_model::{
+    Candidate, Durability, ManifestId, MetadataExt, NewManifest, RepositoryId, TargetRepository, Timestamp, Tx,
 };
 
 impl Registry {

@@ -2,10 +2,9 @@
 
 use holdfast_oci::{Digest, Tag};
 
-use crate::{
-    Error, Timestamp,
-    limits::ROWS_PER_STEP,
-    ports::{Candidate, ManifestId, ManifestRecord, Read, RepositoryId, RepositoryRecord, TagRecord, Tx},
+use crate::{Error, limits::ROWS_PER_STEP};
+use holdfast_model::{
+    Candidate, ManifestId, ManifestRecord, Read, RepositoryId, RepositoryRecord, TagRecord, Timestamp, Tx,
 };
 
 /// A manifest that is locked for writing keeps its tags where they are (ACR: to protect all tags of

@@ -4,10 +4,8 @@
 use holdfast_access::{Actor, ControlGrant, IpRule, NetworkAction, RoleAssignmentMode, control};
 use uuid::Uuid;
 
-use crate::{
-    Error, Timestamp,
-    ports::{Author, AuthorKind, Read, RegistryRecord, ShownSettings, Sku, Tags},
-};
+use crate::Error;
+use holdfast_model::{Author, AuthorKind, Read, RegistryRecord, ShownSettings, Sku, Tags, Timestamp};
 
 /// What a request changes; `None` leaves it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

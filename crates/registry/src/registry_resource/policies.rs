@@ -3,10 +3,8 @@
 use holdfast_access::{ControlGrant, control};
 
 use super::{RegistryChange, load_at};
-use crate::{
-    Error, Precondition, Registry,
-    ports::{MetadataExt, RegistryRecord},
-};
+use crate::{Error, Precondition, Registry};
+use holdfast_model::{MetadataExt, RegistryRecord};
 
 impl Registry {
     /// The registry that the grant is for, for its policies.

@@ -4,10 +4,8 @@
 use holdfast_access::{ControlGrant, control};
 
 use super::load_at;
-use crate::{
-    Error, Registry,
-    ports::{Counted, MetadataExt, Read, RegistryRecord},
-};
+use crate::{Error, Registry};
+use holdfast_model::{Counted, MetadataExt, Read, RegistryRecord};
 
 /// The counts of a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]

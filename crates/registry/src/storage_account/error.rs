@@ -1,6 +1,6 @@
 //! What can be wrong about storage accounts and the registries in them.
 
-use crate::ports::Sku;
+use holdfast_model::Sku;
 
 /// Why something was not done with a storage account.
 #[derive(Debug, thiserror::Error)]

@@ -3,11 +3,8 @@
 use holdfast_oci::Digest;
 
 use super::{object_candidate, session::Session};
-use crate::{
-    Error, Registry, Timestamp,
-    ports::{BlobRecord, Candidate, Durability, MetadataExt, NewBlob, Tx, UploadRecord},
-    repository::ensure_writable,
-};
+use crate::{Error, Registry, repository::ensure_writable};
+use holdfast_model::{BlobRecord, Candidate, Durability, MetadataExt, NewBlob, Timestamp, Tx, UploadRecord};
 
 impl Registry {
     /// The one transaction that makes a blob visible.

@@ -14,8 +14,8 @@ use super::{
 use crate::{
     Error, Registry,
     limits::{SMALL_BLOB_BYTES, SYNCED_CHUNK_BYTES},
-    ports::{ObjectKey, StoreError, UploadRecord},
 };
+use holdfast_model::{ObjectKey, StoreError, UploadRecord};
 
 impl Registry {
     /// Writes and hashes a body; all of it is handed to the store when this returns, also on error.

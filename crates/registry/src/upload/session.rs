@@ -8,13 +8,11 @@ use std::{
 use bytes::Bytes;
 use holdfast_oci::{Digest, Hasher, range::ContentRange};
 
-use crate::{
-    Error, Registry,
-    ports::{BlobWriter, StoreError, UploadId, UploadRecord},
-};
+use crate::{Error, Registry};
+use holdfast_model::{BlobWriter, StoreError, UploadId, UploadRecord};
 
 /// Sessions that a request on this node is writing to. Other nodes are kept out by the
-/// compare-and-swap of [`crate::ports::UploadTx::save_upload`].
+/// compare-and-swap of [`holdfast_model::UploadTx::save_upload`].
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Leases(Arc<Mutex<HashSet<UploadId>>>);
 

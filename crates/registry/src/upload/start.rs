@@ -5,11 +5,11 @@ use holdfast_oci::{Algorithm, RepositoryName};
 
 use super::{Leases, object_candidate};
 use crate::{
-    Error, Registry, Timestamp,
+    Error, Registry,
     limits::{ROWS_PER_STEP, UPLOAD_GIVES_WAY_AFTER},
-    ports::{Durability, MetadataExt, ObjectKey, Tx, UploadId, UploadRecord},
     registry::load_registry,
 };
+use holdfast_model::{Durability, MetadataExt, ObjectKey, Timestamp, Tx, UploadId, UploadRecord};
 
 impl Registry {
     pub(super) async fn insert_upload(

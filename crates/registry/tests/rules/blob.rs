@@ -1,10 +1,8 @@
 //! Blobs: who may read them, mounts, deletes, and readers that meet the collector.
 
 use holdfast_access::action;
-use holdfast_registry::{
-    Error, Limits,
-    ports::{Blobs as _, StorageError},
-};
+use holdfast_model::{Blobs as _, StorageError};
+use holdfast_registry::{Error, Limits};
 use holdfast_testkit::registry::{Document, Gate, TestRegistry, name, pattern, read_all};
 
 use crate::claims::{assert_refused, sha256};

@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use futures_util::stream;
 use holdfast_access::action;
+use holdfast_model::UploadId;
 use holdfast_oci::{Algorithm, ContentRange, Digest};
-use holdfast_registry::{Body, Error, ReceiveError, ports::UploadId};
+use holdfast_registry::{Body, Error, ReceiveError};
 use holdfast_testkit::registry::TestRegistry;
 
 /// Asserts that a result is an error of a variant.
@@ -81,7 +82,7 @@ pub(crate) async fn offset(world: &TestRegistry, repository: &str, id: UploadId)
 
 /// Nothing of an upload or a blob is left, neither row nor object nor anything queued.
 pub(crate) async fn assert_nothing_left(world: &TestRegistry) {
-    use holdfast_registry::ports::MetadataExt as _;
+    use holdfast_model::MetadataExt as _;
     let queued = world.rows().query(|read| read.count_candidates()).await.unwrap();
     assert_eq!(
         (world.count_objects().await, world.count_blobs().await, queued),

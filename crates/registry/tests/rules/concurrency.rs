@@ -11,11 +11,9 @@ use std::{
 };
 
 use holdfast_access::action;
+use holdfast_model::{BlobId, Blobs as _, ManifestId, MetadataError, MetadataExt as _};
 use holdfast_oci::Digest;
-use holdfast_registry::{
-    CollectOptions, Error, Expectation, Limits,
-    ports::{BlobId, Blobs as _, ManifestId, MetadataError, MetadataExt as _},
-};
+use holdfast_registry::{CollectOptions, Error, Expectation, Limits};
 use holdfast_testkit::registry::{Document, TestRegistry, pattern, read_all, tag};
 use tokio::{sync::Barrier, task::JoinSet};
 

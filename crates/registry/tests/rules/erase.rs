@@ -1,10 +1,8 @@
 //! What no deletion takes away: the default registry, asked for alone or with its group.
 
 use holdfast_access::{ControlAction, ControlCaller, ControlGrant, control, decide_control};
-use holdfast_registry::{
-    Error, Precondition,
-    ports::{JobKind, MetadataExt as _},
-};
+use holdfast_model::{JobKind, MetadataExt as _};
+use holdfast_registry::{Error, Precondition};
 use holdfast_testkit::registry::{Document, TestRegistry, pattern};
 
 /// The operator's grant, which nothing but the rule itself stops.

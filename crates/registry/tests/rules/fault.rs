@@ -9,11 +9,9 @@ use std::sync::{
 use bytes::Bytes;
 use holdfast_access::action;
 use holdfast_blobs::fault::{Fault, Operation};
+use holdfast_model::{Durability, Metadata, MetadataError, ReadWork, StorageError, UploadId, WriteWork};
 use holdfast_oci::{Algorithm, Digest};
-use holdfast_registry::{
-    Body, Error, Limits,
-    ports::{Durability, Metadata, MetadataError, ReadWork, StorageError, UploadId, WriteWork},
-};
+use holdfast_registry::{Body, Error, Limits};
 use holdfast_testkit::registry::{Document, TestRegistry, pattern, tag};
 
 use crate::claims::{append, assert_nothing_left, finish, offset, sha256, streamed, upload_of};

@@ -254,7 +254,7 @@ async fn what_is_locked_is_kept_and_goes_when_it_is_unlocked() {
     world.switch(|registry| registry.retention_days = Some(0)).await;
     world.push("app", None, &child).await;
     world.push("app", Some("v1"), &index).await;
-    let lock = |is_enabled: bool| holdfast_registry::AttributesPatch {
+    let lock = |is_enabled: bool| holdfast_model::AttributesPatch {
         delete_enabled: Some(is_enabled),
         ..Default::default()
     };
@@ -448,7 +448,7 @@ async fn nothing_at_all_is_left_of_a_repository_that_was_deleted() {
     collect_all(&world).await;
     assert_nothing_left(&world).await;
     for repository in ["empty", "sparse", "full"] {
-        use holdfast_registry::ports::MetadataExt as _;
+        use holdfast_model::MetadataExt as _;
         let id = world.id();
         let row = world
             .rows()

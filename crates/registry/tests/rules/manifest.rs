@@ -147,7 +147,7 @@ async fn a_refused_push_makes_no_repository() {
         .await;
     assert_refused!(refused, Error::ManifestBlobsMissing { .. });
     let rows = {
-        use holdfast_registry::ports::MetadataExt as _;
+        use holdfast_model::MetadataExt as _;
         let id = world.id();
         world
             .rows()

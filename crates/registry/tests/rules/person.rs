@@ -1,10 +1,8 @@
 //! People: each name once, and so many.
 
 use holdfast_access::{ControlAction, ControlCaller, ControlGrant, decide_control};
-use holdfast_registry::{
-    Error, NewPerson, person,
-    ports::{Durability, MetadataExt as _, PersonRecord, PrincipalRecord},
-};
+use holdfast_model::{Durability, MetadataExt as _, PersonRecord, PrincipalRecord};
+use holdfast_registry::{Error, NewPerson, person};
 use holdfast_testkit::registry::TestRegistry;
 use uuid::Uuid;
 

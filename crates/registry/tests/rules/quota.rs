@@ -4,13 +4,12 @@ use std::net::IpAddr;
 use std::ops::Range;
 
 use holdfast_access::{Actor, Assignment, ControlAction, ControlCaller, ControlGrant, RoleId, control, decide_control};
+use holdfast_model::{
+    ApplicationRecord, DeviceAnswer, DeviceCode, Durability, MetadataError, MetadataExt as _, NewRegistry,
+    PrincipalRecord, PrincipalType, ResourceGroup, RoleAssignment, Sku, StorageKind, StorageResource, Tags, Tx,
+};
 use holdfast_registry::{
     Error, NewRoleAssignment, Precondition, QuotaError, RegistryChange, RoleError, SealedPassword, StorageChange,
-    StorageKind,
-    ports::{
-        ApplicationRecord, DeviceAnswer, DeviceCode, Durability, MetadataError, MetadataExt as _, NewRegistry,
-        PrincipalRecord, PrincipalType, ResourceGroup, RoleAssignment, Sku, StorageResource, Tags, Tx,
-    },
     sign_in::{DEVICE_CODE_LIFE, NewDevice},
 };
 use holdfast_testkit::registry::TestRegistry;

@@ -2,10 +2,8 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use holdfast_registry::{
-    ports::{DeviceAnswer, DeviceCode, Durability, MetadataExt as _},
-    sign_in::{DEVICE_CODE_LIFE, NewDevice},
-};
+use holdfast_model::{DeviceAnswer, DeviceCode, Durability, MetadataExt as _};
+use holdfast_registry::sign_in::{DEVICE_CODE_LIFE, NewDevice};
 use holdfast_testkit::registry::TestRegistry;
 use uuid::Uuid;
 

@@ -9,11 +9,11 @@ use holdfast_access::{
     Actor, Caller, ControlAction, ControlCaller, ControlGrant, Grant, RegistryId, RepositoryAction, Rights, action,
     control, decide, decide_control,
 };
+use holdfast_model::{RegistryRecord, Sku, StorageAccount, Tags};
 use holdfast_oci::{Algorithm, Digest};
 use holdfast_registry::{
     Body, Error, Limits, Precondition, Registry, RegistryChange, SealedPassword, States, StorageAccountError,
     StorageChange, ensure_location,
-    ports::{RegistryRecord, Sku, StorageAccount, Tags},
 };
 use holdfast_testkit::registry::{Decorator, Gate, TestRegistry, name, read_all};
 

@@ -10,10 +10,8 @@ use holdfast_blobs::{
     FilesystemStore,
     fault::{Fault, Operation},
 };
-use holdfast_registry::{
-    CheckEvent, CheckOptions, CollectOptions, Limits, Stray, Strays, Timestamp,
-    ports::{Blobs as _, Durability, MetadataExt as _, NewBlob, ObjectKey},
-};
+use holdfast_model::{Blobs as _, Durability, MetadataExt as _, NewBlob, ObjectKey, Timestamp};
+use holdfast_registry::{CheckEvent, CheckOptions, CollectOptions, Limits, Stray, Strays};
 use holdfast_testkit::registry::{Document, Gate, TestRegistry, pattern};
 use tokio::sync::mpsc;
 use uuid::Uuid;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use holdfast_access::{ControlAction, ControlCaller, ControlGrant, Rights, ScopeMap, decide_control};
 use holdfast_arm::ResourceId;
+use holdfast_model::{Sku, Timestamp};
 use holdfast_registry::{
-    Claimant, Entrance, Error, KeptPassword, NewTokenPasswords, Standing, Timestamp, TokenAccount, TokenChange,
-    TokenError, ports::Sku,
+    Claimant, Entrance, Error, KeptPassword, NewTokenPasswords, Standing, TokenAccount, TokenChange, TokenError,
 };
 use holdfast_testkit::registry::{NAME, TestRegistry};
 

@@ -5,11 +5,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use holdfast_access::{Actor, action};
+use holdfast_model::{Durability, MetadataExt as _};
 use holdfast_oci::{Algorithm, Digest};
-use holdfast_registry::{
-    Body, Error, Limits,
-    ports::{Durability, MetadataExt as _},
-};
+use holdfast_registry::{Body, Error, Limits};
 use holdfast_testkit::registry::{Document, Gate, TestRegistry, pattern};
 
 use crate::claims::{
@@ -246,7 +244,7 @@ async fn bytes_of_a_refused_chunk_are_not_part_of_the_blob() {
     assert_refused!(refused, Error::ChunkLength { .. });
     finish(&world, "app", id, &sha256(&bytes), &Bytes::new()).await.unwrap();
     assert_eq!(world.read_blob("app", &sha256(&bytes)).await.unwrap(), bytes);
-    let objects = holdfast_registry::ports::Blobs::list(world.blobs()).await.unwrap();
+    let objects = holdfast_model::Blobs::list(world.blobs()).await.unwrap();
     assert_eq!(
         objects.iter().map(|object| object.size_bytes).collect::<Vec<_>>(),
         [100]

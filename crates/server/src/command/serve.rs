@@ -15,7 +15,7 @@ use holdfast_identity::{
 };
 use holdfast_jobs::{IMPORT_ATTEMPT_LIMIT, Runner, RunnerParts};
 use holdfast_metadata::SqliteStore;
-use holdfast_registry::ports::{Metadata, RandomIds};
+use holdfast_model::{Metadata, RandomIds};
 use rustls::ServerConfig;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;

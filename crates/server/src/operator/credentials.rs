@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, bail};
 use holdfast_identity::sealed::admin_password_place;
-use holdfast_registry::ports::RegistryRecord;
+use holdfast_model::RegistryRecord;
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 

@@ -7,7 +7,8 @@ use chrono::{DateTime, SecondsFormat};
 use holdfast_access::{ControlCaller, Role, assignment::scope_covers, decide_control};
 use holdfast_arm::ResourceId;
 use holdfast_identity::password;
-use holdfast_registry::{ApplicationKey, ApplicationView, NewPrincipal, NewSecret, Timestamp};
+use holdfast_model::Timestamp;
+use holdfast_registry::{ApplicationKey, ApplicationView, NewPrincipal, NewSecret};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -221,7 +222,7 @@ fn new_secret(desk: &Desk, secret: &SecretString) -> NewSecret {
 /// `None` for an application without a service principal.
 fn shown(view: &ApplicationView) -> Option<Principal> {
     let principal = view.principal.as_ref()?;
-    let secret = |secret: &holdfast_registry::ports::ApplicationSecret| Secret {
+    let secret = |secret: &holdfast_model::ApplicationSecret| Secret {
         key_id: secret.id.to_string(),
         display_name: secret.display_name.clone(),
         hint: secret.hint.clone(),

@@ -3,10 +3,8 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use holdfast_registry::{
-    Overview,
-    ports::{RegistryRecord, StorageAccount},
-};
+use holdfast_model::{RegistryRecord, StorageAccount};
+use holdfast_registry::Overview;
 use serde::{Deserialize, Serialize};
 
 use super::{Desk, News, Order};

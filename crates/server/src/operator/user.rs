@@ -5,7 +5,8 @@ use std::{fmt, sync::Arc};
 use anyhow::Context as _;
 use holdfast_access::{ControlCaller, decide_control};
 use holdfast_identity::password;
-use holdfast_registry::{NewPerson, UserName, ports::PersonRecord};
+use holdfast_model::{PersonRecord, UserName};
+use holdfast_registry::NewPerson;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 

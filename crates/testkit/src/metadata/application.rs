@@ -1,9 +1,9 @@
 //! Claims about applications of the directory and their credentials.
 
-use holdfast_registry::ports::{
-    ApplicationCertificate, ApplicationRecord, ApplicationSecret, FederatedCredential, Metadata, PrincipalRecord,
+use holdfast_model::{
+    ApplicationCertificate, ApplicationRecord, ApplicationSecret, FederatedCredential, FederatedSubject, Metadata,
+    PrincipalRecord, Timestamp,
 };
-use holdfast_registry::{FederatedSubject, Timestamp};
 use uuid::Uuid;
 
 use super::fixture;

@@ -1,7 +1,6 @@
 //! Claims about blobs and their links.
 
-use holdfast_registry::ports::{BlobId, BlobObject, BlobRecord, Candidate, Metadata, NewBlob, PulledBlob};
-use holdfast_registry::{Attributes, Timestamp};
+use holdfast_model::{Attributes, BlobId, BlobObject, BlobRecord, Candidate, Metadata, NewBlob, PulledBlob, Timestamp};
 
 use super::fixture;
 

@@ -1,7 +1,6 @@
 //! Claims about the directory, subscriptions and resource groups.
 
-use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{Metadata, ResourceGroup, Subscription, Tags};
+use holdfast_model::{Metadata, ResourceGroup, Subscription, Tags, Timestamp};
 use uuid::Uuid;
 
 use super::fixture;

@@ -2,13 +2,12 @@
 
 use bytes::Bytes;
 use holdfast_access::RegistryId;
-use holdfast_oci::{Algorithm, Digest, RepositoryName, Tag};
-use holdfast_registry::ports::{
-    Author, AuthorKind, BlobId, Directory, Durability, ListOrder, ManifestId, Metadata, MetadataError, MetadataExt,
-    NewBlob, NewManifest, NewRegistry, ObjectKey, Page, Position, Read, RegistryRecord, RepositoryId, RepositoryRecord,
-    ResourceGroup, Sku, StorageAccountId, Subscription, Tags, Tx, UploadId, UploadRecord,
+use holdfast_model::{
+    Attributes, Author, AuthorKind, BlobId, Directory, Durability, ListOrder, ManifestId, Metadata, MetadataError,
+    MetadataExt, NewBlob, NewManifest, NewRegistry, ObjectKey, Page, Position, Read, RegistryRecord, RepositoryId,
+    RepositoryRecord, ResourceGroup, Sku, StorageAccountId, Subscription, Tags, Timestamp, Tx, UploadId, UploadRecord,
 };
-use holdfast_registry::{Attributes, Timestamp};
+use holdfast_oci::{Algorithm, Digest, RepositoryName, Tag};
 use uuid::Uuid;
 
 /// Reads, and panics when that fails.

@@ -1,8 +1,7 @@
 //! Claims about the queue of what may be garbage.
 
-use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{
-    Candidate, CandidateId, Metadata, ObjectKey, QueuedCandidate, RepositoryId, StorageAccountId,
+use holdfast_model::{
+    Candidate, CandidateId, Metadata, ObjectKey, QueuedCandidate, RepositoryId, StorageAccountId, Timestamp,
 };
 
 use super::fixture;

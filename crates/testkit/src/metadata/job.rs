@@ -1,7 +1,6 @@
 //! Claims about jobs.
 
-use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{BusyJobs, EndedJob, JobId, JobKind, JobLease, JobRecord, JobState, Metadata};
+use holdfast_model::{BusyJobs, EndedJob, JobId, JobKind, JobLease, JobRecord, JobState, Metadata, Timestamp};
 use uuid::Uuid;
 
 use super::fixture;

@@ -1,10 +1,10 @@
 //! Claims about manifests.
 
-use holdfast_oci::{Algorithm, Digest, Reference, Tag};
-use holdfast_registry::ports::{
-    ManifestContent, ManifestId, ManifestRecord, Metadata, NewManifest, PulledManifest, RepositoryId, StoredManifest,
+use holdfast_model::{
+    Attributes, ManifestContent, ManifestId, ManifestRecord, Metadata, NewManifest, PulledManifest, RepositoryId,
+    StoredManifest, Timestamp,
 };
-use holdfast_registry::{Attributes, Timestamp};
+use holdfast_oci::{Algorithm, Digest, Reference, Tag};
 
 use super::fixture;
 
@@ -388,7 +388,7 @@ pub async fn the_id_of_a_removed_manifest_is_never_used_again(metadata: &dyn Met
 
 /// `load` means that absence is an error.
 pub async fn bytes_of_no_manifest_are_an_error(metadata: &dyn Metadata) {
-    use holdfast_registry::ports::MetadataExt as _;
+    use holdfast_model::MetadataExt as _;
 
     assert!(
         metadata

@@ -1,8 +1,7 @@
 //! Claims about listings of manifests, page by page.
 
+use holdfast_model::{ListOrder, Metadata, NewManifest, Position, RepositoryId, Timestamp, Visibility};
 use holdfast_oci::{Algorithm, Digest};
-use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{ListOrder, Metadata, NewManifest, Position, RepositoryId, Visibility};
 
 use super::fixture;
 use super::manifest::{find, touch};

@@ -1,4 +1,4 @@
-//! The contract of [`Metadata`](holdfast_registry::ports::Metadata), one claim a function, a file
+//! The contract of [`Metadata`](holdfast_model::Metadata), one claim a function, a file
 //! per noun. A change of the port starts here.
 //!
 //! An adapter's test calls [`metadata_contract!`](crate::metadata_contract) with a way to make an

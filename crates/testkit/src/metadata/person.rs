@@ -1,7 +1,6 @@
 //! Claims about people.
 
-use holdfast_registry::ports::{Counted, Metadata, PersonRecord, PrincipalRecord};
-use holdfast_registry::{Timestamp, UserName};
+use holdfast_model::{Counted, Metadata, PersonRecord, PrincipalRecord, Timestamp, UserName};
 use uuid::Uuid;
 
 use super::fixture;

@@ -1,8 +1,7 @@
 //! Claims about principals.
 
 use holdfast_access::RoleId;
-use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{Metadata, PrincipalKey, PrincipalRecord};
+use holdfast_model::{Metadata, PrincipalKey, PrincipalRecord, Timestamp};
 use uuid::Uuid;
 
 use super::{fixture, role_assignment::assignment};

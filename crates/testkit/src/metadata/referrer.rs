@@ -1,8 +1,7 @@
 //! Claims about referrers.
 
+use holdfast_model::{Attributes, Metadata, NewManifest, ReferrerRecord, ReferrersPage, RepositoryId, Timestamp};
 use holdfast_oci::Digest;
-use holdfast_registry::ports::{Metadata, NewManifest, ReferrerRecord, ReferrersPage, RepositoryId};
-use holdfast_registry::{Attributes, Timestamp};
 
 use super::fixture;
 

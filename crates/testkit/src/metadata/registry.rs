@@ -1,9 +1,9 @@
 //! Claims about registries and their admin passwords.
 
 use holdfast_access::{NetworkAction, NetworkRules, RegistryId, RoleAssignmentMode};
-use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{
+use holdfast_model::{
     AdminPassword, Author, AuthorKind, Metadata, NewRegistry, RegistryAccess, RegistryRecord, ShownSettings, Sku,
+    Timestamp,
 };
 
 use super::fixture;

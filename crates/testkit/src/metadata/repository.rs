@@ -1,9 +1,10 @@
 //! Claims about repositories.
 
 use holdfast_access::RegistryId;
+use holdfast_model::{
+    Attributes, Metadata, RegistryRecord, RepositoryId, RepositoryRecord, TargetRepository, Timestamp,
+};
 use holdfast_oci::RepositoryName;
-use holdfast_registry::ports::{Metadata, RegistryRecord, RepositoryId, RepositoryRecord, TargetRepository};
-use holdfast_registry::{Attributes, Timestamp};
 
 use super::fixture;
 

@@ -1,8 +1,7 @@
 //! Claims about role assignments.
 
 use holdfast_access::RoleId;
-use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{Counted, Metadata, PrincipalType, RoleAssignment, WrittenCondition};
+use holdfast_model::{Counted, Metadata, PrincipalType, RoleAssignment, Timestamp, WrittenCondition};
 use uuid::Uuid;
 
 use super::{fixture, principal::principal};

@@ -1,8 +1,7 @@
 //! Claims about scope maps.
 
 use holdfast_access::{RegistryId, ScopeMap};
-use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{Counted, Metadata, ScopeMapRecord, SystemData};
+use holdfast_model::{Counted, Metadata, ScopeMapRecord, SystemData, Timestamp};
 
 use super::fixture::{self, author};
 

@@ -2,8 +2,7 @@
 
 use std::net::IpAddr;
 
-use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{AuthorizationCode, Counted, DeviceAnswer, DeviceCode, Metadata, ProvenPerson};
+use holdfast_model::{AuthorizationCode, Counted, DeviceAnswer, DeviceCode, Metadata, ProvenPerson, Timestamp};
 use uuid::Uuid;
 
 use super::fixture;

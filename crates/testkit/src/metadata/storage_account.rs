@@ -1,9 +1,8 @@
 //! Claims about storage accounts.
 
-use holdfast_registry::ports::{
-    Candidate, Metadata, ResourceGroup, StorageAccount, StorageAccountId, StorageResource, Tags,
+use holdfast_model::{
+    Candidate, Metadata, ResourceGroup, StorageAccount, StorageAccountId, StorageKind, StorageResource, Tags, Timestamp,
 };
-use holdfast_registry::{StorageKind, Timestamp};
 use uuid::Uuid;
 
 use super::fixture;
@@ -157,7 +156,7 @@ pub async fn objects_to_delete_are_those_of_the_account(metadata: &dyn Metadata)
     let (registry, repository) = fixture::home(metadata).await;
     let account = registry.storage_account;
     let (mine, others) = (fixture::object_key(), fixture::object_key());
-    let object = |storage_account, key: &holdfast_registry::ports::ObjectKey| Candidate::Object {
+    let object = |storage_account, key: &holdfast_model::ObjectKey| Candidate::Object {
         storage_account,
         object_key: key.clone(),
         size_bytes: 7,

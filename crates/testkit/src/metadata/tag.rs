@@ -1,10 +1,9 @@
 //! Claims about tags.
 
-use holdfast_oci::Digest;
-use holdfast_registry::ports::{
-    LeftManifest, ListOrder, ManifestId, Metadata, Position, PutTag, RepositoryId, TagRecord,
+use holdfast_model::{
+    Attributes, LeftManifest, ListOrder, ManifestId, Metadata, Position, PutTag, RepositoryId, TagRecord, Timestamp,
 };
-use holdfast_registry::{Attributes, Timestamp};
+use holdfast_oci::Digest;
 
 use super::fixture;
 

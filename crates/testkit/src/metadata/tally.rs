@@ -3,10 +3,7 @@
 use std::net::IpAddr;
 
 use holdfast_access::RoleId;
-use holdfast_registry::{
-    Timestamp,
-    ports::{ApplicationRecord, Counted, DeviceCode, Metadata, NewRegistry, RoleAssignment},
-};
+use holdfast_model::{ApplicationRecord, Counted, DeviceCode, Metadata, NewRegistry, RoleAssignment, Timestamp};
 use uuid::Uuid;
 
 use super::{

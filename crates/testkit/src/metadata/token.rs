@@ -1,9 +1,9 @@
 //! Claims about tokens and their passwords.
 
 use holdfast_access::{RegistryId, ScopeMap};
-use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{
-    Counted, Metadata, NewToken, ScopeMapRecord, SystemData, TokenId, TokenPassword, TokenRecord, TokenStanding,
+use holdfast_model::{
+    Counted, Metadata, NewToken, ScopeMapRecord, SystemData, Timestamp, TokenId, TokenPassword, TokenRecord,
+    TokenStanding,
 };
 
 use super::fixture::{self, author};

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use holdfast_access::RegistryId;
-use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{Durability, Metadata, MetadataError, MetadataExt, Read, Tx};
+use holdfast_model::{Durability, Metadata, MetadataError, MetadataExt, Read, Timestamp, Tx};
 use tokio::runtime::Handle;
 
 use super::fixture;

@@ -1,8 +1,7 @@
 //! Claims about upload sessions.
 
+use holdfast_model::{Metadata, StaleUpload, Timestamp, UploadId, UploadObject, UploadRecord};
 use holdfast_oci::Algorithm;
-use holdfast_registry::Timestamp;
-use holdfast_registry::ports::{Metadata, StaleUpload, UploadId, UploadObject, UploadRecord};
 
 use super::fixture;
 

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use holdfast_registry::ports::{Durability, Metadata, MetadataError, ReadWork, WriteWork};
+use holdfast_model::{Durability, Metadata, MetadataError, ReadWork, WriteWork};
 use tokio::sync::oneshot;
 
 use super::Decorator;

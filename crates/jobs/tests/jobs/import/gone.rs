@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use holdfast_access::{Caller, action, decide};
-use holdfast_registry::ports::JobState;
+use holdfast_model::JobState;
 use holdfast_registry::{Body, ImportFailureKind, Precondition};
 use holdfast_testkit::registry::{Gate, name, tag};
 

@@ -4,11 +4,9 @@ use std::{sync::LazyLock, time::Duration};
 
 use bytes::Bytes;
 use holdfast_access::action;
+use holdfast_model::{Attributes, AttributesPatch, MetadataExt as _, UploadId};
 use holdfast_oci::{Digest, Reference};
-use holdfast_registry::{
-    Attributes, AttributesPatch, CollectOptions, Collected, Error, Limits,
-    ports::{MetadataExt as _, UploadId},
-};
+use holdfast_registry::{CollectOptions, Collected, Error, Limits};
 use holdfast_testkit::registry::{Document, TestRegistry, pattern, tag};
 use proptest::sample::Index;
 

@@ -6,8 +6,9 @@ use std::{
     time::Duration,
 };
 
+use holdfast_model::Attributes;
 use holdfast_oci::Digest;
-use holdfast_registry::{Attributes, Limits};
+use holdfast_registry::Limits;
 use holdfast_testkit::registry::Document;
 
 /// The name of the error an operation must end with.

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_access::action;
+use holdfast_model::{BlobId, Blobs as _, ManifestId, MetadataError, MetadataExt as _};
 use holdfast_oci::Digest;
-use holdfast_registry::ports::{BlobId, Blobs as _, ManifestId, MetadataError, MetadataExt as _};
 use holdfast_testkit::registry::{everything, read_all, tag};
 
 use super::{

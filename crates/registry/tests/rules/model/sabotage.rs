@@ -1,8 +1,7 @@
 //! The check checked: whatever is broken on purpose, it complains.
 
-use holdfast_registry::{
-    Timestamp,
-    ports::{Blobs as _, Durability, MetadataError, MetadataExt as _, ObjectKey, RepositoryRecord, Tx},
+use holdfast_model::{
+    Blobs as _, Durability, MetadataError, MetadataExt as _, ObjectKey, RepositoryRecord, Timestamp, Tx,
 };
 use holdfast_testkit::registry::{TestRegistry, name, pattern, tag};
 use proptest::sample::Index;
@@ -175,7 +174,7 @@ async fn a_forgotten_candidate_is_noticed_in_the_end() {
         .world
         .rows()
         .transact(Durability::Durable, move |tx| {
-            use holdfast_registry::ports::Candidate;
+            use holdfast_model::Candidate;
             let repository = tx.find_repository(id, &name(REPOSITORIES[1]))?.unwrap().id;
             let queued = tx.find_candidate(&Candidate::BlobLink { repository, digest })?;
             tx.remove_candidate(queued.unwrap().id)

@@ -1,6 +1,6 @@
 //! What each tier includes, and how much of it, as in ACR. It refuses to count what is there: the operations do.
 
-use crate::ports::{RegistryRecord, Sku};
+use super::{RegistryRecord, Sku};
 
 const GIB: u64 = 1 << 30;
 
@@ -68,7 +68,8 @@ impl Sku {
     }
 
     /// The features that a registry has switched on and this tier does not have, in the words of ACR's errors.
-    pub(crate) fn lacks(self, registry: &RegistryRecord) -> Vec<&'static str> {
+    #[must_use]
+    pub fn lacks(self, registry: &RegistryRecord) -> Vec<&'static str> {
         let is_premium = self == Self::Premium;
         let has_anonymous_pull = matches!(self, Self::Standard | Self::Premium);
         [

@@ -1,4 +1,4 @@
-//! A moment, as the database keeps it. It refuses to know the clock: `ports::Clock` does.
+//! A moment, as the database keeps it. It refuses to know the clock: `Clock` does.
 
 use std::time::Duration;
 

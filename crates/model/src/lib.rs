@@ -1,12 +1,16 @@
-//! What the rules need from the world: metadata, bytes, time and ids. Traits and plain records
-//! only, a file per noun; they refuse to know SQL, files or HTTP.
+//! The model: the records that the rules keep, and the ports by which they ask the world for metadata, bytes, time and
+//! ids, a file per noun. Traits and plain data, with limits and names that belong to them; it refuses to hold a rule and
+//! to know SQL or HTTP.
 
 mod application;
+mod attributes;
 mod blob;
 mod blobs;
 mod clock;
 mod content;
 mod directory;
+mod entity_tag;
+mod federated_subject;
 mod front;
 mod garbage;
 mod job;
@@ -23,22 +27,28 @@ mod role_assignment;
 mod row;
 mod scope_map;
 mod sign_in;
+mod sku;
 mod storage_account;
 mod storage_error;
+mod storage_kind;
 mod tag;
 mod tally;
+mod timestamp;
 mod token;
 mod upload;
+mod user_name;
 
 pub use application::{
     ApplicationCertificate, ApplicationMarker, ApplicationRead, ApplicationRecord, ApplicationSecret, ApplicationTx,
     FederatedCredential,
 };
+pub use attributes::{Attributes, AttributesPatch};
 pub use blob::{BlobId, BlobObject, BlobRead, BlobRecord, BlobTx, NewBlob, PulledBlob};
 pub use blobs::{BlobWriter, Blobs, ObjectInfo, ObjectKey, Places, StoreError};
 pub use clock::{Clock, Ids, RandomIds, SystemClock};
 pub use content::{Content, Fetch, ReadAt, Reading, hold};
 pub use directory::{Directory, DirectoryRead, DirectoryTx, ResourceGroup, Subscription, Tags};
+pub use federated_subject::FederatedSubject;
 pub use front::{FrontRead, PrincipalAndRoles, PrincipalKey, RegistryAccess, TokenStanding};
 pub use garbage::{Candidate, CandidateId, GarbageRead, GarbageTx, QueuedCandidate};
 pub use job::{BusyJobs, EndedJob, JobId, JobKind, JobLease, JobRead, JobRecord, JobState, JobTx, UnknownJobKind};
@@ -57,9 +67,13 @@ pub use repository::{RepositoryId, RepositoryRead, RepositoryRecord, RepositoryT
 pub use role_assignment::{PrincipalType, RoleAssignment, RoleAssignmentRead, RoleAssignmentTx, WrittenCondition};
 pub use scope_map::{ScopeMapRead, ScopeMapRecord, ScopeMapTx};
 pub use sign_in::{AuthorizationCode, DeviceAnswer, DeviceCode, ProvenPerson, SignInRead, SignInTx};
+pub use sku::SkuLimits;
 pub use storage_account::{StorageAccount, StorageAccountId, StorageAccountRead, StorageAccountTx, StorageResource};
 pub use storage_error::StorageError;
+pub use storage_kind::StorageKind;
 pub use tag::{LeftManifest, PutTag, TagRead, TagRecord, TagTx};
 pub use tally::{Counted, TallyRead};
+pub use timestamp::Timestamp;
 pub use token::{NewToken, TokenId, TokenPassword, TokenRead, TokenRecord, TokenTx};
 pub use upload::{StaleUpload, UploadId, UploadObject, UploadRead, UploadRecord, UploadTx};
+pub use user_name::{ParseUserNameError, UserName};
