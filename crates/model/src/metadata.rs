@@ -54,6 +54,13 @@ pub trait Metadata: Send + Sync {
     /// # Errors
     /// Whatever `work` returns, or the store's own; [`MetadataError::Overloaded`] when too many writes wait.
     async fn write(&self, durability: Durability, work: WriteWork) -> Result<(), MetadataError>;
+
+    /// How many commits there were, for a store that nobody else writes to: what a read found that began after this was
+    /// asked is current as long as it stays the same. A commit is counted before anybody is answered. `None` when the store
+    /// cannot tell without being asked over a network.
+    fn commits(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// [`Metadata`] with results, and with work that fails by an error of its own; for every implementation.

@@ -8,6 +8,7 @@ use holdfast_oci::{Digest, RepositoryName};
 
 use crate::{
     Error, Registry,
+    current::Current,
     limits::{MAX_MOUNT_SOURCES, SMALL_BLOB_BYTES},
     registry::load_registry,
     repository::ensure_writable,
@@ -15,6 +16,9 @@ use crate::{
 use holdfast_model::{
     BlobRecord, Candidate, Content, Durability, MetadataExt, PulledBlob, Read, RepositoryId, StorageError, StoreError,
 };
+
+/// Rows of what was pulled, by registry, repository and digest.
+pub(crate) type BlobPulls = Current<(RegistryId, RepositoryName, Digest), BlobRecord>;
 
 impl Registry {
     /// A blob's size. Asking keeps a blob that waits for the collector: the caller may be about to
@@ -54,10 +58,18 @@ impl Registry {
     /// # Errors
     /// [`Error::BlobUnknown`], [`Error::Locked`], [`Error::Storage`].
     pub async fn load_blob(&self, grant: &Grant<action::Pull>, digest: &Digest) -> Result<BlobRecord, Error> {
-        let (registry, name, digest) = (grant.registry(), grant.repository().clone(), *digest);
-        self.metadata
-            .query(move |read| Ok(find(read, registry, &name, &digest)?.1))
-            .await
+        let key = (grant.registry(), grant.repository().clone(), *digest);
+        let commits = self.metadata.commits();
+        if let Some(blob) = self.blob_pulls.get(&key, commits) {
+            return Ok(blob);
+        }
+        let found = self.metadata.query(move |read| {
+            let (_, blob) = find(read, key.0, &key.1, &key.2)?;
+            Ok::<_, Error>((blob, key))
+        });
+        let (blob, key) = found.await?;
+        self.blob_pulls.insert(key, commits, blob.clone());
+        Ok(blob)
     }
 
     /// Opens a range of a blob, which lies inside it.

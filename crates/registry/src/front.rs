@@ -7,13 +7,13 @@ use std::net::IpAddr;
 use uuid::Uuid;
 
 use crate::{
-    Error, GoodSecret, PrincipalView, Registry, TokenAccount, application::good_secrets, role_assignment::in_force,
-    token::account,
+    Error, GoodSecret, PrincipalView, Registry, TokenAccount, application::good_secrets, current::Current,
+    limits::FRONT_ROWS_KEPT, role_assignment::in_force, token::account,
 };
 use holdfast_model::{AdminPassword, MetadataExt, PrincipalAndRoles, PrincipalKey, Read, RegistryAccess, Timestamp};
 
 /// Whose credential a request came with; whether it is good is not known yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Claimant {
     /// Nobody's.
     Nobody,
@@ -81,24 +81,52 @@ pub enum Entrance {
     Open(Box<Front>),
 }
 
+/// What was found behind the door, by the name of the registry and whose credential it was.
+pub(crate) type Fronts = Current<(String, Claimant), Front>;
+
 impl Registry {
     /// Looks at the registry of a name, compared without regard to case, for a caller at this address.
     ///
     /// # Errors
     /// [`Error::Storage`].
     pub async fn enter(&self, name: &str, peer: IpAddr, claimant: Claimant) -> Result<Entrance, Error> {
-        let (name, now) = (name.to_owned(), self.clock.now());
-        self.metadata
-            .query(move |read| {
-                Ok(match find(read, &name, claimant, now)? {
-                    None => Entrance::Unknown,
-                    Some(front) if !front.registry.network.admits(peer) => Entrance::Shut,
-                    Some(front) if front.registry.is_deleting => Entrance::Unknown,
-                    Some(front) => Entrance::Open(Box::new(front)),
-                })
-            })
-            .await
+        let (key, commits) = ((name.to_owned(), claimant), self.metadata.commits());
+        let front = match self.fronts.get(&key, commits) {
+            Some(front) => Some(front),
+            None => self.find_front(key, commits).await?,
+        };
+        Ok(match front {
+            None => Entrance::Unknown,
+            Some(front) if !front.registry.network.admits(peer) => Entrance::Shut,
+            Some(front) if front.registry.is_deleting => Entrance::Unknown,
+            Some(front) => Entrance::Open(Box::new(front)),
+        })
     }
+
+    async fn find_front(&self, key: (String, Claimant), commits: Option<u64>) -> Result<Option<Front>, Error> {
+        let now = self.clock.now();
+        let found = self.metadata.query(move |read| {
+            let front = find(read, &key.0, key.1.clone(), now)?;
+            Ok::<_, Error>((key, front))
+        });
+        let (key, front) = found.await?;
+        if let Some(front) = &front
+            && is_kept(front)
+        {
+            self.fronts.insert(key, commits, front.clone());
+        }
+        Ok(front)
+    }
+}
+
+/// Whether a look is good until the next commit, and small enough to be kept. Passwords and secrets expire by themselves.
+fn is_kept(front: &Front) -> bool {
+    let roles = match &front.standing {
+        Standing::Nobody | Standing::Admin(_) | Standing::Principal(None) => 0,
+        Standing::Principal(Some(principal)) => principal.assignments.len(),
+        Standing::AdminPasswords(_) | Standing::Token(_) | Standing::Application(_) => return false,
+    };
+    roles + front.registry.network.ip_rules.len() <= FRONT_ROWS_KEPT
 }
 
 fn find(read: &mut dyn Read, name: &str, claimant: Claimant, now: Timestamp) -> Result<Option<Front>, Error> {

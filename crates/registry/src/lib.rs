@@ -7,6 +7,7 @@ mod blob;
 mod cache;
 mod check;
 mod classic;
+mod current;
 mod decision;
 mod directory;
 mod erase;

@@ -60,6 +60,12 @@ pub(crate) const MAX_INLINE_PARSE_BYTES: usize = 64 << 10;
 pub(crate) const MAX_PARSES: usize = 2;
 /// Objects that are hashed again at once.
 pub(crate) const MAX_REHASHES: usize = 2;
+/// Looks of requests at their registry and credential that are kept until the next commit.
+pub(crate) const FRONTS_KEPT: usize = 1024;
+/// Rules or roles in one of them at most: with more it is looked up each time.
+pub(crate) const FRONT_ROWS_KEPT: usize = 32;
+/// Pulls of manifests, and of blobs, whose rows are kept until the next commit.
+pub(crate) const PULLS_KEPT: usize = 4096;
 /// Repositories looked at for a mount without `from`.
 pub(crate) const MAX_MOUNT_SOURCES: usize = 32;
 /// Candidates reviewed in one transaction, so that a push never waits long behind a collection.

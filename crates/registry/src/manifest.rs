@@ -3,14 +3,15 @@
 mod push;
 mod remove;
 
-use std::cell::Cell;
+use std::{cell::Cell, sync::Arc};
 
 use bytes::Bytes;
-use holdfast_access::{Grant, action};
+use holdfast_access::{Grant, RegistryId, action};
 use holdfast_oci::{Digest, Manifest, MediaType, Reference, RepositoryName, Tag};
 
 use crate::{
     Error, Registry,
+    current::Current,
     limits::{MAX_TAGS_SHOWN, PAGE_BYTES},
     repository::{find_visible, load_visible},
 };
@@ -77,6 +78,9 @@ pub struct Pushed {
     pub tags: Vec<Tag>,
 }
 
+/// Digest and media type of what was pulled, by registry, repository and reference.
+pub(crate) type ManifestPulls = Current<(RegistryId, RepositoryName, Reference), (Digest, Arc<str>)>;
+
 impl Registry {
     /// Reads a manifest; a large one keeps no async thread busy.
     ///
@@ -99,7 +103,28 @@ impl Registry {
         grant: &Grant<action::Pull>,
         reference: &Reference,
     ) -> Result<ManifestContent, Error> {
-        let (registry, name, reference) = (grant.registry(), grant.repository().clone(), reference.clone());
+        let commits = self.metadata.commits();
+        let key = (grant.registry(), grant.repository().clone(), reference.clone());
+        if let Some((digest, media_type)) = self.manifest_pulls.get(&key, commits)
+            && let Some(bytes) = self.manifest_cache.get(&digest)
+        {
+            let media_type = media_type.to_string();
+            return Ok(ManifestContent {
+                digest,
+                media_type,
+                bytes,
+            });
+        }
+        let (content, key) = self.find_manifest_content(key).await?;
+        let pulled = (content.digest, content.media_type.as_str().into());
+        self.manifest_pulls.insert(key, commits, pulled);
+        Ok(content)
+    }
+
+    async fn find_manifest_content(
+        &self,
+        (registry, name, reference): (RegistryId, RepositoryName, Reference),
+    ) -> Result<(ManifestContent, (RegistryId, RepositoryName, Reference)), Error> {
         let cache = self.manifest_cache.clone();
         self.metadata
             .query(move |read| {
@@ -115,7 +140,7 @@ impl Registry {
                 if !is_cached.get() {
                     cache.insert(content.digest, &content.bytes);
                 }
-                Ok(content)
+                Ok((content, (registry, name, reference)))
             })
             .await
     }

@@ -11,8 +11,12 @@ use tokio::sync::Notify;
 
 use crate::{
     Error, Limits,
+    blob::BlobPulls,
     cache::ContentCache,
-    limits::{BLOB_CACHE_BYTES, MANIFEST_CACHE_BYTES},
+    current::Current,
+    front::Fronts,
+    limits::{BLOB_CACHE_BYTES, FRONTS_KEPT, MANIFEST_CACHE_BYTES, PULLS_KEPT},
+    manifest::ManifestPulls,
     parsing::Parsing,
     registry_resource,
     rehash::Rehashing,
@@ -61,6 +65,9 @@ pub struct Registry {
     pub(crate) manifest_cache: ContentCache,
     /// Small blobs by digest: immutable too. Whether a caller may read one is asked each time.
     pub(crate) blob_cache: ContentCache,
+    pub(crate) fronts: Fronts,
+    pub(crate) manifest_pulls: ManifestPulls,
+    pub(crate) blob_pulls: BlobPulls,
     pub(crate) parsing: Parsing,
     /// Turns at hashing what is stored.
     pub(crate) rehashing: Rehashing,
@@ -92,6 +99,9 @@ impl Registry {
             limits: parts.limits,
             manifest_cache: ContentCache::new(MANIFEST_CACHE_BYTES),
             blob_cache: ContentCache::new(BLOB_CACHE_BYTES),
+            fronts: Current::new(FRONTS_KEPT),
+            manifest_pulls: Current::new(PULLS_KEPT),
+            blob_pulls: Current::new(PULLS_KEPT),
             parsing: Parsing::default(),
             rehashing: Rehashing::default(),
             leases: Leases::default(),

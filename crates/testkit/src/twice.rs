@@ -31,4 +31,8 @@ impl Metadata for RunTwice {
         drop(self.0.write(Durability::Relaxed, undone).await);
         self.0.write(durability, Box::new(move |tx| work(tx))).await
     }
+
+    fn commits(&self) -> Option<u64> {
+        self.0.commits()
+    }
 }

@@ -123,6 +123,32 @@ async fn a_blob_costs_two_statements_whoever_asks() {
     }
 }
 
+#[tokio::test]
+async fn a_pull_that_is_repeated_costs_nothing_until_the_next_commit() {
+    let house = House::new().await;
+    let digest = house.push_tags("team/app", "a", &["v1"]).await;
+    let blob = house.push_blob("team/app", b"a layer").await;
+    let [(_, admin), _, (_, application)] = tokens(&house).await;
+    let paths = [
+        "/v2/team/app/manifests/v1".to_owned(),
+        format!("/v2/team/app/manifests/{digest}"),
+        format!("/v2/team/app/blobs/{blob}"),
+    ];
+    for token in [&admin, &application] {
+        for path in &paths {
+            let pull = || house.ask("GET", path).bearer(token);
+            pull().send().await.expect(200);
+            let (answer, statements) = house.count_statements(pull()).await;
+            answer.expect(200);
+            assert_eq!(statements, 0, "{path}");
+            house.push_blob("team/other", path.as_bytes()).await;
+            let (answer, statements) = house.count_statements(pull()).await;
+            answer.expect(200);
+            assert_eq!(statements, PULL, "{path} after a commit");
+        }
+    }
+}
+
 /// An image of so many layers, all of them pushed.
 async fn image(house: &House, layers: usize) -> Vec<u8> {
     let config = json!({ "architecture": "arm64", "os": "linux", "layers": layers }).to_string();

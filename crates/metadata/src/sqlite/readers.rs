@@ -81,6 +81,11 @@ impl Readers {
         Lent::take(self, permit)?.run(work)
     }
 
+    /// Commits of the writer that somebody may have heard of, and perhaps one more.
+    pub(super) fn commits(&self) -> u64 {
+        self.commits.load(SeqCst)
+    }
+
     /// Statements that reads have run.
     pub(super) fn statements(&self) -> u64 {
         self.statements.load(Relaxed)

@@ -69,6 +69,10 @@ impl Metadata for SqliteStore {
     async fn write(&self, durability: Durability, work: WriteWork) -> Result<(), MetadataError> {
         self.writer.run(durability, work).await
     }
+
+    fn commits(&self) -> Option<u64> {
+        Some(self.readers.commits())
+    }
 }
 
 #[cfg(test)]

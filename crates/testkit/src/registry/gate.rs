@@ -82,4 +82,8 @@ impl Metadata for Gated {
     async fn write(&self, durability: Durability, work: WriteWork) -> Result<(), MetadataError> {
         self.inner.write(durability, work).await
     }
+
+    fn commits(&self) -> Option<u64> {
+        self.inner.commits()
+    }
 }
