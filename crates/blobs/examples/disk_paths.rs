@@ -15,6 +15,7 @@ use std::{
 use bytes::Bytes;
 use holdfast_blobs::FilesystemStore;
 use holdfast_model::{Blobs, ObjectKey};
+use holdfast_testkit::blobs::list;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
@@ -115,12 +116,12 @@ fn write_alone(folder: &Path) {
     std::fs::remove_file(&path).expect("the file can be deleted");
 }
 
-/// As an upload does it: each chunk is a fresh buffer, is hashed, and is handed on. Seconds: in all, and in `finish`.
+/// As an upload does it: each chunk is a fresh buffer, is hashed, and is handed on. Seconds: in all, and in `complete`.
 async fn upload(store: &dyn Blobs) -> (f64, f64) {
     let key = ObjectKey::new(Uuid::new_v4());
     let source = vec![0x5a_u8; CHUNK_BYTES];
     let begun = Instant::now();
-    let mut writer = store.append(&key, 0).await.expect("append opens");
+    let mut writer = store.begin(&key).await.expect("it begins");
     let mut hash = Sha256::new();
     for _ in 0..SIZE_BYTES / CHUNK_BYTES {
         let chunk = Bytes::from(source.clone());
@@ -129,7 +130,7 @@ async fn upload(store: &dyn Blobs) -> (f64, f64) {
     }
     std::hint::black_box(hash.finalize());
     let finishing = Instant::now();
-    writer.finish().await.expect("finish succeeds");
+    writer.complete().await.expect("it is completed");
     let times = (begun.elapsed().as_secs_f64(), finishing.elapsed().as_secs_f64());
     store.delete(&key).await.expect("delete succeeds");
     times
@@ -150,7 +151,7 @@ async fn puts(store: &Arc<FilesystemStore>) -> f64 {
     }
     tasks.join_all().await;
     let per_second = (PUTS_AT_ONCE * PUTS_EACH) as f64 / begun.elapsed().as_secs_f64();
-    for object in store.list().await.expect("list succeeds") {
+    for object in list(&**store).await {
         store.delete(&object.key).await.expect("delete succeeds");
     }
     per_second

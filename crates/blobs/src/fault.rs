@@ -10,17 +10,23 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use holdfast_model::{BlobWriter, Blobs, Content, ObjectInfo, ObjectKey, StoreError, Timestamp};
+use futures_util::{
+    StreamExt as _, TryFutureExt as _, TryStreamExt as _,
+    stream::{self, BoxStream},
+};
+use holdfast_model::{BlobWriter, Blobs, Checkpoint, Content, ObjectInfo, ObjectKey, StoreError, Timestamp};
 
 /// The operations of the port, of the store and of its writers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Operation {
-    /// [`Blobs::append`]
-    Append,
+    /// [`Blobs::begin`]
+    Begin,
+    /// [`Blobs::resume`]
+    Resume,
+    /// [`Blobs::abandon`]
+    Abandon,
     /// [`Blobs::put`]
     Put,
-    /// [`Blobs::sync`]
-    Sync,
     /// [`Blobs::open`]
     Open,
     /// [`Blobs::delete`]
@@ -35,10 +41,10 @@ pub enum Operation {
     ProbeReading,
     /// [`BlobWriter::write`]
     Write,
-    /// [`BlobWriter::flush`]
-    Flush,
-    /// [`BlobWriter::finish`]
-    Finish,
+    /// [`BlobWriter::save`]
+    Save,
+    /// [`BlobWriter::complete`]
+    Complete,
 }
 
 /// What goes wrong.
@@ -173,6 +179,14 @@ impl FaultyStore {
         }
     }
 
+    fn wrap(&self, key: &ObjectKey, inner: Box<dyn BlobWriter>) -> Box<dyn BlobWriter> {
+        Box::new(FaultyWriter {
+            inner,
+            store: self.clone(),
+            key: key.clone(),
+        })
+    }
+
     fn lock(&self) -> MutexGuard<'_, Plan> {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -192,13 +206,19 @@ impl From<Refusal> for StoreError {
 
 #[async_trait]
 impl Blobs for FaultyStore {
-    async fn append(&self, key: &ObjectKey, offset: u64) -> Result<Box<dyn BlobWriter>, StoreError> {
-        self.meet(Operation::Append, Some(key)).await?;
-        Ok(Box::new(FaultyWriter {
-            inner: self.inner.append(key, offset).await?,
-            store: self.clone(),
-            key: key.clone(),
-        }))
+    async fn begin(&self, key: &ObjectKey) -> Result<Box<dyn BlobWriter>, StoreError> {
+        self.meet(Operation::Begin, Some(key)).await?;
+        Ok(self.wrap(key, self.inner.begin(key).await?))
+    }
+
+    async fn resume(&self, key: &ObjectKey, saved: &Checkpoint) -> Result<Box<dyn BlobWriter>, StoreError> {
+        self.meet(Operation::Resume, Some(key)).await?;
+        Ok(self.wrap(key, self.inner.resume(key, saved).await?))
+    }
+
+    async fn abandon(&self, key: &ObjectKey, state: &[u8]) -> Result<(), StoreError> {
+        self.meet(Operation::Abandon, Some(key)).await?;
+        self.inner.abandon(key, state).await
     }
 
     async fn put(&self, key: &ObjectKey, bytes: Bytes) -> Result<(), StoreError> {
@@ -214,11 +234,6 @@ impl Blobs for FaultyStore {
         }
     }
 
-    async fn sync(&self, key: &ObjectKey) -> Result<u64, StoreError> {
-        self.meet(Operation::Sync, Some(key)).await?;
-        self.inner.sync(key).await
-    }
-
     async fn open(&self, key: &ObjectKey, range: Range<u64>) -> Result<Content, StoreError> {
         self.meet(Operation::Open, Some(key)).await?;
         self.inner.open(key, range).await
@@ -229,9 +244,9 @@ impl Blobs for FaultyStore {
         self.inner.delete(key).await
     }
 
-    async fn list(&self) -> Result<Vec<ObjectInfo>, StoreError> {
-        self.meet(Operation::List, None).await?;
-        self.inner.list().await
+    fn list(&self) -> BoxStream<'_, Result<ObjectInfo, StoreError>> {
+        let met = self.meet(Operation::List, None).map_err(StoreError::from);
+        stream::once(met).map_ok(|()| self.inner.list()).try_flatten().boxed()
     }
 
     async fn written_at(&self, key: &ObjectKey) -> Result<Timestamp, StoreError> {
@@ -265,20 +280,24 @@ impl BlobWriter for FaultyWriter {
                 if refusal.kept_bytes > 0 {
                     let kept = bytes.slice(..refusal.kept_bytes.min(bytes.len()));
                     self.inner.write(kept).await?;
-                    self.inner.flush().await?;
+                    self.inner.save().await?;
                 }
                 Err(refusal.error)
             }
         }
     }
 
-    async fn flush(&mut self) -> Result<(), StoreError> {
-        self.store.meet(Operation::Flush, Some(&self.key)).await?;
-        self.inner.flush().await
+    async fn save(&mut self) -> Result<Checkpoint, StoreError> {
+        self.store.meet(Operation::Save, Some(&self.key)).await?;
+        self.inner.save().await
     }
 
-    async fn finish(self: Box<Self>) -> Result<(), StoreError> {
-        self.store.meet(Operation::Finish, Some(&self.key)).await?;
-        self.inner.finish().await
+    async fn complete(self: Box<Self>) -> Result<(), StoreError> {
+        self.store.meet(Operation::Complete, Some(&self.key)).await?;
+        self.inner.complete().await
+    }
+
+    fn vouches(&self) -> bool {
+        self.inner.vouches()
     }
 }

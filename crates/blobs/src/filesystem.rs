@@ -1,7 +1,7 @@
 //! A store in a folder of this machine (layout.rs draws it).
 //!
-//! Durable means: the file's data and length by `fdatasync`, its name by `fsync` of its folder; only then does `put`,
-//! `finish` or `sync` answer. The async threads never wait for the disk: what may block runs on tokio's blocking threads.
+//! Durable means: the file's data and length by `fdatasync`, its name by `fsync` of its folder; only then does `put` or
+//! `complete` answer. The async threads never wait for the disk: what may block runs on tokio's blocking threads.
 //! One process at a time owns a folder; making sure of that is the server's business.
 
 use std::{
@@ -16,14 +16,21 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use holdfast_model::{BlobWriter, Blobs, Content, ObjectInfo, ObjectKey, StoreError, Timestamp};
+use futures_util::{
+    StreamExt as _, TryStreamExt as _,
+    stream::{self, BoxStream},
+};
+use holdfast_model::{BlobWriter, Blobs, Checkpoint, Content, ObjectInfo, ObjectKey, StoreError, Timestamp};
 use tokio::sync::{Mutex, Semaphore};
+use uuid::Uuid;
 
 use crate::{
     failure::{attempted, on_object},
     layout::{FILE_MODE, Layout, sync_file},
+    listing::Listing,
     live::{Live, fence_all},
     reading::{Opened, open_cached, open_waiting, read_waiting},
+    standing::Standing,
     writer::{FileWriter, Preparation},
 };
 
@@ -38,6 +45,8 @@ pub struct FilesystemStore {
     layout: Layout,
     live: Arc<Live>,
     syncs: Arc<Semaphore>,
+    /// Which opening of the store this is: what an earlier one wrote a power cut may have taken.
+    opening: Uuid,
     /// Held while a probe runs, so that many at once do not fill the blocking threads.
     probing: Arc<Mutex<()>>,
     /// The same for probes that only read: one that cannot write yet must not hold them up.
@@ -59,6 +68,7 @@ impl FilesystemStore {
             layout,
             live: Arc::default(),
             syncs: Arc::new(Semaphore::new(BACKGROUND_SYNCS)),
+            opening: Uuid::new_v4(),
             probing: Arc::default(),
             probing_reading: Arc::default(),
         })
@@ -79,7 +89,46 @@ impl FilesystemStore {
 
     /// Whether no object lies in it. Blocks.
     pub(crate) fn is_empty(&self) -> Result<bool, StoreError> {
-        list(&self.layout).map(|objects| objects.is_empty())
+        let mut listing = Listing::of(&self.layout);
+        while let Some(objects) = listing.next_shard()? {
+            if !objects.is_empty() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Opens an object for the bytes from an offset on; what it has of them is cut away.
+    async fn write_from(
+        &self,
+        key: &ObjectKey,
+        offset: u64,
+        standing: Standing,
+    ) -> Result<Box<dyn BlobWriter>, StoreError> {
+        let (layout, live, opening) = (self.layout.clone(), Arc::clone(&self.live), self.opening);
+        let (syncs, key) = (Arc::clone(&self.syncs), key.clone());
+        let (preparation, earlier) = blocking(move || {
+            let file = open_for_writing(&layout, &key, offset).map_err(on_object("opened", &key))?;
+            let shard = layout.shard(&key);
+            let preparation = Preparation::new(key, file, shard, Arc::clone(&live), syncs);
+            let earlier = live.enter(preparation.pipe());
+            if earlier.is_empty() {
+                cut(&preparation, &live, offset)?;
+            }
+            Ok((preparation, earlier))
+        })
+        .await?;
+        if earlier.is_empty() {
+            return Ok(Box::new(preparation.into_writer(offset, standing, opening)));
+        }
+        fence_all(earlier).await;
+        let live = Arc::clone(&self.live);
+        let writer: FileWriter = blocking(move || {
+            cut(&preparation, &live, offset)?;
+            Ok(preparation.into_writer(offset, standing, opening))
+        })
+        .await?;
+        Ok(Box::new(writer))
     }
 
     /// Removes the folders of a store without objects; one that is not there is a success. Blocks.
@@ -94,31 +143,16 @@ impl FilesystemStore {
 
 #[async_trait]
 impl Blobs for FilesystemStore {
-    async fn append(&self, key: &ObjectKey, offset: u64) -> Result<Box<dyn BlobWriter>, StoreError> {
-        let (layout, live) = (self.layout.clone(), Arc::clone(&self.live));
-        let (syncs, key) = (Arc::clone(&self.syncs), key.clone());
-        let (preparation, earlier) = blocking(move || {
-            let file = open_for_writing(&layout, &key, offset).map_err(on_object("opened", &key))?;
-            let shard = layout.shard(&key);
-            let preparation = Preparation::new(key, file, shard, Arc::clone(&live), syncs);
-            let earlier = live.enter(preparation.pipe());
-            if earlier.is_empty() {
-                cut(&preparation, &live, offset)?;
-            }
-            Ok((preparation, earlier))
-        })
-        .await?;
-        if earlier.is_empty() {
-            return Ok(Box::new(preparation.into_writer()));
-        }
-        fence_all(earlier).await;
-        let live = Arc::clone(&self.live);
-        let writer: FileWriter = blocking(move || {
-            cut(&preparation, &live, offset)?;
-            Ok(preparation.into_writer())
-        })
-        .await?;
-        Ok(Box::new(writer))
+    async fn begin(&self, key: &ObjectKey) -> Result<Box<dyn BlobWriter>, StoreError> {
+        self.write_from(key, 0, Standing::Durable).await
+    }
+
+    async fn resume(&self, key: &ObjectKey, saved: &Checkpoint) -> Result<Box<dyn BlobWriter>, StoreError> {
+        self.write_from(key, saved.offset, Standing::of(&saved.state)).await
+    }
+
+    async fn abandon(&self, key: &ObjectKey, _state: &[u8]) -> Result<(), StoreError> {
+        self.delete(key).await
     }
 
     async fn put(&self, key: &ObjectKey, bytes: Bytes) -> Result<(), StoreError> {
@@ -135,20 +169,6 @@ impl Blobs for FilesystemStore {
                 let _ = std::fs::remove_file(&path);
                 attempted(format!("wrote object {key}"))(error)
             })
-        })
-        .await
-    }
-
-    async fn sync(&self, key: &ObjectKey) -> Result<u64, StoreError> {
-        self.live.fence(key).await;
-        let (layout, live, key) = (self.layout.clone(), Arc::clone(&self.live), key.clone());
-        blocking(move || {
-            let synced = File::open(layout.object(&key)).and_then(|file| {
-                live.check_undamaged(&key)?;
-                sync_file(&file, &layout.shard(&key)).inspect_err(|_| live.mark_damaged(&key))?;
-                Ok(file.metadata()?.len())
-            });
-            synced.map_err(on_object("synced", &key))
         })
         .await
     }
@@ -187,9 +207,14 @@ impl Blobs for FilesystemStore {
         .await
     }
 
-    async fn list(&self) -> Result<Vec<ObjectInfo>, StoreError> {
-        let layout = self.layout.clone();
-        blocking(move || list(&layout)).await
+    fn list(&self) -> BoxStream<'_, Result<ObjectInfo, StoreError>> {
+        let shards = stream::try_unfold(Listing::of(&self.layout), |mut listing| {
+            blocking(move || Ok(listing.next_shard()?.map(|objects| (objects, listing))))
+        });
+        shards
+            .map_ok(|objects| stream::iter(objects.into_iter().map(Ok)))
+            .try_flatten()
+            .boxed()
     }
 
     async fn written_at(&self, key: &ObjectKey) -> Result<Timestamp, StoreError> {
@@ -285,41 +310,6 @@ fn cut(preparation: &Preparation, live: &Live, offset: u64) -> Result<(), StoreE
         io::Seek::seek(&mut file, io::SeekFrom::Start(offset)).map_err(on_object("opened", key))?;
     } else {
         live.forget_damage(key);
-    }
-    Ok(())
-}
-
-fn list(layout: &Layout) -> Result<Vec<ObjectInfo>, StoreError> {
-    let mut objects = Vec::new();
-    let mut foreign = 0_u64;
-    for (number, shard) in layout.shards() {
-        list_shard(number, &shard, &mut objects, &mut foreign)
-            .map_err(attempted(format!("listed {}", shard.display())))?;
-    }
-    if foreign > 0 {
-        tracing::warn!(
-            store.root = %layout.root().display(),
-            store.foreign_files = foreign,
-            "the store holds files that are not objects; they are left alone"
-        );
-    }
-    Ok(objects)
-}
-
-fn list_shard(number: u8, shard: &Path, objects: &mut Vec<ObjectInfo>, foreign: &mut u64) -> io::Result<()> {
-    for entry in shard.read_dir()? {
-        let entry = entry?;
-        let key = entry.file_name().to_str().and_then(|name| Layout::key_of(number, name));
-        match (key, entry.metadata()) {
-            (Some(key), Ok(metadata)) if metadata.is_file() => objects.push(ObjectInfo {
-                key,
-                size_bytes: metadata.len(),
-            }),
-            // Deleted since the folder was read.
-            (_, Err(error)) if error.kind() == io::ErrorKind::NotFound => {}
-            (Some(_), Err(error)) => return Err(error),
-            _ => *foreign += 1,
-        }
     }
     Ok(())
 }

@@ -115,7 +115,7 @@ impl Layout {
         Ok(())
     }
 
-    fn numbered_shard(&self, number: u8) -> PathBuf {
+    pub(crate) fn numbered_shard(&self, number: u8) -> PathBuf {
         self.objects.join(format!("{number:02x}"))
     }
 }

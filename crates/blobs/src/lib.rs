@@ -13,9 +13,11 @@ mod failure;
 pub mod fault;
 mod filesystem;
 mod layout;
+mod listing;
 mod live;
 mod places;
 mod reading;
+mod standing;
 mod survey;
 mod writer;
 

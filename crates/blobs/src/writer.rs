@@ -13,8 +13,8 @@
 //! 570 MiB/s (it submits the I/O on the writing thread, and drops pages that the next pull wants). Syncing every 4 to
 //! 32 MiB and preallocating made no difference beyond the noise.
 //!
-//! Cancellation: a cancelled `write` has not taken its bytes, a cancelled `flush` has lost nothing, a cancelled `finish`
-//! has abandoned the object. Dropping the writer empties its queue; a burst under way ends after the system call it is
+//! Cancellation: a cancelled `write` has not taken its bytes, a cancelled `save` has lost nothing, a cancelled `complete`
+//! has given up the object. Dropping the writer empties its queue; a burst under way ends after the system call it is
 //! in, and nobody waits for it but the next one to touch the same object (see `live.rs`).
 //!
 //! The first failure sticks: every later call answers with it, because the bytes after a gap are worth nothing.
@@ -29,13 +29,15 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use holdfast_model::{BlobWriter, ObjectKey, StoreError};
+use holdfast_model::{BlobWriter, Checkpoint, ObjectKey, StoreError};
 use tokio::sync::{Notify, Semaphore};
+use uuid::Uuid;
 
 use crate::{
     failure::{Failure, attempted},
     layout::sync_file,
     live::Live,
+    standing::Standing,
 };
 
 /// Most bytes that one writer holds in memory. 64 uploads at once hold 64 MiB.
@@ -52,6 +54,10 @@ const SYNC_EVERY_BYTES: u64 = 8 * 1024 * 1024;
 /// Bytes written since the last sync began at which writing stops for a sync: what a finish has to wait for is bounded,
 /// however long the object (a second on a disk that writes 32 MiB/s).
 const UNSYNCED_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Bytes of one chunk from which on it is durable when it is saved, so that the closing request has nothing left to sync,
+/// whatever the object's size.
+const SYNCED_SAVE_BYTES: u64 = 8 * 1024 * 1024;
 
 /// What a writer, its bursts and its background syncs share.
 #[derive(Debug)]
@@ -88,7 +94,17 @@ pub(crate) struct Preparation(Arc<Pipe>);
 
 /// The port's writer over a pipe.
 #[derive(Debug)]
-pub(crate) struct FileWriter(Arc<Pipe>);
+pub(crate) struct FileWriter {
+    pipe: Arc<Pipe>,
+    opening: Uuid,
+    /// Of the bytes before `saved`.
+    standing: Standing,
+    /// Where the object stood when it was opened or saved last.
+    saved: u64,
+    /// Bytes of the object with those that were taken.
+    offset: u64,
+    vouches: bool,
+}
 
 impl Preparation {
     /// A pipe into a file that has been opened but not yet cut to length.
@@ -116,9 +132,17 @@ impl Preparation {
         &self.0.file
     }
 
-    /// The writer, once the file is ready.
-    pub(crate) fn into_writer(self) -> FileWriter {
-        FileWriter(Arc::clone(&self.0))
+    /// The writer, once the file is ready to go on at an offset, before which the bytes stand as told.
+    pub(crate) fn into_writer(self, offset: u64, standing: Standing, opening: Uuid) -> FileWriter {
+        let standing = standing.at(opening);
+        FileWriter {
+            pipe: Arc::clone(&self.0),
+            opening,
+            standing,
+            saved: offset,
+            offset,
+            vouches: standing != Standing::Doubtful,
+        }
     }
 }
 
@@ -131,7 +155,7 @@ impl Drop for Preparation {
 
 impl Drop for FileWriter {
     fn drop(&mut self) {
-        self.0.fence();
+        self.pipe.fence();
     }
 }
 
@@ -147,13 +171,14 @@ impl BlobWriter for FileWriter {
         if bytes.is_empty() {
             return Ok(());
         }
-        let pipe = &self.0;
+        let pipe = &self.pipe;
         loop {
             let changed = pipe.changed.notified();
             {
                 let mut state = pipe.lock();
                 pipe.check(&state)?;
                 if state.has_room_for(bytes.len()) {
+                    self.offset += bytes.len() as u64;
                     state.in_flight_bytes += bytes.len();
                     state.in_flight_chunks += 1;
                     state.queue.push_back(bytes);
@@ -169,20 +194,29 @@ impl BlobWriter for FileWriter {
         }
     }
 
-    async fn flush(&mut self) -> Result<(), StoreError> {
-        self.0.flushed().await
+    async fn save(&mut self) -> Result<Checkpoint, StoreError> {
+        if self.offset - self.saved >= SYNCED_SAVE_BYTES {
+            self.pipe.synced().await?;
+            self.standing = self.standing.synced();
+        } else {
+            self.pipe.flushed().await?;
+            if self.offset > self.saved {
+                self.standing = self.standing.written(self.opening);
+            }
+        }
+        self.saved = self.offset;
+        Ok(Checkpoint {
+            offset: self.offset,
+            state: self.standing.to_state(),
+        })
     }
 
-    async fn finish(self: Box<Self>) -> Result<(), StoreError> {
-        let pipe = &self.0;
-        pipe.flushed().await?;
-        // A background sync that fails takes the kernel's one report of it: hear it out before the last sync.
-        pipe.settled().await;
-        pipe.check(&pipe.lock())?;
-        let syncing = Arc::clone(pipe);
-        crate::filesystem::blocking(move || syncing.sync()).await?;
-        // Nobody took the object over meanwhile.
-        pipe.check(&pipe.lock())
+    async fn complete(self: Box<Self>) -> Result<(), StoreError> {
+        self.pipe.synced().await
+    }
+
+    fn vouches(&self) -> bool {
+        self.vouches
     }
 }
 
@@ -248,6 +282,18 @@ impl Pipe {
             }
             changed.await;
         }
+    }
+
+    /// Waits until all that was taken is durable, and so is the object's name.
+    async fn synced(self: &Arc<Self>) -> Result<(), StoreError> {
+        self.flushed().await?;
+        // A background sync that fails takes the kernel's one report of it: hear it out before the last sync.
+        self.settled().await;
+        self.check(&self.lock())?;
+        let syncing = Arc::clone(self);
+        crate::filesystem::blocking(move || syncing.sync()).await?;
+        // Nobody took the object over meanwhile.
+        self.check(&self.lock())
     }
 
     fn check(&self, state: &State) -> Result<(), StoreError> {
@@ -375,18 +421,18 @@ mod tests {
         let no_turns = Arc::new(Semaphore::new(0));
         let key = ObjectKey::new(Uuid::new_v4());
         let preparation = Preparation::new(key, file, folder.path().to_owned(), Arc::default(), no_turns);
-        let mut writer = preparation.into_writer();
+        let mut writer = preparation.into_writer(0, Standing::Durable, Uuid::from_u128(1));
         let chunk = Bytes::from(vec![0x5a; 4 * 1024 * 1024]);
         let mut most_unsynced = 0;
         for _ in 0..24 {
             writer.write(chunk.clone()).await.unwrap();
-            writer.flush().await.unwrap();
-            writer.0.settled().await;
-            let unsynced_bytes = writer.0.lock().unsynced_bytes;
+            writer.pipe.flushed().await.unwrap();
+            writer.pipe.settled().await;
+            let unsynced_bytes = writer.pipe.lock().unsynced_bytes;
             assert!(unsynced_bytes < UNSYNCED_BYTES, "{unsynced_bytes}");
             most_unsynced = most_unsynced.max(unsynced_bytes);
         }
         assert!(most_unsynced > SYNC_EVERY_BYTES);
-        Box::new(writer).finish().await.unwrap();
+        Box::new(writer).complete().await.unwrap();
     }
 }

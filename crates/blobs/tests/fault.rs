@@ -9,7 +9,7 @@ use holdfast_blobs::{
     fault::{Fault, FaultyStore, Operation},
 };
 use holdfast_model::{Blobs, StoreError};
-use holdfast_testkit::blobs::{contract, fresh_key, pattern, read};
+use holdfast_testkit::blobs::{contract, fresh_key, list, pattern, read};
 use tempfile::TempDir;
 
 fn store() -> (TempDir, FaultyStore) {
@@ -39,21 +39,21 @@ async fn the_nth_operation_fails_and_only_that() {
     assert!(matches!(failed, Err(StoreError::Full { .. })), "{failed:?}");
     store.put(&fresh_key(), pattern(1)).await.unwrap();
     assert_eq!(store.count(Operation::Put), 4);
-    assert_eq!(store.list().await.unwrap().len(), 3);
+    assert_eq!(list(&store).await.len(), 3);
 }
 
 #[tokio::test]
 async fn a_writer_of_any_clone_follows_the_plan_until_it_is_healed() {
     let (_folder, store) = store();
     let key = fresh_key();
-    store.clone().fail_always(Operation::Finish, Fault::Failed);
+    store.clone().fail_always(Operation::Complete, Fault::Failed);
     for _ in 0..3 {
-        let writer = store.append(&key, 0).await.unwrap();
-        let failed = writer.finish().await;
+        let writer = store.begin(&key).await.unwrap();
+        let failed = writer.complete().await;
         assert!(matches!(failed, Err(StoreError::Failed { .. })), "{failed:?}");
     }
     store.heal();
-    store.append(&key, 0).await.unwrap().finish().await.unwrap();
+    store.begin(&key).await.unwrap().complete().await.unwrap();
 }
 
 #[tokio::test]
@@ -61,12 +61,12 @@ async fn a_write_is_cut_short() {
     let (_folder, store) = store();
     let (key, bytes) = (fresh_key(), pattern(1_000));
     store.fail_nth(Operation::Write, 2, Fault::CutShort { kept_bytes: 100 });
-    let mut writer = store.append(&key, 0).await.unwrap();
+    let mut writer = store.begin(&key).await.unwrap();
     writer.write(bytes.slice(..500)).await.unwrap();
     let failed = writer.write(bytes.slice(500..)).await;
     assert!(matches!(failed, Err(StoreError::Full { .. })), "{failed:?}");
     drop(writer);
-    assert_eq!(store.sync(&key).await.unwrap(), 600);
+    assert_eq!(list(&store).await[0].size_bytes, 600);
     assert_eq!(read(&store, &key, 0..600).await, bytes.slice(..600));
 }
 

@@ -6,8 +6,8 @@ use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use holdfast_blobs::FilesystemStore;
-use holdfast_model::{Blobs, ObjectKey, StoreError};
-use holdfast_testkit::blobs::{contract, fresh_key, pattern, read};
+use holdfast_model::{Blobs, Checkpoint, ObjectKey, StoreError};
+use holdfast_testkit::blobs::{contract, fresh_key, list, pattern, read};
 use tempfile::TempDir;
 
 fn store() -> (TempDir, FilesystemStore) {
@@ -58,7 +58,7 @@ async fn an_object_is_one_file_for_its_owner_alone() {
     let (folder, store) = store();
     let (put, appended) = (fresh_key(), fresh_key());
     store.put(&put, pattern(10)).await.unwrap();
-    store.append(&appended, 0).await.unwrap().finish().await.unwrap();
+    store.begin(&appended).await.unwrap().complete().await.unwrap();
     for key in [put, appended] {
         let mode = fs::metadata(file_of(&folder, &key)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
@@ -76,6 +76,61 @@ async fn put_never_overwrites() {
         "{again:?}"
     );
     assert_eq!(read(&store, &key, 0..5).await, "first");
+}
+
+/// The object of an upload, saved with so many bytes.
+async fn saved(store: &FilesystemStore, key: &ObjectKey, bytes: Bytes) -> Checkpoint {
+    let mut writer = store.begin(key).await.unwrap();
+    writer.write(bytes).await.unwrap();
+    writer.save().await.unwrap()
+}
+
+#[tokio::test]
+async fn only_bytes_that_a_power_cut_cannot_have_taken_are_vouched_for() {
+    let (folder, store) = store();
+    let (small, large, old) = (fresh_key(), fresh_key(), fresh_key());
+    let of_small = saved(&store, &small, pattern(100_000)).await;
+    let of_large = saved(&store, &large, pattern(9_000_000)).await;
+    let of_old = Checkpoint {
+        state: Vec::new(),
+        ..saved(&store, &old, pattern(100_000)).await
+    };
+    let vouches = async |store: &FilesystemStore, key: &ObjectKey, saved: &Checkpoint| {
+        store.resume(key, saved).await.unwrap().vouches()
+    };
+    assert!(vouches(&store, &small, &of_small).await && vouches(&store, &large, &of_large).await);
+    assert!(
+        !vouches(&store, &old, &of_old).await,
+        "a version before saved nothing of it"
+    );
+    drop(store);
+    let store = FilesystemStore::open(folder.path()).unwrap();
+    assert!(vouches(&store, &large, &of_large).await, "they were synced");
+    let mut doubtful = store.resume(&small, &of_small).await.unwrap();
+    assert!(!doubtful.vouches());
+    doubtful.write(pattern(9_000_000)).await.unwrap();
+    let synced = doubtful.save().await.unwrap();
+    drop(doubtful);
+    assert!(
+        !vouches(&store, &small, &synced).await,
+        "a sync brings back nothing that was lost"
+    );
+}
+
+#[tokio::test]
+async fn what_is_complete_can_be_gone_on_with_from_before() {
+    let (_folder, store) = store();
+    let (key, bytes) = (fresh_key(), pattern(100_000));
+    let early = saved(&store, &key, bytes.slice(..10)).await;
+    let mut writer = store.resume(&key, &early).await.unwrap();
+    writer.write(Bytes::from(vec![0xff; 70_000])).await.unwrap();
+    writer.complete().await.unwrap();
+    let mut writer = store.resume(&key, &early).await.unwrap();
+    writer.write(bytes.slice(10..)).await.unwrap();
+    writer.complete().await.unwrap();
+    assert_eq!(read(&store, &key, 0..100_000).await, bytes);
+    store.resume(&key, &early).await.unwrap().complete().await.unwrap();
+    assert_eq!(list(&store).await[0].size_bytes, 10);
 }
 
 #[tokio::test]
@@ -117,7 +172,7 @@ async fn list_leaves_foreign_files_out_and_alone() {
         fs::write(path, b"?").unwrap();
     }
     fs::create_dir(objects.join("ab/ab000000000000000000000000000001")).unwrap();
-    let listed = store.list().await.unwrap();
+    let listed = list(&store).await;
     assert_eq!(listed.len(), 1);
     assert_eq!((&listed[0].key, listed[0].size_bytes), (&key, 7));
     assert!(foreign.iter().all(|path| path.exists()));

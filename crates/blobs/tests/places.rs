@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 use bytes::Bytes;
 use holdfast_blobs::{FilesystemPlaces, FilesystemStore};
 use holdfast_model::{Blobs, ObjectKey, Places};
+use holdfast_testkit::blobs::list;
 use uuid::Uuid;
 
 fn places(near: &Path, far: &Path) -> FilesystemPlaces {
@@ -86,7 +87,7 @@ async fn every_store_of_a_location_is_listed_and_opened_and_nothing_else() {
     fs::write(near.path().join("holdfast-location.json"), "{}").unwrap();
     assert_eq!(places.list("near").await.unwrap(), ["contoso"]);
     assert!(places.list("nowhere").await.unwrap().is_empty());
-    let listed = places.open("near", "contoso").await.unwrap().list().await.unwrap();
+    let listed = list(&*places.open("near", "contoso").await.unwrap()).await;
     assert_eq!(listed.len(), 1);
     assert!(places.open("near", "fabrikam").await.is_err());
 }

@@ -16,8 +16,8 @@ use std::{
 
 use bytes::Bytes;
 use holdfast_blobs::FilesystemStore;
-use holdfast_model::{BlobWriter, Blobs, ObjectKey, StoreError};
-use holdfast_testkit::blobs::{fresh_key, pattern};
+use holdfast_model::{BlobWriter, Blobs, Checkpoint, ObjectKey, StoreError};
+use holdfast_testkit::blobs::{fresh_key, list, pattern};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -57,7 +57,7 @@ impl Fixture {
     }
 
     async fn writer(&self) -> Box<dyn BlobWriter> {
-        self.store.append(&self.key, 0).await.unwrap()
+        self.store.begin(&self.key).await.unwrap()
     }
 
     /// Descriptors that this process has on the store's files.
@@ -134,22 +134,22 @@ async fn a_cancelled_write_has_taken_nothing() {
         .await
         .unwrap()
         .unwrap();
-    timeout(HANG, writer.flush()).await.unwrap().unwrap();
+    timeout(HANG, writer.save()).await.unwrap().unwrap();
     let (read, _pipe) = reading.await.unwrap();
     assert!(read[..taken].iter().all(|byte| *byte == b'a'));
     assert_eq!(&read[taken..], b"end");
 }
 
 #[tokio::test]
-async fn a_cancelled_flush_has_lost_nothing() {
+async fn a_cancelled_save_has_lost_nothing() {
     let fixture = Fixture::new();
     let pipe = fixture.stalled();
     let mut writer = fixture.writer().await;
     let bytes = pattern(700_000);
     writer.write(bytes.clone()).await.unwrap();
-    timeout(STALL, writer.flush()).await.expect_err("the disk stalls");
+    timeout(STALL, writer.save()).await.expect_err("the disk stalls");
     let reading = tokio::task::spawn_blocking(move || (drain(&pipe, 700_000), pipe));
-    timeout(HANG, writer.flush()).await.unwrap().unwrap();
+    timeout(HANG, writer.save()).await.unwrap().unwrap();
     assert_eq!(reading.await.unwrap().0, bytes);
 }
 
@@ -176,7 +176,7 @@ async fn the_next_writer_waits_for_the_burst_of_the_one_before() {
     first.write(Bytes::from(vec![b'1'; 300_000])).await.unwrap();
     begun(&pipe);
     let (store, key) = (Arc::clone(&fixture.store), fixture.key.clone());
-    let mut second = tokio::spawn(async move { store.append(&key, 0).await.map(drop) });
+    let mut second = tokio::spawn(async move { store.begin(&key).await.map(drop) });
     timeout(STALL, &mut second)
         .await
         .expect_err("the first burst is still under way");
@@ -189,41 +189,41 @@ async fn the_next_writer_waits_for_the_burst_of_the_one_before() {
 }
 
 #[tokio::test]
-async fn a_cancelled_append_does_not_block_the_next_one() {
+async fn a_cancelled_beginning_does_not_block_the_next_one() {
     let fixture = Fixture::new();
     let pipe = fixture.stalled();
     let mut first = fixture.writer().await;
     first.write(Bytes::from(vec![b'1'; 300_000])).await.unwrap();
     begun(&pipe);
-    timeout(STALL, fixture.store.append(&fixture.key, 0))
+    timeout(STALL, fixture.store.begin(&fixture.key))
         .await
         .map(drop)
         .expect_err("stalled");
-    timeout(STALL, fixture.store.append(&fixture.key, 0))
+    timeout(STALL, fixture.store.begin(&fixture.key))
         .await
         .map(drop)
         .expect_err("still stalled");
     drain(&pipe, 299_999);
-    let writer = timeout(HANG, fixture.store.append(&fixture.key, 0)).await.unwrap();
+    let writer = timeout(HANG, fixture.store.begin(&fixture.key)).await.unwrap();
     drop(writer.unwrap());
     drop((first, pipe));
     eventually(|| fixture.descriptors() == 0).await;
 }
 
 #[tokio::test]
-async fn an_append_that_waits_behind_a_cancelled_one_gets_its_turn() {
+async fn a_beginning_that_waits_behind_a_cancelled_one_gets_its_turn() {
     let fixture = Fixture::new();
     let pipe = fixture.stalled();
     let mut first = fixture.writer().await;
     first.write(Bytes::from(vec![b'1'; 300_000])).await.unwrap();
     begun(&pipe);
-    let append = || {
+    let begin = || {
         let (store, key) = (Arc::clone(&fixture.store), fixture.key.clone());
-        tokio::spawn(async move { store.append(&key, 0).await.map(drop) })
+        tokio::spawn(async move { store.begin(&key).await.map(drop) })
     };
-    let second = append();
+    let second = begin();
     tokio::time::sleep(STALL).await;
-    let third = append();
+    let third = begin();
     tokio::time::sleep(STALL).await;
     // The burst ends while the second still waits its turn, then the second goes without having taken it.
     drain(&pipe, 299_999);
@@ -247,8 +247,8 @@ async fn a_full_disk_is_told_apart_and_told_again() {
         panic!("a full disk is full: {failed:?}")
     };
     assert!(attempted.contains(&fixture.key.to_string()), "{attempted}");
-    assert!(matches!(writer.flush().await, Err(StoreError::Full { .. })));
-    assert!(matches!(writer.finish().await, Err(StoreError::Full { .. })));
+    assert!(matches!(writer.save().await, Err(StoreError::Full { .. })));
+    assert!(matches!(writer.complete().await, Err(StoreError::Full { .. })));
 }
 
 #[tokio::test]
@@ -257,20 +257,21 @@ async fn an_object_whose_sync_failed_can_only_start_anew() {
     symlink("/dev/null", fixture.file()).unwrap();
     let mut writer = fixture.writer().await;
     writer.write(pattern(10)).await.unwrap();
-    writer.finish().await.expect_err("/dev/null can't be synced");
+    writer.complete().await.expect_err("/dev/null can't be synced");
     // From here the disk works again, but the kernel has forgotten which bytes it lost.
     fs::remove_file(fixture.file()).unwrap();
     fs::write(fixture.file(), pattern(10)).unwrap();
-    fixture
-        .store
-        .sync(&fixture.key)
-        .await
-        .expect_err("its bytes may be lost");
-    let continued = fixture.store.append(&fixture.key, 5).await.map(drop);
-    continued.expect_err("its bytes may be lost");
+    for offset in [10, 5] {
+        let saved = Checkpoint {
+            offset,
+            state: Vec::new(),
+        };
+        let continued = fixture.store.resume(&fixture.key, &saved).await.map(drop);
+        continued.expect_err("its bytes may be lost");
+    }
 
-    fixture.writer().await.finish().await.expect("a new start is clean");
-    assert_eq!(fixture.store.sync(&fixture.key).await.unwrap(), 0);
+    fixture.writer().await.complete().await.expect("a new start is clean");
+    assert_eq!(list(&*fixture.store).await[0].size_bytes, 0);
 }
 
 #[tokio::test]
@@ -282,7 +283,7 @@ async fn a_writer_has_one_descriptor_and_a_finished_one_none() {
         writer.write(pattern(MIB)).await.unwrap();
         assert!(fixture.descriptors() <= 1);
     }
-    writer.finish().await.unwrap();
+    writer.complete().await.unwrap();
     eventually(|| fixture.descriptors() == 0).await;
 }
 
@@ -295,7 +296,7 @@ fn a_runtime_with_dropped_writers_shuts_down_at_once() {
         .unwrap();
     runtime.block_on(async {
         for _ in 0..64 {
-            let mut writer = fixture.store.append(&fresh_key(), 0).await.unwrap();
+            let mut writer = fixture.store.begin(&fresh_key()).await.unwrap();
             writer.write(pattern(MIB)).await.unwrap();
         }
     });

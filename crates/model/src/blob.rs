@@ -5,7 +5,7 @@ use holdfast_access::RegistryId;
 use holdfast_oci::{Digest, RepositoryName};
 
 use super::row::row_id;
-use super::{MetadataError, ObjectKey, RepositoryId, StorageAccountId};
+use super::{GarbageObject, MetadataError, ObjectKey, RepositoryId, StorageAccountId};
 use crate::{Attributes, Timestamp};
 
 row_id!(
@@ -50,6 +50,28 @@ pub struct BlobObject {
     pub object_key: ObjectKey,
     /// See [`BlobRecord::size_bytes`].
     pub size_bytes: u64,
+}
+
+impl From<BlobRecord> for GarbageObject {
+    fn from(blob: BlobRecord) -> Self {
+        Self {
+            storage_account: blob.storage_account,
+            object_key: blob.object_key,
+            size_bytes: blob.size_bytes,
+            unfinished: None,
+        }
+    }
+}
+
+impl From<BlobObject> for GarbageObject {
+    fn from(blob: BlobObject) -> Self {
+        Self {
+            storage_account: blob.storage_account,
+            object_key: blob.object_key,
+            size_bytes: blob.size_bytes,
+            unfinished: None,
+        }
+    }
 }
 
 /// What a new blob's row holds.

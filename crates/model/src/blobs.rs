@@ -5,6 +5,7 @@ use std::{fmt, ops::Range, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_core::stream::BoxStream;
 use uuid::Uuid;
 
 use super::Content;
@@ -95,36 +96,55 @@ pub enum StoreError {
 pub struct ObjectInfo {
     /// Its key.
     pub key: ObjectKey,
-    /// Its length in bytes as it lies in the store.
+    /// Its length in bytes as it lies in the store; of one that is not complete, as far as the store knows.
     pub size_bytes: u64,
 }
 
-/// A place for bytes.
+/// How far an object was written, and what its store must know to go on with it: saved with the upload session, so that
+/// any node can (ARCHITECTURE.md, law 2).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Bytes that are kept.
+    pub offset: u64,
+    /// The store's own words, at most [`MAX_STATE_BYTES`].
+    pub state: Vec<u8>,
+}
+
+/// The longest [`Checkpoint::state`]: it is a column of a small row that is written with each chunk. The parts of the
+/// largest blob fit (10,000 of S3, 50,000 block ids of Azure).
+pub const MAX_STATE_BYTES: usize = 1 << 20;
+
+/// A place for bytes. An object is begun, gone on with from what was saved, and completed, or else abandoned. Once it is
+/// complete it can be read and never changes; what it is before that is the store's own business.
 #[async_trait]
 pub trait Blobs: Send + Sync {
-    /// Opens the object for appending at `offset`. At 0 the object is made new (an existing one is
-    /// truncated: it can only be left over from a crash); further on, everything past `offset` is
-    /// cut away first, and an object shorter than `offset` is an error.
-    async fn append(&self, key: &ObjectKey, offset: u64) -> Result<Box<dyn BlobWriter>, StoreError>;
+    /// Begins an object. What was begun under the key before and not completed is given up; one that is complete, which
+    /// nothing may name yet, is lost, or stays and refuses the completion.
+    async fn begin(&self, key: &ObjectKey) -> Result<Box<dyn BlobWriter>, StoreError>;
+
+    /// Goes on with an object from what was saved; what came after that is not part of it. One that was abandoned is
+    /// [`StoreError::Missing`], one that was completed since may be [`StoreError::Exists`]: here, or at a write or the
+    /// completion.
+    async fn resume(&self, key: &ObjectKey, saved: &Checkpoint) -> Result<Box<dyn BlobWriter>, StoreError>;
+
+    /// Deletes an object whose upload may not have been completed. `state` is what was saved last, and empty when nothing
+    /// was: it helps the store to find what it keeps of the object.
+    async fn abandon(&self, key: &ObjectKey, state: &[u8]) -> Result<(), StoreError>;
 
     /// Stores a whole small object durably in one step: after `Ok` it survives a power cut. What has the key already is
     /// [`StoreError::Exists`].
     async fn put(&self, key: &ObjectKey, bytes: Bytes) -> Result<(), StoreError>;
 
-    /// Makes what lies under the key durable, object and name, and returns its length in bytes.
-    /// For objects whose last writer is gone (an upload finished by an empty request).
-    async fn sync(&self, key: &ObjectKey) -> Result<u64, StoreError>;
-
     /// Opens a range of an object. The range lies inside the object.
     async fn open(&self, key: &ObjectKey, range: Range<u64>) -> Result<Content, StoreError>;
 
-    /// Deletes an object; one that is not there is a success (idempotent).
+    /// Deletes an object, and whatever was begun under its key; one that is not there is a success (idempotent).
     async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError>;
 
-    /// Every object of the store, for `holdfast check`. Objects written meanwhile may be missing.
-    async fn list(&self) -> Result<Vec<ObjectInfo>, StoreError>;
+    /// Every object of the store, those too that were begun and never completed. Objects written meanwhile may be missing.
+    fn list(&self) -> BoxStream<'_, Result<ObjectInfo, StoreError>>;
 
-    /// When an object last got bytes, by the clock of the store.
+    /// When an object, complete or not, last got bytes, by the clock of the store.
     async fn written_at(&self, key: &ObjectKey) -> Result<Timestamp, StoreError>;
 
     /// Proves that the store can be written and read, for start-up and readiness to write.
@@ -134,18 +154,23 @@ pub trait Blobs: Send + Sync {
     async fn probe_reading(&self) -> Result<(), StoreError>;
 }
 
-/// Appends to one object. Dropping it abandons what was not flushed.
+/// Writes one object. Dropping it gives up what was not saved.
 #[async_trait]
 pub trait BlobWriter: Send {
     /// Takes the next bytes. It may return before they are written, and waits when too much is
     /// under way.
     async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError>;
 
-    /// Waits until all bytes taken so far are handed to the operating system.
-    async fn flush(&mut self) -> Result<(), StoreError>;
+    /// Waits until the store has all bytes taken so far; from what it returns the object can be gone on with.
+    async fn save(&mut self) -> Result<Checkpoint, StoreError>;
 
-    /// Flushes and makes the object durable, bytes and name.
-    async fn finish(self: Box<Self>) -> Result<(), StoreError>;
+    /// Makes the object whole, with all bytes taken, and durable, in one small request whatever its size. One that was
+    /// completed under the key before stays as it is and is [`StoreError::Exists`], though it may be of the same bytes.
+    async fn complete(self: Box<Self>) -> Result<(), StoreError>;
+
+    /// Whether the bytes that were saved before this writer are surely there as they were taken. Where they are not, they
+    /// are looked at when the object is complete.
+    fn vouches(&self) -> bool;
 }
 
 /// Where the stores of storage accounts are: one place a location. Which locations there are is the operator's choice;

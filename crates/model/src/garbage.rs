@@ -37,14 +37,20 @@ pub enum Candidate {
         digest: Digest,
     },
     /// An object no row points to any more; needs no second look.
-    Object {
-        /// The storage account it lies in.
-        storage_account: StorageAccountId,
-        /// The object.
-        object_key: ObjectKey,
-        /// Its length, for the report of what a run frees; 0 when not known.
-        size_bytes: u64,
-    },
+    Object(GarbageObject),
+}
+
+/// An object no row points to any more.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct GarbageObject {
+    /// The storage account it lies in.
+    pub storage_account: StorageAccountId,
+    /// The object.
+    pub object_key: ObjectKey,
+    /// Its length, for the report of what a run frees; 0 when not known.
+    pub size_bytes: u64,
+    /// Of one that was begun and may not have been completed, what its store saved last.
+    pub unfinished: Option<Vec<u8>>,
 }
 
 /// A candidate in the queue.

@@ -44,13 +44,13 @@ pub use application::{
 };
 pub use attributes::{Attributes, AttributesPatch};
 pub use blob::{BlobId, BlobObject, BlobRead, BlobRecord, BlobTx, NewBlob, PulledBlob};
-pub use blobs::{BlobWriter, Blobs, ObjectInfo, ObjectKey, Places, StoreError};
+pub use blobs::{BlobWriter, Blobs, Checkpoint, MAX_STATE_BYTES, ObjectInfo, ObjectKey, Places, StoreError};
 pub use clock::{Clock, Ids, RandomIds, SystemClock};
 pub use content::{Content, Fetch, ReadAt, Reading, hold};
 pub use directory::{Directory, DirectoryRead, DirectoryTx, ResourceGroup, Subscription, Tags};
 pub use federated_subject::FederatedSubject;
 pub use front::{FrontRead, PrincipalAndRoles, PrincipalKey, RegistryAccess, TokenStanding};
-pub use garbage::{Candidate, CandidateId, GarbageRead, GarbageTx, QueuedCandidate};
+pub use garbage::{Candidate, CandidateId, GarbageObject, GarbageRead, GarbageTx, QueuedCandidate};
 pub use job::{BusyJobs, EndedJob, JobId, JobKind, JobLease, JobRead, JobRecord, JobState, JobTx, UnknownJobKind};
 pub use manifest::{
     ManifestContent, ManifestId, ManifestRead, ManifestRecord, ManifestTx, NewManifest, PulledManifest, ReferrerRecord,

@@ -6,7 +6,7 @@ use holdfast_arm::fold_case;
 use uuid::Uuid;
 
 use super::row::row_id;
-use super::{MetadataError, ObjectKey, Tags};
+use super::{GarbageObject, MetadataError, Tags};
 use crate::{StorageKind, Timestamp};
 
 row_id!(
@@ -89,12 +89,12 @@ pub trait StorageAccountRead {
     fn has_users_storage_account(&mut self, location: &str) -> Result<bool, MetadataError>;
     /// Whether a registry, a blob or an upload lies in it.
     fn is_storage_account_used(&mut self, id: StorageAccountId) -> Result<bool, MetadataError>;
-    /// Some objects of it that wait in the queue to be deleted, with their lengths.
+    /// Some objects of it that wait in the queue to be deleted.
     fn list_objects_to_delete(
         &mut self,
         id: StorageAccountId,
         limit: usize,
-    ) -> Result<Vec<(ObjectKey, u64)>, MetadataError>;
+    ) -> Result<Vec<GarbageObject>, MetadataError>;
 }
 
 /// Changes of the same.

@@ -5,7 +5,7 @@ use holdfast_access::RegistryId;
 use holdfast_oci::{Algorithm, RepositoryName};
 use uuid::Uuid;
 
-use super::{MetadataError, ObjectKey, StorageAccountId};
+use super::{Checkpoint, GarbageObject, MetadataError, ObjectKey, StorageAccountId};
 use crate::Timestamp;
 
 /// An upload session's id: random, part of its URL.
@@ -33,6 +33,8 @@ pub struct UploadRecord {
     pub offset: u64,
     /// Saved state of the hash after `offset` bytes; empty at 0.
     pub hash_state: Vec<u8>,
+    /// What the store needs to go on after them ([`Checkpoint::state`]).
+    pub store_state: Vec<u8>,
     /// When it was started.
     pub started_at: Timestamp,
     /// When it last made progress.
@@ -59,6 +61,41 @@ pub struct UploadObject {
     pub object_key: ObjectKey,
     /// See [`UploadRecord::offset`].
     pub offset: u64,
+    /// See [`UploadRecord::store_state`].
+    pub store_state: Vec<u8>,
+}
+
+impl UploadRecord {
+    /// From where its store goes on.
+    #[must_use]
+    pub fn checkpoint(&self) -> Checkpoint {
+        Checkpoint {
+            offset: self.offset,
+            state: self.store_state.clone(),
+        }
+    }
+
+    /// Its object, once the session is gone and no blob has it.
+    #[must_use]
+    pub fn garbage(&self) -> GarbageObject {
+        GarbageObject {
+            storage_account: self.storage_account,
+            object_key: self.object_key.clone(),
+            size_bytes: self.offset,
+            unfinished: Some(self.store_state.clone()),
+        }
+    }
+}
+
+impl From<UploadObject> for GarbageObject {
+    fn from(upload: UploadObject) -> Self {
+        Self {
+            storage_account: upload.storage_account,
+            object_key: upload.object_key,
+            size_bytes: upload.offset,
+            unfinished: Some(upload.store_state),
+        }
+    }
 }
 
 /// Upload sessions.
@@ -99,7 +136,7 @@ pub trait UploadTx {
         &mut self,
         id: UploadId,
         expected_offset: u64,
-        offset: u64,
+        saved: &Checkpoint,
         hash_state: &[u8],
         now: Timestamp,
     ) -> Result<bool, MetadataError>;

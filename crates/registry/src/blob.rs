@@ -179,12 +179,7 @@ impl Registry {
                 }
                 // Every blob has a link, or the collector would not find it.
                 tx.remove_blob(blob.id)?;
-                let object = Candidate::Object {
-                    storage_account: blob.storage_account,
-                    object_key: blob.object_key,
-                    size_bytes: blob.size_bytes,
-                };
-                Ok(tx.queue_candidate(&object, now)?)
+                Ok(tx.queue_candidate(&Candidate::Object(blob.into()), now)?)
             })
             .await
     }

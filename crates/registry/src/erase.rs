@@ -292,16 +292,12 @@ pub(crate) fn is_deleting(read: &mut dyn Read, group_scope: &str) -> Result<bool
 /// One step of a deletion; says whether it was the last.
 fn erase_some(tx: &mut dyn Tx, registry: &RegistryRecord, now: Timestamp) -> Result<bool, Error> {
     let uploads = tx.list_objects_of_uploads(registry.id, ROWS_PER_STEP)?;
-    for upload in &uploads {
+    let is_last = uploads.is_empty();
+    for upload in uploads {
         tx.remove_upload(upload.id)?;
-        let object = Candidate::Object {
-            storage_account: upload.storage_account,
-            object_key: upload.object_key.clone(),
-            size_bytes: upload.offset,
-        };
-        tx.queue_candidate(&object, now)?;
+        tx.queue_candidate(&Candidate::Object(upload.into()), now)?;
     }
-    if !uploads.is_empty() {
+    if !is_last {
         return Ok(false);
     }
     if let Some(repository) = tx.list_every_repository(registry.id, 1)?.into_iter().next() {
@@ -341,19 +337,15 @@ fn erase_some_of_repository(tx: &mut dyn Tx, repository: RepositoryId, now: Time
         return Ok(());
     }
     let blobs = tx.list_objects_of_repository(repository, ROWS_PER_STEP)?;
-    for blob in &blobs {
+    let is_last = blobs.is_empty();
+    for blob in blobs {
         tx.unlink_blob(repository, blob.id)?;
         if !tx.is_blob_linked(blob.id)? {
             tx.remove_blob(blob.id)?;
-            let object = Candidate::Object {
-                storage_account: blob.storage_account,
-                object_key: blob.object_key.clone(),
-                size_bytes: blob.size_bytes,
-            };
-            tx.queue_candidate(&object, now)?;
+            tx.queue_candidate(&Candidate::Object(blob.into()), now)?;
         }
     }
-    if blobs.is_empty() {
+    if is_last {
         tx.remove_repository_if_empty(repository)?;
     }
     Ok(())

@@ -8,6 +8,10 @@ use std::{
     time::Duration,
 };
 
+use holdfast_model::{
+    BlobId, BlobRecord, Candidate, CandidateId, Durability, GarbageObject, ManifestRecord, MetadataExt,
+    QueuedCandidate, Read, RegistryRecord, RepositoryId, RepositoryRecord, Timestamp, Tx,
+};
 use holdfast_oci::Digest;
 
 use crate::{
@@ -15,10 +19,6 @@ use crate::{
     failure::{Batches, Failures},
     limits::{CANDIDATES_PER_TRANSACTION, MAX_COLLECTION_LEVELS},
     manifest::remove_manifest_rows,
-};
-use holdfast_model::{
-    BlobId, BlobRecord, Candidate, CandidateId, Durability, ManifestRecord, MetadataExt, ObjectKey, QueuedCandidate,
-    Read, RegistryRecord, RepositoryId, RepositoryRecord, StorageAccountId, Timestamp, Tx,
 };
 
 /// How to collect.
@@ -51,9 +51,6 @@ pub struct Collected {
     pub failures: Failures,
 }
 
-/// An object whose row is gone.
-type Freed = (StorageAccountId, ObjectKey, u64);
-
 /// What the transactions before would have taken in a dry run: they were undone, so the rows are still there. Empty in a
 /// run that does it.
 #[derive(Default, Clone)]
@@ -78,7 +75,7 @@ struct Pass {
 #[derive(Default)]
 struct Step {
     collected: Collected,
-    freed: Vec<Freed>,
+    freed: Vec<GarbageObject>,
     before: Arc<Undone>,
     undone: Undone,
 }
@@ -170,11 +167,12 @@ impl Registry {
     }
 
     /// Deletes objects whose rows are gone; one that its store does not let go stays in the queue.
-    async fn delete_freed(&self, pass: Pass, freed: Vec<Freed>, total: &mut Collected) {
-        for (account, key, size_bytes) in freed {
+    async fn delete_freed(&self, pass: Pass, freed: Vec<GarbageObject>, total: &mut Collected) {
+        for object in freed {
             if !pass.options.dry_run
-                && let Err(error) = self.try_delete_object(account, &key, size_bytes).await
+                && let Err(error) = self.try_delete_object(&object).await
             {
+                let account = object.storage_account;
                 let named = self
                     .metadata
                     .query(move |read| read.find_storage_account(account))
@@ -183,12 +181,12 @@ impl Registry {
                     Ok(Some(named)) => named.name,
                     _ => format!("#{}", account.0),
                 };
-                let what = format_args!("object {key} of storage account {account}");
+                let what = format_args!("object {} of storage account {account}", object.object_key);
                 total.failures.add(what, &error);
                 continue;
             }
             total.objects += 1;
-            total.freed_bytes += size_bytes;
+            total.freed_bytes += object.size_bytes;
         }
     }
 
@@ -230,7 +228,7 @@ fn name(read: &mut dyn Read, candidate: &Candidate) -> Result<String, Error> {
         Candidate::UntaggedManifest { repository, digest } | Candidate::OrphanedManifest { repository, digest } => {
             ("manifest", digest, *repository)
         }
-        Candidate::Object { object_key, .. } => return Ok(format!("object {object_key}")),
+        Candidate::Object(object) => return Ok(format!("object {}", object.object_key)),
     };
     let found = read.load_repository(repository)?;
     Ok(match found {
@@ -269,16 +267,11 @@ fn review_batch(tx: &mut dyn Tx, pass: Pass, batch: &[CandidateId], before: Arc<
 
 fn review(tx: &mut dyn Tx, queued: &QueuedCandidate, pass: Pass, step: &mut Step) -> Result<(), Error> {
     let now = pass.now;
-    if let Candidate::Object {
-        storage_account,
-        object_key,
-        size_bytes,
-    } = &queued.candidate
-    {
+    if let Candidate::Object(object) = &queued.candidate {
         if pass.began.is_none_or(|began| queued.queued_at < began) {
             step.collected.examined += 1;
             // Nothing can come to need it; its row goes after its bytes.
-            step.freed.push((*storage_account, object_key.clone(), *size_bytes));
+            step.freed.push(object.clone());
         }
         return Ok(());
     }
@@ -288,7 +281,7 @@ fn review(tx: &mut dyn Tx, queued: &QueuedCandidate, pass: Pass, step: &mut Step
         return Ok(());
     }
     match &queued.candidate {
-        Candidate::Object { .. } => {}
+        Candidate::Object(_) => {}
         Candidate::BlobLink { repository, digest } => review_blob(tx, *repository, digest, now, step)?,
         Candidate::UntaggedManifest { repository, digest } => {
             if !review_untagged(tx, *repository, digest, queued.queued_at, now, step)? {
@@ -329,7 +322,7 @@ fn review_blob(
     }
     let account = registry.storage_account;
     if let Some(blob) = tx.find_blob(account, digest)? {
-        free_blob(tx, repository, account, blob, now, step)?;
+        free_blob(tx, repository, blob, now, step)?;
     }
     tx.remove_repository_if_empty(repository)?;
     Ok(())
@@ -338,7 +331,6 @@ fn review_blob(
 fn free_blob(
     tx: &mut dyn Tx,
     repository: RepositoryId,
-    account: StorageAccountId,
     blob: BlobRecord,
     now: Timestamp,
     step: &mut Step,
@@ -364,16 +356,9 @@ fn free_blob(
     } else {
         step.undone.blobs.insert(blob.id);
         tx.remove_blob(blob.id)?;
-        let (object_key, size_bytes) = (blob.object_key, blob.size_bytes);
-        step.freed.push((account, object_key.clone(), size_bytes));
-        tx.queue_candidate(
-            &Candidate::Object {
-                storage_account: account,
-                object_key,
-                size_bytes,
-            },
-            now,
-        )?;
+        let object = GarbageObject::from(blob);
+        step.freed.push(object.clone());
+        tx.queue_candidate(&Candidate::Object(object), now)?;
     }
     Ok(())
 }

@@ -74,13 +74,12 @@ pub(crate) const CANDIDATES_PER_TRANSACTION: usize = 100;
 pub(crate) const MAX_COLLECTION_LEVELS: usize = 8;
 /// What a run of background work could not handle, of which it tells the names; the others are counted.
 pub(crate) const MAX_FAILURES_TOLD: usize = 100;
+/// Objects of a store that are listed before they are looked up among the rows: what a listing has in memory.
+pub(crate) const OBJECTS_PER_LOOK: usize = 10_000;
 /// Manifests deleted in one transaction when a repository goes.
 pub(crate) const MANIFESTS_PER_TRANSACTION: usize = 200;
 /// Referrers or uploads handled in one step of a longer job.
 pub(crate) const ROWS_PER_STEP: usize = 500;
-/// A chunk of this size or more is durable before it is answered; a smaller one when the upload is
-/// finished.
-pub(crate) const SYNCED_CHUNK_BYTES: u64 = 8 << 20;
 /// Due jobs looked at for one whose row can be read.
 pub(crate) const JOBS_LOOKED_AT: usize = 16;
 /// How long a job whose row this build cannot read or write is let be: a newer build may come back.

@@ -74,8 +74,6 @@ pub struct Registry {
     pub(crate) leases: Leases,
     /// Told when a job was asked for.
     pub(crate) jobs: Notify,
-    /// When this process opened the store.
-    opened_at: Timestamp,
 }
 
 /// A right that allows listing a repository's tags and manifests: `/v2` asks for pull or `metadata_read`, `/acr/v1`
@@ -88,7 +86,6 @@ impl Registry {
     /// Puts the parts together.
     #[must_use]
     pub fn new(parts: RegistryParts) -> Self {
-        let opened_at = parts.clock.now();
         Self {
             metadata: parts.metadata,
             stores: RwLock::new(parts.stores),
@@ -106,14 +103,7 @@ impl Registry {
             rehashing: Rehashing::default(),
             leases: Leases::default(),
             jobs: Notify::new(),
-            opened_at,
         }
-    }
-
-    /// Whether something happened in this process. What an earlier one wrote without a flush may
-    /// have been lost in a power cut.
-    pub(crate) fn is_ours(&self, at: Timestamp) -> bool {
-        at > self.opened_at
     }
 
     /// The limits in force.

@@ -5,6 +5,7 @@ mod error;
 
 use std::sync::Arc;
 
+use futures_util::TryStreamExt as _;
 use holdfast_access::{ControlGrant, ControlReach, control};
 use uuid::Uuid;
 
@@ -296,34 +297,39 @@ impl Registry {
                 .query(move |read| read.list_objects_to_delete(id, ROWS_PER_STEP))
         };
         let mut objects = waiting().await?;
-        while let Some((first, _)) = objects.first().cloned() {
-            for (key, size_bytes) in &objects {
-                self.delete_object(id, key, *size_bytes).await;
+        while let Some(first) = objects.first().map(|object| object.object_key.clone()) {
+            for object in &objects {
+                self.delete_object(object).await;
             }
             objects = waiting().await?;
-            if objects.first().is_some_and(|(key, _)| *key == first) {
+            if objects.first().is_some_and(|object| object.object_key == first) {
                 // The log says why.
                 return Err(in_use(account, "objects in it could not be deleted"));
             }
         }
         let (store, checked) = (self.store(id)?, account.clone());
-        let unnamed = store.list().await?;
-        if unnamed.is_empty() {
+        let mut unnamed = store.list();
+        let mut next = unnamed.try_next().await?;
+        if next.is_none() {
             return Ok(());
         }
         let is_going = self.metadata.query(move |read| is_group_going(read, &checked)).await?;
+        let mut count: u64 = 0;
+        while let Some(object) = next {
+            count += 1;
+            // Nothing names them, and nothing new is put into an account whose group is being deleted.
+            if is_going {
+                store.delete(&object.key).await?;
+            }
+            next = unnamed.try_next().await?;
+        }
         if !is_going {
-            let count = unnamed.len();
             let by = format!("it holds {count} objects that nothing here names; ask the operator for a check");
             return Err(in_use(account, &by));
         }
-        // Nothing names them, and nothing new is put into an account whose group is being deleted.
-        for object in &unnamed {
-            store.delete(&object.key).await?;
-        }
         tracing::warn!(
             account = account.name,
-            objects = unnamed.len(),
+            objects = count,
             "objects that nothing named went with their group"
         );
         Ok(())

@@ -6,16 +6,18 @@
 
 use std::{collections::BTreeSet, error::Error as StdError, fmt, sync::Arc, time::Duration};
 
+use futures_core::stream::BoxStream;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use holdfast_model::{
+    Blobs, Candidate, Durability, GarbageObject, MetadataError, MetadataExt, ObjectInfo, ObjectKey, StorageAccountId,
+    StoreError, Timestamp, Tx,
+};
 use tokio::sync::mpsc::Sender;
 
 use crate::{
     CollectOptions, Error, Registry,
     failure::{Batches, Failures},
-    limits::{CANDIDATES_PER_TRANSACTION, ROWS_PER_STEP},
-};
-use holdfast_model::{
-    Blobs, Candidate, Durability, MetadataError, MetadataExt, ObjectInfo, ObjectKey, StorageAccountId, StoreError,
-    Timestamp, Tx,
+    limits::{CANDIDATES_PER_TRANSACTION, OBJECTS_PER_LOOK, ROWS_PER_STEP},
 };
 
 /// How long an object may take from its last byte to its row before it counts as forgotten.
@@ -53,6 +55,9 @@ pub struct Strays {
     pub failures: Failures,
 }
 
+/// A listing of a store.
+type Objects<'a> = BoxStream<'a, Result<ObjectInfo, StoreError>>;
+
 /// A store.
 pub(crate) struct Place {
     /// The storage account; `None` when no row names it.
@@ -79,15 +84,18 @@ impl Registry {
     pub async fn list_strays(&self, events: Sender<Stray>) -> Result<Strays, Error> {
         let mut found = Strays::default();
         for place in self.places_of_objects(&mut found.failures).await? {
-            for (object, written_at) in self.look_for_strays(&place, &mut found).await? {
-                let stray = Stray {
-                    account: place.name.clone(),
-                    object: object.key,
-                    size_bytes: object.size_bytes,
-                    written_at,
-                };
-                // Whoever hung up does not want to know; the counts are right all the same.
-                drop(events.send(stray).await);
+            let mut listing = place.store.list();
+            while let Some(strays) = self.next_strays(&place, &mut listing, &mut found).await? {
+                for (object, written_at) in strays {
+                    let stray = Stray {
+                        account: place.name.clone(),
+                        object: object.key,
+                        size_bytes: object.size_bytes,
+                        written_at,
+                    };
+                    // Whoever hung up does not want to know; the counts are right all the same.
+                    drop(events.send(stray).await);
+                }
             }
         }
         Ok(found)
@@ -117,24 +125,26 @@ impl Registry {
         due: Timestamp,
         found: &mut Strays,
     ) -> Result<bool, Error> {
-        let failed_before = found.failures.count;
-        let strays = self.look_for_strays(place, found).await?;
-        let all = strays.len();
-        let old: Vec<ObjectInfo> = strays
-            .into_iter()
-            .filter(|(_, written_at)| *written_at <= due)
-            .map(|(object, _)| object)
-            .collect();
-        found.young += (all - old.len()) as u64;
-        if options.dry_run {
-            found.removed += old.len() as u64;
-            found.freed_bytes += old.iter().map(|object| object.size_bytes).sum::<u64>();
-            return Ok(false);
+        let (failed_before, young_before) = (found.failures.count, found.young);
+        let mut listing = place.store.list();
+        while let Some(strays) = self.next_strays(place, &mut listing, found).await? {
+            let all = strays.len();
+            let old: Vec<ObjectInfo> = strays
+                .into_iter()
+                .filter(|(_, written_at)| *written_at <= due)
+                .map(|(object, _)| object)
+                .collect();
+            found.young += (all - old.len()) as u64;
+            if options.dry_run {
+                found.removed += old.len() as u64;
+                found.freed_bytes += old.iter().map(|object| object.size_bytes).sum::<u64>();
+                continue;
+            }
+            for batch in old.chunks(CANDIDATES_PER_TRANSACTION) {
+                self.remove_strays(place, batch.to_vec(), found).await?;
+            }
         }
-        for batch in old.chunks(CANDIDATES_PER_TRANSACTION) {
-            self.remove_strays(place, batch.to_vec(), found).await?;
-        }
-        Ok(old.len() == all && found.failures.count == failed_before)
+        Ok(!options.dry_run && found.young == young_before && found.failures.count == failed_before)
     }
 
     /// The same for a store that no row names, which goes with the last of them.
@@ -203,13 +213,20 @@ impl Registry {
         Ok(found)
     }
 
-    /// The strays of a store, each with the moment when it last got bytes.
-    async fn look_for_strays(&self, place: &Place, found: &mut Strays) -> Result<Vec<(ObjectInfo, Timestamp)>, Error> {
-        let objects = match place.store.list().await {
-            Ok(objects) => objects,
+    /// The strays among the next objects of a store, each with the moment when it last got bytes; `None` after the last
+    /// ones.
+    async fn next_strays(
+        &self,
+        place: &Place,
+        listing: &mut Objects<'_>,
+        found: &mut Strays,
+    ) -> Result<Option<Vec<(ObjectInfo, Timestamp)>>, Error> {
+        let objects = match next_objects(listing).await {
+            Ok(Some(objects)) => objects,
+            Ok(None) => return Ok(None),
             Err(error) => {
                 found.failures.add(place, &error);
-                return Ok(Vec::new());
+                return Ok(None);
             }
         };
         found.objects += objects.len() as u64;
@@ -230,7 +247,7 @@ impl Registry {
                 Err(error) => found.failures.add(name(place, &object.key), &error),
             }
         }
-        Ok(strays)
+        Ok(Some(strays))
     }
 
     /// Those of the objects that no row names, and are not about to get one.
@@ -295,7 +312,7 @@ impl Registry {
             match queued {
                 Ok(queued) => {
                     for object in queued {
-                        let deleted = self.try_delete_object(account, &object.key, object.size_bytes).await;
+                        let deleted = self.try_delete_object(&garbage(account, &object)).await;
                         found.count_deletion(place, &object, deleted);
                     }
                 }
@@ -334,15 +351,25 @@ fn queue_strays(
         if tx.is_object_known(account, &object.key)? {
             continue;
         }
-        let candidate = Candidate::Object {
-            storage_account: account,
-            object_key: object.key.clone(),
-            size_bytes: object.size_bytes,
-        };
-        tx.queue_candidate(&candidate, now)?;
+        tx.queue_candidate(&Candidate::Object(garbage(account, &object)), now)?;
         queued.push(object);
     }
     Ok(queued)
+}
+
+fn garbage(account: StorageAccountId, object: &ObjectInfo) -> GarbageObject {
+    GarbageObject {
+        storage_account: account,
+        object_key: object.key.clone(),
+        size_bytes: object.size_bytes,
+        unfinished: None,
+    }
+}
+
+/// As many objects of a listing as are looked up together; `None` after the last ones.
+pub(crate) async fn next_objects(listing: &mut Objects<'_>) -> Result<Option<Vec<ObjectInfo>>, StoreError> {
+    let objects: Vec<ObjectInfo> = listing.take(OBJECTS_PER_LOOK).try_collect().await?;
+    Ok((!objects.is_empty()).then_some(objects))
 }
 
 fn name(place: &Place, object: &ObjectKey) -> String {

@@ -4,6 +4,7 @@
 mod commit;
 mod receive;
 mod session;
+mod sink;
 mod start;
 
 use std::pin::Pin;
@@ -11,16 +12,15 @@ use std::pin::Pin;
 use bytes::Bytes;
 use futures_core::Stream;
 use holdfast_access::{Grant, action};
+use holdfast_model::{
+    Candidate, Durability, GarbageObject, MetadataError, MetadataExt, StaleUpload, StorageError, UploadId, UploadRecord,
+};
 use holdfast_oci::{Algorithm, Digest, range::ContentRange};
 
 use crate::{
     Error, ReceiveError, Registry,
     failure::Failures,
     limits::{ROWS_PER_STEP, SMALL_BLOB_BYTES},
-};
-use holdfast_model::{
-    Candidate, Durability, MetadataError, MetadataExt, ObjectKey, StaleUpload, StorageAccountId, StorageError,
-    UploadId, UploadRecord,
 };
 pub(crate) use session::Leases;
 use session::{Lease, Session, check_range};
@@ -272,7 +272,8 @@ impl Registry {
     /// be a blob's by now and is not touched.
     async fn remove_upload(&self, upload: &UploadRecord) -> Result<bool, Error> {
         let (id, now) = (upload.id, self.clock.now());
-        let object = object_candidate(upload, upload.offset);
+        let garbage = upload.garbage();
+        let object = Candidate::Object(garbage.clone());
         let removed = self
             .metadata
             .transact(Durability::Relaxed, move |tx| {
@@ -284,8 +285,7 @@ impl Registry {
             })
             .await?;
         if removed {
-            self.delete_object(upload.storage_account, &upload.object_key, upload.offset)
-                .await;
+            self.delete_object(&garbage).await;
         }
         Ok(removed)
     }
@@ -302,7 +302,7 @@ impl Registry {
             // On a full disk the row may have to stay until the purge, but its bytes must go.
             if matches!(error, Error::Storage(StorageError::Full { .. }))
                 && let Ok(store) = self.store(upload.storage_account)
-                && let Err(error) = store.delete(&upload.object_key).await
+                && let Err(error) = store.abandon(&upload.object_key, &upload.store_state).await
             {
                 tracing::warn!(error = %error, "could not delete a failed upload's object");
             }
@@ -313,7 +313,8 @@ impl Registry {
     /// one who removed it queued may have been settled before the last bytes came.
     async fn discard_orphan(&self, upload: &UploadRecord) {
         let (account, key, now) = (upload.storage_account, upload.object_key.clone(), self.clock.now());
-        let object = object_candidate(upload, upload.offset);
+        let garbage = upload.garbage();
+        let object = Candidate::Object(garbage.clone());
         let queued = self
             .metadata
             .transact(Durability::Relaxed, move |tx| {
@@ -326,7 +327,7 @@ impl Registry {
             })
             .await;
         match queued {
-            Ok(true) => self.delete_object(account, &upload.object_key, upload.offset).await,
+            Ok(true) => self.delete_object(&garbage).await,
             Ok(false) => {}
             Err(error) => {
                 tracing::warn!(error = %error, upload.id = %upload.id.0, "could not remove the object of a lost upload");
@@ -336,25 +337,24 @@ impl Registry {
 
     /// Deletes an object no row points to, and its row in the queue; on failure the collector
     /// tries again.
-    pub(crate) async fn delete_object(&self, account: StorageAccountId, key: &ObjectKey, size_bytes: u64) {
-        if let Err(error) = self.try_delete_object(account, key, size_bytes).await {
-            tracing::warn!(error = %error, object.key = %key, "could not delete an object; it is tried again");
+    pub(crate) async fn delete_object(&self, object: &GarbageObject) {
+        if let Err(error) = self.try_delete_object(object).await {
+            tracing::warn!(
+                error = %error,
+                object.key = %object.object_key,
+                "could not delete an object; it is tried again"
+            );
         }
     }
 
     /// The same, for whoever tells what failed.
-    pub(crate) async fn try_delete_object(
-        &self,
-        account: StorageAccountId,
-        key: &ObjectKey,
-        size_bytes: u64,
-    ) -> Result<(), Error> {
-        self.store(account)?.delete(key).await?;
-        let candidate = Candidate::Object {
-            storage_account: account,
-            object_key: key.clone(),
-            size_bytes,
-        };
+    pub(crate) async fn try_delete_object(&self, object: &GarbageObject) -> Result<(), Error> {
+        let store = self.store(object.storage_account)?;
+        match &object.unfinished {
+            Some(state) => store.abandon(&object.object_key, state).await?,
+            None => store.delete(&object.object_key).await?,
+        }
+        let candidate = Candidate::Object(object.clone());
         Ok(self
             .metadata
             .transact(Durability::Relaxed, move |tx| match tx.find_candidate(&candidate)? {
@@ -362,13 +362,5 @@ impl Registry {
                 None => Ok(()),
             })
             .await?)
-    }
-}
-
-fn object_candidate(upload: &UploadRecord, size_bytes: u64) -> Candidate {
-    Candidate::Object {
-        storage_account: upload.storage_account,
-        object_key: upload.object_key.clone(),
-        size_bytes,
     }
 }

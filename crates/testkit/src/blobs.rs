@@ -2,10 +2,13 @@
 //!
 //! An adapter's test calls [`contract`] with a way to make an empty store; each claim gets a fresh one.
 
+mod unfinished;
+
 use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
-use holdfast_model::{Blobs, Content, ObjectInfo, ObjectKey, StoreError};
+use futures_util::TryStreamExt as _;
+use holdfast_model::{BlobWriter, Blobs, Checkpoint, Content, ObjectInfo, ObjectKey, StoreError};
 use uuid::Uuid;
 
 /// Runs every claim, each against a store that `empty_store` makes.
@@ -18,13 +21,16 @@ pub async fn contract(mut empty_store: impl FnMut() -> Arc<dyn Blobs>) {
     an_empty_object_is_an_object(&*empty_store()).await;
     a_range_outside_the_object_is_an_error(&*empty_store()).await;
     chunks_of_all_sizes_arrive_in_order(&*empty_store()).await;
-    append_at_an_offset_cuts_the_tail(&*empty_store()).await;
-    append_at_zero_starts_anew(&*empty_store()).await;
-    append_past_the_end_is_an_error_and_changes_nothing(&*empty_store()).await;
-    append_to_a_missing_object_past_zero_is_missing(&*empty_store()).await;
-    flushed_bytes_outlive_a_dropped_writer(&*empty_store()).await;
-    a_dropped_writer_never_writes_into_its_successor(&*empty_store()).await;
-    sync_tells_the_length_after_the_writer_is_gone(&*empty_store()).await;
+    unfinished::what_came_after_a_checkpoint_is_not_part_of_the_object(&*empty_store()).await;
+    unfinished::an_object_that_is_begun_again_starts_anew(&*empty_store()).await;
+    unfinished::a_checkpoint_that_claims_more_than_was_saved_is_refused(&*empty_store()).await;
+    unfinished::what_was_abandoned_is_gone_and_cannot_be_gone_on_with(&*empty_store()).await;
+    unfinished::saved_bytes_outlive_a_dropped_writer(&*empty_store()).await;
+    unfinished::an_object_is_written_in_many_small_turns(&*empty_store()).await;
+    unfinished::a_dropped_writer_never_writes_into_its_successor(&*empty_store()).await;
+    unfinished::a_repeated_completion_changes_nothing(&*empty_store()).await;
+    unfinished::a_state_is_short(&*empty_store()).await;
+    put_never_writes_over_an_object(&*empty_store()).await;
     a_missing_object_is_missing(&*empty_store()).await;
     delete_is_idempotent_and_spares_open_readers(&*empty_store()).await;
     a_key_can_be_used_again_after_delete(&*empty_store()).await;
@@ -63,12 +69,54 @@ async fn read_all(content: &Content) -> Bytes {
     content.read_whole().await.expect("the content holds its range")
 }
 
-async fn append_all(store: &dyn Blobs, key: &ObjectKey, offset: u64, chunks: &[Bytes]) {
-    let mut writer = store.append(key, offset).await.expect("append opens");
+/// Every object of a store.
+///
+/// # Panics
+/// When it cannot be listed.
+pub async fn list(store: &dyn Blobs) -> Vec<ObjectInfo> {
+    store.list().try_collect().await.expect("the store can be listed")
+}
+
+/// The length of an object by the listing; `None` when it is not there.
+async fn length(store: &dyn Blobs, key: &ObjectKey) -> Option<u64> {
+    let listed = list(store).await;
+    let found = listed.into_iter().find(|object| object.key == *key);
+    found.map(|object| object.size_bytes)
+}
+
+async fn write_all(writer: &mut dyn BlobWriter, chunks: &[Bytes]) {
     for chunk in chunks {
         writer.write(chunk.clone()).await.expect("write takes bytes");
     }
-    writer.finish().await.expect("finish succeeds");
+}
+
+/// Begins an object and completes it with these bytes.
+async fn store_all(store: &dyn Blobs, key: &ObjectKey, chunks: &[Bytes]) {
+    let mut writer = store.begin(key).await.expect("it begins");
+    write_all(&mut *writer, chunks).await;
+    writer.complete().await.expect("it is completed");
+}
+
+/// Begins an object and saves it with these bytes.
+async fn save_all(store: &dyn Blobs, key: &ObjectKey, chunks: &[Bytes]) -> Checkpoint {
+    let mut writer = store.begin(key).await.expect("it begins");
+    write_all(&mut *writer, chunks).await;
+    writer.save().await.expect("it is saved")
+}
+
+/// Goes on with an object and completes it with these bytes.
+async fn complete_from(store: &dyn Blobs, key: &ObjectKey, saved: &Checkpoint, chunks: &[Bytes]) {
+    let mut writer = store.resume(key, saved).await.expect("it goes on");
+    write_all(&mut *writer, chunks).await;
+    writer.complete().await.expect("it is completed");
+}
+
+/// Goes on with an object and saves it with these bytes.
+async fn save_from(store: &dyn Blobs, key: &ObjectKey, saved: &Checkpoint, chunks: &[Bytes]) -> Checkpoint {
+    let mut writer = store.resume(key, saved).await.expect("it goes on");
+    assert!(writer.vouches(), "what this process wrote is surely there");
+    write_all(&mut *writer, chunks).await;
+    writer.save().await.expect("it is saved")
 }
 
 async fn check_whole_and_ranges(store: &dyn Blobs, key: &ObjectKey, want: &Bytes) {
@@ -106,17 +154,17 @@ async fn what_was_finished_is_read_back_whole_and_by_range(store: &dyn Blobs) {
         .step_by(65_536)
         .map(|at| bytes.slice(at..bytes.len().min(at + 65_536)))
         .collect();
-    append_all(store, &key, 0, &chunks).await;
+    store_all(store, &key, &chunks).await;
     check_whole_and_ranges(store, &key, &bytes).await;
 }
 
 async fn an_empty_object_is_an_object(store: &dyn Blobs) {
     let (put, appended) = (fresh_key(), fresh_key());
     store.put(&put, Bytes::new()).await.expect("put succeeds");
-    append_all(store, &appended, 0, &[]).await;
+    store_all(store, &appended, &[]).await;
     for key in [put, appended] {
         assert_eq!(read(store, &key, 0..0).await, Bytes::new());
-        assert_eq!(store.sync(&key).await.expect("sync succeeds"), 0);
+        assert_eq!(length(store, &key).await, Some(0));
     }
 }
 
@@ -156,94 +204,33 @@ async fn chunks_of_all_sizes_arrive_in_order(store: &dyn Blobs) {
         }
     }
     let key = fresh_key();
-    append_all(store, &key, 0, &chunks).await;
+    store_all(store, &key, &chunks).await;
     assert_eq!(read(store, &key, 0..bytes.len() as u64).await, bytes);
-    assert_eq!(store.sync(&key).await.expect("sync succeeds"), bytes.len() as u64);
+    assert_eq!(length(store, &key).await, Some(bytes.len() as u64));
 }
 
-async fn append_at_an_offset_cuts_the_tail(store: &dyn Blobs) {
-    let (key, bytes) = (fresh_key(), pattern(100_000));
-    let wrong = Bytes::from(vec![0xff; 50_000]);
-    append_all(store, &key, 0, &[bytes.slice(..60_000), wrong]).await;
-    append_all(store, &key, 60_000, &[bytes.slice(60_000..)]).await;
-    assert_eq!(store.sync(&key).await.expect("sync succeeds"), 100_000);
-    assert_eq!(read(store, &key, 0..100_000).await, bytes);
-
-    append_all(store, &key, 10, &[]).await;
-    assert_eq!(store.sync(&key).await.expect("sync succeeds"), 10);
-}
-
-async fn append_at_zero_starts_anew(store: &dyn Blobs) {
-    let key = fresh_key();
-    append_all(store, &key, 0, &[pattern(5_000)]).await;
-    append_all(store, &key, 0, &[Bytes::from_static(b"anew")]).await;
-    assert_eq!(store.sync(&key).await.expect("sync succeeds"), 4);
-    assert_eq!(read(store, &key, 0..4).await, "anew");
-}
-
-async fn append_past_the_end_is_an_error_and_changes_nothing(store: &dyn Blobs) {
-    let (key, bytes) = (fresh_key(), pattern(5_000));
-    append_all(store, &key, 0, std::slice::from_ref(&bytes)).await;
-    let opened = store.append(&key, 5_001).await.map(drop);
-    assert!(matches!(opened, Err(StoreError::Failed { .. })), "{opened:?}");
-    assert_eq!(store.sync(&key).await.expect("sync succeeds"), 5_000);
-    assert_eq!(read(store, &key, 0..5_000).await, bytes);
-}
-
-async fn append_to_a_missing_object_past_zero_is_missing(store: &dyn Blobs) {
-    let key = fresh_key();
-    let opened = store.append(&key, 1).await.map(drop);
-    assert_missing(&key, opened);
-    assert_eq!(store.list().await.expect("list succeeds"), []);
-}
-
-async fn flushed_bytes_outlive_a_dropped_writer(store: &dyn Blobs) {
-    let (key, bytes) = (fresh_key(), pattern(1_500_000));
-    let mut writer = store.append(&key, 0).await.expect("append opens");
-    writer.write(bytes.clone()).await.expect("write takes bytes");
-    writer.flush().await.expect("flush succeeds");
-    drop(writer);
-    assert_eq!(store.sync(&key).await.expect("sync succeeds"), 1_500_000);
-    append_all(store, &key, 1_500_000, &[Bytes::from_static(b"end")]).await;
-    assert_eq!(read(store, &key, 0..1_500_000).await, bytes);
-    assert_eq!(read(store, &key, 1_500_000..1_500_003).await, "end");
-}
-
-async fn a_dropped_writer_never_writes_into_its_successor(store: &dyn Blobs) {
-    let noise = Bytes::from(vec![0xff; 900_000]);
-    for round in 0..30 {
-        let key = fresh_key();
-        let mut first = store.append(&key, 0).await.expect("append opens");
-        first.write(noise.clone()).await.expect("write takes bytes");
-        if round % 2 == 0 {
-            // Taken over while it is still there: it may fail from now on, and must not write.
-            append_all(store, &key, 0, &[Bytes::from_static(b"mine")]).await;
-            let _ = first.write(noise.clone()).await;
-            let _ = first.finish().await;
-        } else {
-            drop(first);
-            append_all(store, &key, 0, &[Bytes::from_static(b"mine")]).await;
-        }
-        assert_eq!(store.sync(&key).await.expect("sync succeeds"), 4, "round {round}");
-        assert_eq!(read(store, &key, 0..4).await, "mine", "round {round}");
+async fn put_never_writes_over_an_object(store: &dyn Blobs) {
+    let (put, completed) = (fresh_key(), fresh_key());
+    store
+        .put(&put, Bytes::from_static(b"first"))
+        .await
+        .expect("put succeeds");
+    store_all(store, &completed, &[Bytes::from_static(b"first")]).await;
+    for key in [put, completed] {
+        let again = store.put(&key, Bytes::from_static(b"other")).await;
+        assert!(
+            matches!(&again, Err(StoreError::Exists { key: told }) if *told == key),
+            "{again:?}"
+        );
+        assert_eq!(read(store, &key, 0..5).await, "first");
     }
-}
-
-async fn sync_tells_the_length_after_the_writer_is_gone(store: &dyn Blobs) {
-    let key = fresh_key();
-    let mut writer = store.append(&key, 0).await.expect("append opens");
-    writer.write(pattern(123)).await.expect("write takes bytes");
-    writer.flush().await.expect("flush succeeds");
-    drop(writer);
-    assert_eq!(store.sync(&key).await.expect("sync succeeds"), 123);
-    assert_eq!(store.sync(&key).await.expect("sync succeeds again"), 123);
 }
 
 async fn a_missing_object_is_missing(store: &dyn Blobs) {
     let key = fresh_key();
     assert_missing(&key, store.open(&key, 0..1).await);
     assert_missing(&key, store.open(&key, 0..1_000_000).await);
-    assert_missing(&key, store.sync(&key).await);
+    assert_missing(&key, store.written_at(&key).await);
 }
 
 async fn delete_is_idempotent_and_spares_open_readers(store: &dyn Blobs) {
@@ -259,11 +246,15 @@ async fn delete_is_idempotent_and_spares_open_readers(store: &dyn Blobs) {
 
 async fn a_key_can_be_used_again_after_delete(store: &dyn Blobs) {
     let key = fresh_key();
-    let mut writer = store.append(&key, 0).await.expect("append opens");
+    let mut writer = store.begin(&key).await.expect("it begins");
     writer.write(pattern(900_000)).await.expect("write takes bytes");
-    store.delete(&key).await.expect("delete succeeds under a writer");
+    store
+        .abandon(&key, &[])
+        .await
+        .expect("it is abandoned under its writer");
     drop(writer);
-    assert_missing(&key, store.sync(&key).await);
+    assert_missing(&key, store.open(&key, 0..1).await);
+    assert_missing(&key, store.written_at(&key).await);
     store
         .put(&key, Bytes::from_static(b"again"))
         .await
@@ -272,7 +263,7 @@ async fn a_key_can_be_used_again_after_delete(store: &dyn Blobs) {
 }
 
 async fn list_shows_every_object_with_its_size(store: &dyn Blobs) {
-    assert_eq!(store.list().await.expect("list succeeds"), []);
+    assert_eq!(list(store).await, []);
     let mut want = Vec::new();
     for size in 0..100_usize {
         let key = fresh_key();
@@ -283,15 +274,25 @@ async fn list_shows_every_object_with_its_size(store: &dyn Blobs) {
         });
     }
     let key = fresh_key();
-    append_all(store, &key, 0, &[pattern(1_000)]).await;
+    store_all(store, &key, &[pattern(1_000)]).await;
     want.push(ObjectInfo { key, size_bytes: 1_000 });
     let gone = want.swap_remove(50);
     store.delete(&gone.key).await.expect("delete succeeds");
 
-    let mut listed = store.list().await.expect("list succeeds");
+    let mut listed = list(store).await;
     listed.sort_by(|a, b| a.key.cmp(&b.key));
     want.sort_by(|a, b| a.key.cmp(&b.key));
     assert_eq!(listed, want);
+
+    // One that was begun is listed too, and can be removed by that.
+    let begun = fresh_key();
+    save_all(store, &begun, &[pattern(300_000)]).await;
+    let listed = list(store).await;
+    assert_eq!(listed.len(), want.len() + 1);
+    assert!(listed.iter().any(|object| object.key == begun), "it is listed");
+    store.written_at(&begun).await.expect("it got bytes at some moment");
+    store.delete(&begun).await.expect("it can be deleted");
+    assert_eq!(list(store).await.len(), want.len());
 }
 
 async fn many_writers_at_once_keep_their_bytes_apart(store: Arc<dyn Blobs>) {
@@ -305,7 +306,7 @@ async fn many_writers_at_once_keep_their_bytes_apart(store: Arc<dyn Blobs>) {
                 .step_by(9_999)
                 .map(|at| bytes.slice(at..bytes.len().min(at + 9_999)))
                 .collect();
-            append_all(&*store, &key, 0, &chunks).await;
+            store_all(&*store, &key, &chunks).await;
             assert_eq!(read(&*store, &key, 0..bytes.len() as u64).await, bytes);
         });
     }
@@ -323,7 +324,7 @@ async fn probe_succeeds_and_leaves_nothing(store: &dyn Blobs) {
     for probed in [probed.0, probed.1, probed.2] {
         probed.expect("the store can be read");
     }
-    assert_eq!(store.list().await.expect("list succeeds"), []);
+    assert_eq!(list(store).await, []);
 }
 
 fn assert_missing<T: std::fmt::Debug>(wanted: &ObjectKey, answer: Result<T, StoreError>) {

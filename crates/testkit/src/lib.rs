@@ -3,8 +3,10 @@
 
 pub mod blobs;
 pub mod metadata;
+pub mod object_store;
 pub mod openapi;
 pub mod registry;
+pub mod store;
 mod twice;
 
 pub use twice::RunTwice;

@@ -1,5 +1,5 @@
-//! A whole registry in the test's own process: the real rules over the real SQLite store and the real
-//! filesystem store, with a clock that only the test moves, ids that repeat from run to run, and a
+//! A whole registry in the test's own process: the real rules over the real SQLite store and a
+//! store of bytes (`store.rs` says which), with a clock that only the test moves, ids that repeat from run to run, and a
 //! blob store that fails when told to. The work of every transaction runs twice. It refuses to know HTTP; faces have their own tests.
 
 mod content;
@@ -18,7 +18,7 @@ use std::{
 
 use bytes::Bytes;
 use holdfast_access::{Actor, Caller, Grant, RegistryGrant, RegistryId, RepositoryAction, Rights, action};
-use holdfast_blobs::{FilesystemPlaces, FilesystemStore, fault::FaultyStore};
+use holdfast_blobs::{FilesystemPlaces, fault::FaultyStore};
 use holdfast_metadata::SqliteStore;
 use holdfast_model::{
     Blobs, Clock, Content, Ids, ListOrder, ManifestContent, Metadata, MetadataExt, Page, RegistryRecord, TagRecord,
@@ -31,7 +31,7 @@ use holdfast_registry::{
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::RunTwice;
+use crate::{RunTwice, store::TestStore};
 
 pub use self::{
     content::{Document, pattern},
@@ -56,6 +56,7 @@ pub struct TestRegistry {
     limits: Limits,
     decorator: Option<Decorator>,
     record: RegistryRecord,
+    bytes: TestStore,
     folder: TempDir,
 }
 
@@ -136,8 +137,9 @@ impl TestRegistry {
             .await
             .expect("the registry can be read")
             .expect("the first start made the registry");
+        let bytes = TestStore::new(&folder.path().join("blobs"));
         let open = open(
-            folder.path(),
+            (folder.path(), &bytes),
             metadata,
             &clock,
             &ids,
@@ -152,6 +154,7 @@ impl TestRegistry {
             limits,
             decorator,
             record,
+            bytes,
             folder,
         }
     }
@@ -161,7 +164,7 @@ impl TestRegistry {
         self.open.metadata.close().await;
         let metadata = open_metadata(self.folder.path());
         self.open = open(
-            self.folder.path(),
+            (self.folder.path(), &self.bytes),
             metadata,
             &self.clock,
             &self.ids,
@@ -223,14 +226,10 @@ impl TestRegistry {
         self.record.id
     }
 
-    /// The file an object lies in.
+    /// The store of bytes below the registry and its planned faults.
     #[must_use]
-    pub fn object_path(&self, key: &holdfast_model::ObjectKey) -> PathBuf {
-        let name = key.to_string();
-        blobs_root(self.folder.path())
-            .join("objects")
-            .join(&name[..2])
-            .join(&name)
+    pub fn bytes(&self) -> &TestStore {
+        &self.bytes
     }
 
     /// The folder of a storage account that a test made.
@@ -358,7 +357,7 @@ impl TestRegistry {
 
     /// Objects in the store, needed or not.
     pub async fn count_objects(&self) -> usize {
-        self.open.blobs.list().await.expect("the store can be listed").len()
+        crate::blobs::list(&self.open.blobs).await.len()
     }
 
     /// Blobs that have a row.
@@ -409,10 +408,6 @@ fn new_folder() -> TempDir {
     folder.expect("a folder can be made")
 }
 
-fn blobs_root(folder: &Path) -> PathBuf {
-    folder.join("blobs")
-}
-
 /// Where further storage accounts are made, in two locations; the first account's store is a folder beside them.
 fn places(folder: &Path) -> FilesystemPlaces {
     let roots = ["local", "far"].map(|location| (location.to_owned(), folder.join("accounts").join(location)));
@@ -424,7 +419,7 @@ fn open_metadata(folder: &Path) -> Arc<SqliteStore> {
 }
 
 fn open(
-    folder: &Path,
+    (folder, bytes): (&Path, &TestStore),
     metadata: Arc<SqliteStore>,
     clock: &Arc<TestClock>,
     ids: &Arc<TestIds>,
@@ -432,8 +427,7 @@ fn open(
     decorator: Option<&Decorator>,
     record: &RegistryRecord,
 ) -> Open {
-    let store = FilesystemStore::open(blobs_root(folder)).expect("the store opens");
-    let blobs = FaultyStore::new(Arc::new(store));
+    let blobs = FaultyStore::new(bytes.open());
     let port: Arc<dyn Metadata> = Arc::new(RunTwice::new(metadata.clone()));
     let shared: Arc<dyn Blobs> = Arc::new(blobs.clone());
     let registry = Registry::new(RegistryParts {

@@ -31,10 +31,10 @@ async fn a_push_into_a_full_store_says_so_and_leaves_nothing() {
         let bytes = vec![7; length];
         for operation in [
             Operation::Put,
-            Operation::Append,
+            Operation::Begin,
             Operation::Write,
-            Operation::Flush,
-            Operation::Finish,
+            Operation::Save,
+            Operation::Complete,
         ] {
             for fault in [Fault::Full, Fault::CutShort { kept_bytes: 60 }] {
                 let pushes = pushes(&house, &bytes).await;
@@ -119,7 +119,7 @@ async fn an_empty_closing_request_on_a_full_disk_is_no_success() {
         .send()
         .await
         .expect(202);
-    house.blobs.fail_nth(Operation::Sync, 1, Fault::Full);
+    house.blobs.fail_nth(Operation::Complete, 1, Fault::Full);
     let closing = house.admin("PUT", &format!("{place}?digest={}", sha256(&bytes)));
     closing.send().await.refuses(507, "UNAVAILABLE", "storage is full");
     house.get(&format!("/v2/a/blobs/{}", sha256(&bytes))).await.expect(404);

@@ -358,7 +358,7 @@ impl House {
             })
             .await
             .unwrap();
-        let objects = self.blobs.list().await.unwrap();
+        let objects = holdfast_testkit::blobs::list(&self.blobs).await;
         Remains {
             uploads: uploads
                 .iter()

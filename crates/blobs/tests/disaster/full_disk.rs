@@ -7,7 +7,7 @@ use std::path::Path;
 
 use holdfast_blobs::FilesystemStore;
 use holdfast_model::{Blobs, StoreError};
-use holdfast_testkit::blobs::{fresh_key, pattern, read};
+use holdfast_testkit::blobs::{fresh_key, list, pattern, read};
 use tempfile::TempDir;
 
 use crate::again;
@@ -35,17 +35,13 @@ async fn a_full_disk_keeps_what_it_has_and_goes_on_after_a_delete() {
     };
     assert!(stored.len() >= 5, "{}", stored.len());
     assert!(matches!(refused.1, StoreError::Full { .. }), "{:?}", refused.1);
-    assert_eq!(
-        store.list().await.unwrap().len(),
-        stored.len(),
-        "no half-written object stays"
-    );
+    assert_eq!(list(&store).await.len(), stored.len(), "no half-written object stays");
     for key in &stored {
         assert_eq!(read(&store, key, 0..PIECE_BYTES as u64).await, pattern(PIECE_BYTES));
     }
 
     let upload = fresh_key();
-    let mut writer = store.append(&upload, 0).await.unwrap();
+    let mut writer = store.begin(&upload).await.unwrap();
     let mut written = Ok(());
     while written.is_ok() {
         written = writer.write(pattern(PIECE_BYTES)).await;
@@ -55,7 +51,7 @@ async fn a_full_disk_keeps_what_it_has_and_goes_on_after_a_delete() {
     let probed = store.probe().await;
     assert!(matches!(probed, Err(StoreError::Full { .. })), "{probed:?}");
 
-    store.delete(&upload).await.unwrap();
+    store.abandon(&upload, &[]).await.unwrap();
     store.delete(&stored[0]).await.unwrap();
     store.probe().await.unwrap();
     store.put(&refused.0, pattern(PIECE_BYTES)).await.unwrap();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use holdfast_model::{Blobs, ObjectKey, StoreError};
-use holdfast_testkit::blobs::{fresh_key, pattern, read};
+use holdfast_testkit::blobs::{fresh_key, list, pattern, read};
 use uuid::Uuid;
 
 /// Chunks are this long.
@@ -48,8 +48,7 @@ pub(crate) async fn write_until_failure(
 
 /// What of these is not in the store as it was acknowledged.
 pub(crate) async fn lost(store: &dyn Blobs, acked: &[Acked]) -> Vec<ObjectKey> {
-    let listed = store.list().await.expect("list succeeds");
-    let sizes: std::collections::HashMap<_, _> = listed.into_iter().map(|o| (o.key, o.size_bytes)).collect();
+    let sizes: std::collections::HashMap<_, _> = list(store).await.into_iter().map(|o| (o.key, o.size_bytes)).collect();
     let mut lost = Vec::new();
     for Acked { key, size } in acked {
         let is_whole =
@@ -68,19 +67,19 @@ pub(crate) fn random_below(limit: u64) -> u64 {
 
 async fn append(store: &dyn Blobs, key: &ObjectKey, size: usize) -> Result<(), StoreError> {
     let bytes = content(key, size);
-    let mut writer = store.append(key, 0).await?;
+    let mut writer = store.begin(key).await?;
     for at in (0..size).step_by(CHUNK_BYTES) {
         writer.write(bytes.slice(at..size.min(at + CHUNK_BYTES))).await?;
     }
-    writer.finish().await
+    writer.complete().await
 }
 
 /// Hands the bytes to the operating system and no further, all but the last chunk; never finishes.
 async fn pretend(store: &dyn Blobs, key: &ObjectKey, size: usize) -> Result<(), StoreError> {
     let bytes = content(key, size);
-    let mut writer = store.append(key, 0).await?;
+    let mut writer = store.begin(key).await?;
     writer.write(bytes.slice(..size / 2)).await?;
-    writer.flush().await?;
+    writer.save().await?;
     writer.write(bytes.slice(size / 2..)).await
 }
 

@@ -4,8 +4,8 @@
 //! time, and a page that starts after a row starts at the right place when that row is gone.
 
 use holdfast_model::{
-    Candidate, CandidateId, GarbageRead, GarbageTx, MetadataError, ObjectKey, QueuedCandidate, RepositoryId,
-    StorageAccountId, Timestamp,
+    Candidate, CandidateId, GarbageObject, GarbageRead, GarbageTx, MetadataError, ObjectKey, QueuedCandidate,
+    RepositoryId, StorageAccountId, Timestamp,
 };
 use holdfast_oci::Digest;
 use rusqlite::types::Type;
@@ -23,7 +23,7 @@ const OBJECT: i64 = 4;
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, kind, owner_id, name, size_bytes, queued_at FROM candidate ",
+            "SELECT id, kind, owner_id, name, size_bytes, store_state, queued_at FROM candidate ",
             $rest
         )
     };
@@ -89,8 +89,8 @@ impl GarbageRead for Session<'_> {
 }
 
 const REMOVE_SAME: &str = "DELETE FROM candidate WHERE kind = ?1 AND owner_id = ?2 AND name = ?3";
-const INSERT: &str = "INSERT INTO candidate (kind, owner_id, name, size_bytes, queued_at) \
-    VALUES (?1, ?2, ?3, ?4, ?5)";
+const INSERT: &str = "INSERT INTO candidate (kind, owner_id, name, size_bytes, store_state, queued_at) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 const REMOVE: &str = "DELETE FROM candidate WHERE id = ?1";
 const COUNT_IN: &str = "UPDATE total SET value = value + 1 WHERE name = 'candidates'";
 const COUNT_OUT: &str = "UPDATE total SET value = value - 1 WHERE name = 'candidates'";
@@ -103,7 +103,8 @@ impl GarbageTx for Session<'_> {
             REMOVE_SAME,
             params![kind, owner_id, name],
         )?;
-        let params = params![kind, owner_id, name, size_bytes(candidate), now.0];
+        let (size_bytes, store_state) = object_columns(candidate);
+        let params = params![kind, owner_id, name, size_bytes, store_state, now.0];
         self.change("queued a garbage candidate", INSERT, params)?;
         if replaced == 0 {
             self.change("counted a garbage candidate", COUNT_IN, [])?;
@@ -144,26 +145,22 @@ impl Key {
                 owner_id: repository.0,
                 name: digest.to_db(),
             },
-            Candidate::Object {
-                storage_account,
-                object_key,
-                size_bytes: _,
-            } => {
-                let name = object_key.uuid().as_bytes().to_vec();
-                Self {
-                    kind: OBJECT,
-                    owner_id: storage_account.0,
-                    name,
-                }
-            }
+            Candidate::Object(object) => Self {
+                kind: OBJECT,
+                owner_id: object.storage_account.0,
+                name: object.object_key.uuid().as_bytes().to_vec(),
+            },
         }
     }
 }
 
-fn size_bytes(candidate: &Candidate) -> i64 {
+/// The columns that only objects use: their length, and what their store saved.
+fn object_columns(candidate: &Candidate) -> (i64, Option<&[u8]>) {
     match candidate {
-        Candidate::BlobLink { .. } | Candidate::UntaggedManifest { .. } | Candidate::OrphanedManifest { .. } => 0,
-        Candidate::Object { size_bytes, .. } => column::integer(*size_bytes),
+        Candidate::BlobLink { .. } | Candidate::UntaggedManifest { .. } | Candidate::OrphanedManifest { .. } => {
+            (0, None)
+        }
+        Candidate::Object(object) => (column::integer(object.size_bytes), object.unfinished.as_deref()),
     }
 }
 
@@ -184,11 +181,12 @@ fn candidate_row(row: &Row<'_>) -> rusqlite::Result<QueuedCandidate> {
             repository,
             digest: digest()?,
         },
-        OBJECT => Candidate::Object {
+        OBJECT => Candidate::Object(GarbageObject {
             storage_account: StorageAccountId(owner_id),
             object_key: ObjectKey::new(column::uuid(row, 3)?),
             size_bytes: column::unsigned(row, 4)?,
-        },
+            unfinished: row.get(5)?,
+        }),
         other => {
             let source = format!("{other} is not a kind of candidate");
             return Err(column::misread(1, Type::Integer, source));
@@ -197,7 +195,7 @@ fn candidate_row(row: &Row<'_>) -> rusqlite::Result<QueuedCandidate> {
     Ok(QueuedCandidate {
         id: CandidateId(row.get(0)?),
         candidate,
-        queued_at: column::timestamp(row, 5)?,
+        queued_at: column::timestamp(row, 6)?,
     })
 }
 

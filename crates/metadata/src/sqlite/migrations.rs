@@ -24,6 +24,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0015-tally-people-and-tokens.sql"),
     include_str!("migrations/0016-push.sql"),
     include_str!("migrations/0017-upload-by-caller.sql"),
+    include_str!("migrations/0018-store-state.sql"),
 ];
 
 /// The version this build makes and reads.
@@ -105,6 +106,31 @@ mod tests {
             )
             .unwrap();
         assert_eq!(moved, ("name".to_owned(), true, 5, 9));
+    }
+
+    #[test]
+    fn an_upload_under_way_goes_on_without_a_state_of_its_store() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        for step in &STEPS[..17] {
+            connection.execute_batch(step).unwrap();
+        }
+        connection
+            .execute_batch(&format!(
+                "PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 17; PRAGMA foreign_keys = OFF;
+                 INSERT INTO upload VALUES
+                     (zeroblob(16), 1, 'app', 'ann', 1, zeroblob(16), 'sha256', 70, x'01', 5, 6);
+                 INSERT INTO candidate (kind, owner_id, name, size_bytes, queued_at) VALUES (4, 1, zeroblob(16), 7, 8);"
+            ))
+            .unwrap();
+        apply(&mut connection).unwrap();
+        let states: (i64, Vec<u8>, Option<Vec<u8>>) = connection
+            .query_row(
+                "SELECT offset_bytes, upload.store_state, candidate.store_state FROM upload, candidate",
+                [],
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            )
+            .unwrap();
+        assert_eq!(states, (70, Vec::new(), None));
     }
 
     #[test]

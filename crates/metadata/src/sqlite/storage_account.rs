@@ -1,7 +1,7 @@
 //! Storage accounts. The bytes in them are elsewhere.
 
 use holdfast_model::{
-    MetadataError, ObjectKey, StorageAccount, StorageAccountId, StorageAccountRead, StorageAccountTx, StorageKind,
+    GarbageObject, MetadataError, StorageAccount, StorageAccountId, StorageAccountRead, StorageAccountTx, StorageKind,
     StorageResource, Timestamp,
 };
 use rusqlite::{Row, params};
@@ -32,7 +32,8 @@ const IS_USED: &str = "SELECT 1 WHERE \
     OR EXISTS (SELECT 1 FROM blob WHERE storage_account_id = ?1) \
     OR EXISTS (SELECT 1 FROM upload WHERE storage_account_id = ?1)";
 // Kind 4 are objects.
-const LIST_TO_DELETE: &str = "SELECT name, size_bytes FROM candidate WHERE kind = 4 AND owner_id = ?1 LIMIT ?2";
+const LIST_TO_DELETE: &str =
+    "SELECT name, size_bytes, store_state FROM candidate WHERE kind = 4 AND owner_id = ?1 LIMIT ?2";
 
 impl StorageAccountRead for Session<'_> {
     fn list_storage_accounts(&mut self) -> Result<Vec<StorageAccount>, MetadataError> {
@@ -72,10 +73,15 @@ impl StorageAccountRead for Session<'_> {
         &mut self,
         id: StorageAccountId,
         limit: usize,
-    ) -> Result<Vec<(ObjectKey, u64)>, MetadataError> {
+    ) -> Result<Vec<GarbageObject>, MetadataError> {
         let params = params![id.0, column::limit(limit)];
         self.list("listed objects to delete", LIST_TO_DELETE, params, |row| {
-            Ok((column::object_key(row, 0)?, column::unsigned(row, 1)?))
+            Ok(GarbageObject {
+                storage_account: id,
+                object_key: column::object_key(row, 0)?,
+                size_bytes: column::unsigned(row, 1)?,
+                unfinished: row.get(2)?,
+            })
         })
     }
 }

@@ -2,7 +2,8 @@
 
 use holdfast_access::RegistryId;
 use holdfast_model::{
-    MetadataError, StaleUpload, StorageAccountId, Timestamp, UploadId, UploadObject, UploadRead, UploadRecord, UploadTx,
+    Checkpoint, MetadataError, StaleUpload, StorageAccountId, Timestamp, UploadId, UploadObject, UploadRead,
+    UploadRecord, UploadTx,
 };
 use rusqlite::{Row, params};
 
@@ -13,7 +14,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, registry_id, repository, actor, storage_account_id, object_key, algorithm, \
-             offset_bytes, hash_state, started_at, updated_at FROM upload ",
+             offset_bytes, hash_state, store_state, started_at, updated_at FROM upload ",
             $rest
         )
     };
@@ -23,7 +24,7 @@ const FIND: &str = select!("WHERE id = ?1");
 const LIST_STALE: &str = "SELECT updated_at, id FROM upload INDEXED BY upload_by_time \
     WHERE updated_at < ?1 AND (updated_at, id) > (?2, ?3) ORDER BY updated_at, id LIMIT ?4";
 const LIST_OBJECTS: &str =
-    "SELECT id, storage_account_id, object_key, offset_bytes FROM upload WHERE registry_id = ?1 LIMIT ?2";
+    "SELECT id, storage_account_id, object_key, offset_bytes, store_state FROM upload WHERE registry_id = ?1 LIMIT ?2";
 const LIST_OF_CALLER: &str = "SELECT updated_at, id FROM upload INDEXED BY upload_by_actor \
     WHERE registry_id = ?1 AND actor = ?2 ORDER BY updated_at, id LIMIT ?3";
 const COUNT: &str = "SELECT count(*) FROM upload WHERE registry_id = ?1 AND actor = ?2";
@@ -59,6 +60,7 @@ impl UploadRead for Session<'_> {
                 storage_account: StorageAccountId(row.get(1)?),
                 object_key: column::object_key(row, 2)?,
                 offset: column::unsigned(row, 3)?,
+                store_state: row.get(4)?,
             })
         })
     }
@@ -82,9 +84,9 @@ impl UploadRead for Session<'_> {
 }
 
 const INSERT: &str = "INSERT INTO upload (id, registry_id, repository, actor, storage_account_id, \
-    object_key, algorithm, offset_bytes, hash_state, started_at, updated_at) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
-const SAVE: &str = "UPDATE upload SET offset_bytes = ?3, hash_state = ?4, updated_at = ?5 \
+    object_key, algorithm, offset_bytes, hash_state, store_state, started_at, updated_at) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+const SAVE: &str = "UPDATE upload SET offset_bytes = ?3, hash_state = ?4, store_state = ?5, updated_at = ?6 \
     WHERE id = ?1 AND offset_bytes = ?2";
 const REMOVE: &str = "DELETE FROM upload WHERE id = ?1";
 
@@ -100,6 +102,7 @@ impl UploadTx for Session<'_> {
             upload.algorithm.as_str(),
             column::integer(upload.offset),
             upload.hash_state,
+            upload.store_state,
             upload.started_at.0,
             upload.updated_at.0,
         ];
@@ -110,15 +113,16 @@ impl UploadTx for Session<'_> {
         &mut self,
         id: UploadId,
         expected_offset: u64,
-        offset: u64,
+        saved: &Checkpoint,
         hash_state: &[u8],
         now: Timestamp,
     ) -> Result<bool, MetadataError> {
         let params = params![
             id.0.as_bytes(),
             column::integer(expected_offset),
-            column::integer(offset),
+            column::integer(saved.offset),
             hash_state,
+            saved.state,
             now.0,
         ];
         Ok(self.change("saved an upload's progress", SAVE, params)? > 0)
@@ -147,8 +151,9 @@ fn upload_row(row: &Row<'_>) -> rusqlite::Result<UploadRecord> {
         algorithm: column::word(row, 6)?,
         offset: column::unsigned(row, 7)?,
         hash_state: row.get(8)?,
-        started_at: column::timestamp(row, 9)?,
-        updated_at: column::timestamp(row, 10)?,
+        store_state: row.get(9)?,
+        started_at: column::timestamp(row, 10)?,
+        updated_at: column::timestamp(row, 11)?,
     })
 }
 

@@ -4,9 +4,9 @@ use super::{Check, Finding};
 use crate::{
     Error,
     failure::{Failures, chain},
-    stray::Place,
+    stray::{Place, next_objects},
 };
-use holdfast_model::ObjectInfo;
+use holdfast_model::{ObjectInfo, StorageAccountId};
 
 impl Check<'_> {
     pub(super) async fn check_objects(&mut self) -> Result<(), Error> {
@@ -22,34 +22,53 @@ impl Check<'_> {
     }
 
     async fn check_place(&mut self, place: &Place) -> Result<(), Error> {
-        let objects = match place.store.list().await {
-            Ok(objects) => objects,
-            Err(error) => {
-                let (store, problem) = (place.to_string(), chain(&error));
-                self.report(Finding::StoreUnreadable { store, problem }).await;
-                return Ok(());
-            }
-        };
-        self.checked.objects += objects.len() as u64;
-        let Some(account) = place.account else {
-            let finding = Finding::StoreUnknown {
-                folder: place.to_string(),
-                objects: objects.len() as u64,
-                size_bytes: objects.iter().map(|object| object.size_bytes).sum(),
+        let mut listing = place.store.list();
+        let (mut objects, mut size_bytes) = (0, 0);
+        loop {
+            let listed = match next_objects(&mut listing).await {
+                Ok(Some(listed)) => listed,
+                Ok(None) => break,
+                Err(error) => {
+                    let (store, problem) = (place.to_string(), chain(&error));
+                    self.report(Finding::StoreUnreadable { store, problem }).await;
+                    return Ok(());
+                }
             };
-            if !objects.is_empty() {
-                self.report(finding).await;
+            self.checked.objects += listed.len() as u64;
+            match place.account {
+                Some(account) => self.check_listed(place, account, listed).await?,
+                None => {
+                    objects += listed.len() as u64;
+                    size_bytes += listed.iter().map(|object| object.size_bytes).sum::<u64>();
+                }
             }
-            return Ok(());
-        };
-        for ObjectInfo { key, size_bytes } in self.registry.keep_strays(account, objects).await? {
+        }
+        if objects > 0 {
+            let folder = place.to_string();
+            self.report(Finding::StoreUnknown {
+                folder,
+                objects,
+                size_bytes,
+            })
+            .await;
+        }
+        Ok(())
+    }
+
+    async fn check_listed(
+        &mut self,
+        place: &Place,
+        account: StorageAccountId,
+        listed: Vec<ObjectInfo>,
+    ) -> Result<(), Error> {
+        for object in self.registry.keep_strays(account, listed).await? {
             // Deleted since the listing.
-            if place.store.open(&key, 0..0).await.is_err() {
+            if place.store.written_at(&object.key).await.is_err() {
                 continue;
             }
             self.report(Finding::ObjectUnknown {
-                object: key,
-                size_bytes,
+                object: object.key,
+                size_bytes: object.size_bytes,
             })
             .await;
         }

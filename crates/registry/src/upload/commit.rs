@@ -1,10 +1,12 @@
 //! What a session leaves in the rows: its progress, and at its end the blob and its link.
 
+use holdfast_model::{
+    BlobRecord, Candidate, Checkpoint, Durability, GarbageObject, MetadataExt, NewBlob, Timestamp, Tx, UploadRecord,
+};
 use holdfast_oci::Digest;
 
-use super::{object_candidate, session::Session};
+use super::session::Session;
 use crate::{Error, Registry, repository::ensure_writable};
-use holdfast_model::{BlobRecord, Candidate, Durability, MetadataExt, NewBlob, Timestamp, Tx, UploadRecord};
 
 impl Registry {
     /// The one transaction that makes a blob visible.
@@ -18,8 +20,7 @@ impl Registry {
             })
             .await?;
         if spare {
-            self.delete_object(session.upload.storage_account, &session.upload.object_key, size_bytes)
-                .await;
+            self.delete_object(&spare_object(&session.upload, size_bytes)).await;
         }
         Ok(())
     }
@@ -30,10 +31,14 @@ impl Registry {
             return Ok(());
         }
         let (state, now) = (session.hasher.save(), self.clock.now());
+        let saved = Checkpoint {
+            offset,
+            state: session.store_state.clone(),
+        };
         let saved = self
             .metadata
             .transact(Durability::Relaxed, move |tx| {
-                tx.save_upload(id, before, offset, &state, now)
+                tx.save_upload(id, before, &saved, &state, now)
             })
             .await?;
         // Another node was faster, or the session was purged.
@@ -42,6 +47,15 @@ impl Registry {
         } else {
             Err(Error::UploadBusy { id: id.0.to_string() })
         }
+    }
+}
+
+/// The object of a finished upload that no blob has.
+fn spare_object(upload: &UploadRecord, size_bytes: u64) -> GarbageObject {
+    GarbageObject {
+        size_bytes,
+        unfinished: None,
+        ..upload.garbage()
     }
 }
 
@@ -65,7 +79,7 @@ fn link_upload(
     let spare = existing.is_some();
     let blob = match existing {
         Some(blob) => {
-            tx.queue_candidate(&object_candidate(upload, size_bytes), now)?;
+            tx.queue_candidate(&Candidate::Object(spare_object(upload, size_bytes)), now)?;
             blob.id
         }
         None => tx.insert_blob(&NewBlob {

@@ -1,21 +1,17 @@
 //! From a body to an object: bytes are hashed and written as they come, and what was stored is
 //! proven to be what the digest says.
 
-use std::cmp::Ordering;
-
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
+use holdfast_model::{Blobs, MAX_STATE_BYTES, StoreError, UploadRecord};
 use holdfast_oci::{Digest, range::ContentRange};
 
 use super::{
     Body,
     session::{Lease, Session, check_not_beyond, check_received, equal},
+    sink::{Sink, Stored},
 };
-use crate::{
-    Error, Registry,
-    limits::{SMALL_BLOB_BYTES, SYNCED_CHUNK_BYTES},
-};
-use holdfast_model::{ObjectKey, StoreError, UploadRecord};
+use crate::{Error, Registry, limits::SMALL_BLOB_BYTES};
 
 impl Registry {
     /// Writes and hashes a body; all of it is handed to the store when this returns, also on error.
@@ -26,7 +22,9 @@ impl Registry {
         mut body: Body,
     ) -> Result<(), Error> {
         let start = session.offset;
-        let mut writer = session.writer(self).await?;
+        let store = self.store(session.upload.storage_account)?;
+        let opened = session.writer(&*store).await;
+        let mut writer = opened.map_err(|error| session.failed(error))?;
         let mut ended = Ok(());
         while let Some(chunk) = body.chunks.next().await {
             let chunk = match chunk {
@@ -38,14 +36,11 @@ impl Registry {
             };
             session.take(&chunk, self.limits.max_blob_bytes)?;
             check_not_beyond(range, session.offset - start)?;
-            writer.write(chunk).await?;
+            let written = writer.write(chunk).await;
+            written.map_err(|error| session.failed(error))?;
         }
-        if session.offset - start >= SYNCED_CHUNK_BYTES {
-            // So that the closing request has nothing left to flush, whatever the blob's size.
-            writer.finish().await?;
-        } else {
-            writer.flush().await?;
-        }
+        let saved = writer.save().await.map_err(|error| session.failed(error))?;
+        session.store_state = checked_state(saved.state)?;
         ended?;
         check_received(range, session.offset - start)
     }
@@ -90,15 +85,16 @@ impl Registry {
         check_received(range, session.offset)?;
         session.check_digest(digest)?;
         let bytes = bytes.freeze();
-        let (account, key) = (session.upload.storage_account, &session.upload.object_key);
-        match self.store(account)?.put(key, bytes.clone()).await {
+        let store = self.store(session.upload.storage_account)?;
+        match store.put(&session.upload.object_key, bytes.clone()).await {
             Ok(()) => {}
             Err(StoreError::Exists { .. }) => {
-                // Of a chunk without bytes or of a finish that was not
-                // committed. Appending from the start makes it anew.
-                let mut writer = self.store(account)?.append(key, 0).await?;
-                writer.write(bytes.clone()).await?;
-                writer.finish().await?;
+                // Of a chunk without bytes, or of a finish that was not committed.
+                let mut sink = Sink::of(session, &*store).await?;
+                sink.write(session, bytes.clone()).await?;
+                if sink.complete(session).await? == Stored::Found {
+                    self.check_found(session, &*store, digest).await?;
+                }
             }
             Err(error) => return Err(error.into()),
         }
@@ -114,81 +110,57 @@ impl Registry {
     ) -> Result<(), Error> {
         let start = session.offset;
         let store = self.store(session.upload.storage_account)?;
-        let key = session.upload.object_key.clone();
-        if body.length == Some(0) && start > 0 {
-            check_received(range, 0)?;
-            self.check_content(session, digest).await?;
-            let stored = store.sync(&key).await?;
-            return match stored.cmp(&start) {
-                Ordering::Equal => Ok(()),
-                // What a refused chunk left is cut away.
-                Ordering::Greater => Ok(session.writer(self).await?.finish().await?),
-                Ordering::Less => Err(truncated(&key, start, stored)),
-            };
-        }
-        let mut writer = session.writer(self).await?;
+        let mut sink = Sink::of(session, &*store).await?;
         while let Some(chunk) = body.chunks.next().await {
             let chunk = chunk?;
             session.take(&chunk, self.limits.max_blob_bytes)?;
             check_not_beyond(range, session.offset - start)?;
-            writer.write(chunk).await?;
+            sink.write(session, chunk).await?;
         }
         check_received(range, session.offset - start)?;
-        if self.trusts_hash(session, digest) {
+        // The running hash does not speak for what was stored when the client started without naming the algorithm it
+        // ends with, nor when the store may have lost some of it in a power cut.
+        let is_hashed = session.hasher.algorithm() == digest.algorithm() && sink.vouches();
+        if is_hashed {
             session.check_digest(digest)?;
-            writer.finish().await?;
-        } else {
-            writer.finish().await?;
-            self.check_content(session, digest).await?;
         }
-        Ok(())
+        match sink.complete(session).await? {
+            Stored::Written if is_hashed => Ok(()),
+            Stored::Written => self.check_stored(session, &*store, digest).await,
+            Stored::Found => self.check_found(session, &*store, digest).await,
+        }
     }
 
-    /// Whether the running hash speaks for what was stored. It does not when the client started
-    /// without naming the algorithm it ends with, nor when the session is older than this process: a
-    /// power cut may have lost them, while the saved hash knows them still.
-    fn trusts_hash(&self, session: &Session, digest: &Digest) -> bool {
-        let upload = &session.upload;
-        session.hasher.algorithm() == digest.algorithm() && (upload.offset == 0 || self.is_ours(upload.started_at))
+    /// The same of an object that a request before this one completed; one that is longer is not of these bytes.
+    async fn check_found(&self, session: &Session, store: &dyn Blobs, digest: &Digest) -> Result<(), Error> {
+        let (key, end) = (&session.upload.object_key, session.offset);
+        if store.open(key, end..end + 1).await.is_ok() {
+            return Err(session.unknown());
+        }
+        self.check_stored(session, store, digest).await
     }
 
-    /// Compares the digest with the running hash, or else with a hash of what was stored.
-    async fn check_content(&self, session: &Session, digest: &Digest) -> Result<(), Error> {
-        if self.trusts_hash(session, digest) {
-            return session.check_digest(digest);
-        }
-        let upload = &session.upload;
-        let content = self
-            .store(upload.storage_account)?
-            .open(&upload.object_key, 0..session.offset)
-            .await?;
+    /// Compares the digest with a hash of what was stored.
+    async fn check_stored(&self, session: &Session, store: &dyn Blobs, digest: &Digest) -> Result<(), Error> {
+        let key = &session.upload.object_key;
+        let content = store.open(key, 0..session.offset).await?;
         let hashing = self
             .rehashing
             .digest(content, digest.algorithm(), session.lease.clone(), drop);
         let actual = hashing.await.map_err(|source| StoreError::Failed {
-            attempted: format!("read object {}", upload.object_key),
+            attempted: format!("read object {key}"),
             source: Box::new(source),
         })?;
         equal(digest, actual)
     }
 }
 
-fn truncated(key: &ObjectKey, expected: u64, stored: u64) -> Error {
-    #[derive(Debug, thiserror::Error)]
-    #[error("object {key} has {stored} bytes, not the {expected} that were received")]
-    struct Truncated {
-        key: ObjectKey,
-        expected: u64,
-        stored: u64,
+fn checked_state(state: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+    if state.len() <= MAX_STATE_BYTES {
+        return Ok(state);
     }
-    let source = Box::new(Truncated {
-        key: key.clone(),
-        expected,
-        stored,
-    });
-    StoreError::Failed {
-        attempted: "finished an upload".to_owned(),
-        source,
-    }
-    .into()
+    Err(StoreError::Failed {
+        attempted: "saved an upload".to_owned(),
+        source: format!("what it would go on from has {} bytes", state.len()).into(),
+    })
 }

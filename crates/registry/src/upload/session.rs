@@ -6,10 +6,10 @@ use std::{
 };
 
 use bytes::Bytes;
+use holdfast_model::{BlobWriter, Blobs, StoreError, UploadId, UploadRecord};
 use holdfast_oci::{Digest, Hasher, range::ContentRange};
 
-use crate::{Error, Registry};
-use holdfast_model::{BlobWriter, StoreError, UploadId, UploadRecord};
+use crate::Error;
 
 /// Sessions that a request on this node is writing to. Other nodes are kept out by the
 /// compare-and-swap of [`holdfast_model::UploadTx::save_upload`].
@@ -59,6 +59,8 @@ pub(super) struct Session {
     pub(super) upload: UploadRecord,
     pub(super) hasher: Hasher,
     pub(super) offset: u64,
+    /// What the store saved after them.
+    pub(super) store_state: Vec<u8>,
     /// Nobody else writes to it.
     pub(super) lease: Lease,
 }
@@ -74,28 +76,39 @@ impl Session {
                 source: source.into(),
             })?
         };
-        let offset = upload.offset;
+        let (offset, store_state) = (upload.offset, upload.store_state.clone());
         let lease = lease.clone();
         Ok(Self {
             upload,
             hasher,
             offset,
+            store_state,
             lease,
         })
     }
 
-    pub(super) async fn writer(&self, registry: &Registry) -> Result<Box<dyn BlobWriter>, Error> {
-        let upload = &self.upload;
-        match registry
-            .store(upload.storage_account)?
-            .append(&upload.object_key, self.offset)
-            .await
-        {
-            Err(StoreError::Missing { .. }) => Err(Error::UploadUnknown {
-                repository: upload.repository.clone(),
-                id: upload.id.0.to_string(),
-            }),
-            other => Ok(other?),
+    /// A writer that goes on from where the session stood when the request came.
+    pub(super) async fn writer(&self, store: &dyn Blobs) -> Result<Box<dyn BlobWriter>, StoreError> {
+        let key = &self.upload.object_key;
+        match self.upload.offset {
+            0 => store.begin(key).await,
+            _ => store.resume(key, &self.upload.checkpoint()).await,
+        }
+    }
+
+    /// The error of a request that its store failed. To a session whose object is gone, or was completed by a finish
+    /// that was refused and now gets other bytes, no bytes can come any more.
+    pub(super) fn failed(&self, error: StoreError) -> Error {
+        match error {
+            StoreError::Missing { .. } | StoreError::Exists { .. } => self.unknown(),
+            other => other.into(),
+        }
+    }
+
+    pub(super) fn unknown(&self) -> Error {
+        Error::UploadUnknown {
+            repository: self.upload.repository.clone(),
+            id: self.upload.id.0.to_string(),
         }
     }
 

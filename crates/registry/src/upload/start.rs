@@ -1,15 +1,15 @@
 //! How a session begins: its row, and which of its caller's other sessions gives way to it.
 
 use holdfast_access::{Grant, RegistryId, action};
+use holdfast_model::{Candidate, Durability, MetadataExt, ObjectKey, Timestamp, Tx, UploadId, UploadRecord};
 use holdfast_oci::{Algorithm, RepositoryName};
 
-use super::{Leases, object_candidate};
+use super::Leases;
 use crate::{
     Error, Registry,
     limits::{ROWS_PER_STEP, UPLOAD_GIVES_WAY_AFTER},
     registry::load_registry,
 };
-use holdfast_model::{Durability, MetadataExt, ObjectKey, Timestamp, Tx, UploadId, UploadRecord};
 
 impl Registry {
     pub(super) async fn insert_upload(
@@ -41,6 +41,7 @@ impl Registry {
                     algorithm: algorithm.unwrap_or(Algorithm::Sha256),
                     offset: 0,
                     hash_state: Vec::new(),
+                    store_state: Vec::new(),
                     started_at: now,
                     updated_at: now,
                 };
@@ -49,8 +50,7 @@ impl Registry {
             })
             .await?;
         if let Some(gone) = gone {
-            self.delete_object(gone.storage_account, &gone.object_key, gone.offset)
-                .await;
+            self.delete_object(&gone.garbage()).await;
         }
         Ok(upload)
     }
@@ -91,7 +91,7 @@ fn make_room(
         }
         if let Some(upload) = tx.find_upload(open.id)? {
             tx.remove_upload(upload.id)?;
-            tx.queue_candidate(&object_candidate(&upload, upload.offset), now)?;
+            tx.queue_candidate(&Candidate::Object(upload.garbage()), now)?;
             return Ok(upload);
         }
     }

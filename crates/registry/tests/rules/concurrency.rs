@@ -14,7 +14,10 @@ use holdfast_access::action;
 use holdfast_model::{BlobId, Blobs as _, ManifestId, MetadataError, MetadataExt as _};
 use holdfast_oci::Digest;
 use holdfast_registry::{CollectOptions, Error, Expectation, Limits};
-use holdfast_testkit::registry::{Document, TestRegistry, pattern, read_all, tag};
+use holdfast_testkit::{
+    blobs::list,
+    registry::{Document, TestRegistry, pattern, read_all, tag},
+};
 use tokio::{sync::Barrier, task::JoinSet};
 
 use crate::claims::{assert_nothing_left, sha256};
@@ -110,7 +113,7 @@ async fn assert_whole(world: &TestRegistry) {
         assert_eq!(sha256(&read_all(content).await), blob.digest);
     }
     let keys: BTreeSet<_> = blobs.iter().map(|blob| blob.object_key.clone()).collect();
-    let objects = world.blobs().list().await.unwrap();
+    let objects = list(world.blobs()).await;
     let objects: BTreeSet<_> = objects.into_iter().map(|object| object.key).collect();
     assert_eq!(objects, keys, "objects in the store and in the rows");
 }

@@ -98,12 +98,12 @@ async fn a_full_store_refuses_leaves_nothing_and_the_service_goes_on() {
     let mut met = 0;
     for way in WAYS {
         for operation in [
-            Operation::Append,
+            Operation::Begin,
+            Operation::Resume,
             Operation::Put,
             Operation::Write,
-            Operation::Flush,
-            Operation::Finish,
-            Operation::Sync,
+            Operation::Save,
+            Operation::Complete,
         ] {
             let cut_short = matches!(operation, Operation::Put | Operation::Write);
             for fault in [Fault::Full, Fault::CutShort { kept_bytes: 500 }] {
@@ -138,12 +138,12 @@ async fn a_failing_store_costs_the_request_and_not_the_upload() {
     let mut met = 0;
     for way in WAYS {
         for operation in [
-            Operation::Append,
+            Operation::Begin,
+            Operation::Resume,
             Operation::Put,
             Operation::Write,
-            Operation::Flush,
-            Operation::Finish,
-            Operation::Sync,
+            Operation::Save,
+            Operation::Complete,
             Operation::Open,
         ] {
             for nth in 1.. {
@@ -181,7 +181,7 @@ async fn a_put_that_fails_is_not_taken_for_one_that_found_the_object() {
         matches!(failed, Err((None, Error::Storage(StorageError::Blobs { .. })))),
         "{failed:?}"
     );
-    assert_eq!(world.blobs().count(Operation::Append), 0, "nothing was written over");
+    assert_eq!(world.blobs().count(Operation::Begin), 0, "nothing was written over");
 }
 
 #[tokio::test]

@@ -25,3 +25,8 @@ mod storage_account;
 mod stray;
 mod token;
 mod upload;
+
+#[test]
+fn every_claim_holds_over_an_object_store_too() {
+    holdfast_testkit::store::run_over_an_object_store();
+}

@@ -12,7 +12,10 @@ use holdfast_blobs::{
 };
 use holdfast_model::{Blobs as _, Durability, MetadataExt as _, NewBlob, ObjectKey, Timestamp};
 use holdfast_registry::{CheckEvent, CheckOptions, CollectOptions, Limits, Stray, Strays};
-use holdfast_testkit::registry::{Document, Gate, TestRegistry, pattern};
+use holdfast_testkit::{
+    blobs,
+    registry::{Document, Gate, TestRegistry, pattern},
+};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -21,18 +24,11 @@ use crate::claims::{sha256, upload_of};
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// Puts an object into the store that got its last bytes so long ago.
-fn forget(world: &TestRegistry, number: u128, size: usize, age: Duration) -> ObjectKey {
+async fn forget(world: &TestRegistry, number: u128, size: usize, age: Duration) -> ObjectKey {
     let key = ObjectKey::new(Uuid::from_u128(number));
-    fs::write(world.object_path(&key), pattern(1, size)).unwrap();
-    write_ago(world, &key, age);
+    let at = world.now().minus(age);
+    world.bytes().forget(&key, pattern(1, size), at).await;
     key
-}
-
-fn write_ago(world: &TestRegistry, key: &ObjectKey, age: Duration) {
-    let Timestamp(micros) = world.now().minus(age);
-    let moment = UNIX_EPOCH + Duration::from_micros(u64::try_from(micros).unwrap());
-    let file = File::options().write(true).open(world.object_path(key)).unwrap();
-    file.set_modified(moment).unwrap();
 }
 
 async fn list(world: &TestRegistry) -> (Vec<Stray>, Strays) {
@@ -52,7 +48,7 @@ async fn collect(world: &TestRegistry, dry_run: bool) -> Strays {
 }
 
 async fn keys(world: &TestRegistry) -> Vec<ObjectKey> {
-    let mut keys: Vec<_> = world.blobs().list().await.unwrap().into_iter().map(|o| o.key).collect();
+    let mut keys: Vec<_> = blobs::list(world.blobs()).await.into_iter().map(|o| o.key).collect();
     keys.sort();
     keys
 }
@@ -65,11 +61,11 @@ async fn strays_go_after_the_grace_period_and_what_rows_name_stays() {
     world.push("app", Some("v1"), &image).await;
     upload_of(&world, "app", &pattern(7, 500)).await;
     for key in keys(&world).await {
-        write_ago(&world, &key, grace * 10);
+        world.bytes().set_written_at(&key, world.now().minus(grace * 10));
     }
     let named = keys(&world).await;
-    let old = forget(&world, 1, 100, grace + HOUR);
-    let young = forget(&world, 2, 10, grace - HOUR);
+    let old = forget(&world, 1, 100, grace + HOUR).await;
+    let young = forget(&world, 2, 10, grace - HOUR).await;
     let (told, found) = list(&world).await;
     let expected = [(old.clone(), 100, grace + HOUR), (young.clone(), 10, grace - HOUR)];
     let expected = expected.map(|(object, size_bytes, age)| Stray {
@@ -99,7 +95,8 @@ async fn a_stray_that_becomes_known_meanwhile_stays() {
     let (gate, decorator) = Gate::new();
     let world = TestRegistry::start_with(Limits::default(), Some(decorator)).await;
     let grace = world.limits().grace;
-    let (known, unknown) = (forget(&world, 1, 100, grace * 2), forget(&world, 2, 100, grace * 2));
+    let known = forget(&world, 1, 100, grace * 2).await;
+    let unknown = forget(&world, 2, 100, grace * 2).await;
     let mut stopped = gate.close();
     let registry = world.shared();
     let collection =
@@ -127,16 +124,17 @@ async fn a_stray_that_becomes_known_meanwhile_stays() {
     let found = collection.await.unwrap().unwrap();
     assert_eq!((found.strays, found.removed, found.failures.count), (2, 1, 0));
     assert_eq!(keys(&world).await, [known]);
-    assert!(!world.object_path(&unknown).exists());
+    assert!(!keys(&world).await.contains(&unknown));
 }
 
 #[tokio::test]
 async fn an_object_that_cannot_be_handled_costs_itself_alone() {
     for operation in [Operation::Delete, Operation::WrittenAt] {
         let world = TestRegistry::start().await;
-        let all: Vec<_> = (1..=3)
-            .map(|n| forget(&world, n, 10, world.limits().grace * 2))
-            .collect();
+        let mut all = Vec::new();
+        for number in 1..=3 {
+            all.push(forget(&world, number, 10, world.limits().grace * 2).await);
+        }
         world.blobs().fail_nth(operation, 2, Fault::Failed);
         let found = collect(&world, false).await;
         assert_eq!((found.removed, found.failures.count), (2, 1), "{operation:?}");

@@ -1,8 +1,9 @@
 //! Claims about blobs and their links.
 
-use holdfast_model::{Attributes, BlobId, BlobObject, BlobRecord, Candidate, Metadata, NewBlob, PulledBlob, Timestamp};
-
 use super::fixture;
+use holdfast_model::{
+    Attributes, BlobId, BlobObject, BlobRecord, Candidate, GarbageObject, Metadata, NewBlob, PulledBlob, Timestamp,
+};
 
 fn expected(id: BlobId, new: &NewBlob) -> BlobRecord {
     BlobRecord {
@@ -219,11 +220,12 @@ pub async fn objects_are_known_while_a_row_names_them(metadata: &dyn Metadata) {
     let upload = fixture::upload(&registry, "app", "me", 3);
     let queued = fixture::object_key();
     let keys = [blob.object_key.clone(), upload.object_key.clone(), queued.clone()];
-    let object = Candidate::Object {
+    let object = Candidate::Object(GarbageObject {
         storage_account: here,
         object_key: queued,
         size_bytes: 9,
-    };
+        unfinished: None,
+    });
     fixture::write(metadata, move |tx| {
         tx.insert_blob(&blob)?;
         tx.insert_upload(&upload)?;

@@ -263,6 +263,7 @@ pub fn upload(registry: &RegistryRecord, repository: &str, actor: &str, updated_
         algorithm: Algorithm::Sha256,
         offset: 0,
         hash_state: Vec::new(),
+        store_state: Vec::new(),
         started_at: Timestamp(updated_at),
         updated_at: Timestamp(updated_at),
     }

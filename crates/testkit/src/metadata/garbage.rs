@@ -1,10 +1,10 @@
 //! Claims about the queue of what may be garbage.
 
-use holdfast_model::{
-    Candidate, CandidateId, Metadata, ObjectKey, QueuedCandidate, RepositoryId, StorageAccountId, Timestamp,
-};
-
 use super::fixture;
+use holdfast_model::{
+    Candidate, CandidateId, GarbageObject, Metadata, ObjectKey, QueuedCandidate, RepositoryId, StorageAccountId,
+    Timestamp,
+};
 
 fn link(text: &str) -> Candidate {
     Candidate::BlobLink {
@@ -14,11 +14,21 @@ fn link(text: &str) -> Candidate {
 }
 
 fn object(object_key: &ObjectKey, size_bytes: u64) -> Candidate {
-    Candidate::Object {
+    Candidate::Object(GarbageObject {
         storage_account: StorageAccountId(1),
         object_key: object_key.clone(),
         size_bytes,
-    }
+        unfinished: None,
+    })
+}
+
+fn unfinished(object_key: &ObjectKey, size_bytes: u64, state: &[u8]) -> Candidate {
+    Candidate::Object(GarbageObject {
+        storage_account: StorageAccountId(1),
+        object_key: object_key.clone(),
+        size_bytes,
+        unfinished: Some(state.to_vec()),
+    })
 }
 
 async fn queue(metadata: &dyn Metadata, candidate: &Candidate, at: i64) {
@@ -65,6 +75,8 @@ pub async fn candidates_read_back_as_queued(metadata: &dyn Metadata) {
             digest,
         },
         object(&fixture::object_key(), 5 << 32),
+        unfinished(&fixture::object_key(), 7, &[]),
+        unfinished(&fixture::object_key(), 7, &[0, 255]),
     ];
     for candidate in &candidates {
         assert_eq!(find(metadata, candidate).await, None);
@@ -140,13 +152,13 @@ pub async fn candidates_page_after_a_row_that_is_gone(metadata: &dyn Metadata) {
     );
 }
 
-/// There is one row, with the new time and the new size, behind the older ones.
+/// There is one row, with the new time, the new size and the new state, behind the older ones.
 pub async fn queueing_again_renews_the_time(metadata: &dyn Metadata) {
     let key = fixture::object_key();
     queue(metadata, &object(&key, 0), 10).await;
     let old = find(metadata, &object(&key, 0)).await.expect("it is queued").id;
     queue(metadata, &link("b"), 20).await;
-    queue(metadata, &object(&key, 77), 30).await;
+    queue(metadata, &unfinished(&key, 77, &[1]), 30).await;
     assert_eq!(
         fixture::read(metadata, move |read| read.load_candidate(old)).await,
         None
@@ -157,10 +169,13 @@ pub async fn queueing_again_renews_the_time(metadata: &dyn Metadata) {
         .into_iter()
         .map(|queued| (queued.candidate, queued.queued_at))
         .collect();
-    assert_eq!(found, [(link("b"), Timestamp(20)), (object(&key, 77), Timestamp(30))]);
+    assert_eq!(
+        found,
+        [(link("b"), Timestamp(20)), (unfinished(&key, 77, &[1]), Timestamp(30))]
+    );
     assert!(
         find(metadata, &object(&key, 1)).await.is_some(),
-        "the size is no part of what it is"
+        "the size and the state are no part of what it is"
     );
 }
 

@@ -1,7 +1,8 @@
 //! Claims about storage accounts.
 
 use holdfast_model::{
-    Candidate, Metadata, ResourceGroup, StorageAccount, StorageAccountId, StorageKind, StorageResource, Tags, Timestamp,
+    Candidate, GarbageObject, Metadata, ResourceGroup, StorageAccount, StorageAccountId, StorageKind, StorageResource,
+    Tags, Timestamp,
 };
 use uuid::Uuid;
 
@@ -156,14 +157,16 @@ pub async fn objects_to_delete_are_those_of_the_account(metadata: &dyn Metadata)
     let (registry, repository) = fixture::home(metadata).await;
     let account = registry.storage_account;
     let (mine, others) = (fixture::object_key(), fixture::object_key());
-    let object = |storage_account, key: &holdfast_model::ObjectKey| Candidate::Object {
+    let object = |storage_account, key: &holdfast_model::ObjectKey| GarbageObject {
         storage_account,
         object_key: key.clone(),
         size_bytes: 7,
+        unfinished: Some(vec![6; 5]),
     };
+    let expected = object(account, &mine);
     let candidates = [
-        object(account, &mine),
-        object(StorageAccountId(4711), &others),
+        Candidate::Object(expected.clone()),
+        Candidate::Object(object(StorageAccountId(4711), &others)),
         Candidate::BlobLink {
             repository,
             digest: fixture::digest("layer"),
@@ -176,7 +179,7 @@ pub async fn objects_to_delete_are_those_of_the_account(metadata: &dyn Metadata)
     })
     .await;
     let found = fixture::read(metadata, move |read| read.list_objects_to_delete(account, 10)).await;
-    assert_eq!(found, [(mine, 7)]);
+    assert_eq!(found, [expected]);
     let none = fixture::read(metadata, move |read| read.list_objects_to_delete(account, 0)).await;
     assert_eq!(none, []);
 }

@@ -1,12 +1,19 @@
 //! Claims about upload sessions.
 
-use holdfast_model::{Metadata, StaleUpload, Timestamp, UploadId, UploadObject, UploadRecord};
+use holdfast_model::{Checkpoint, Metadata, StaleUpload, Timestamp, UploadId, UploadObject, UploadRecord};
 use holdfast_oci::Algorithm;
 
 use super::fixture;
 
 async fn find(metadata: &dyn Metadata, id: UploadId) -> Option<UploadRecord> {
     fixture::read(metadata, move |read| read.find_upload(id)).await
+}
+
+fn one_byte() -> Checkpoint {
+    Checkpoint {
+        offset: 1,
+        state: Vec::new(),
+    }
 }
 
 async fn insert(metadata: &dyn Metadata, upload: &UploadRecord) {
@@ -21,6 +28,7 @@ pub async fn an_upload_reads_back_as_written(metadata: &dyn Metadata) {
         algorithm: Algorithm::Sha512,
         offset: 6 << 32,
         hash_state: vec![0, 1, 255],
+        store_state: vec![254, 0],
         updated_at: Timestamp(44),
         ..fixture::upload(&registry, "library/app", "user:ä", 33)
     };
@@ -37,7 +45,11 @@ pub async fn progress_is_saved_only_from_the_expected_offset(metadata: &dyn Meta
     insert(metadata, &upload).await;
     let save = |id, from, to| {
         fixture::write(metadata, move |tx| {
-            tx.save_upload(id, from, to, &[7; 100], Timestamp(50))
+            let saved = Checkpoint {
+                offset: to,
+                state: vec![8; 100],
+            };
+            tx.save_upload(id, from, &saved, &[7; 100], Timestamp(50))
         })
     };
     assert!(save(id, 0, 10).await);
@@ -46,6 +58,7 @@ pub async fn progress_is_saved_only_from_the_expected_offset(metadata: &dyn Meta
     let saved = UploadRecord {
         offset: 10,
         hash_state: vec![7; 100],
+        store_state: vec![8; 100],
         updated_at: Timestamp(50),
         ..upload
     };
@@ -62,7 +75,10 @@ pub async fn stale_uploads_are_listed_oldest_first(metadata: &dyn Metadata) {
         insert(metadata, upload).await;
     }
     let id = renewed.id;
-    fixture::write(metadata, move |tx| tx.save_upload(id, 0, 1, &[], Timestamp(95))).await;
+    fixture::write(metadata, move |tx| {
+        tx.save_upload(id, 0, &one_byte(), &[], Timestamp(95))
+    })
+    .await;
     let stale = |after, limit| {
         fixture::read(metadata, move |read| {
             read.list_stale_uploads(Timestamp(60), after, limit)
@@ -82,6 +98,7 @@ pub async fn objects_of_a_registrys_uploads_are_listed(metadata: &dyn Metadata) 
     let other = fixture::registry(metadata, "other").await;
     let upload = UploadRecord {
         offset: 6 << 32,
+        store_state: vec![1, 2],
         ..fixture::upload(&home, "app", "me", 3)
     };
     insert(metadata, &upload).await;
@@ -91,6 +108,7 @@ pub async fn objects_of_a_registrys_uploads_are_listed(metadata: &dyn Metadata) 
         storage_account: upload.storage_account,
         object_key: upload.object_key,
         offset: 6 << 32,
+        store_state: vec![1, 2],
     };
     let list = |limit| fixture::read(metadata, move |read| read.list_objects_of_uploads(home.id, limit));
     assert_eq!(list(10).await, [expected]);
@@ -128,7 +146,10 @@ pub async fn uploads_of_a_caller_are_listed_by_their_last_progress(metadata: &dy
         insert(metadata, upload).await;
     }
     let (registry, id) = (home.id, renewed.id);
-    fixture::write(metadata, move |tx| tx.save_upload(id, 0, 1, &[], Timestamp(95))).await;
+    fixture::write(metadata, move |tx| {
+        tx.save_upload(id, 0, &one_byte(), &[], Timestamp(95))
+    })
+    .await;
     let list = |limit| fixture::read(metadata, move |read| read.list_uploads_of_caller(registry, "me", limit));
     let renewed = UploadRecord {
         updated_at: Timestamp(95),

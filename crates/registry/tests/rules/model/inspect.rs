@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use holdfast_access::action;
 use holdfast_model::{BlobId, Blobs as _, ManifestId, MetadataError, MetadataExt as _};
 use holdfast_oci::Digest;
-use holdfast_testkit::registry::{everything, read_all, tag};
+use holdfast_testkit::{
+    blobs::list,
+    registry::{everything, read_all, tag},
+};
 
 use super::{
     drive::{Driver, agree, layer_bytes, layer_digest, reader},
@@ -207,7 +210,7 @@ impl Driver {
         let counted = rows.query(|read| read.count_blobs()).await.map_err(text)?;
         same("counted blobs", &counted, &(blobs.len() as u64, sizes))?;
         let account = self.world.record().storage_account;
-        for object in self.world.blobs().list().await.map_err(|error| error.to_string())? {
+        for object in list(self.world.blobs()).await {
             let key = object.key.clone();
             let is_known = rows
                 .query(move |read| read.is_object_known(account, &key))

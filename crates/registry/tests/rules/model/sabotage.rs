@@ -99,11 +99,9 @@ async fn a_lost_object_is_noticed() {
 
 #[tokio::test]
 async fn a_changed_byte_is_noticed() {
-    use std::os::unix::fs::FileExt as _;
     let driver = healthy().await;
-    let path = driver.world.object_path(&layer_key(&driver).await);
-    let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
-    file.write_all_at(b"?", 69_000).unwrap();
+    let key = layer_key(&driver).await;
+    driver.world.bytes().damage(&key, 69_000, b'?');
     complains(&driver, "a changed byte").await;
 }
 
