@@ -9,7 +9,7 @@ use holdfast_face::{Error as BodyError, TooManyBlobs};
 use holdfast_identity::{basic, throttle, token};
 use holdfast_model::{StorageError, StoreError};
 use holdfast_oci::{Digest, ErrorCode, message::chain};
-use holdfast_registry::{Error as Domain, Progress, ReceiveError};
+use holdfast_registry::{Progress, ReceiveError, content::Error as Domain};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -94,6 +94,9 @@ pub(crate) enum Error {
     /// The operation failed.
     #[error(transparent)]
     Domain(#[from] Domain),
+    /// A store did not do its part before there was one.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
 }
 
 /// How an error is shown.
@@ -139,6 +142,7 @@ impl Error {
             // The caller asked for more scopes than a token can carry.
             Self::Issue(_) => plain(StatusCode::BAD_REQUEST, Code::Unsupported),
             Self::Domain(error) => shown_domain(error),
+            Self::Storage(error) => shown_storage(error),
         }
     }
 
@@ -146,14 +150,8 @@ impl Error {
     fn retry_after_secs(&self) -> Option<u64> {
         match self {
             Self::Throttled(wait) => u64::try_from(wait.retry_after_secs).ok(),
-            Self::Domain(Domain::Storage(
-                StorageError::Overloaded { .. }
-                | StorageError::Blobs {
-                    source: StoreError::Unavailable { .. },
-                },
-            ))
-            | Self::Body(BodyError::Busy)
-            | Self::TooManyBlobs(_) => Some(1),
+            Self::Domain(Domain::Storage(error)) | Self::Storage(error) if is_passing(error) => Some(1),
+            Self::Body(BodyError::Busy) | Self::TooManyBlobs(_) => Some(1),
             Self::Domain(Domain::TooManyUploads { retry_after_secs, .. }) => Some(*retry_after_secs),
             _ => None,
         }
@@ -304,7 +302,7 @@ fn shown_reference(error: &holdfast_oci::reference::Error) -> Shown {
     use holdfast_oci::reference::Error as Reference;
     let code = match error {
         Reference::Digest(_) => ErrorCode::DigestInvalid,
-        _ => ErrorCode::TagInvalid,
+        Reference::Tag(_) => ErrorCode::TagInvalid,
     };
     Shown {
         status: StatusCode::BAD_REQUEST,
@@ -334,6 +332,20 @@ fn shown_receive(error: &ReceiveError) -> Shown {
     }
 }
 
+/// Whether the same may be done a moment later.
+fn is_passing(error: &StorageError) -> bool {
+    match error {
+        StorageError::Overloaded { .. }
+        | StorageError::Blobs {
+            source: StoreError::Unavailable { .. },
+        } => true,
+        StorageError::Full { .. }
+        | StorageError::Metadata(_)
+        | StorageError::AccountClosed { .. }
+        | StorageError::Blobs { .. } => false,
+    }
+}
+
 fn shown_storage(error: &StorageError) -> Shown {
     let (status, code) = match error {
         StorageError::Full { .. } => (StatusCode::INSUFFICIENT_STORAGE, ErrorCode::Unavailable),
@@ -341,7 +353,7 @@ fn shown_storage(error: &StorageError) -> Shown {
         | StorageError::Blobs {
             source: StoreError::Unavailable { .. },
         } => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable),
-        StorageError::Metadata(_) | StorageError::Blobs { .. } => {
+        StorageError::Metadata(_) | StorageError::AccountClosed { .. } | StorageError::Blobs { .. } => {
             (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Unknown)
         }
     };
@@ -389,32 +401,7 @@ fn shown_domain(error: &Domain) -> Shown {
         Domain::PreconditionFailed { .. } => (StatusCode::PRECONDITION_FAILED, Code::Denied, Value::Null),
         Domain::Receive(error) => return shown_receive(error),
         Domain::Storage(error) => return shown_storage(error),
-        // Of the control plane: no operation of this face says so.
-        Domain::ResourceGroupUnknown { .. }
-        | Domain::ResourceGroupElsewhere { .. }
-        | Domain::ResourceGroupBeingDeleted { .. }
-        | Domain::TagExists { .. }
-        | Domain::TooManyImports { .. }
-        | Domain::RegistryNameTaken { .. }
-        | Domain::RegistryElsewhere { .. }
-        | Domain::RegistryProtected { .. }
-        | Domain::AdminDisabled { .. }
-        | Domain::LocationUnknown { .. }
-        | Domain::StorageAccount(_)
-        | Domain::SkuLacks { .. }
-        | Domain::QuotaExceeded { .. }
-        | Domain::Token(_)
-        | Domain::Application(_)
-        | Domain::SkuTooSmall { .. }
-        | Domain::SettingsContradict { .. }
-        | Domain::ExportDisabled { .. }
-        | Domain::ConditionFailed { .. }
-        | Domain::Person(_)
-        | Domain::Role(_)
-        | Domain::Quota(_)
-        | Domain::HashUnreadable { .. }
-        | Domain::StorageAccountClosed { .. }
-        | Domain::Interrupted { .. } => (StatusCode::INTERNAL_SERVER_ERROR, Code::Unknown, Value::Null),
+        Domain::HashUnreadable { .. } => (StatusCode::INTERNAL_SERVER_ERROR, Code::Unknown, Value::Null),
     };
     Shown { status, code, detail }
 }

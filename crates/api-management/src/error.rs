@@ -8,7 +8,7 @@ use bytes::Bytes;
 use holdfast_access::{ControlAction, ControlGrant, ControlRefusal};
 use holdfast_arm::{Code, Error as Arm, ResourceGroupName};
 use holdfast_model::StorageError;
-use holdfast_registry::{Error as Domain, QuotaError};
+use holdfast_registry::{ImportError, QuotaError, RoleError, resources::Error as ResourceError};
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
@@ -54,9 +54,15 @@ pub(crate) enum Error {
     /// A secret that is stored does not open.
     #[error("a stored secret cannot be read")]
     Sealed(#[source] holdfast_identity::sealed::Error),
-    /// The operation failed.
+    /// An operation on a resource failed.
     #[error(transparent)]
-    Domain(#[from] Domain),
+    Resource(#[from] ResourceError),
+    /// One on a role assignment failed.
+    #[error(transparent)]
+    Role(#[from] RoleError),
+    /// A store did not do its part.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
 }
 
 /// For people who tried too often.
@@ -88,7 +94,9 @@ pub(crate) fn render(error: Error, group: Option<&ResourceGroupName>, request_id
             tracing::error!(error = %source, "a stored secret cannot be read");
             Arm::internal(request_id)
         }
-        Error::Domain(domain) => domain_error(domain, group, request_id),
+        Error::Resource(error) => resource_error(error, group, request_id),
+        Error::Role(error) => role::role_error(error, request_id),
+        Error::Storage(error) => storage_error(&error, request_id),
     };
     shown(&arm)
 }
@@ -149,36 +157,28 @@ fn actor_id(refusal: &ControlRefusal) -> String {
     }
 }
 
-fn domain_error(error: Domain, group: Option<&ResourceGroupName>, request_id: &str) -> Arm {
+fn resource_error(error: ResourceError, group: Option<&ResourceGroupName>, request_id: &str) -> Arm {
     let group_name = group.map_or_else(String::new, ToString::to_string);
     match error {
-        Domain::ResourceGroupUnknown { name } => group_unknown(group, &name),
-        Domain::ResourceGroupBeingDeleted { name } => group_being_deleted(group, &name),
-        Domain::TagExists { repository, tag } => {
-            Arm::conflict(&format!("Tag {repository}:{tag} already exists in target registry"))
-        }
-        Domain::TooManyImports { .. } => Arm::too_many_requests(IMPORTS_RETRY_SECS),
-        Domain::TooManyTags { count, limit } => {
-            let why = format!("{count} targets in one request; at most {limit} are taken.");
-            Arm::invalid_parameter("targetTags", &why)
-        }
-        Domain::ResourceGroupElsewhere { wanted, found } => Arm::resource_group_elsewhere(&wanted, &found),
-        Domain::RegistryUnknown { name } => {
+        ResourceError::ResourceGroupUnknown { name } => group_unknown(group, &name),
+        ResourceError::ResourceGroupBeingDeleted { name } => group_being_deleted(group, &name),
+        ResourceError::ResourceGroupElsewhere { wanted, found } => Arm::resource_group_elsewhere(&wanted, &found),
+        ResourceError::RegistryUnknown { name } => {
             Arm::resource_not_found("Microsoft.ContainerRegistry/registries", &name, &group_name)
         }
-        Domain::RegistryNameTaken { name } => Arm::registry_name_in_use(&name),
-        Domain::RegistryElsewhere { wanted, found } => Arm::new(
+        ResourceError::RegistryNameTaken { name } => Arm::registry_name_in_use(&name),
+        ResourceError::RegistryElsewhere { wanted, found } => Arm::new(
             Code::InvalidResourceLocation,
             format!("The resource already exists in location '{found}'; it cannot be created in location '{wanted}'."),
         ),
-        Domain::RegistryProtected { name } => Arm::conflict(&format!(
+        ResourceError::RegistryProtected { name } => Arm::conflict(&format!(
             "The registry {name} is the default registry of this server and cannot be deleted."
         )),
-        Domain::AdminDisabled { name } => Arm::of_provider(
+        ResourceError::AdminDisabled { name } => Arm::of_provider(
             Code::BadRequest,
             format!("The admin user is disabled for the registry {name}. Please enable it and try again."),
         ),
-        Domain::LocationUnknown {
+        ResourceError::LocationUnknown {
             resource_type,
             location,
             known,
@@ -186,11 +186,11 @@ fn domain_error(error: Domain, group: Option<&ResourceGroupName>, request_id: &s
             let known: Vec<&str> = known.iter().map(String::as_str).collect();
             Arm::location_unavailable_for_type(&location, resource_type, &known)
         }
-        Domain::StorageAccount(error) => storage_account::error(error, &group_name),
-        Domain::SkuLacks { feature, sku } => Arm::unsupported_in_sku(feature, sku.as_str()),
-        Domain::QuotaExceeded { feature, quota, sku } => Arm::quota_exceeded(feature, quota, sku.as_str()),
-        Domain::Token(error) => token::token_error(error),
-        Domain::SkuTooSmall { sku, in_use } => Arm::of_provider(
+        ResourceError::StorageAccount(error) => storage_account::error(error, &group_name),
+        ResourceError::SkuLacks { feature, sku } => Arm::unsupported_in_sku(feature, sku.as_str()),
+        ResourceError::QuotaExceeded { feature, quota, sku } => Arm::quota_exceeded(feature, quota, sku.as_str()),
+        ResourceError::Token(error) => token::token_error(error),
+        ResourceError::SkuTooSmall { sku, in_use } => Arm::of_provider(
             Code::BadRequest,
             format!(
                 "The SKU cannot be changed to {}, which does not have what the registry uses: {}. Switch it off or \
@@ -199,19 +199,45 @@ fn domain_error(error: Domain, group: Option<&ResourceGroupName>, request_id: &s
                 in_use.join(", ")
             ),
         ),
-        Domain::ExportDisabled { name } => Arm::conflict(&format!(
+        ResourceError::SettingsContradict { reason } => Arm::of_provider(Code::InvalidParameters, reason),
+        ResourceError::ConditionFailed { condition } => Arm::precondition_failed(&condition),
+        ResourceError::Quota(error) => quota_error(&error),
+        ResourceError::Import(error) => import_error(error),
+        ResourceError::Storage(error) => storage_error(&error, request_id),
+        error @ ResourceError::Interrupted { .. } => internal(&error, request_id),
+    }
+}
+
+fn import_error(error: ImportError) -> Arm {
+    match error {
+        ImportError::TagExists { repository, tag } => {
+            Arm::conflict(&format!("Tag {repository}:{tag} already exists in target registry"))
+        }
+        ImportError::TooManyImports { .. } => Arm::too_many_requests(IMPORTS_RETRY_SECS),
+        ImportError::TooManyTags { count, limit } => {
+            let why = format!("{count} targets in one request; at most {limit} are taken.");
+            Arm::invalid_parameter("targetTags", &why)
+        }
+        ImportError::ExportDisabled { name } => Arm::conflict(&format!(
             "The export policy of the registry {name} is disabled. Images cannot be imported from it."
         )),
-        Domain::SettingsContradict { reason } => Arm::of_provider(Code::InvalidParameters, reason),
-        Domain::ConditionFailed { condition } => Arm::precondition_failed(&condition),
-        Domain::Role(error) => role::role_error(error),
-        Domain::Quota(error) => quota_error(&error),
-        Domain::Storage(StorageError::Overloaded { .. }) => Arm::server_timeout(),
-        other => {
-            tracing::error!(error = %with_causes(&other), request_id, "a request of the control plane failed");
-            Arm::internal(request_id)
-        }
     }
+}
+
+/// What is wrong with a store is told to nobody but the log.
+fn storage_error(error: &StorageError, request_id: &str) -> Arm {
+    match error {
+        StorageError::Overloaded { .. } => Arm::server_timeout(),
+        StorageError::Full { .. }
+        | StorageError::Metadata(_)
+        | StorageError::AccountClosed { .. }
+        | StorageError::Blobs { .. } => internal(error, request_id),
+    }
+}
+
+fn internal(error: &dyn std::error::Error, request_id: &str) -> Arm {
+    tracing::error!(error = %with_causes(error), request_id, "a request of the control plane failed");
+    Arm::internal(request_id)
 }
 
 fn group_unknown(group: Option<&ResourceGroupName>, name: &str) -> Arm {
@@ -242,8 +268,6 @@ fn quota_error(error: &QuotaError) -> Arm {
             place,
             limit,
         } => Arm::resource_quota_exceeded(resource_type, place, *limit),
-        // Graph's own: it has a table of its own.
-        QuotaError::ApplicationsOfOne { .. } | QuotaError::Applications { .. } => Arm::conflict(&error.to_string()),
     }
 }
 

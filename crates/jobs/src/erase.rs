@@ -1,8 +1,8 @@
 //! What is left of a deletion that began: a registry, or a group with all that is in it. It is tried until it is done.
 
 use holdfast_access::{ControlCaller, ControlRefusal, decide_control};
-use holdfast_model::{JobKind, JobRecord};
-use holdfast_registry::Error;
+use holdfast_model::{JobKind, JobRecord, StorageError};
+use holdfast_registry::resources::Error;
 
 use crate::handler::{Handler, Limits, Stop, Work};
 
@@ -52,6 +52,12 @@ impl From<ControlRefusal> for Stop {
 
 impl From<Error> for Stop {
     fn from(error: Error) -> Self {
+        Self::Retry(error.to_string())
+    }
+}
+
+impl From<StorageError> for Stop {
+    fn from(error: StorageError) -> Self {
         Self::Retry(error.to_string())
     }
 }

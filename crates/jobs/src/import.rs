@@ -16,7 +16,7 @@ use holdfast_access::{
 use holdfast_model::{JobKind, JobRecord, ManifestContent, RegistryRecord};
 use holdfast_oci::{Digest, Manifest, MediaType, Reference, RepositoryName, Tag, manifest, media_type::Kind};
 use holdfast_registry::{
-    Error, Expectation, Import, ImportFailure, ImportFailureKind, ImportJob, ImportTag, PutManifest,
+    Expectation, Import, ImportFailure, ImportFailureKind, ImportJob, ImportTag, PutManifest, content::Error,
 };
 use uuid::Uuid;
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use holdfast_access::{ControlAction, ControlCaller, ControlGrant, ScopeMap, decide_control};
 use holdfast_model::{
-    BusyJobs, Durability, JobId, JobKind, JobRecord, JobState, MetadataExt as _, ResourceGroup, ScopeMapRecord,
-    StorageError, SystemData, Tags, Tx,
+    BusyJobs, Durability, JobId, JobKind, JobRecord, JobState, MetadataError, MetadataExt as _, ResourceGroup,
+    ScopeMapRecord, StorageError, SystemData, Tags, Tx,
 };
-use holdfast_registry::{CheckEvent, CheckOptions, Error, Precondition};
+use holdfast_registry::{CheckEvent, CheckOptions, Precondition, resources::Error};
 use holdfast_testkit::metadata::fixture;
 use holdfast_testkit::registry::{Document, TestRegistry, pattern, tag};
 use rusqlite::Connection;
@@ -55,10 +55,17 @@ struct Break {
     mend: &'static str,
 }
 
-fn by_hand(world: &TestRegistry, statement: &str) {
-    let rows = Connection::open(world.database_path()).unwrap();
-    rows.pragma_update(None, "foreign_keys", false).unwrap();
-    rows.execute_batch(statement).unwrap();
+/// By a connection of its own; the store sees it after its next commit.
+async fn by_hand(world: &TestRegistry, statement: &str) {
+    {
+        let rows = Connection::open(world.database_path()).unwrap();
+        rows.pragma_update(None, "foreign_keys", false).unwrap();
+        rows.execute_batch(statement).unwrap();
+    }
+    let commit = world
+        .rows()
+        .transact(Durability::Relaxed, |_| Ok::<_, MetadataError>(()));
+    commit.await.unwrap();
 }
 
 #[tokio::test]
@@ -93,7 +100,7 @@ async fn one_candidate_that_cannot_be_handled_ends_no_collection() {
         for size in 1..=120 {
             world.push_blob("app", pattern(1, size)).await;
         }
-        by_hand(&world, statement);
+        by_hand(&world, statement).await;
         world.pass_grace();
         for _ in 0..2 {
             let dry = world.collect_dry().await;
@@ -118,7 +125,7 @@ async fn one_candidate_that_cannot_be_handled_ends_no_collection() {
             at_once.failures.count, 1,
             "{name}: it is passed over until the next run"
         );
-        by_hand(&world, mend);
+        by_hand(&world, mend).await;
         let mended = world.collect().await;
         assert_eq!((mended.objects, mended.failures.count), (1, 0), "{name}");
         assert_eq!(
@@ -137,7 +144,7 @@ async fn one_manifest_that_cannot_be_read_ends_no_collection() {
         world.push("app", Some(name), &Document::image(&[name])).await;
         world.delete_tag(&world.grant("app"), &tag(name)).await.unwrap();
     }
-    by_hand(&world, "UPDATE manifest SET subject = x'00' WHERE id = 2");
+    by_hand(&world, "UPDATE manifest SET subject = x'00' WHERE id = 2").await;
     world.pass_grace();
     let collected = world.collect().await;
     assert_eq!((collected.manifests, collected.failures.count), (2, 1));
@@ -172,13 +179,13 @@ async fn one_upload_that_cannot_be_purged_keeps_no_other() {
             insert.await.unwrap();
             world.advance(Duration::from_secs(1));
         }
-        by_hand(&world, statement);
+        by_hand(&world, statement).await;
         world.advance(world.limits().upload_idle);
         for expected in [2, 0] {
             let purged = world.purge_uploads().await.unwrap();
             assert_eq!((purged.uploads, purged.failures.count), (expected, 1), "{statement}");
         }
-        by_hand(&world, mend);
+        by_hand(&world, mend).await;
         assert_eq!(world.purge_uploads().await.unwrap().uploads, 1, "{statement}");
     }
 }
@@ -199,13 +206,14 @@ async fn a_job_that_cannot_be_taken_stops_none_behind_it() {
         &world,
         "CREATE TRIGGER kept BEFORE UPDATE OF attempts ON job WHEN old.scope = 'bad' \
          BEGIN SELECT RAISE (ABORT, 'kept'); END",
-    );
+    )
+    .await;
     world.advance(Duration::from_secs(2));
     let lease = Duration::from_secs(20);
     let take = || world.take_job(Uuid::new_v4(), lease, BusyJobs::default());
     assert_eq!(take().await.unwrap().map(|job| job.scope), Some("good".to_owned()));
     assert_eq!(take().await.unwrap(), None, "it waits");
-    by_hand(&world, "DROP TRIGGER kept");
+    by_hand(&world, "DROP TRIGGER kept").await;
     world.advance(Duration::from_secs(3600));
     let taken = [take().await.unwrap(), take().await.unwrap()];
     assert!(taken.iter().flatten().any(|job| job.scope == "bad"), "{taken:?}");
@@ -227,7 +235,8 @@ async fn one_ended_job_that_cannot_be_forgotten_keeps_no_other() {
     by_hand(
         &world,
         "CREATE TRIGGER kept BEFORE DELETE ON job WHEN old.scope = 'b' BEGIN SELECT RAISE (ABORT, 'kept'); END",
-    );
+    )
+    .await;
     for expected in [2, 0] {
         let (forgotten, failures) = world.forget_ended_jobs(world.now()).await.unwrap();
         assert_eq!((forgotten, failures.count), (expected, 1));
@@ -295,7 +304,7 @@ async fn a_registry_is_deleted_whatever_its_rows_say() {
     ] {
         let world = TestRegistry::start().await;
         let group = full_registry(&world, "doomed").await;
-        by_hand(&world, broken);
+        by_hand(&world, broken).await;
         let scope = format!("{group}/providers/microsoft.containerregistry/registries/doomed");
         let deleted = world.delete_registry(&operator(&scope), Precondition::default()).await;
         assert!(deleted.unwrap(), "{broken}");
@@ -320,7 +329,8 @@ async fn one_registry_that_cannot_be_deleted_keeps_none_beside_it() {
     by_hand(
         &world,
         "CREATE TRIGGER kept BEFORE DELETE ON registry WHEN old.name = 'bad' BEGIN SELECT RAISE (ABORT, 'kept'); END",
-    );
+    )
+    .await;
     let registry = world.shared();
     let grant = operator(&group);
     let delete = || registry.delete_resource_group(&grant, Precondition::default());
@@ -333,7 +343,7 @@ async fn one_registry_that_cannot_be_deleted_keeps_none_beside_it() {
         .map(|r| r.name)
         .collect();
     assert_eq!(left, ["test", "bad"]);
-    by_hand(&world, "DROP TRIGGER kept");
+    by_hand(&world, "DROP TRIGGER kept").await;
     delete().await.unwrap();
     assert_eq!(registry.list_registries().await.unwrap().len(), 1);
 }
@@ -362,7 +372,7 @@ async fn a_check_tells_rows_that_it_cannot_read_and_goes_on() {
         for name in ["a", "b", "c"] {
             world.push("app", Some(name), &Document::image(&[name])).await;
         }
-        by_hand(&world, statement);
+        by_hand(&world, statement).await;
         let (events, mut told) = mpsc::channel(100);
         let checked = world.check(CheckOptions { at_once: 1 }, events).await.unwrap();
         let mut findings = Vec::new();

@@ -1,6 +1,6 @@
 //! What goes wrong in either store, of rows or of bytes: told apart by what a caller can do about it.
 
-use super::{MetadataError, StoreError};
+use super::{MetadataError, StorageAccountId, StoreError};
 
 /// Why a store did not do its part in an operation.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +22,12 @@ pub enum StorageError {
     /// The store of metadata failed.
     #[error(transparent)]
     Metadata(MetadataError),
+    /// A storage account that a row names is not open.
+    #[error("storage account {} is not open on this node", account.0)]
+    AccountClosed {
+        /// The account.
+        account: StorageAccountId,
+    },
     /// The store of bytes failed.
     #[error("the blob store failed")]
     Blobs {

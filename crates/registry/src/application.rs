@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::{Registry, quota::check_applications, role_assignment::written_by};
 use holdfast_model::{
     ApplicationCertificate, ApplicationMarker, ApplicationRecord, ApplicationSecret, Durability, FederatedCredential,
-    MetadataExt, PrincipalRecord, Read, Timestamp, Tx,
+    MetadataError, MetadataExt, PrincipalRecord, Read, StorageError, Timestamp, Tx,
 };
 
 /// One of the ids by which an application, or its service principal, is asked for.
@@ -77,13 +77,13 @@ impl Registry {
     /// Makes an application, without a service principal.
     ///
     /// # Errors
-    /// [`Error::TooManyCredentials`], [`crate::Error::Quota`], [`crate::Error::Storage`].
+    /// [`Error::TooManyCredentials`], [`Error::TooMany`], [`Error::Storage`].
     pub async fn create_application(
         &self,
         grant: &ControlGrant<control::PrincipalsWrite>,
         display_name: String,
         certificates: Vec<CertificateChange>,
-    ) -> Result<ApplicationView, crate::Error> {
+    ) -> Result<ApplicationView, Error> {
         let now = self.clock.now();
         let application = ApplicationRecord {
             id: self.ids.uuid(),
@@ -98,7 +98,7 @@ impl Registry {
                 check_applications(tx, &actor, &application.created_by)?;
                 tx.insert_application(&application)?;
                 secret::replace_certificates(tx, &application, certificates.clone(), now)?;
-                view(tx, application.clone())
+                Ok(view(tx, application.clone())?)
             })
             .await
     }
@@ -106,35 +106,36 @@ impl Registry {
     /// A page of applications whose names begin so, without regard to case: by name.
     ///
     /// # Errors
-    /// [`crate::Error::Storage`].
+    /// [`StorageError`].
     pub async fn list_applications(
         &self,
         _grant: &ControlGrant<control::PrincipalsRead>,
         prefix: String,
         after: Option<ApplicationMarker>,
         limit: usize,
-    ) -> Result<Vec<ApplicationView>, crate::Error> {
-        self.metadata
+    ) -> Result<Vec<ApplicationView>, StorageError> {
+        Ok(self
+            .metadata
             .query(move |read| {
                 let page = read.list_applications(&prefix, after.as_ref(), limit)?;
                 page.into_iter().map(|application| view(read, application)).collect()
             })
-            .await
+            .await?)
     }
 
     /// The application of an id, with its service principal.
     ///
     /// # Errors
-    /// [`Error::Unknown`], [`crate::Error::Storage`].
+    /// [`Error::Unknown`], [`Error::Storage`].
     pub async fn load_application(
         &self,
         _grant: &ControlGrant<control::PrincipalsRead>,
         key: ApplicationKey,
-    ) -> Result<ApplicationView, crate::Error> {
+    ) -> Result<ApplicationView, Error> {
         self.metadata
             .query(move |read| {
                 let application = load(read, key)?;
-                view(read, application)
+                Ok(view(read, application)?)
             })
             .await
     }
@@ -143,13 +144,13 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::Unknown`], [`Error::OutOfReach`], [`Error::TooManyCredentials`], [`Error::CertificateUnknown`],
-    /// [`crate::Error::Storage`].
+    /// [`Error::Storage`].
     pub async fn update_application(
         &self,
         grant: &ControlGrant<control::PrincipalsWrite>,
         key: ApplicationKey,
         change: ApplicationChange,
-    ) -> Result<ApplicationView, crate::Error> {
+    ) -> Result<ApplicationView, Error> {
         let now = self.clock.now();
         let reach = grant.scope().to_owned();
         self.metadata
@@ -171,7 +172,7 @@ impl Registry {
                     principal.generation += i64::from(lost || disables);
                     tx.update_principal(&principal)?;
                 }
-                view(tx, application)
+                Ok(view(tx, application)?)
             })
             .await
     }
@@ -179,12 +180,12 @@ impl Registry {
     /// Deletes an application with its credentials, its service principal and that one's roles.
     ///
     /// # Errors
-    /// [`Error::Unknown`], [`Error::OutOfReach`], [`crate::Error::Storage`].
+    /// [`Error::Unknown`], [`Error::OutOfReach`], [`Error::Storage`].
     pub async fn delete_application(
         &self,
         grant: &ControlGrant<control::PrincipalsDelete>,
         key: ApplicationKey,
-    ) -> Result<(), crate::Error> {
+    ) -> Result<(), Error> {
         let reach = grant.scope().to_owned();
         self.metadata
             .transact(Durability::Durable, move |tx| {
@@ -201,7 +202,7 @@ impl Registry {
 }
 
 /// The application of an id; its absence is an error.
-pub(crate) fn load(read: &mut dyn Read, key: ApplicationKey) -> Result<ApplicationRecord, crate::Error> {
+pub(crate) fn load(read: &mut dyn Read, key: ApplicationKey) -> Result<ApplicationRecord, Error> {
     let (id, found) = match key {
         ApplicationKey::Object(id) => (id, read.find_application(id)?),
         ApplicationKey::App(id) => (id, read.find_application_by_app(id)?),
@@ -210,29 +211,25 @@ pub(crate) fn load(read: &mut dyn Read, key: ApplicationKey) -> Result<Applicati
             None => (id, None),
         },
     };
-    Ok(found.ok_or(Error::Unknown { id })?)
+    found.ok_or(Error::Unknown { id })
 }
 
 /// The application of an id, if the grant reaches wherever it has roles: who could give a password to a principal with
 /// more rights would have them.
-pub(crate) fn load_in_reach(
-    read: &mut dyn Read,
-    key: ApplicationKey,
-    reach: &str,
-) -> Result<ApplicationRecord, crate::Error> {
+pub(crate) fn load_in_reach(read: &mut dyn Read, key: ApplicationKey, reach: &str) -> Result<ApplicationRecord, Error> {
     let application = load(read, key)?;
     if let Some(principal) = read.find_principal_by_app(application.app_id)? {
         let reach = Assignment::new(RoleId::OWNER, reach);
         let roles = read.list_role_assignments(principal.id)?;
         if let Some(beyond) = roles.into_iter().find(|role| !reach.covers(&role.scope)) {
-            return Err(Error::OutOfReach { scope: beyond.scope }.into());
+            return Err(Error::OutOfReach { scope: beyond.scope });
         }
     }
     Ok(application)
 }
 
 /// The application with what belongs to it.
-pub(crate) fn view(read: &mut dyn Read, application: ApplicationRecord) -> Result<ApplicationView, crate::Error> {
+pub(crate) fn view(read: &mut dyn Read, application: ApplicationRecord) -> Result<ApplicationView, MetadataError> {
     Ok(ApplicationView {
         principal: read.find_principal_by_app(application.app_id)?,
         secrets: read.list_application_secrets(application.id)?,
@@ -246,7 +243,7 @@ pub(crate) fn good_credentials(
     read: &mut dyn Read,
     app_id: Uuid,
     now: Timestamp,
-) -> Result<GoodCredentials, crate::Error> {
+) -> Result<GoodCredentials, MetadataError> {
     let Some(application) = read.find_application_by_app(app_id)? else {
         return Ok(GoodCredentials::default());
     };
@@ -274,7 +271,7 @@ pub(crate) fn good_secrets(secrets: Vec<ApplicationSecret>, now: Timestamp) -> V
 }
 
 /// Voids the tokens of the application's service principal.
-pub(crate) fn void_tokens(tx: &mut dyn Tx, application: &ApplicationRecord) -> Result<(), crate::Error> {
+pub(crate) fn void_tokens(tx: &mut dyn Tx, application: &ApplicationRecord) -> Result<(), MetadataError> {
     if let Some(mut principal) = tx.find_principal_by_app(application.app_id)? {
         principal.generation += 1;
         tx.update_principal(&principal)?;

@@ -7,10 +7,10 @@ use holdfast_access::{Grant, RegistryId, action};
 use holdfast_oci::{Digest, RepositoryName};
 
 use crate::{
-    Error, Registry,
+    Registry,
+    content::{Error, load_registry},
     current::Current,
     limits::{MAX_MOUNT_SOURCES, SMALL_BLOB_BYTES},
-    registry::load_registry,
     repository::ensure_writable,
 };
 use holdfast_model::{
@@ -137,12 +137,12 @@ impl Registry {
     /// honoured). The caller asks `decide` for each before using it; none is shown to anybody.
     ///
     /// # Errors
-    /// [`Error::Storage`].
+    /// [`StorageError`].
     pub async fn find_mount_sources(
         &self,
         target: &Grant<action::Push>,
         digest: &Digest,
-    ) -> Result<Vec<RepositoryName>, Error> {
+    ) -> Result<Vec<RepositoryName>, StorageError> {
         let (registry, digest) = (target.registry(), *digest);
         Ok(self
             .metadata

@@ -14,7 +14,7 @@ use std::sync::{
 
 use tokio::sync::mpsc::Sender;
 
-use crate::{Error, Registry};
+use crate::{Registry, content::Error};
 pub use finding::Finding;
 use holdfast_model::MetadataExt;
 

@@ -4,7 +4,8 @@
 use holdfast_access::{ControlGrant, control};
 
 use crate::{
-    Error, RegistryChange, StorageAccountError, erase::refuse_if_deleting, location::load_own, storage_account,
+    RegistryChange, StorageAccountError, erase::refuse_if_deleting, location::load_own, resources::Error,
+    storage_account,
 };
 use holdfast_model::{Read, RegistryRecord, Sku, StorageAccountId};
 

@@ -11,11 +11,10 @@ use holdfast_arm::ResourceId;
 use holdfast_oci::{RepositoryName, Tag};
 use uuid::Uuid;
 
-use crate::{
-    Error, Registry, person::is_person, registry::find_open, role_assignment::in_force, scope_map::find_scope_map,
-};
+use crate::{Registry, person::is_person, registry::find_open, role_assignment::in_force, scope_map::find_scope_map};
 use holdfast_model::{
-    MetadataExt, PrincipalRecord, Read, RegistryRecord, RoleAssignment, Timestamp, TokenRecord, UserName,
+    MetadataError, MetadataExt, PrincipalRecord, Read, RegistryRecord, RoleAssignment, StorageError, Timestamp,
+    TokenRecord, UserName,
 };
 
 /// What somebody wants to do.
@@ -88,8 +87,8 @@ impl Registry {
     /// name that a person signs in with.
     ///
     /// # Errors
-    /// [`Error::Storage`].
-    pub async fn explain_decision(&self, who: String, wish: Wish) -> Result<Answer, Error> {
+    /// [`StorageError`].
+    pub async fn explain_decision(&self, who: String, wish: Wish) -> Result<Answer, StorageError> {
         let now = self.clock.now();
         self.metadata
             .query(move |read| {
@@ -143,7 +142,7 @@ fn find_subject(
     who: &str,
     registry: Option<&RegistryRecord>,
     now: Timestamp,
-) -> Result<Option<Subject>, Error> {
+) -> Result<Option<Subject>, StorageError> {
     if who.eq_ignore_ascii_case("anonymous") {
         return Ok(Some(Subject::Anonymous));
     }
@@ -168,7 +167,7 @@ fn find_subject(
     }))
 }
 
-fn find_principal(read: &mut dyn Read, who: &str) -> Result<Option<PrincipalRecord>, Error> {
+fn find_principal(read: &mut dyn Read, who: &str) -> Result<Option<PrincipalRecord>, StorageError> {
     if let Ok(id) = Uuid::try_parse(who) {
         return match read.find_principal_by_app(id)? {
             Some(found) => Ok(Some(found)),
@@ -187,7 +186,7 @@ fn decide_content(
     registry: &RegistryRecord,
     permission: Permission,
     repository: Option<&RepositoryName>,
-) -> Result<Decision, Error> {
+) -> Result<Decision, StorageError> {
     let is_enough = |rights: &Rights| match repository {
         Some(name) => rights.permissions_on(name).contains(permission),
         None => rights.may_list_catalog(),
@@ -237,7 +236,7 @@ fn weigh_token(
     registry: &RegistryRecord,
     (token, can_sign_in): (&TokenRecord, bool),
     (permission, repository): (Permission, Option<&RepositoryName>),
-) -> Result<(), Error> {
+) -> Result<(), StorageError> {
     let map = &token.scope_map;
     let actions = find_scope_map(read, registry, map)?.map(|(_, actions)| actions);
     let rights = actions.as_ref().map_or_else(Rights::none, ScopeMap::rights);
@@ -363,7 +362,7 @@ fn notes(
     registry: &RegistryRecord,
     repository: Option<&RepositoryName>,
     tag: Option<&Tag>,
-) -> Result<Vec<String>, Error> {
+) -> Result<Vec<String>, MetadataError> {
     let mut notes = Vec::new();
     if registry.network != NetworkRules::default() {
         notes.push("the registry has network rules: not every address may come in".to_owned());

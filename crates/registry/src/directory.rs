@@ -3,10 +3,10 @@
 
 use uuid::Uuid;
 
-use crate::{Error, Registry};
+use crate::Registry;
 use holdfast_model::{
     Author, Directory, Durability, Ids, Metadata, MetadataExt, NewRegistry, RegistryRecord, ResourceGroup, Sku,
-    StorageAccount, Subscription, Tags, Timestamp, Tx,
+    StorageAccount, StorageError, Subscription, Tags, Timestamp, Tx,
 };
 
 /// A password ready to be stored.
@@ -37,8 +37,8 @@ impl FirstStart {
     /// Makes the first rows of a new store, unless it has some: `Ok(false)`, and nothing is changed.
     ///
     /// # Errors
-    /// [`Error::Storage`].
-    pub async fn run(self, metadata: &dyn Metadata, ids: &dyn Ids, now: Timestamp) -> Result<bool, Error> {
+    /// [`StorageError`].
+    pub async fn run(self, metadata: &dyn Metadata, ids: &dyn Ids, now: Timestamp) -> Result<bool, StorageError> {
         let [tenant_id, subscription_id, rid] = [ids.uuid(), ids.uuid(), ids.uuid()];
         metadata
             .transact(Durability::Durable, move |tx| {
@@ -60,7 +60,13 @@ impl FirstStart {
             .await
     }
 
-    fn insert_registry(&self, tx: &mut dyn Tx, subscription_id: Uuid, rid: Uuid, now: Timestamp) -> Result<(), Error> {
+    fn insert_registry(
+        &self,
+        tx: &mut dyn Tx,
+        subscription_id: Uuid,
+        rid: Uuid,
+        now: Timestamp,
+    ) -> Result<(), StorageError> {
         tx.insert_resource_group(&ResourceGroup {
             subscription_id,
             name: self.resource_group.clone(),
@@ -107,8 +113,8 @@ impl Overview {
     /// Reads it in one snapshot.
     ///
     /// # Errors
-    /// [`Error::Storage`].
-    pub async fn read(metadata: &dyn Metadata) -> Result<Self, Error> {
+    /// [`StorageError`].
+    pub async fn read(metadata: &dyn Metadata) -> Result<Self, StorageError> {
         metadata
             .query(|read| {
                 Ok(Self {
@@ -126,8 +132,8 @@ impl Registry {
     /// Every subscription.
     ///
     /// # Errors
-    /// [`Error::Storage`].
-    pub async fn list_subscriptions(&self) -> Result<Vec<Subscription>, Error> {
+    /// [`StorageError`].
+    pub async fn list_subscriptions(&self) -> Result<Vec<Subscription>, StorageError> {
         Ok(self.metadata.query(|read| read.list_subscriptions()).await?)
     }
 }

@@ -7,16 +7,17 @@ use holdfast_access::{ControlGrant, RegistryId, control};
 use holdfast_arm::fold_case;
 
 use crate::{
-    Error, Precondition, Registry,
+    Precondition, Registry,
     import::ImportFailure,
     limits::{MANIFESTS_PER_TRANSACTION, ROWS_PER_STEP},
     registry_resource::find_at,
     resource_group::load_group,
+    resources::Error,
     storage_account,
 };
 use holdfast_model::{
-    Candidate, Durability, JobId, JobKind, JobRecord, MetadataExt, Read, RegistryRecord, RepositoryId, StorageAccount,
-    Timestamp, Tx,
+    Candidate, Durability, JobId, JobKind, JobRecord, MetadataError, MetadataExt, Read, RegistryRecord, RepositoryId,
+    StorageAccount, StorageError, Timestamp, Tx,
 };
 
 /// How long whoever asked for a deletion has to finish it before the job goes on with it. Both at once do no harm.
@@ -47,7 +48,7 @@ impl Registry {
             })
             .await?;
         match begun {
-            Some(registry) => self.erase_registry(registry).await.map(|()| true),
+            Some(registry) => Ok(self.erase_registry(registry).await.map(|()| true)?),
             None => Ok(false),
         }
     }
@@ -56,8 +57,11 @@ impl Registry {
     /// under the same name stays.
     ///
     /// # Errors
-    /// [`Error::Storage`].
-    pub async fn resume_registry_deletion(&self, grant: &ControlGrant<control::RegistriesDelete>) -> Result<(), Error> {
+    /// [`StorageError`].
+    pub async fn resume_registry_deletion(
+        &self,
+        grant: &ControlGrant<control::RegistriesDelete>,
+    ) -> Result<(), StorageError> {
         let scope = grant.scope().to_owned();
         let found = self.metadata.query(move |read| find_at(read, &scope)).await?;
         match found.filter(|registry| registry.is_deleting) {
@@ -91,7 +95,7 @@ impl Registry {
                     return Err(Error::RegistryProtected { name: first.name });
                 }
                 storage_account::list_to_erase(tx, &scope)?;
-                ask_once(tx, JobKind::EraseGroup, &scope, id, now)
+                Ok(ask_once(tx, JobKind::EraseGroup, &scope, id, now)?)
             })
             .await?;
         self.erase_group(grant.scope().to_owned(), job).await
@@ -160,7 +164,7 @@ impl Registry {
             found.map(|registry| begin(tx, registry, id, now)).transpose()
         });
         match begun.await? {
-            Some(registry) => self.erase_registry(registry).await,
+            Some(registry) => Ok(self.erase_registry(registry).await?),
             None => Ok(()),
         }
     }
@@ -203,7 +207,7 @@ impl Registry {
     }
 
     /// Removes the rows of a registry in steps, and queues its objects.
-    async fn erase_registry(&self, id: RegistryId) -> Result<(), Error> {
+    async fn erase_registry(&self, id: RegistryId) -> Result<(), StorageError> {
         loop {
             let now = self.clock.now();
             let is_done = self
@@ -241,7 +245,7 @@ fn refuse_if_protected(tx: &mut dyn Tx, registry: &RegistryRecord) -> Result<(),
 }
 
 /// The open job of that kind about the scope, asked for now if there is none.
-fn ask_once(tx: &mut dyn Tx, kind: JobKind, scope: &str, id: JobId, now: Timestamp) -> Result<JobId, Error> {
+fn ask_once(tx: &mut dyn Tx, kind: JobKind, scope: &str, id: JobId, now: Timestamp) -> Result<JobId, MetadataError> {
     if let Some(job) = tx.list_open_jobs(kind, scope, 1)?.into_iter().next() {
         return Ok(job);
     }
@@ -252,7 +256,7 @@ fn ask_once(tx: &mut dyn Tx, kind: JobKind, scope: &str, id: JobId, now: Timesta
 }
 
 /// The registry goes: so does the job that erases it, and imports into it end, also those that this build cannot read.
-fn end_jobs(tx: &mut dyn Tx, scope: &str, now: Timestamp) -> Result<(), Error> {
+fn end_jobs(tx: &mut dyn Tx, scope: &str, now: Timestamp) -> Result<(), MetadataError> {
     for job in tx.list_open_jobs(JobKind::EraseRegistry, scope, ROWS_PER_STEP)? {
         tx.remove_job(job)?;
     }
@@ -279,18 +283,18 @@ pub(crate) fn refuse_if_deleting(read: &mut dyn Read, group_scope: &str) -> Resu
 }
 
 /// Whether this job is the one that stands for the group's deletion, and open.
-fn is_asked_for(read: &mut dyn Read, group_scope: &str, job: JobId) -> Result<bool, Error> {
+fn is_asked_for(read: &mut dyn Read, group_scope: &str, job: JobId) -> Result<bool, MetadataError> {
     let open = read.list_open_jobs(JobKind::EraseGroup, group_scope, 1)?;
     Ok(open.first() == Some(&job))
 }
 
 /// Whether the deletion of the group at a scope goes on.
-pub(crate) fn is_deleting(read: &mut dyn Read, group_scope: &str) -> Result<bool, Error> {
+pub(crate) fn is_deleting(read: &mut dyn Read, group_scope: &str) -> Result<bool, MetadataError> {
     Ok(!read.list_open_jobs(JobKind::EraseGroup, group_scope, 1)?.is_empty())
 }
 
 /// One step of a deletion; says whether it was the last.
-fn erase_some(tx: &mut dyn Tx, registry: &RegistryRecord, now: Timestamp) -> Result<bool, Error> {
+fn erase_some(tx: &mut dyn Tx, registry: &RegistryRecord, now: Timestamp) -> Result<bool, MetadataError> {
     let uploads = tx.list_objects_of_uploads(registry.id, ROWS_PER_STEP)?;
     let is_last = uploads.is_empty();
     for upload in uploads {
@@ -315,7 +319,7 @@ fn erase_some(tx: &mut dyn Tx, registry: &RegistryRecord, now: Timestamp) -> Res
 }
 
 /// Tokens before their scope maps; says whether there were any.
-fn erase_some_tokens(tx: &mut dyn Tx, registry: RegistryId) -> Result<bool, Error> {
+fn erase_some_tokens(tx: &mut dyn Tx, registry: RegistryId) -> Result<bool, MetadataError> {
     let tokens = tx.list_token_ids(registry, ROWS_PER_STEP)?;
     for token in &tokens {
         tx.remove_token(*token)?;
@@ -328,7 +332,7 @@ fn erase_some_tokens(tx: &mut dyn Tx, registry: RegistryId) -> Result<bool, Erro
 }
 
 /// Locks do not hold against the deletion of the whole registry.
-fn erase_some_of_repository(tx: &mut dyn Tx, repository: RepositoryId, now: Timestamp) -> Result<(), Error> {
+fn erase_some_of_repository(tx: &mut dyn Tx, repository: RepositoryId, now: Timestamp) -> Result<(), MetadataError> {
     let manifests = tx.list_manifest_ids(repository, MANIFESTS_PER_TRANSACTION)?;
     for manifest in &manifests {
         tx.remove_manifest(*manifest)?;

@@ -3,8 +3,8 @@
 
 use holdfast_oci::Digest;
 
-use crate::{Error, Registry, garbage::needs, limits::MAX_MOUNT_SOURCES};
-use holdfast_model::{Candidate, MetadataExt, Read, RegistryRecord, Timestamp};
+use crate::{Registry, content::Error, garbage::needs, limits::MAX_MOUNT_SOURCES};
+use holdfast_model::{Candidate, MetadataError, MetadataExt, Read, RegistryRecord, Timestamp};
 
 /// One reason, or one thing that waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +41,11 @@ impl Registry {
     }
 }
 
-fn explain_blob(read: &mut dyn Read, registry: &RegistryRecord, digest: &Digest) -> Result<Vec<Explanation>, Error> {
+fn explain_blob(
+    read: &mut dyn Read,
+    registry: &RegistryRecord,
+    digest: &Digest,
+) -> Result<Vec<Explanation>, MetadataError> {
     let mut found = Vec::new();
     for name in read.list_repositories_with_blob(registry.id, digest, MAX_MOUNT_SOURCES)? {
         let Some(repository) = read.find_repository(registry.id, &name)? else {
@@ -67,7 +71,7 @@ fn explain_manifest(
     read: &mut dyn Read,
     registry: &RegistryRecord,
     digest: &Digest,
-) -> Result<Vec<Explanation>, Error> {
+) -> Result<Vec<Explanation>, MetadataError> {
     let mut found = Vec::new();
     let mut after: Option<String> = None;
     loop {

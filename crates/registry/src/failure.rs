@@ -4,7 +4,9 @@
 
 use std::fmt::Display;
 
-use crate::{Error, limits::MAX_FAILURES_TOLD};
+use crate::content;
+use crate::limits::MAX_FAILURES_TOLD;
+use holdfast_model::StorageError;
 
 /// Something that a run passed over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,8 +69,8 @@ impl<Row: Clone> Batches<Row> {
     ///
     /// # Errors
     /// What would fail for every row.
-    pub(crate) fn failed(&mut self, mut rows: Vec<Row>, error: Error) -> Result<Option<(Row, Error)>, Error> {
-        if matches!(&error, Error::Storage(failure) if failure.is_general()) {
+    pub(crate) fn failed<E: Cause>(&mut self, mut rows: Vec<Row>, error: E) -> Result<Option<(Row, E)>, E> {
+        if error.is_general() {
             return Err(error);
         }
         if rows.len() == 1 {
@@ -76,6 +78,24 @@ impl<Row: Clone> Batches<Row> {
         }
         self.0.extend(rows.into_iter().rev().map(|row| vec![row]));
         Ok(None)
+    }
+}
+
+/// Why rows were not handled.
+pub(crate) trait Cause {
+    /// Whether it is about a store as a whole, so that the next row fails as this one did.
+    fn is_general(&self) -> bool;
+}
+
+impl Cause for StorageError {
+    fn is_general(&self) -> bool {
+        self.is_general()
+    }
+}
+
+impl Cause for content::Error {
+    fn is_general(&self) -> bool {
+        matches!(self, Self::Storage(failure) if failure.is_general())
     }
 }
 
@@ -96,7 +116,7 @@ mod tests {
     use super::*;
     use holdfast_model::{MetadataError, StorageError};
 
-    fn broken() -> Error {
+    fn broken() -> StorageError {
         MetadataError::failed("tried", std::io::Error::other("broken")).into()
     }
 
@@ -119,8 +139,8 @@ mod tests {
     fn what_fails_for_every_row_ends_the_run() {
         for rows in [vec![1], vec![1, 2]] {
             let overloaded = MetadataError::overloaded("tried", std::io::Error::other("busy"));
-            let failed = Batches::of(rows.clone()).failed(rows, overloaded.into());
-            let is_overloaded = matches!(failed, Err(Error::Storage(StorageError::Overloaded { .. })));
+            let failed = Batches::of(rows.clone()).failed(rows, StorageError::from(overloaded));
+            let is_overloaded = matches!(failed, Err(StorageError::Overloaded { .. }));
             assert!(is_overloaded, "{failed:?}");
         }
         assert_eq!(Batches::<u8>::of(Vec::new()).next(), None);

@@ -7,10 +7,13 @@ use std::net::IpAddr;
 use uuid::Uuid;
 
 use crate::{
-    Error, GoodSecret, PrincipalView, Registry, TokenAccount, application::good_secrets, current::Current,
+    GoodSecret, PrincipalView, Registry, TokenAccount, application::good_secrets, current::Current,
     limits::FRONT_ROWS_KEPT, role_assignment::in_force, token::account,
 };
-use holdfast_model::{AdminPassword, MetadataExt, PrincipalAndRoles, PrincipalKey, Read, RegistryAccess, Timestamp};
+use holdfast_model::{
+    AdminPassword, MetadataError, MetadataExt, PrincipalAndRoles, PrincipalKey, Read, RegistryAccess, StorageError,
+    Timestamp,
+};
 
 /// Whose credential a request came with; whether it is good is not known yet.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -88,8 +91,8 @@ impl Registry {
     /// Looks at the registry of a name, compared without regard to case, for a caller at this address.
     ///
     /// # Errors
-    /// [`Error::Storage`].
-    pub async fn enter(&self, name: &str, peer: IpAddr, claimant: Claimant) -> Result<Entrance, Error> {
+    /// [`StorageError`].
+    pub async fn enter(&self, name: &str, peer: IpAddr, claimant: Claimant) -> Result<Entrance, StorageError> {
         let (key, commits) = ((name.to_owned(), claimant), self.metadata.commits());
         let front = match self.fronts.get(&key, commits) {
             Some(front) => Some(front),
@@ -103,11 +106,11 @@ impl Registry {
         })
     }
 
-    async fn find_front(&self, key: (String, Claimant), commits: Option<u64>) -> Result<Option<Front>, Error> {
+    async fn find_front(&self, key: (String, Claimant), commits: Option<u64>) -> Result<Option<Front>, StorageError> {
         let now = self.clock.now();
         let found = self.metadata.query(move |read| {
             let front = find(read, &key.0, key.1.clone(), now)?;
-            Ok::<_, Error>((key, front))
+            Ok::<_, StorageError>((key, front))
         });
         let (key, front) = found.await?;
         if let Some(front) = &front
@@ -129,7 +132,7 @@ fn is_kept(front: &Front) -> bool {
     roles + front.registry.network.ip_rules.len() <= FRONT_ROWS_KEPT
 }
 
-fn find(read: &mut dyn Read, name: &str, claimant: Claimant, now: Timestamp) -> Result<Option<Front>, Error> {
+fn find(read: &mut dyn Read, name: &str, claimant: Claimant, now: Timestamp) -> Result<Option<Front>, MetadataError> {
     let front = |registry, standing| Front { registry, standing };
     Ok(match claimant {
         Claimant::Nobody => {
@@ -167,7 +170,7 @@ fn find(read: &mut dyn Read, name: &str, claimant: Claimant, now: Timestamp) -> 
 }
 
 /// The registry's own name is the admin account's, also while that is off.
-fn find_user(read: &mut dyn Read, name: &str, user: &str, now: Timestamp) -> Result<Option<Front>, Error> {
+fn find_user(read: &mut dyn Read, name: &str, user: &str, now: Timestamp) -> Result<Option<Front>, MetadataError> {
     let Some((registry, token)) = read.find_access_and_token(name, user)? else {
         return Ok(None);
     };

@@ -9,13 +9,14 @@ use std::{
 };
 
 use holdfast_model::{
-    BlobId, BlobRecord, Candidate, CandidateId, Durability, GarbageObject, ManifestRecord, MetadataExt,
+    BlobId, BlobRecord, Candidate, CandidateId, Durability, GarbageObject, ManifestRecord, MetadataError, MetadataExt,
     QueuedCandidate, Read, RegistryRecord, RepositoryId, RepositoryRecord, Timestamp, Tx,
 };
 use holdfast_oci::Digest;
 
 use crate::{
-    Error, Registry,
+    Registry,
+    content::Error,
     failure::{Batches, Failures},
     limits::{CANDIDATES_PER_TRANSACTION, MAX_COLLECTION_LEVELS},
     manifest::remove_manifest_rows,
@@ -222,7 +223,7 @@ impl Undone {
     }
 }
 
-fn name(read: &mut dyn Read, candidate: &Candidate) -> Result<String, Error> {
+fn name(read: &mut dyn Read, candidate: &Candidate) -> Result<String, MetadataError> {
     let (kind, digest, repository) = match candidate {
         Candidate::BlobLink { repository, digest } => ("blob", digest, *repository),
         Candidate::UntaggedManifest { repository, digest } | Candidate::OrphanedManifest { repository, digest } => {
@@ -299,7 +300,7 @@ fn review(tx: &mut dyn Tx, queued: &QueuedCandidate, pass: Pass, step: &mut Step
 
 /// The registry of a repository. `None` when either is gone, or on its way out: a deletion takes all that the
 /// repository has by itself, and is never taken back.
-fn find_open_registry(tx: &mut dyn Tx, repository: RepositoryId) -> Result<Option<RegistryRecord>, Error> {
+fn find_open_registry(tx: &mut dyn Tx, repository: RepositoryId) -> Result<Option<RegistryRecord>, MetadataError> {
     let Some((registry, _)) = tx.load_repository(repository)? else {
         return Ok(None);
     };
@@ -312,7 +313,7 @@ fn review_blob(
     digest: &Digest,
     now: Timestamp,
     step: &mut Step,
-) -> Result<(), Error> {
+) -> Result<(), MetadataError> {
     let Some(registry) = find_open_registry(tx, repository)? else {
         return Ok(());
     };
@@ -334,7 +335,7 @@ fn free_blob(
     blob: BlobRecord,
     now: Timestamp,
     step: &mut Step,
-) -> Result<(), Error> {
+) -> Result<(), MetadataError> {
     if step.undone.blobs.contains(&blob.id) || step.before.blobs.contains(&blob.id) {
         return Ok(());
     }
@@ -420,7 +421,7 @@ pub(crate) fn needs(
     read: &mut dyn Read,
     repository: &RepositoryRecord,
     record: &ManifestRecord,
-) -> Result<Option<String>, Error> {
+) -> Result<Option<String>, MetadataError> {
     let needed = needed_by(read, repository, record)?;
     let locked = || is_locked(repository, record).then(|| "it is locked".to_owned());
     Ok(needed.or_else(locked))
@@ -434,7 +435,7 @@ fn needed_by(
     read: &mut dyn Read,
     repository: &RepositoryRecord,
     record: &ManifestRecord,
-) -> Result<Option<String>, Error> {
+) -> Result<Option<String>, MetadataError> {
     if let Some(tag) = read.list_tags_of_manifest(record.id, 1)?.first() {
         return Ok(Some(format!("tag {} points to it", tag.name)));
     }

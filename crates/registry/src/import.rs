@@ -8,12 +8,16 @@ use holdfast_access::{ControlGrant, ControlReach, Grant, RegistryId, action, con
 use holdfast_oci::{Digest, Reference, RegistryHost, RepositoryName, Tag};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+mod error;
+
 use crate::{
-    Error, Registry,
+    Registry,
     limits::{MAX_OPEN_IMPORTS, MAX_TAGS_PER_PUSH},
     registry_resource::load_at,
+    resources::Error,
 };
-use holdfast_model::{Candidate, Durability, JobId, JobKind, JobRecord, MetadataExt, Tx};
+pub use error::Error as ImportError;
+use holdfast_model::{Candidate, Durability, JobId, JobKind, JobRecord, MetadataExt, StorageError, Tx};
 
 /// What an import was asked to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -147,8 +151,7 @@ impl Registry {
     /// registry.
     ///
     /// # Errors
-    /// [`Error::RegistryUnknown`], [`Error::ExportDisabled`], [`Error::TagExists`], [`Error::TooManyTags`],
-    /// [`Error::TooManyImports`], [`Error::Storage`].
+    /// [`Error::RegistryUnknown`], [`Error::Import`], [`Error::Storage`].
     pub async fn ask_for_import(
         &self,
         grant: &ControlGrant<control::ImportImage>,
@@ -164,7 +167,7 @@ impl Registry {
         let count = import.tags.len() + import.untagged.len();
         if count > MAX_TAGS_PER_PUSH {
             let limit = MAX_TAGS_PER_PUSH;
-            return Err(Error::TooManyTags { count, limit });
+            return Err(ImportError::TooManyTags { count, limit }.into());
         }
         let (scope, actor) = (grant.scope().to_owned(), grant.actor().key());
         let (now, id) = (self.clock.now(), JobId(self.ids.uuid()));
@@ -173,9 +176,8 @@ impl Registry {
             .transact(Durability::Durable, move |tx| {
                 let registry = load_at(tx, &scope)?;
                 if tx.list_open_jobs(JobKind::ImportImage, &scope, MAX_OPEN_IMPORTS)?.len() >= MAX_OPEN_IMPORTS {
-                    return Err(Error::TooManyImports {
-                        limit: MAX_OPEN_IMPORTS,
-                    });
+                    let limit = MAX_OPEN_IMPORTS;
+                    return Err(Error::from(ImportError::TooManyImports { limit }));
                 }
                 if let ImportSource::Registry { id, .. } = &import.source {
                     refuse_if_kept_in(tx, RegistryId(*id), registry.id)?;
@@ -204,12 +206,12 @@ impl Registry {
     /// An import by its id, if the caller may import where it goes.
     ///
     /// # Errors
-    /// [`Error::Storage`].
+    /// [`StorageError`].
     pub async fn find_import(
         &self,
         reach: &ControlReach<control::ImportImage>,
         id: JobId,
-    ) -> Result<Option<JobRecord>, Error> {
+    ) -> Result<Option<JobRecord>, StorageError> {
         let found = self.metadata.query(move |read| read.find_job(id)).await?;
         Ok(found.filter(|job| job.kind == JobKind::ImportImage && reach.covers(&job.scope)))
     }
@@ -218,8 +220,8 @@ impl Registry {
     /// on its way.
     ///
     /// # Errors
-    /// [`Error::Storage`].
-    pub async fn keep_blob(&self, grant: &Grant<action::Push>, digest: &Digest) -> Result<bool, Error> {
+    /// [`StorageError`].
+    pub async fn keep_blob(&self, grant: &Grant<action::Push>, digest: &Digest) -> Result<bool, StorageError> {
         let (registry, name, digest) = (grant.registry(), grant.repository().clone(), *digest);
         let now = self.clock.now();
         self.metadata
@@ -246,7 +248,9 @@ impl Registry {
 /// A registry whose export policy is disabled keeps its images to itself.
 fn refuse_if_kept_in(tx: &mut dyn Tx, source: RegistryId, target: RegistryId) -> Result<(), Error> {
     match tx.find_registry(source)? {
-        Some(source) if !source.allow_export && source.id != target => Err(Error::ExportDisabled { name: source.name }),
+        Some(source) if !source.allow_export && source.id != target => {
+            Err(ImportError::ExportDisabled { name: source.name }.into())
+        }
         _ => Ok(()),
     }
 }
@@ -259,7 +263,7 @@ fn refuse_if_tagged(tx: &mut dyn Tx, registry: RegistryId, tags: &[ImportTag]) -
         };
         if found.is_some() {
             let (repository, tag) = (repository.clone(), tag.clone());
-            return Err(Error::TagExists { repository, tag });
+            return Err(ImportError::TagExists { repository, tag }.into());
         }
     }
     Ok(())

@@ -6,11 +6,13 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::{
-    Error, Registry,
+    Registry,
     failure::{Batches, Failures},
     limits::{JOBS_LOOKED_AT, ROWS_PER_STEP, UNREADABLE_JOB_PAUSE},
 };
-use holdfast_model::{BusyJobs, Durability, JobId, JobLease, JobRecord, JobState, MetadataExt, Timestamp, Tx};
+use holdfast_model::{
+    BusyJobs, Durability, JobId, JobLease, JobRecord, JobState, MetadataError, MetadataExt, StorageError, Timestamp, Tx,
+};
 
 /// What came of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,8 +46,13 @@ impl Registry {
     /// turn.
     ///
     /// # Errors
-    /// [`Error::Storage`].
-    pub async fn take_job(&self, owner: Uuid, lease: Duration, busy: BusyJobs) -> Result<Option<JobRecord>, Error> {
+    /// [`StorageError`].
+    pub async fn take_job(
+        &self,
+        owner: Uuid,
+        lease: Duration,
+        busy: BusyJobs,
+    ) -> Result<Option<JobRecord>, StorageError> {
         let now = self.clock.now();
         // Mostly there is none, and a look disturbs no writer.
         let passed_over = busy.clone();
@@ -63,14 +70,13 @@ impl Registry {
             .metadata
             .transact(Durability::Relaxed, move |tx| {
                 let job = first_readable(tx, now, &passed_over)?;
-                job.map(|job| take(tx, job, lease, now)).transpose()
+                let taken = job.map(|job| take(tx, job, lease, now)).transpose()?;
+                Ok::<_, StorageError>(taken)
             })
             .await;
         match taken {
-            Err(error) if !matches!(&error, Error::Storage(failure) if failure.is_general()) => {
-                self.take_job_by_row(lease, busy, now).await
-            }
-            taken => taken,
+            Err(error) if !error.is_general() => self.take_job_by_row(lease, busy, now).await,
+            taken => Ok(taken?),
         }
     }
 
@@ -80,7 +86,7 @@ impl Registry {
         lease: JobLease,
         busy: BusyJobs,
         now: Timestamp,
-    ) -> Result<Option<JobRecord>, Error> {
+    ) -> Result<Option<JobRecord>, StorageError> {
         let due = self
             .metadata
             .query(move |read| read.list_due_jobs(now, &busy, JOBS_LOOKED_AT))
@@ -107,14 +113,14 @@ impl Registry {
     /// Renews the lease and writes how far the job came; says whether it is still the owner's.
     ///
     /// # Errors
-    /// [`Error::Storage`].
+    /// [`StorageError`].
     pub async fn keep_job(
         &self,
         id: JobId,
         owner: Uuid,
         lease: Duration,
         progress: Option<String>,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, StorageError> {
         let now = self.clock.now();
         self.metadata
             .transact(Durability::Relaxed, move |tx| {
@@ -134,8 +140,8 @@ impl Registry {
     /// Writes what came of an attempt and lets the job go; says whether it was still the owner's.
     ///
     /// # Errors
-    /// [`Error::Storage`].
-    pub async fn end_attempt(&self, id: JobId, owner: Uuid, attempt: Attempt) -> Result<bool, Error> {
+    /// [`StorageError`].
+    pub async fn end_attempt(&self, id: JobId, owner: Uuid, attempt: Attempt) -> Result<bool, StorageError> {
         let now = self.clock.now();
         self.metadata
             .transact(Durability::Durable, move |tx| {
@@ -151,8 +157,8 @@ impl Registry {
     /// Forgets the jobs that ended before a moment; says how many, and which could not be forgotten.
     ///
     /// # Errors
-    /// [`Error::Storage`].
-    pub async fn forget_ended_jobs(&self, before: Timestamp) -> Result<(usize, Failures), Error> {
+    /// [`StorageError`].
+    pub async fn forget_ended_jobs(&self, before: Timestamp) -> Result<(usize, Failures), StorageError> {
         let (mut forgotten, mut failures) = (0, Failures::default());
         let mut after = None;
         loop {
@@ -173,7 +179,7 @@ impl Registry {
                 match removed.await {
                     Ok(()) => forgotten += count,
                     Err(error) => {
-                        if let Some((job, error)) = batches.failed(ended, error.into())? {
+                        if let Some((job, error)) = batches.failed(ended, StorageError::from(error))? {
                             failures.add(format_args!("job {}", job.id.0), &error);
                         }
                     }
@@ -183,7 +189,7 @@ impl Registry {
     }
 }
 
-fn first_readable(tx: &mut dyn Tx, now: Timestamp, busy: &BusyJobs) -> Result<Option<JobRecord>, Error> {
+fn first_readable(tx: &mut dyn Tx, now: Timestamp, busy: &BusyJobs) -> Result<Option<JobRecord>, StorageError> {
     for id in tx.list_due_jobs(now, busy, JOBS_LOOKED_AT)? {
         match tx.find_job(id) {
             Ok(None) => {}
@@ -194,12 +200,12 @@ fn first_readable(tx: &mut dyn Tx, now: Timestamp, busy: &BusyJobs) -> Result<Op
     Ok(None)
 }
 
-fn postpone(tx: &mut dyn Tx, id: JobId, error: &dyn std::error::Error, now: Timestamp) -> Result<(), Error> {
+fn postpone(tx: &mut dyn Tx, id: JobId, error: &dyn std::error::Error, now: Timestamp) -> Result<(), MetadataError> {
     tracing::error!(job.id = %id.0, error = %error, "could not take a job; it is let be for a while");
-    Ok(tx.postpone_job(id, now.plus(UNREADABLE_JOB_PAUSE), &error.to_string(), now)?)
+    tx.postpone_job(id, now.plus(UNREADABLE_JOB_PAUSE), &error.to_string(), now)
 }
 
-fn take(tx: &mut dyn Tx, mut job: JobRecord, lease: JobLease, now: Timestamp) -> Result<JobRecord, Error> {
+fn take(tx: &mut dyn Tx, mut job: JobRecord, lease: JobLease, now: Timestamp) -> Result<JobRecord, MetadataError> {
     job.lease = Some(lease);
     job.attempts = job.attempts.saturating_add(1);
     job.updated_at = now;
@@ -207,7 +213,7 @@ fn take(tx: &mut dyn Tx, mut job: JobRecord, lease: JobLease, now: Timestamp) ->
     Ok(job)
 }
 
-fn owned(tx: &mut dyn Tx, id: JobId, owner: Uuid) -> Result<Option<JobRecord>, Error> {
+fn owned(tx: &mut dyn Tx, id: JobId, owner: Uuid) -> Result<Option<JobRecord>, MetadataError> {
     let found = tx.find_job(id)?.filter(|job| job.state == JobState::Open);
     Ok(found.filter(|job| job.lease.is_some_and(|lease| lease.owner == owner)))
 }

@@ -1,16 +1,16 @@
 //! Locations: where the service has a storage account of its own, it makes registries. Which ones there are is the
 //! operator's choice; this refuses to know folders.
 
-use crate::{Error, Registry, StorageAccountError};
-use holdfast_model::{Durability, Metadata, MetadataExt, Read, StorageAccount, Timestamp};
+use crate::{Registry, StorageAccountError, resources::Error};
+use holdfast_model::{Durability, Metadata, MetadataError, MetadataExt, Read, StorageAccount, StorageError, Timestamp};
 
 impl Registry {
     /// Where the service keeps bytes, by name, each location once.
     ///
     /// # Errors
-    /// [`Error::Storage`].
-    pub async fn list_locations(&self) -> Result<Vec<String>, Error> {
-        self.metadata.query(|read| locations(read)).await
+    /// [`StorageError`].
+    pub async fn list_locations(&self) -> Result<Vec<String>, StorageError> {
+        Ok(self.metadata.query(|read| locations(read)).await?)
     }
 }
 
@@ -41,8 +41,8 @@ pub async fn ensure_location(
 /// Forgets a location that nothing lies in; says whether that is so.
 ///
 /// # Errors
-/// [`Error::Storage`].
-pub async fn forget_location(metadata: &dyn Metadata, location: String) -> Result<bool, Error> {
+/// [`StorageError`].
+pub async fn forget_location(metadata: &dyn Metadata, location: String) -> Result<bool, StorageError> {
     metadata
         .transact(Durability::Durable, move |tx| {
             if tx.has_users_storage_account(&location)? {
@@ -76,7 +76,7 @@ pub(crate) fn load_own(
     }
 }
 
-fn locations(read: &mut dyn Read) -> Result<Vec<String>, Error> {
+fn locations(read: &mut dyn Read) -> Result<Vec<String>, MetadataError> {
     let own = read.list_own_storage_accounts()?;
     Ok(own.into_iter().map(|account| account.location).collect())
 }

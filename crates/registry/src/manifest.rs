@@ -10,14 +10,15 @@ use holdfast_access::{Grant, RegistryId, action};
 use holdfast_oci::{Digest, Manifest, MediaType, Reference, RepositoryName, Tag};
 
 use crate::{
-    Error, Registry,
+    Registry,
+    content::Error,
     current::Current,
     limits::{MAX_TAGS_SHOWN, PAGE_BYTES},
     repository::{find_visible, load_visible},
 };
 use holdfast_model::{
-    AttributesPatch, Durability, ManifestContent, ManifestRecord, MetadataExt, Page, Position, PulledManifest, Read,
-    RepositoryRecord, Visibility,
+    AttributesPatch, Durability, ManifestContent, ManifestRecord, MetadataError, MetadataExt, Page, Position,
+    PulledManifest, Read, RepositoryRecord, Visibility,
 };
 pub(crate) use remove::{ensure_tags_movable, queue_if_untagged, removable_tags, remove_manifest_rows};
 
@@ -285,14 +286,14 @@ fn full_view(read: &mut dyn Read, repository: &RepositoryRecord, digest: &Digest
         let (architecture, os) = platform.map_or((None, None), |record| (record.architecture, record.os));
         references.push((child, architecture, os));
     }
-    view(read, record, references)
+    Ok(view(read, record, references)?)
 }
 
 fn view(
     read: &mut dyn Read,
     record: ManifestRecord,
     references: Vec<(Digest, Option<String>, Option<String>)>,
-) -> Result<ManifestView, Error> {
+) -> Result<ManifestView, MetadataError> {
     let tags = read
         .list_tags_of_manifest(record.id, MAX_TAGS_SHOWN)?
         .into_iter()

@@ -7,7 +7,7 @@ use std::{panic, sync::Arc};
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use crate::{
-    Error, ReceiveError,
+    content::{Error, ReceiveError},
     limits::{MAX_INLINE_PARSE_BYTES, MAX_PARSES},
 };
 

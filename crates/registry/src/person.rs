@@ -9,7 +9,9 @@ use holdfast_model::UserName;
 use uuid::Uuid;
 
 use crate::{PrincipalView, Registry, limits::MAX_PEOPLE, role_assignment};
-use holdfast_model::{Counted, Durability, MetadataExt, PersonRecord, PrincipalRecord, ProvenPerson, Read};
+use holdfast_model::{
+    Counted, Durability, MetadataExt, PersonRecord, PrincipalRecord, ProvenPerson, Read, StorageError,
+};
 
 /// A person to be made.
 #[derive(Clone)]
@@ -26,13 +28,13 @@ impl Registry {
     /// Makes a person, with a first role at the scope of the grant to assign it.
     ///
     /// # Errors
-    /// [`Error::NameTaken`], [`Error::TooMany`], [`crate::Error::Storage`].
+    /// [`Error::NameTaken`], [`Error::TooMany`], [`Error::Role`], [`Error::Storage`].
     pub async fn create_person(
         &self,
         _grant: &ControlGrant<control::PrincipalsWrite>,
         first_role: Option<(RoleId, ControlGrant<control::RoleAssignmentsWrite>)>,
         new: NewPerson,
-    ) -> Result<PersonRecord, crate::Error> {
+    ) -> Result<PersonRecord, Error> {
         let id = self.ids.uuid();
         let person = PersonRecord {
             principal: PrincipalRecord {
@@ -54,11 +56,10 @@ impl Registry {
                 if tx.find_person_by_name(&person.user_name)?.is_some() {
                     return Err(Error::NameTaken {
                         name: person.user_name.clone(),
-                    }
-                    .into());
+                    });
                 }
                 if tx.count(Counted::People)? >= MAX_PEOPLE {
-                    return Err(Error::TooMany.into());
+                    return Err(Error::TooMany);
                 }
                 tx.insert_principal(&person.principal)?;
                 tx.insert_person(&person)?;
@@ -73,13 +74,13 @@ impl Registry {
     /// At most `limit` people behind one, by name.
     ///
     /// # Errors
-    /// [`crate::Error::Storage`].
+    /// [`StorageError`].
     pub async fn list_people(
         &self,
         _grant: &ControlGrant<control::PrincipalsRead>,
         after: Option<UserName>,
         limit: usize,
-    ) -> Result<Vec<PersonRecord>, crate::Error> {
+    ) -> Result<Vec<PersonRecord>, StorageError> {
         Ok(self
             .metadata
             .query(move |read| read.list_people(after.as_ref(), limit))
@@ -89,13 +90,13 @@ impl Registry {
     /// Gives a person another password. All tokens of the person are void, and the account is enabled.
     ///
     /// # Errors
-    /// [`Error::Unknown`], [`Error::OutOfReach`], [`crate::Error::Storage`].
+    /// [`Error::Unknown`], [`Error::OutOfReach`], [`Error::Storage`].
     pub async fn reset_person(
         &self,
         grant: &ControlGrant<control::PrincipalsWrite>,
         name: UserName,
         verifier: String,
-    ) -> Result<PersonRecord, crate::Error> {
+    ) -> Result<PersonRecord, Error> {
         let reach = grant.scope().to_owned();
         self.metadata
             .transact(Durability::Durable, move |tx| {
@@ -113,13 +114,13 @@ impl Registry {
     /// Lets a person in or keeps it out. Who is kept out loses all tokens.
     ///
     /// # Errors
-    /// [`Error::Unknown`], [`Error::OutOfReach`], [`crate::Error::Storage`].
+    /// [`Error::Unknown`], [`Error::OutOfReach`], [`Error::Storage`].
     pub async fn enable_person(
         &self,
         grant: &ControlGrant<control::PrincipalsWrite>,
         name: UserName,
         is_enabled: bool,
-    ) -> Result<PersonRecord, crate::Error> {
+    ) -> Result<PersonRecord, Error> {
         let reach = grant.scope().to_owned();
         self.metadata
             .transact(Durability::Durable, move |tx| {
@@ -135,12 +136,12 @@ impl Registry {
     /// Deletes a person with its roles.
     ///
     /// # Errors
-    /// [`Error::Unknown`], [`Error::OutOfReach`], [`crate::Error::Storage`].
+    /// [`Error::Unknown`], [`Error::OutOfReach`], [`Error::Storage`].
     pub async fn delete_person(
         &self,
         grant: &ControlGrant<control::PrincipalsDelete>,
         name: UserName,
-    ) -> Result<(), crate::Error> {
+    ) -> Result<(), Error> {
         let reach = grant.scope().to_owned();
         self.metadata
             .transact(Durability::Durable, move |tx| {
@@ -156,28 +157,28 @@ impl Registry {
     /// password: only who knows that is told.
     ///
     /// # Errors
-    /// [`crate::Error::Storage`].
-    pub async fn find_person_by_name(&self, name: UserName) -> Result<Option<PersonRecord>, crate::Error> {
+    /// [`StorageError`].
+    pub async fn find_person_by_name(&self, name: UserName) -> Result<Option<PersonRecord>, StorageError> {
         Ok(self.metadata.query(move |read| read.find_person_by_name(&name)).await?)
     }
 
     /// The person of an object id.
     ///
     /// # Errors
-    /// [`crate::Error::Storage`].
+    /// [`StorageError`].
     pub async fn find_person(
         &self,
         _grant: &ControlGrant<control::PrincipalsRead>,
         id: Uuid,
-    ) -> Result<Option<PersonRecord>, crate::Error> {
+    ) -> Result<Option<PersonRecord>, StorageError> {
         Ok(self.metadata.query(move |read| read.find_person(id)).await?)
     }
 
     /// The person who acts, if it is one: everybody may know who they are.
     ///
     /// # Errors
-    /// [`crate::Error::Storage`].
-    pub async fn find_acting_person(&self, actor: &Actor) -> Result<Option<PersonRecord>, crate::Error> {
+    /// [`StorageError`].
+    pub async fn find_acting_person(&self, actor: &Actor) -> Result<Option<PersonRecord>, StorageError> {
         let Actor::Principal { id } = actor else {
             return Ok(None);
         };
@@ -190,8 +191,8 @@ impl Registry {
     /// The person of a sign-in, if nothing has voided it since.
     ///
     /// # Errors
-    /// [`crate::Error::Storage`].
-    pub async fn find_proven_person(&self, proven: ProvenPerson) -> Result<Option<PersonRecord>, crate::Error> {
+    /// [`StorageError`].
+    pub async fn find_proven_person(&self, proven: ProvenPerson) -> Result<Option<PersonRecord>, StorageError> {
         let found = self.metadata.query(move |read| read.find_person(proven.id)).await?;
         Ok(found.filter(|person| person.principal.is_enabled && person.principal.generation == proven.generation))
     }
@@ -213,12 +214,12 @@ pub(crate) fn is_person(principal: &PrincipalRecord) -> bool {
 
 /// The person of a name, if the grant reaches wherever it has roles: who could give somebody with more rights another
 /// password would have those.
-fn load_in_reach(read: &mut dyn Read, name: UserName, reach: &str) -> Result<PersonRecord, crate::Error> {
+fn load_in_reach(read: &mut dyn Read, name: UserName, reach: &str) -> Result<PersonRecord, Error> {
     let person = read.find_person_by_name(&name)?.ok_or(Error::Unknown { name })?;
     let reach = Assignment::new(RoleId::OWNER, reach);
     let roles = read.list_role_assignments(person.principal.id)?;
     match roles.into_iter().find(|role| !reach.covers(&role.scope)) {
-        Some(beyond) => Err(Error::OutOfReach { scope: beyond.scope }.into()),
+        Some(beyond) => Err(Error::OutOfReach { scope: beyond.scope }),
         None => Ok(person),
     }
 }

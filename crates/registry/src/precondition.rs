@@ -1,7 +1,7 @@
 //! Conditions on the state of a resource: `If-Match` and `If-None-Match` (RFC 9110 §13.1), looked at inside the
 //! transaction that changes it, so that of two changes from the same state only one is done.
 
-use crate::Error;
+use crate::resources::Error;
 
 /// The states that a condition names.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,12 +5,15 @@ use holdfast_access::{Assignment, ControlGrant, RoleId, control};
 use uuid::Uuid;
 
 use crate::{
-    ApplicationKey, ApplicationView, Error, GoodCredentials, NewSecret, Registry,
+    ApplicationKey, ApplicationView, GoodCredentials, NewSecret, Registry, RoleError,
     application::{self, good_credentials, load, load_in_reach, view},
     quota::check_applications,
     role_assignment::{first_role, in_force, insert, written_by},
 };
-use holdfast_model::{ApplicationMarker, ApplicationRecord, Durability, MetadataExt, PrincipalRecord, Timestamp};
+use holdfast_model::{
+    ApplicationMarker, ApplicationRecord, Durability, MetadataError, MetadataExt, PrincipalRecord, StorageError,
+    Timestamp,
+};
 
 /// What a new service principal starts with.
 #[derive(Debug, Clone)]
@@ -32,17 +35,34 @@ pub struct PrincipalView {
     pub assignments: Vec<Assignment>,
 }
 
+/// Why an application with a service principal and a role was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum NewPrincipalError {
+    /// Of the application.
+    #[error(transparent)]
+    Application(#[from] application::Error),
+    /// Of its role.
+    #[error(transparent)]
+    Role(#[from] RoleError),
+}
+
+impl From<MetadataError> for NewPrincipalError {
+    fn from(error: MetadataError) -> Self {
+        Self::Application(error.into())
+    }
+}
+
 impl Registry {
     /// Makes an application with a service principal, one secret and one role.
     ///
     /// # Errors
-    /// [`RoleError::TooMany`](crate::RoleError::TooMany), [`Error::Quota`], [`Error::Storage`].
+    /// [`NewPrincipalError`]: there are too many, or a store did not do its part.
     pub async fn create_principal(
         &self,
         grant: &ControlGrant<control::PrincipalsWrite>,
         assign: &ControlGrant<control::RoleAssignmentsWrite>,
         new: NewPrincipal,
-    ) -> Result<PrincipalRecord, Error> {
+    ) -> Result<PrincipalRecord, NewPrincipalError> {
         let now = self.clock.now();
         let application = ApplicationRecord {
             id: self.ids.uuid(),
@@ -70,22 +90,22 @@ impl Registry {
     /// Gives an application a service principal.
     ///
     /// # Errors
-    /// [`application::Error::Unknown`], [`application::Error::PrincipalExists`], [`Error::Storage`].
+    /// [`application::Error::Unknown`], [`application::Error::PrincipalExists`], [`application::Error::Storage`].
     pub async fn create_service_principal(
         &self,
         _grant: &ControlGrant<control::PrincipalsWrite>,
         app_id: Uuid,
         is_enabled: bool,
-    ) -> Result<ApplicationView, Error> {
+    ) -> Result<ApplicationView, application::Error> {
         let (id, now) = (self.ids.uuid(), self.clock.now());
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let application = load(tx, ApplicationKey::App(app_id))?;
                 if tx.find_principal_by_app(app_id)?.is_some() {
-                    return Err(application::Error::PrincipalExists { app_id }.into());
+                    return Err(application::Error::PrincipalExists { app_id });
                 }
                 tx.insert_principal(&account(id, &application, is_enabled, now))?;
-                view(tx, application)
+                Ok(view(tx, application)?)
             })
             .await
     }
@@ -93,40 +113,41 @@ impl Registry {
     /// A page of the applications with a service principal whose names begin so, without regard to case: by name.
     ///
     /// # Errors
-    /// [`Error::Storage`].
+    /// [`StorageError`].
     pub async fn list_service_principals(
         &self,
         _grant: &ControlGrant<control::PrincipalsRead>,
         prefix: String,
         after: Option<ApplicationMarker>,
         limit: usize,
-    ) -> Result<Vec<ApplicationView>, Error> {
-        self.metadata
+    ) -> Result<Vec<ApplicationView>, StorageError> {
+        Ok(self
+            .metadata
             .query(move |read| {
                 let page = read.list_service_principals(&prefix, after.as_ref(), limit)?;
                 page.into_iter()
                     .map(|(application, _)| view(read, application))
                     .collect()
             })
-            .await
+            .await?)
     }
 
     /// Deletes a service principal with its roles and the application's credentials, which nobody could use any more.
     /// The application stays.
     ///
     /// # Errors
-    /// [`application::Error::Unknown`], [`application::Error::OutOfReach`], [`Error::Storage`].
+    /// [`application::Error::Unknown`], [`application::Error::OutOfReach`], [`application::Error::Storage`].
     pub async fn delete_service_principal(
         &self,
         grant: &ControlGrant<control::PrincipalsDelete>,
         key: ApplicationKey,
-    ) -> Result<(), Error> {
+    ) -> Result<(), application::Error> {
         let reach = grant.scope().to_owned();
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let application = load_in_reach(tx, key, &reach)?;
                 let Some(principal) = tx.find_principal_by_app(application.app_id)? else {
-                    return Err(application::Error::Unknown { id: application.app_id }.into());
+                    return Err(application::Error::Unknown { id: application.app_id });
                 };
                 tx.remove_application_credentials(application.id)?;
                 tx.remove_principal(principal.id)?;
@@ -138,8 +159,8 @@ impl Registry {
     /// The principal of an application id that may sign in, its roles, and what it can prove itself by now.
     ///
     /// # Errors
-    /// [`Error::Storage`].
-    pub async fn find_client(&self, app_id: Uuid) -> Result<Option<(PrincipalView, GoodCredentials)>, Error> {
+    /// [`StorageError`].
+    pub async fn find_client(&self, app_id: Uuid) -> Result<Option<(PrincipalView, GoodCredentials)>, StorageError> {
         let now = self.clock.now();
         self.metadata
             .query(move |read| {
@@ -157,8 +178,8 @@ impl Registry {
     /// The principal of an object id that may sign in, with its roles: what a request with a token needs to know.
     ///
     /// # Errors
-    /// [`Error::Storage`].
-    pub async fn find_principal(&self, id: Uuid) -> Result<Option<PrincipalView>, Error> {
+    /// [`StorageError`].
+    pub async fn find_principal(&self, id: Uuid) -> Result<Option<PrincipalView>, StorageError> {
         self.metadata
             .query(move |read| {
                 let found = read.find_principal(id)?;

@@ -1,22 +1,26 @@
 //! How many of a thing there may be where somebody makes one. Whoever fills one place leaves room in those around it; the
 //! operator, who answers for the whole, is stopped by the size of the whole alone. It refuses to count: the store does.
 
+mod error;
+
 use std::net::IpAddr;
+
+pub use error::QuotaError;
 
 use holdfast_access::Actor;
 use uuid::Uuid;
 
 use crate::{
-    Error,
-    error::QuotaError,
+    application,
     limits::{
         MAX_APPLICATIONS, MAX_APPLICATIONS_OF_OTHERS, MAX_APPLICATIONS_PER_AUTHOR, MAX_DEVICES, MAX_DEVICES_FAR,
         MAX_DEVICES_NEAR, MAX_DEVICES_OF_SOME, MAX_GROUPS, MAX_REGISTRIES, MAX_REGISTRIES_PER_GROUP,
         MAX_STORAGE_ACCOUNTS, MAX_STORAGE_ACCOUNTS_PER_GROUP,
     },
+    resources::Error,
     storage_account,
 };
-use holdfast_model::{Counted, Read, ResourceGroup};
+use holdfast_model::{Counted, MetadataError, Read, ResourceGroup};
 
 /// Room for another group in a subscription.
 pub(crate) fn check_groups(read: &mut dyn Read, (subscription, name): (Uuid, &str), by: &Actor) -> Result<(), Error> {
@@ -80,11 +84,11 @@ fn check_resources(
 }
 
 /// Room for another application of an author, as its row names the one.
-pub(crate) fn check_applications(read: &mut dyn Read, by: &Actor, author: &str) -> Result<(), Error> {
+pub(crate) fn check_applications(read: &mut dyn Read, by: &Actor, author: &str) -> Result<(), application::Error> {
     let is_operator = *by == Actor::Operator;
     if !is_operator && read.count(Counted::ApplicationsBy(author))? >= MAX_APPLICATIONS_PER_AUTHOR {
         let limit = MAX_APPLICATIONS_PER_AUTHOR;
-        return Err(QuotaError::ApplicationsOfOne { limit }.into());
+        return Err(application::Error::TooManyOfAuthor { limit });
     }
     let limit = if is_operator {
         MAX_APPLICATIONS
@@ -92,13 +96,17 @@ pub(crate) fn check_applications(read: &mut dyn Read, by: &Actor, author: &str) 
         MAX_APPLICATIONS_OF_OTHERS
     };
     if read.count(Counted::Applications)? >= limit {
-        return Err(QuotaError::Applications { limit }.into());
+        return Err(application::Error::TooMany { limit });
     }
     Ok(())
 }
 
 /// Whether another device may wait. No network takes the places of those that have none.
-pub(crate) fn has_room_for_device(read: &mut dyn Read, near: IpAddr, far: Option<IpAddr>) -> Result<bool, Error> {
+pub(crate) fn has_room_for_device(
+    read: &mut dyn Read,
+    near: IpAddr,
+    far: Option<IpAddr>,
+) -> Result<bool, MetadataError> {
     let (all, from_near) = (read.count(Counted::Devices)?, read.count(Counted::DevicesNear(near))?);
     let from_far = match far {
         Some(far) => read.count(Counted::DevicesFar(far))?,

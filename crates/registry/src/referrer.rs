@@ -3,7 +3,7 @@
 use holdfast_access::{Grant, action};
 use holdfast_oci::Digest;
 
-use crate::{Error, Registry, limits::PAGE_BYTES};
+use crate::{Registry, content::Error, limits::PAGE_BYTES};
 use holdfast_model::{MetadataExt, Read, ReferrerRecord, ReferrersPage, RepositoryRecord};
 
 /// A page of referrers.

@@ -10,7 +10,7 @@ use holdfast_access::{RegistryId, RepositoryAction, action};
 use tokio::sync::Notify;
 
 use crate::{
-    Error, Limits,
+    Limits,
     blob::BlobPulls,
     cache::ContentCache,
     current::Current,
@@ -20,11 +20,12 @@ use crate::{
     parsing::Parsing,
     registry_resource,
     rehash::Rehashing,
+    resources::Error,
     upload::Leases,
 };
 use holdfast_model::{
-    AdminPassword, Author, Blobs, Clock, Durability, Ids, Metadata, MetadataExt, Places, Read, RegistryRecord,
-    StorageAccountId, Timestamp,
+    AdminPassword, Author, Blobs, Clock, Durability, Ids, Metadata, MetadataError, MetadataExt, Places, Read,
+    RegistryRecord, StorageAccountId, StorageError, Timestamp,
 };
 
 type Stores = HashMap<StorageAccountId, Arc<dyn Blobs>>;
@@ -119,10 +120,10 @@ impl Registry {
     }
 
     /// Where a storage account's bytes lie.
-    pub(crate) fn store(&self, account: StorageAccountId) -> Result<Arc<dyn Blobs>, Error> {
+    pub(crate) fn store(&self, account: StorageAccountId) -> Result<Arc<dyn Blobs>, StorageError> {
         let stores = self.stores.read().unwrap_or_else(PoisonError::into_inner);
         let found = stores.get(&account).map(Arc::clone);
-        found.ok_or_else(|| Error::StorageAccountClosed { account })
+        found.ok_or_else(|| StorageError::AccountClosed { account })
     }
 
     /// Every open store, for start-up, readiness and the check.
@@ -145,25 +146,25 @@ impl Registry {
     /// The registry of that name, without regard to case.
     ///
     /// # Errors
-    /// [`Error::Storage`].
-    pub async fn find_registry(&self, name: &str) -> Result<Option<RegistryRecord>, Error> {
+    /// [`StorageError`].
+    pub async fn find_registry(&self, name: &str) -> Result<Option<RegistryRecord>, StorageError> {
         let name = name.to_owned();
-        self.metadata.query(move |read| find_open(read, &name)).await
+        Ok(self.metadata.query(move |read| find_open(read, &name)).await?)
     }
 
     /// All registries, the first one made first.
     ///
     /// # Errors
-    /// [`Error::Storage`].
-    pub async fn list_registries(&self) -> Result<Vec<RegistryRecord>, Error> {
+    /// [`StorageError`].
+    pub async fn list_registries(&self) -> Result<Vec<RegistryRecord>, StorageError> {
         Ok(self.metadata.query(|read| read.list_registries()).await?)
     }
 
     /// The two passwords of the admin account, by slot.
     ///
     /// # Errors
-    /// [`Error::Storage`].
-    pub async fn list_admin_passwords(&self, id: RegistryId) -> Result<Vec<AdminPassword>, Error> {
+    /// [`StorageError`].
+    pub async fn list_admin_passwords(&self, id: RegistryId) -> Result<Vec<AdminPassword>, StorageError> {
         Ok(self.metadata.query(move |read| read.list_admin_passwords(id)).await?)
     }
 
@@ -218,21 +219,13 @@ impl Registry {
 }
 
 /// The registry of a name, unless it is being deleted.
-pub(crate) fn find_open(read: &mut dyn Read, name: &str) -> Result<Option<RegistryRecord>, Error> {
+pub(crate) fn find_open(read: &mut dyn Read, name: &str) -> Result<Option<RegistryRecord>, MetadataError> {
     Ok(read
         .find_registry_by_name(name)?
         .filter(|registry| !registry.is_deleting))
 }
 
-/// The registry's row inside a transaction; its absence is an error, as is its deletion.
-pub(crate) fn load_registry(read: &mut dyn Read, id: RegistryId) -> Result<RegistryRecord, Error> {
-    let found = read.find_registry(id)?.filter(|registry| !registry.is_deleting);
-    found.ok_or_else(|| unknown_registry(id))
-}
-
-/// A registry that a grant names and no row does.
-pub(crate) fn unknown_registry(id: RegistryId) -> Error {
-    Error::RegistryUnknown {
-        name: format!("#{}", id.0),
-    }
+/// The registry of a row id, unless it is being deleted.
+pub(crate) fn find_open_by_id(read: &mut dyn Read, id: RegistryId) -> Result<Option<RegistryRecord>, MetadataError> {
+    Ok(read.find_registry(id)?.filter(|registry| !registry.is_deleting))
 }

@@ -9,13 +9,14 @@ use holdfast_access::{Actor, ControlGrant, ControlReach, control};
 use uuid::Uuid;
 
 use crate::{
-    Error, Precondition, Registry, SealedPassword, classic, erase::refuse_if_deleting, quota::check_registries,
-    resource_group::load_group,
+    Precondition, Registry, SealedPassword, classic, erase::refuse_if_deleting, quota::check_registries,
+    resource_group::load_group, resources::Error,
 };
 pub use change::RegistryChange;
 pub(crate) use change::{author_of, check};
 use holdfast_model::{
-    AdminPassword, Durability, MetadataExt, NewRegistry, Read, RegistryRecord, Sku, Tags, Timestamp, Tx,
+    AdminPassword, Durability, MetadataError, MetadataExt, NewRegistry, Read, RegistryRecord, Sku, StorageError, Tags,
+    Timestamp, Tx,
 };
 pub use usage::RegistryUsage;
 use usage::refuse_if_crowded;
@@ -79,7 +80,11 @@ impl Registry {
                         for (slot, password) in (1..).zip(&passwords) {
                             tx.put_admin_password(id, slot, &password.sealed, &password.verifier, now)?;
                         }
-                        (crate::registry::load_registry(tx, id)?, true)
+                        let registry = crate::registry::find_open_by_id(tx, id)?;
+                        (
+                            registry.ok_or_else(|| Error::RegistryUnknown { name: name.clone() })?,
+                            true,
+                        )
                     }
                 };
                 change.clone().apply(&mut registry, now)?;
@@ -156,12 +161,12 @@ impl Registry {
     /// The registries of a subscription that the caller may see, the first one made first.
     ///
     /// # Errors
-    /// [`Error::Storage`].
+    /// [`StorageError`].
     pub async fn list_registry_resources(
         &self,
         reach: &ControlReach<control::RegistriesRead>,
         subscription: Uuid,
-    ) -> Result<Vec<RegistryRecord>, Error> {
+    ) -> Result<Vec<RegistryRecord>, StorageError> {
         let all = self.list_registries().await?.into_iter();
         Ok(all
             .filter(|registry| registry.subscription_id == subscription && reach.covers(&registry.scope()))
@@ -211,12 +216,12 @@ impl Registry {
     /// Whether a registry could be made under this name.
     ///
     /// # Errors
-    /// [`Error::Storage`].
+    /// [`StorageError`].
     pub async fn is_registry_name_free(
         &self,
         _grant: &ControlGrant<control::CheckNameAvailability>,
         name: &str,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, StorageError> {
         let name = name.to_owned();
         self.metadata
             .query(move |read| Ok(read.find_registry_by_name(&name)?.is_none()))
@@ -234,7 +239,7 @@ fn save(tx: &mut dyn Tx, registry: &mut RegistryRecord, actor: &Actor, now: Time
 }
 
 /// The registry at a scope, one that is being deleted too.
-pub(crate) fn find_at(read: &mut dyn Read, scope: &str) -> Result<Option<RegistryRecord>, Error> {
+pub(crate) fn find_at(read: &mut dyn Read, scope: &str) -> Result<Option<RegistryRecord>, MetadataError> {
     let name = scope.rsplit('/').next().unwrap_or_default();
     let found = read.find_registry_by_name(name)?;
     Ok(found.filter(|registry| registry.scope() == scope))

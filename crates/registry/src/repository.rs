@@ -4,14 +4,14 @@ use holdfast_access::{Grant, RegistryGrant, RegistryId, action};
 use holdfast_oci::{Digest, RepositoryName, Tag};
 
 use crate::{
-    Error, Registry,
+    Registry,
+    content::{Error, unknown_registry},
     limits::MANIFESTS_PER_TRANSACTION,
     manifest::{removable_tags, remove_manifest_rows},
-    registry::unknown_registry,
 };
 use holdfast_model::{
-    Attributes, AttributesPatch, Durability, ListOrder, MetadataExt, Page, Position, Read, RepositoryRecord,
-    TargetRepository, Timestamp, Tx, Visibility,
+    Attributes, AttributesPatch, Durability, ListOrder, MetadataError, MetadataExt, Page, Position, Read,
+    RepositoryRecord, StorageError, TargetRepository, Timestamp, Tx, Visibility,
 };
 
 /// A repository as `/acr/v1` shows it.
@@ -57,13 +57,13 @@ impl Registry {
     /// A page of the catalog, ascending bytewise.
     ///
     /// # Errors
-    /// [`Error::Storage`].
+    /// [`StorageError`].
     pub async fn list_repositories(
         &self,
         grant: &RegistryGrant<action::CatalogRead>,
         after: Option<String>,
         limit: usize,
-    ) -> Result<Vec<RepositoryName>, Error> {
+    ) -> Result<Vec<RepositoryName>, StorageError> {
         let registry = grant.registry();
         Ok(self
             .metadata
@@ -203,7 +203,7 @@ pub(crate) fn find_visible(
     read: &mut dyn Read,
     registry: RegistryId,
     name: &RepositoryName,
-) -> Result<Option<RepositoryRecord>, Error> {
+) -> Result<Option<RepositoryRecord>, MetadataError> {
     let found = read.find_repository(registry, name)?;
     Ok(found.filter(|record| record.manifest_count > 0))
 }

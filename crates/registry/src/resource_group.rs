@@ -3,8 +3,8 @@
 use holdfast_access::{ControlGrant, ControlReach, control};
 use uuid::Uuid;
 
-use crate::{Error, Precondition, Registry, erase::refuse_if_deleting, quota::check_groups};
-use holdfast_model::{Durability, MetadataExt, Read, ResourceGroup, Tags};
+use crate::{Precondition, Registry, erase::refuse_if_deleting, quota::check_groups, resources::Error};
+use holdfast_model::{Durability, MetadataExt, Read, ResourceGroup, StorageError, Tags};
 
 impl Registry {
     /// Makes the group that the grant is for, or replaces its tags; says whether it is new.
@@ -92,12 +92,12 @@ impl Registry {
     /// The groups of a subscription that the caller may see, by name.
     ///
     /// # Errors
-    /// [`Error::Storage`].
+    /// [`StorageError`].
     pub async fn list_resource_groups(
         &self,
         reach: &ControlReach<control::ResourceGroupsRead>,
         subscription: Uuid,
-    ) -> Result<Vec<ResourceGroup>, Error> {
+    ) -> Result<Vec<ResourceGroup>, StorageError> {
         let groups = self
             .metadata
             .query(move |read| read.list_resource_groups(subscription))

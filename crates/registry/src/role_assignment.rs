@@ -7,8 +7,14 @@ use holdfast_access::{
 use holdfast_arm::ResourceId;
 use uuid::Uuid;
 
+use holdfast_model::{
+    Counted, Durability, MetadataError, MetadataExt, PrincipalRecord, PrincipalType, Read, RoleAssignment,
+    StorageError, Timestamp, Tx, WrittenCondition,
+};
+mod error;
+
 use crate::{
-    Error, Registry, RoleError,
+    Registry,
     limits::{
         MAX_ROLE_ASSIGNMENTS, MAX_ROLE_ASSIGNMENTS_BELOW_ROOT, MAX_ROLE_ASSIGNMENTS_IN_GROUPS,
         MAX_ROLE_ASSIGNMENTS_PER_AUTHOR, MAX_ROLE_ASSIGNMENTS_PER_GROUP,
@@ -16,10 +22,7 @@ use crate::{
     person::is_person,
     storage_account,
 };
-use holdfast_model::{
-    Counted, Durability, MetadataExt, PrincipalRecord, PrincipalType, Read, RoleAssignment, Timestamp, Tx,
-    WrittenCondition,
-};
+pub use error::RoleError;
 
 /// A role for a principal, as asked for.
 #[derive(Debug, Clone)]
@@ -47,17 +50,17 @@ impl Registry {
     /// # Errors
     /// [`RoleError::ScopeUnknown`], [`RoleError::PrincipalUnknown`], [`RoleError::PrincipalTypeDiffers`],
     /// [`RoleError::TakesNoCondition`], [`RoleError::AlreadyAssigned`], [`RoleError::AssignmentFixed`],
-    /// [`RoleError::TooMany`], [`Error::Storage`].
+    /// [`RoleError::TooMany`], [`RoleError::Storage`].
     pub async fn put_role_assignment(
         &self,
         grant: &ControlGrant<control::RoleAssignmentsWrite>,
         new: NewRoleAssignment,
-    ) -> Result<(RoleAssignment, bool), Error> {
+    ) -> Result<(RoleAssignment, bool), RoleError> {
         assert_eq!(grant.scope(), new.scope.key(), "the grant is for this scope");
         if let (Some(role), Some(_)) = (new.role.role(), &new.condition)
             && !role.takes_condition()
         {
-            return Err(RoleError::TakesNoCondition { role: role.name }.into());
+            return Err(RoleError::TakesNoCondition { role: role.name });
         }
         let (by, now) = (written_by(grant.actor()), self.clock.now());
         self.metadata
@@ -79,27 +82,27 @@ impl Registry {
     /// The assignment of an id at exactly the scope that the grant is for.
     ///
     /// # Errors
-    /// [`RoleError::AssignmentUnknown`], [`Error::Storage`].
+    /// [`RoleError::AssignmentUnknown`], [`RoleError::Storage`].
     pub async fn load_role_assignment(
         &self,
         grant: &ControlGrant<control::RoleAssignmentsRead>,
         id: Uuid,
-    ) -> Result<RoleAssignment, Error> {
+    ) -> Result<RoleAssignment, RoleError> {
         let scope = grant.scope().to_owned();
         self.metadata
-            .query(move |read| find_at(read, id, &scope)?.ok_or_else(|| RoleError::AssignmentUnknown { id }.into()))
+            .query(move |read| find_at(read, id, &scope)?.ok_or_else(|| RoleError::AssignmentUnknown { id }))
             .await
     }
 
     /// Takes the role away and returns what it was; `None` when there is no such assignment at the scope.
     ///
     /// # Errors
-    /// [`Error::Storage`].
+    /// [`StorageError`].
     pub async fn remove_role_assignment(
         &self,
         grant: &ControlGrant<control::RoleAssignmentsDelete>,
         id: Uuid,
-    ) -> Result<Option<RoleAssignment>, Error> {
+    ) -> Result<Option<RoleAssignment>, StorageError> {
         let scope = grant.scope().to_owned();
         self.metadata
             .transact(Durability::Durable, move |tx| {
@@ -116,13 +119,13 @@ impl Registry {
     /// as many as there can be in all.
     ///
     /// # Errors
-    /// [`Error::Storage`].
+    /// [`StorageError`].
     pub async fn list_role_assignments(
         &self,
         grant: &ControlGrant<control::RoleAssignmentsRead>,
-    ) -> Result<Vec<RoleAssignment>, Error> {
+    ) -> Result<Vec<RoleAssignment>, StorageError> {
         let scope = grant.scope().to_owned();
-        self.metadata.query(move |read| list_near(read, &scope)).await
+        Ok(self.metadata.query(move |read| list_near(read, &scope)).await?)
     }
 }
 
@@ -173,11 +176,11 @@ pub(crate) fn first_role(
 }
 
 /// Inserts an assignment unless there are too many, or the principal has the role there already.
-pub(crate) fn insert(tx: &mut dyn Tx, assignment: &RoleAssignment) -> Result<(), Error> {
+pub(crate) fn insert(tx: &mut dyn Tx, assignment: &RoleAssignment) -> Result<(), RoleError> {
     let others = tx.list_role_assignments(assignment.principal)?;
     let is_same = |other: &&RoleAssignment| other.role == assignment.role && other.scope == assignment.scope;
     if let Some(other) = others.iter().find(is_same) {
-        return Err(RoleError::AlreadyAssigned { id: other.id }.into());
+        return Err(RoleError::AlreadyAssigned { id: other.id });
     }
     check_room(tx, &assignment.scope, &assignment.created_by)?;
     Ok(tx.insert_role_assignment(assignment)?)
@@ -185,7 +188,7 @@ pub(crate) fn insert(tx: &mut dyn Tx, assignment: &RoleAssignment) -> Result<(),
 
 /// Whether there is room for another assignment at a scope. The wider the scope, the more of the whole it may use, so that
 /// nobody who gives out roles in a group takes away the means of those above; and nobody but the operator may use it all.
-fn check_room(read: &mut dyn Read, scope: &str, author: &str) -> Result<(), Error> {
+fn check_room(read: &mut dyn Read, scope: &str, author: &str) -> Result<(), RoleError> {
     let group = group_of(scope);
     let most = match &group {
         Some(_) => MAX_ROLE_ASSIGNMENTS_IN_GROUPS,
@@ -193,19 +196,19 @@ fn check_room(read: &mut dyn Read, scope: &str, author: &str) -> Result<(), Erro
         None => MAX_ROLE_ASSIGNMENTS,
     };
     if read.count(Counted::RoleAssignments)? >= most {
-        return Err(RoleError::TooMany { limit: most }.into());
+        return Err(RoleError::TooMany { limit: most });
     }
     if author != Actor::Operator.key()
         && read.count(Counted::RoleAssignmentsBy(author))? >= MAX_ROLE_ASSIGNMENTS_PER_AUTHOR
     {
         let limit = MAX_ROLE_ASSIGNMENTS_PER_AUTHOR;
-        return Err(RoleError::TooManyByAuthor { limit }.into());
+        return Err(RoleError::TooManyByAuthor { limit });
     }
     if let Some(group) = group
         && read.count_role_assignments_within(group.key())? >= MAX_ROLE_ASSIGNMENTS_PER_GROUP
     {
         let limit = MAX_ROLE_ASSIGNMENTS_PER_GROUP;
-        return Err(RoleError::TooManyInGroup { limit }.into());
+        return Err(RoleError::TooManyInGroup { limit });
     }
     Ok(())
 }
@@ -238,10 +241,10 @@ pub(crate) fn written_by(actor: &Actor) -> String {
     }
 }
 
-fn replace(tx: &mut dyn Tx, found: RoleAssignment, wanted: RoleAssignment) -> Result<RoleAssignment, Error> {
+fn replace(tx: &mut dyn Tx, found: RoleAssignment, wanted: RoleAssignment) -> Result<RoleAssignment, RoleError> {
     let what = |one: &RoleAssignment| (one.principal, one.role, one.scope.clone());
     if what(&found) != what(&wanted) {
-        return Err(RoleError::AssignmentFixed { id: found.id }.into());
+        return Err(RoleError::AssignmentFixed { id: found.id });
     }
     let changed = RoleAssignment {
         condition: wanted.condition,
@@ -255,13 +258,13 @@ fn replace(tx: &mut dyn Tx, found: RoleAssignment, wanted: RoleAssignment) -> Re
 }
 
 /// What the principal is.
-fn check_principal(read: &mut dyn Read, new: &NewRoleAssignment) -> Result<PrincipalType, Error> {
+fn check_principal(read: &mut dyn Read, new: &NewRoleAssignment) -> Result<PrincipalType, RoleError> {
     let id = new.principal;
     let Some(principal) = read.find_principal(id)? else {
         let directory = read
             .find_directory()?
             .map_or(Uuid::nil(), |directory| directory.tenant_id);
-        return Err(RoleError::PrincipalUnknown { id, directory }.into());
+        return Err(RoleError::PrincipalUnknown { id, directory });
     };
     let found = type_of(&principal);
     match &new.principal_type {
@@ -269,8 +272,7 @@ fn check_principal(read: &mut dyn Read, new: &NewRoleAssignment) -> Result<Princ
             id,
             wanted: wanted.clone(),
             found,
-        }
-        .into()),
+        }),
         _ => Ok(found),
     }
 }
@@ -284,11 +286,9 @@ fn type_of(principal: &PrincipalRecord) -> PrincipalType {
 }
 
 /// Roles are given at the root, a subscription, a group, a storage account, a registry, and its repositories.
-fn check_scope(read: &mut dyn Read, scope: &ResourceId) -> Result<(), Error> {
-    let unknown = || {
-        Error::from(RoleError::ScopeUnknown {
-            scope: scope.as_str().to_owned(),
-        })
+fn check_scope(read: &mut dyn Read, scope: &ResourceId) -> Result<(), RoleError> {
+    let unknown = || RoleError::ScopeUnknown {
+        scope: scope.as_str().to_owned(),
     };
     if scope.is_root() {
         return Ok(());
@@ -311,11 +311,11 @@ fn check_scope(read: &mut dyn Read, scope: &ResourceId) -> Result<(), Error> {
     if is_ours && is_there { Ok(()) } else { Err(unknown()) }
 }
 
-fn find_at(read: &mut dyn Read, id: Uuid, scope: &str) -> Result<Option<RoleAssignment>, Error> {
+fn find_at(read: &mut dyn Read, id: Uuid, scope: &str) -> Result<Option<RoleAssignment>, MetadataError> {
     Ok(read.find_role_assignment(id)?.filter(|found| found.scope == scope))
 }
 
-fn list_near(read: &mut dyn Read, scope: &str) -> Result<Vec<RoleAssignment>, Error> {
+fn list_near(read: &mut dyn Read, scope: &str) -> Result<Vec<RoleAssignment>, MetadataError> {
     let Ok(id) = ResourceId::parse(scope) else {
         return Ok(Vec::new());
     };

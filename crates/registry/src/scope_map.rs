@@ -4,10 +4,13 @@
 use holdfast_access::{ControlGrant, ScopeMap, SystemScopeMap, control};
 
 use crate::{
-    Error, Registry, TokenError,
+    Registry, TokenError,
     registry_resource::{author_of, load_at},
+    resources::Error,
 };
-use holdfast_model::{Counted, Durability, MetadataExt, Read, RegistryRecord, ScopeMapRecord, SystemData, Tx};
+use holdfast_model::{
+    Counted, Durability, MetadataError, MetadataExt, Read, RegistryRecord, ScopeMapRecord, SystemData, Tx,
+};
 
 /// A scope map and the registry it is in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -180,7 +183,7 @@ pub(crate) fn find_scope_map(
     read: &mut dyn Read,
     registry: &RegistryRecord,
     name: &str,
-) -> Result<Option<(String, ScopeMap)>, Error> {
+) -> Result<Option<(String, ScopeMap)>, MetadataError> {
     if let Some(system) = SystemScopeMap::find(name) {
         return Ok(Some((system.name.to_owned(), system.scope_map())));
     }

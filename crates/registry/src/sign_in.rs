@@ -6,8 +6,10 @@ use std::{net::IpAddr, time::Duration};
 
 use uuid::Uuid;
 
-use crate::{Error, Registry, quota::has_room_for_device};
-use holdfast_model::{AuthorizationCode, DeviceAnswer, DeviceCode, Durability, MetadataExt, ProvenPerson, Timestamp};
+use crate::{Registry, quota::has_room_for_device};
+use holdfast_model::{
+    AuthorizationCode, DeviceAnswer, DeviceCode, Durability, MetadataExt, ProvenPerson, StorageError, Timestamp,
+};
 
 /// How long a device waits for a person (Entra ID: 15 minutes).
 pub const DEVICE_CODE_LIFE: Duration = Duration::from_secs(15 * 60);
@@ -83,8 +85,8 @@ impl Registry {
     /// network, or the person's code is in use.
     ///
     /// # Errors
-    /// [`Error::Storage`].
-    pub async fn start_device_sign_in(&self, new: NewDevice) -> Result<bool, Error> {
+    /// [`StorageError`].
+    pub async fn start_device_sign_in(&self, new: NewDevice) -> Result<bool, StorageError> {
         let now = self.clock.now();
         let code = DeviceCode {
             verifier: new.verifier,
@@ -115,8 +117,8 @@ impl Registry {
     /// The client of the device that waits for this person's code.
     ///
     /// # Errors
-    /// [`Error::Storage`].
-    pub async fn find_waiting_device(&self, user_verifier: [u8; 32]) -> Result<Option<Uuid>, Error> {
+    /// [`StorageError`].
+    pub async fn find_waiting_device(&self, user_verifier: [u8; 32]) -> Result<Option<Uuid>, StorageError> {
         let now = self.clock.now();
         let found = self
             .metadata
@@ -128,8 +130,12 @@ impl Registry {
     /// Writes a person's answer down: the first one counts. `false` when no device waits for it any more.
     ///
     /// # Errors
-    /// [`Error::Storage`].
-    pub async fn answer_device(&self, user_verifier: [u8; 32], person: Option<ProvenPerson>) -> Result<bool, Error> {
+    /// [`StorageError`].
+    pub async fn answer_device(
+        &self,
+        user_verifier: [u8; 32],
+        person: Option<ProvenPerson>,
+    ) -> Result<bool, StorageError> {
         let now = self.clock.now();
         self.metadata
             .transact(Durability::Relaxed, move |tx| {
@@ -149,8 +155,8 @@ impl Registry {
     /// A device asks what the person said.
     ///
     /// # Errors
-    /// [`Error::Storage`].
-    pub async fn poll_device(&self, verifier: [u8; 32], client_id: Uuid) -> Result<Poll, Error> {
+    /// [`StorageError`].
+    pub async fn poll_device(&self, verifier: [u8; 32], client_id: Uuid) -> Result<Poll, StorageError> {
         let now = self.clock.now();
         self.metadata
             .transact(Durability::Relaxed, move |tx| {
@@ -184,8 +190,8 @@ impl Registry {
     /// Keeps an authorization code for its client.
     ///
     /// # Errors
-    /// [`Error::Storage`].
-    pub async fn keep_authorization_code(&self, new: NewAuthorizationCode) -> Result<(), Error> {
+    /// [`StorageError`].
+    pub async fn keep_authorization_code(&self, new: NewAuthorizationCode) -> Result<(), StorageError> {
         let now = self.clock.now();
         let code = AuthorizationCode {
             verifier: new.verifier,
@@ -210,8 +216,8 @@ impl Registry {
     /// is gone.
     ///
     /// # Errors
-    /// [`Error::Storage`].
-    pub async fn take_authorization_code(&self, verifier: [u8; 32]) -> Result<Option<AuthorizationCode>, Error> {
+    /// [`StorageError`].
+    pub async fn take_authorization_code(&self, verifier: [u8; 32]) -> Result<Option<AuthorizationCode>, StorageError> {
         let now = self.clock.now();
         let taken = self
             .metadata
@@ -223,8 +229,8 @@ impl Registry {
     /// Remembers an assertion until it has expired. `false` when it was used before.
     ///
     /// # Errors
-    /// [`Error::Storage`].
-    pub async fn use_assertion(&self, hash: [u8; 32], expires_at: Timestamp) -> Result<bool, Error> {
+    /// [`StorageError`].
+    pub async fn use_assertion(&self, hash: [u8; 32], expires_at: Timestamp) -> Result<bool, StorageError> {
         let now = self.clock.now();
         Ok(self
             .metadata

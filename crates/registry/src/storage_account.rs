@@ -11,16 +11,17 @@ use uuid::Uuid;
 
 pub use self::error::Error as StorageAccountError;
 use crate::{
-    Error, Precondition, Registry,
+    Precondition, Registry,
     erase::{is_deleting, refuse_if_deleting},
     limits::ROWS_PER_STEP,
     location::load_own,
     quota::check_storage_accounts,
     resource_group::load_group,
+    resources::Error,
 };
 use holdfast_model::{
-    Durability, MetadataExt, Read, RegistryRecord, StorageAccount, StorageAccountId, StorageKind, StorageResource,
-    Tags, Timestamp, Tx,
+    Durability, MetadataError, MetadataExt, Read, RegistryRecord, StorageAccount, StorageAccountId, StorageError,
+    StorageKind, StorageResource, Tags, Timestamp, Tx,
 };
 
 /// The type in ARM.
@@ -191,12 +192,12 @@ impl Registry {
     /// The accounts of a subscription that the caller may see, the first one made first.
     ///
     /// # Errors
-    /// [`Error::Storage`].
+    /// [`StorageError`].
     pub async fn list_storage_accounts(
         &self,
         reach: &ControlReach<control::StorageAccountsRead>,
         subscription: Uuid,
-    ) -> Result<Vec<StorageAccount>, Error> {
+    ) -> Result<Vec<StorageAccount>, StorageError> {
         let all = self.metadata.query(|read| read.list_storage_accounts()).await?;
         let is_seen = |account: &StorageAccount| {
             let is_in = |resource: &StorageResource| resource.subscription_id == subscription;
@@ -208,12 +209,12 @@ impl Registry {
     /// Whether an account could be made under this name.
     ///
     /// # Errors
-    /// [`Error::Storage`].
+    /// [`StorageError`].
     pub async fn is_storage_account_name_free(
         &self,
         _grant: &ControlGrant<control::CheckStorageAccountName>,
         name: &str,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, StorageError> {
         let name = name.to_owned();
         self.metadata
             .query(move |read| Ok(read.find_storage_account_by_name(&name)?.is_none()))
@@ -223,8 +224,8 @@ impl Registry {
     /// The account that a registry's bytes lie in, when it is a user's.
     ///
     /// # Errors
-    /// [`Error::Storage`].
-    pub async fn find_storage_of(&self, registry: &RegistryRecord) -> Result<Option<StorageAccount>, Error> {
+    /// [`StorageError`].
+    pub async fn find_storage_of(&self, registry: &RegistryRecord) -> Result<Option<StorageAccount>, StorageError> {
         let id = registry.storage_account;
         let found = self.metadata.query(move |read| read.find_storage_account(id)).await?;
         Ok(found.filter(|account| !account.is_own()))
@@ -340,7 +341,10 @@ impl Registry {
 fn is_group_going(read: &mut dyn Read, account: &StorageAccount) -> Result<bool, Error> {
     refuse_if_used(read, account)?;
     let scope = account.scope().unwrap_or_default();
-    is_deleting(read, scope.split("/providers/").next().unwrap_or_default())
+    Ok(is_deleting(
+        read,
+        scope.split("/providers/").next().unwrap_or_default(),
+    )?)
 }
 
 /// Does the work in a task of its own: a row and a folder change together, or a store would stay shut, or a folder lie
@@ -397,7 +401,7 @@ fn find_to_change(
 }
 
 /// The account at a scope.
-pub(crate) fn find_at(read: &mut dyn Read, scope: &str) -> Result<Option<StorageAccount>, Error> {
+pub(crate) fn find_at(read: &mut dyn Read, scope: &str) -> Result<Option<StorageAccount>, MetadataError> {
     let name = scope.rsplit('/').next().unwrap_or_default();
     let found = read.find_storage_account_by_name(name)?;
     Ok(found.filter(|account| account.scope().as_deref() == Some(scope)))

@@ -10,12 +10,12 @@ use futures_core::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use holdfast_model::{
     Blobs, Candidate, Durability, GarbageObject, MetadataError, MetadataExt, ObjectInfo, ObjectKey, StorageAccountId,
-    StoreError, Timestamp, Tx,
+    StorageError, StoreError, Timestamp, Tx,
 };
 use tokio::sync::mpsc::Sender;
 
 use crate::{
-    CollectOptions, Error, Registry,
+    CollectOptions, Registry,
     failure::{Batches, Failures},
     limits::{CANDIDATES_PER_TRANSACTION, OBJECTS_PER_LOOK, ROWS_PER_STEP},
 };
@@ -80,8 +80,8 @@ impl Registry {
     /// Tells every stray.
     ///
     /// # Errors
-    /// [`Error::Storage`]; a store that cannot be listed is a failure.
-    pub async fn list_strays(&self, events: Sender<Stray>) -> Result<Strays, Error> {
+    /// [`StorageError`]; a store that cannot be listed is a failure.
+    pub async fn list_strays(&self, events: Sender<Stray>) -> Result<Strays, StorageError> {
         let mut found = Strays::default();
         for place in self.places_of_objects(&mut found.failures).await? {
             let mut listing = place.store.list();
@@ -104,8 +104,8 @@ impl Registry {
     /// Removes the strays that got no bytes for the grace period.
     ///
     /// # Errors
-    /// [`Error::Storage`]; what was removed before stays removed.
-    pub async fn collect_strays(&self, options: CollectOptions) -> Result<Strays, Error> {
+    /// [`StorageError`]; what was removed before stays removed.
+    pub async fn collect_strays(&self, options: CollectOptions) -> Result<Strays, StorageError> {
         let due = self.clock.now().minus(options.grace);
         let mut found = Strays::default();
         for place in self.places_of_objects(&mut found.failures).await? {
@@ -124,7 +124,7 @@ impl Registry {
         options: CollectOptions,
         due: Timestamp,
         found: &mut Strays,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, StorageError> {
         let (failed_before, young_before) = (found.failures.count, found.young);
         let mut listing = place.store.list();
         while let Some(strays) = self.next_strays(place, &mut listing, found).await? {
@@ -154,7 +154,7 @@ impl Registry {
         options: CollectOptions,
         due: Timestamp,
         found: &mut Strays,
-    ) -> Result<(), Error> {
+    ) -> Result<(), StorageError> {
         // Its account may have been made since the look, and is not made meanwhile.
         let _change = self.storage_changes.lock().await;
         let (location, name) = (place.location.clone(), place.name.clone());
@@ -173,7 +173,7 @@ impl Registry {
     }
 
     /// The stores of all accounts, and those that lie in the locations though no account's row names them.
-    pub(crate) async fn places_of_objects(&self, failures: &mut Failures) -> Result<Vec<Place>, Error> {
+    pub(crate) async fn places_of_objects(&self, failures: &mut Failures) -> Result<Vec<Place>, StorageError> {
         let accounts = self.metadata.query(|read| read.list_storage_accounts()).await?;
         let mut found = Vec::new();
         for (id, store) in self.stores() {
@@ -220,7 +220,7 @@ impl Registry {
         place: &Place,
         listing: &mut Objects<'_>,
         found: &mut Strays,
-    ) -> Result<Option<Vec<(ObjectInfo, Timestamp)>>, Error> {
+    ) -> Result<Option<Vec<(ObjectInfo, Timestamp)>>, StorageError> {
         let objects = match next_objects(listing).await {
             Ok(Some(objects)) => objects,
             Ok(None) => return Ok(None),
@@ -255,7 +255,7 @@ impl Registry {
         &self,
         account: StorageAccountId,
         objects: Vec<ObjectInfo>,
-    ) -> Result<Vec<ObjectInfo>, Error> {
+    ) -> Result<Vec<ObjectInfo>, StorageError> {
         let mut unknown = self.keep_unknown(account, objects).await?;
         if !unknown.is_empty() {
             tokio::time::sleep(SETTLE).await;
@@ -268,7 +268,7 @@ impl Registry {
         &self,
         account: StorageAccountId,
         objects: Vec<ObjectInfo>,
-    ) -> Result<Vec<ObjectInfo>, Error> {
+    ) -> Result<Vec<ObjectInfo>, StorageError> {
         let mut unknown = Vec::new();
         let mut rest = objects.into_iter();
         loop {
@@ -290,7 +290,12 @@ impl Registry {
         }
     }
 
-    async fn remove_strays(&self, place: &Place, strays: Vec<ObjectInfo>, found: &mut Strays) -> Result<(), Error> {
+    async fn remove_strays(
+        &self,
+        place: &Place,
+        strays: Vec<ObjectInfo>,
+        found: &mut Strays,
+    ) -> Result<(), StorageError> {
         let Some(account) = place.account else {
             for object in strays {
                 let deleted = place.store.delete(&object.key).await;
@@ -317,7 +322,7 @@ impl Registry {
                     }
                 }
                 Err(error) => {
-                    if let Some((object, error)) = batches.failed(batch, error)? {
+                    if let Some((object, error)) = batches.failed(batch, StorageError::from(error))? {
                         found.failures.add(name(place, &object.key), &error);
                     }
                 }
@@ -345,7 +350,7 @@ fn queue_strays(
     account: StorageAccountId,
     objects: Vec<ObjectInfo>,
     now: Timestamp,
-) -> Result<Vec<ObjectInfo>, Error> {
+) -> Result<Vec<ObjectInfo>, MetadataError> {
     let mut queued = Vec::new();
     for object in objects {
         if tx.is_object_known(account, &object.key)? {

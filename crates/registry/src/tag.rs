@@ -4,9 +4,9 @@ use holdfast_access::{Grant, action};
 use holdfast_oci::{Digest, RepositoryName, Tag};
 
 use crate::{
-    Error, Listable, Registry,
+    Listable, Registry,
+    content::{Error, load_registry},
     manifest::{ensure_tags_movable, queue_if_untagged},
-    registry::load_registry,
     repository::{find_visible, load_visible},
 };
 use holdfast_model::{AttributesPatch, Durability, MetadataExt, Page, Read, RepositoryRecord, TagRecord};
@@ -96,7 +96,14 @@ impl Registry {
                 tx.remove_tag(repository.id, &tag)?;
                 tx.touch_repository(repository.id, now)?;
                 let is_retained = load_registry(tx, registry)?.retention_days.is_some();
-                queue_if_untagged(tx, is_retained, repository.id, record.manifest, &record.digest, now)
+                Ok(queue_if_untagged(
+                    tx,
+                    is_retained,
+                    repository.id,
+                    record.manifest,
+                    &record.digest,
+                    now,
+                )?)
             })
             .await
     }

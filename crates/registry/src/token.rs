@@ -5,14 +5,18 @@ use holdfast_access::{ControlGrant, Rights, SystemScopeMap, control};
 use holdfast_arm::ResourceId;
 use uuid::Uuid;
 
+mod error;
+
 use crate::{
-    Error, Registry, TokenError,
+    Registry,
     registry_resource::{author_of, load_at},
+    resources::Error,
     scope_map::{find_scope_map, last_name, registry_scope},
 };
+pub use error::TokenError;
 use holdfast_model::{
-    Author, Counted, Durability, MetadataExt, NewToken, Read, RegistryRecord, SystemData, Timestamp, TokenPassword,
-    TokenRecord, TokenStanding, Tx,
+    Author, Counted, Durability, MetadataError, MetadataExt, NewToken, Read, RegistryRecord, SystemData, Timestamp,
+    TokenPassword, TokenRecord, TokenStanding, Tx,
 };
 
 const SCOPE_MAP_TYPE: &str = "Microsoft.ContainerRegistry/registries/scopeMaps";
@@ -126,7 +130,7 @@ impl Registry {
                 let author = author_of(tx, &actor)?;
                 let record = load_token(tx, &registry, last_name(&scope))?;
                 let record = apply(tx, &registry, record, &change, (author, now))?;
-                view(tx, &registry, record)
+                Ok(view(tx, &registry, record)?)
             })
             .await
     }
@@ -141,7 +145,7 @@ impl Registry {
             .query(move |read| {
                 let registry = load_at(read, registry_scope(&scope))?;
                 let record = load_token(read, &registry, last_name(&scope))?;
-                view(read, &registry, record)
+                Ok(view(read, &registry, record)?)
             })
             .await
     }
@@ -162,7 +166,8 @@ impl Registry {
             .query(move |read| {
                 let registry = load_at(read, &scope)?;
                 let found = read.list_tokens(registry.id, &after, limit)?;
-                found.into_iter().map(|record| view(read, &registry, record)).collect()
+                let views = found.into_iter().map(|record| view(read, &registry, record));
+                Ok(views.collect::<Result<_, _>>()?)
             })
             .await
     }
@@ -209,7 +214,7 @@ impl Registry {
                 for (slot, verifier) in &new.verifiers {
                     tx.put_token_password(record.id, *slot, verifier, new.expires_at, now)?;
                 }
-                view(tx, &registry, record)
+                Ok(view(tx, &registry, record)?)
             })
             .await
     }
@@ -323,7 +328,7 @@ fn load_token(read: &mut dyn Read, registry: &RegistryRecord, name: &str) -> Res
     Ok(found.ok_or_else(|| TokenError::Unknown { name: name.to_owned() })?)
 }
 
-fn view(read: &mut dyn Read, registry: &RegistryRecord, record: TokenRecord) -> Result<TokenView, Error> {
+fn view(read: &mut dyn Read, registry: &RegistryRecord, record: TokenRecord) -> Result<TokenView, MetadataError> {
     Ok(TokenView {
         registry: registry.clone(),
         passwords: read.list_token_passwords(record.id)?,

@@ -18,7 +18,8 @@ use holdfast_model::{
 use holdfast_oci::{Algorithm, Digest, range::ContentRange};
 
 use crate::{
-    Error, ReceiveError, Registry,
+    Registry,
+    content::{Error, ReceiveError},
     failure::Failures,
     limits::{ROWS_PER_STEP, SMALL_BLOB_BYTES},
 };
@@ -207,8 +208,8 @@ impl Registry {
     /// Removes the sessions that made no progress for [`crate::Limits::upload_idle`].
     ///
     /// # Errors
-    /// [`Error::Storage`].
-    pub async fn purge_uploads(&self) -> Result<Purged, Error> {
+    /// [`StorageError`].
+    pub async fn purge_uploads(&self) -> Result<Purged, StorageError> {
         let before = self.clock.now().minus(self.limits.upload_idle);
         let mut purged = Purged::default();
         let mut after = None;
@@ -224,7 +225,7 @@ impl Registry {
             for upload in page {
                 match self.purge_upload(upload).await {
                     Ok(is_purged) => purged.uploads += usize::from(is_purged),
-                    Err(Error::Storage(failure)) if failure.is_general() => return Err(failure.into()),
+                    Err(Error::Storage(failure)) if failure.is_general() => return Err(failure),
                     Err(error) => purged.failures.add(format_args!("upload {}", upload.id.0), &error),
                 }
             }

@@ -26,7 +26,7 @@ use holdfast_model::{
 };
 use holdfast_oci::{Algorithm, Digest, Reference, RepositoryName, Tag};
 use holdfast_registry::{
-    Body, CollectOptions, Collected, Error, FirstStart, Limits, Registry, RegistryParts, SealedPassword,
+    Body, CollectOptions, Collected, FirstStart, Limits, Registry, RegistryParts, SealedPassword, content::Error,
 };
 use tempfile::TempDir;
 use uuid::Uuid;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use holdfast_access::{ControlGrant, ControlReach, control, decide_control};
 use holdfast_arm::{Error as Arm, Location, ResourceGroupName, ResourceId, SubscriptionId};
 use holdfast_model::ResourceGroup;
-use holdfast_registry::Error as Domain;
+use holdfast_registry::resources::Error as ResourceError;
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -54,7 +54,7 @@ pub(crate) async fn head(
 ) -> Result<Response<Bytes>, Error> {
     match call.app.registry.load_resource_group(&grant).await {
         Ok(_) => Ok(body::empty(StatusCode::NO_CONTENT)),
-        Err(Domain::ResourceGroupUnknown { .. }) => Ok(body::empty(StatusCode::NOT_FOUND)),
+        Err(ResourceError::ResourceGroupUnknown { .. }) => Ok(body::empty(StatusCode::NOT_FOUND)),
         Err(error) => Err(error.into()),
     }
 }

@@ -3,7 +3,7 @@
 use holdfast_arm::{Error as Arm, ResourceId};
 use holdfast_registry::RoleError;
 
-pub(super) fn role_error(error: RoleError) -> Arm {
+pub(super) fn role_error(error: RoleError, request_id: &str) -> Arm {
     match error {
         RoleError::ScopeUnknown { scope } => match ResourceId::parse(&scope) {
             Ok(id) => Arm::not_found(&id),
@@ -24,5 +24,6 @@ pub(super) fn role_error(error: RoleError) -> Arm {
         RoleError::TooMany { limit } | RoleError::TooManyInGroup { limit } | RoleError::TooManyByAuthor { limit } => {
             Arm::role_assignment_limit_exceeded(limit)
         }
+        RoleError::Storage(error) => super::storage_error(&error, request_id),
     }
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use holdfast_access::ControlRefusal;
 use holdfast_arm::{Code as ArmCode, Error as Arm};
 use holdfast_model::StorageError;
-use holdfast_registry::{Error as Domain, QuotaError, application::Error as Application};
+use holdfast_registry::application::Error as Application;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
@@ -45,9 +45,12 @@ pub(super) enum Error {
     /// What the whole face shares: tokens, bodies.
     #[error(transparent)]
     Shared(#[from] Management),
-    /// The operation failed.
+    /// The operation on an application failed.
     #[error(transparent)]
-    Domain(#[from] Domain),
+    Application(#[from] Application),
+    /// A store did not do its part.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
 }
 
 impl Error {
@@ -68,10 +71,7 @@ impl Error {
 
     /// A reference to something that is not there.
     pub(super) fn not_found(id: &str) -> Self {
-        Self::new(
-            Code::ResourceNotFound,
-            format!("Resource '{id}' does not exist or one of its queried reference-property objects are not present."),
-        )
+        Self::new(Code::ResourceNotFound, no_resource(id))
     }
 }
 
@@ -81,22 +81,24 @@ impl From<Arm> for Error {
     }
 }
 
-impl From<Application> for Error {
-    fn from(error: Application) -> Self {
-        Self::Domain(error.into())
-    }
-}
-
 /// The answer.
 pub(super) fn render(error: Error, request_id: &str) -> Response<Bytes> {
     let (code, message) = match error {
         Error::Graph { code, message } => (code, message),
         Error::Refused(_) => denied(),
-        Error::Domain(error) => domain(error, request_id),
+        Error::Application(error) => application(error, request_id),
+        Error::Storage(error) | Error::Shared(Management::Storage(error)) => storage(&error, request_id),
         Error::Shared(Management::Arm(arm)) => shared(&arm),
         Error::Shared(Management::Refused(_)) => denied(),
-        Error::Shared(Management::Domain(error)) => domain(error, request_id),
-        Error::Shared(other) => internal(&other, request_id),
+        // What the other audiences of the face are told: Graph asks for no token, no resource and no role assignment.
+        Error::Shared(
+            error @ (Management::OAuth { .. }
+            | Management::Form(_)
+            | Management::Throttled { .. }
+            | Management::Sealed(_)
+            | Management::Resource(_)
+            | Management::Role(_)),
+        ) => internal(&error, request_id),
     };
     let (status, word) = code.on_the_wire();
     let document = json!({
@@ -134,6 +136,10 @@ impl Code {
     }
 }
 
+fn no_resource(id: &str) -> String {
+    format!("Resource '{id}' does not exist or one of its queried reference-property objects are not present.")
+}
+
 fn denied() -> (Code, String) {
     let message = "Insufficient privileges to complete the operation.";
     (Code::RequestDenied, message.to_owned())
@@ -149,7 +155,11 @@ fn internal(error: &dyn std::error::Error, request_id: &str) -> (Code, String) {
 
 /// Of what ARM says about a token or a body.
 fn shared(error: &Arm) -> (Code, String) {
-    let code = match error.code() {
+    (code_of(error.code()), error.message().to_owned())
+}
+
+fn code_of(code: ArmCode) -> Code {
+    match code {
         ArmCode::AuthenticationFailed
         | ArmCode::ExpiredAuthenticationToken
         | ArmCode::InvalidAuthenticationToken
@@ -160,49 +170,89 @@ fn shared(error: &Arm) -> (Code, String) {
         ArmCode::ServerTimeout => Code::ServiceUnavailable,
         ArmCode::RequestTimeout => Code::Timeout,
         ArmCode::InternalServerError => Code::Internal,
-        _ => Code::BadRequest,
-    };
-    (code, error.message().to_owned())
+        ArmCode::AuthorizationFailed
+        | ArmCode::LinkedAuthorizationFailed
+        | ArmCode::RoleAssignmentUpdateNotPermitted
+        | ArmCode::NotFound
+        | ArmCode::InvalidResourceNamespace
+        | ArmCode::InvalidResourceType
+        | ArmCode::ResourceGroupNotFound
+        | ArmCode::ResourceNotFound
+        | ArmCode::RoleAssignmentNotFound
+        | ArmCode::RoleDefinitionDoesNotExist
+        | ArmCode::SubscriptionNotFound
+        | ArmCode::HttpMethodNotSupported
+        | ArmCode::Conflict
+        | ArmCode::InvalidResourceGroupLocation
+        | ArmCode::InvalidResourceLocation
+        | ArmCode::MissingSubscriptionRegistration
+        | ArmCode::RegistryNameAlreadyInUse
+        | ArmCode::ReservedResourceName
+        | ArmCode::ResourceGroupBeingDeleted
+        | ArmCode::ResourceGroupQuotaExceeded
+        | ArmCode::ResourceQuotaExceeded
+        | ArmCode::RoleAssignmentExists
+        | ArmCode::StorageAccountAlreadyTaken
+        | ArmCode::PreconditionFailed
+        | ArmCode::UnsupportedMediaType
+        | ArmCode::BadRequest
+        | ArmCode::InvalidApiVersionParameter
+        | ArmCode::InvalidConditionSyntax
+        | ArmCode::InvalidFilterInQueryString
+        | ArmCode::InvalidParameter
+        | ArmCode::InvalidParameters
+        | ArmCode::InvalidRequestContent
+        | ArmCode::InvalidPrincipalId
+        | ArmCode::InvalidResourceGroup
+        | ArmCode::InvalidResourceId
+        | ArmCode::InvalidRoleAssignmentId
+        | ArmCode::InvalidSku
+        | ArmCode::InvalidSubscriptionId
+        | ArmCode::InvalidTagNameCharacters
+        | ArmCode::LinkedInvalidPropertyId
+        | ArmCode::LocationNotAvailableForResourceGroup
+        | ArmCode::LocationNotAvailableForResourceType
+        | ArmCode::LocationRequired
+        | ArmCode::MissingApiVersionParameter
+        | ArmCode::NoRegisteredProviderFound
+        | ArmCode::PrincipalNotFound
+        | ArmCode::ResourceNameInvalid
+        | ArmCode::RoleAssignmentLimitExceeded
+        | ArmCode::TagNameTooLong
+        | ArmCode::TagValueTooLong
+        | ArmCode::TooManyTags
+        | ArmCode::UnmatchedPrincipalType => Code::BadRequest,
+    }
 }
 
 /// Entra ID's words, with the number and who may do more.
-fn quota_message(error: &QuotaError) -> String {
-    let (whose, limit, next) = match error {
-        QuotaError::ApplicationsOfOne { limit } => (
-            "Principal",
-            limit,
-            "delete objects to reduce the used quota, or use another principal",
-        ),
-        QuotaError::Applications { limit } => (
-            "Tenant",
-            limit,
-            "ask your administrator to delete objects that nobody uses",
-        ),
-        other => return other.to_string(),
-    };
-    format!(
+fn quota_exceeded(whose: &str, limit: u64, next: &str) -> (Code, String) {
+    let message = format!(
         "The directory object quota limit for the {whose} has been exceeded: there are {limit} applications, the most \
          there can be. Please {next}."
-    )
+    );
+    (Code::QuotaExceeded, message)
 }
 
-fn domain(error: Domain, request_id: &str) -> (Code, String) {
-    let application = match error {
-        Domain::Application(error) => error,
-        Domain::Quota(error) => return (Code::QuotaExceeded, quota_message(&error)),
-        Domain::Storage(StorageError::Overloaded { .. }) => {
+/// What is wrong with a store is told to nobody but the log.
+fn storage(error: &StorageError, request_id: &str) -> (Code, String) {
+    match error {
+        StorageError::Overloaded { .. } => {
             let message = "The server has too much to do; try again shortly.";
-            return (Code::ServiceUnavailable, message.to_owned());
+            (Code::ServiceUnavailable, message.to_owned())
         }
-        other => return internal(&other, request_id),
-    };
-    let not_found = |what: String| match Error::not_found(&what) {
-        Error::Graph { code, message } => (code, message),
-        _ => (Code::ResourceNotFound, what),
-    };
-    match application {
-        Application::Unknown { id } => not_found(id.to_string()),
-        Application::FederatedUnknown { name } => not_found(name),
+        StorageError::Full { .. }
+        | StorageError::Metadata(_)
+        | StorageError::AccountClosed { .. }
+        | StorageError::Blobs { .. } => internal(error, request_id),
+    }
+}
+
+fn application(error: Application, request_id: &str) -> (Code, String) {
+    let not_found = |what: &str| (Code::ResourceNotFound, no_resource(what));
+    match error {
+        Application::Unknown { id } => not_found(&id.to_string()),
+        Application::FederatedUnknown { name } => not_found(&name),
         Application::OutOfReach { .. } => denied(),
         Application::PrincipalExists { app_id } => (
             Code::MultipleObjects,
@@ -223,6 +273,17 @@ fn domain(error: Domain, request_id: &str) -> (Code, String) {
             Code::MultipleObjects,
             format!("FederatedIdentityCredential with {what} already exists."),
         ),
+        Application::TooManyOfAuthor { limit } => quota_exceeded(
+            "Principal",
+            limit,
+            "delete objects to reduce the used quota, or use another principal",
+        ),
+        Application::TooMany { limit } => quota_exceeded(
+            "Tenant",
+            limit,
+            "ask your administrator to delete objects that nobody uses",
+        ),
+        Application::Storage(error) => storage(&error, request_id),
         Application::TooManyCredentials { what, limit } => (
             Code::QuotaExceeded,
             format!("An application has at most {limit} {what}; remove one first."),

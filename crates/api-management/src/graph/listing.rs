@@ -4,7 +4,7 @@
 use holdfast_access::{ControlGrant, control};
 use holdfast_arm::{Filter, fold_case};
 use holdfast_model::ApplicationMarker;
-use holdfast_registry::{ApplicationKey, ApplicationView, Error as Domain, application::Error as Application};
+use holdfast_registry::{ApplicationKey, ApplicationView, application::Error as Application};
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 use uuid::Uuid;
@@ -233,7 +233,7 @@ pub(super) async fn found(
 ) -> Result<Option<ApplicationView>, Error> {
     match call.app.registry.load_application(grant, key).await {
         Ok(view) => Ok(Some(view)),
-        Err(Domain::Application(Application::Unknown { .. })) => Ok(None),
+        Err(Application::Unknown { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }

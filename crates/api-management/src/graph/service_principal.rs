@@ -76,7 +76,7 @@ pub(super) async fn create(
         .await;
     match made {
         Ok(view) => Ok(body::json(StatusCode::CREATED, &shown::service_principal(call, &view))),
-        Err(holdfast_registry::Error::Application(Application::Unknown { .. })) => Err(unknown()),
+        Err(Application::Unknown { .. }) => Err(unknown()),
         Err(error) => Err(error.into()),
     }
 }

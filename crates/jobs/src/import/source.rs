@@ -10,7 +10,7 @@ use holdfast_access::{Caller, ControlCaller, Grant, RegistryId, action, decide, 
 use holdfast_client::registry::{Blob, Client, Credentials};
 use holdfast_model::{Content, JobRecord, ManifestContent};
 use holdfast_oci::{Digest, Reference};
-use holdfast_registry::{Body, Error, Import, ImportFailureKind, ImportSource, ReceiveError, Registry};
+use holdfast_registry::{Body, Import, ImportError, ImportFailureKind, ImportSource, ReceiveError, Registry};
 
 use super::{Progress, Stop};
 use crate::Runner;
@@ -162,7 +162,7 @@ async fn pull(
         .filter(|registry| registry.id == id)
         .ok_or_else(Stop::source_gone)?;
     if !source.allow_export && source.id != target {
-        let refusal = Error::ExportDisabled { name: source.name };
+        let refusal = ImportError::ExportDisabled { name: source.name };
         return Err(Stop::failed(ImportFailureKind::NotAllowed, &refusal.to_string()));
     }
     let rights = rights_of(caller.assignments(), &source.scope(), source.role_assignment_mode);

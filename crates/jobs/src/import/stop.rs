@@ -4,7 +4,7 @@
 use holdfast_access::ControlRefusal;
 use holdfast_client::registry::Error as Upstream;
 use holdfast_model::StorageError;
-use holdfast_registry::{Error, ImportFailure, ImportFailureKind, ReceiveError};
+use holdfast_registry::{ImportFailure, ImportFailureKind, ReceiveError, content::Error};
 
 use crate::handler;
 
@@ -92,9 +92,7 @@ impl From<Error> for Stop {
                 Some(upstream) => Self::from(upstream),
                 None => Self::Retry(told(ImportFailureKind::Source)),
             },
-            Error::Locked { .. } | Error::TagExists { .. } | Error::PreconditionFailed { .. } => {
-                Self::Failed(told(ImportFailureKind::Conflict))
-            }
+            Error::Locked { .. } | Error::PreconditionFailed { .. } => Self::Failed(told(ImportFailureKind::Conflict)),
             Error::RegistryUnknown { .. } => Self::Failed(ImportFailure::registry_deleted()),
             Error::RepositoryUnknown { .. }
             | Error::ManifestUnknown { .. }
@@ -109,18 +107,45 @@ impl From<Error> for Stop {
             | Error::Receive(_)
             | Error::UploadUnknown { .. }
             | Error::UploadBusy { .. }
-            | Error::TooManyUploads { .. }
-            | Error::Storage(StorageError::Overloaded { .. } | StorageError::Full { .. }) => {
-                Self::Retry(told(ImportFailureKind::Internal))
-            }
-            _ => {
-                tracing::error!(error = %error, "an import failed here");
-                let message = "the import failed on this server; its log says more".to_owned();
-                Self::Retry(ImportFailure {
-                    kind: ImportFailureKind::Internal,
-                    message,
-                })
+            | Error::TooManyUploads { .. } => Self::Retry(told(ImportFailureKind::Internal)),
+            Error::Storage(failure) => failure.into(),
+            // What an import does not do: it deletes nothing, sends no ranges, and names tags that were counted.
+            Error::TagUnknown { .. }
+            | Error::BlobInUse { .. }
+            | Error::ChunkOutOfOrder { .. }
+            | Error::ChunkLength { .. }
+            | Error::TooManyTags { .. }
+            | Error::HashUnreadable { .. } => broken(&error),
+        }
+    }
+}
+
+impl From<&StorageError> for Stop {
+    fn from(error: &StorageError) -> Self {
+        match error {
+            StorageError::Overloaded { .. } | StorageError::Full { .. } => Self::Retry(ImportFailure {
+                kind: ImportFailureKind::Internal,
+                message: error.to_string(),
+            }),
+            StorageError::Metadata(_) | StorageError::AccountClosed { .. } | StorageError::Blobs { .. } => {
+                broken(error)
             }
         }
     }
+}
+
+impl From<StorageError> for Stop {
+    fn from(error: StorageError) -> Self {
+        Self::from(&error)
+    }
+}
+
+/// The causes are only this server's.
+fn broken(error: &dyn std::error::Error) -> Stop {
+    tracing::error!(error = %error, "an import failed here");
+    let message = "the import failed on this server; its log says more".to_owned();
+    Stop::Retry(ImportFailure {
+        kind: ImportFailureKind::Internal,
+        message,
+    })
 }

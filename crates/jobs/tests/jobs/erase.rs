@@ -6,7 +6,7 @@ use std::time::Duration;
 use holdfast_access::{Caller, Grant, RegistryId, RepositoryAction, control, decide};
 use holdfast_model::{JobKind, MetadataExt as _, Tags};
 use holdfast_oci::{Algorithm, Digest, Tag};
-use holdfast_registry::{Body, Error, Precondition, Registry};
+use holdfast_registry::{Body, Precondition, Registry, content::Error, resources};
 use holdfast_testkit::registry::{Document, name, pattern};
 use tokio::task::JoinSet;
 
@@ -121,7 +121,7 @@ async fn a_deletion_that_was_cut_off_is_finished_by_the_next_process() {
     assert_eq!(world.open_jobs(JobKind::EraseRegistry, &scope).await, 1);
     assert!(matches!(
         world.make("group", "doomed").await,
-        Err(Error::RegistryNameTaken { .. })
+        Err(resources::Error::RegistryNameTaken { .. })
     ));
     let runner = world.runner(&[]);
     assert_eq!(runner.run_due().await, 0, "whoever asked may still be at it");
@@ -169,7 +169,7 @@ async fn a_group_whose_deletion_was_cut_off_takes_nothing_new_and_goes() {
     world.registry.reopen().await;
     assert!(matches!(
         world.make("gone", "third1").await,
-        Err(Error::ResourceGroupBeingDeleted { .. })
+        Err(resources::Error::ResourceGroupBeingDeleted { .. })
     ));
     world.registry.advance(Duration::from_secs(10));
     let runner = world.runner(&[]);
@@ -178,6 +178,9 @@ async fn a_group_whose_deletion_was_cut_off_takes_nothing_new_and_goes() {
     runner.run_due().await;
     let read = operator::<control::ResourceGroupsRead>(&group);
     let found = world.registry.load_resource_group(&read).await;
-    assert!(matches!(found, Err(Error::ResourceGroupUnknown { .. })), "{found:?}");
+    assert!(
+        matches!(found, Err(resources::Error::ResourceGroupUnknown { .. })),
+        "{found:?}"
+    );
     world.assert_nothing_is_left().await;
 }

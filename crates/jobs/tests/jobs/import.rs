@@ -9,7 +9,8 @@ use holdfast_access::{Actor, ControlCaller, Grant, RoleId, action, control, deci
 use holdfast_model::{BusyJobs, JobId, JobState, RegistryRecord};
 use holdfast_oci::{Algorithm, Digest};
 use holdfast_registry::{
-    Error, Import, ImportFailure, ImportFailureKind, ImportSource, ImportTag, NewPrincipal, NewSecret,
+    Import, ImportError, ImportFailure, ImportFailureKind, ImportSource, ImportTag, NewPrincipal, NewSecret,
+    resources::Error,
 };
 use holdfast_testkit::registry::{Document, name, pattern, tag};
 use secrecy::SecretString;
@@ -165,7 +166,7 @@ async fn what_breaks_off_is_taken_up_where_it_ended_and_what_is_there_is_not_fet
     let before = upstream.asked("/v2/app/blobs/").len();
     assert!(matches!(
         world.ask(&owner, &upstream, false).await,
-        Err(Error::TagExists { .. })
+        Err(Error::Import(ImportError::TagExists { .. }))
     ));
     let id = world.ask(&owner, &upstream, true).await.unwrap();
     runner.run_due().await;

@@ -69,7 +69,7 @@ impl World {
         format!("{group}/providers/microsoft.containerregistry/registries/{name}")
     }
 
-    async fn make(&self, group: &str, name: &str) -> Result<RegistryId, holdfast_registry::Error> {
+    async fn make(&self, group: &str, name: &str) -> Result<RegistryId, holdfast_registry::resources::Error> {
         let grant: ControlGrant<control::RegistriesWrite> = operator(&self.scope(group, name));
         let passwords = [1, 2].map(|slot| SealedPassword {
             sealed: vec![slot],

@@ -1,5 +1,6 @@
 //! Why an operation on an application was not done.
 
+use holdfast_model::{MetadataError, StorageError};
 use uuid::Uuid;
 
 /// See the module.
@@ -55,4 +56,25 @@ pub enum Error {
         /// The limit.
         limit: usize,
     },
+    /// One principal made more applications than it may.
+    #[error("the caller made {limit} applications, the most it may; delete one first")]
+    TooManyOfAuthor {
+        /// The limit.
+        limit: u64,
+    },
+    /// More applications than the directory takes.
+    #[error("the directory has {limit} applications, the most there may be for the caller; delete one first")]
+    TooMany {
+        /// The limit.
+        limit: u64,
+    },
+    /// A store did not do its part.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl From<MetadataError> for Error {
+    fn from(error: MetadataError) -> Self {
+        Self::Storage(error.into())
+    }
 }

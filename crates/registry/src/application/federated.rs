@@ -26,7 +26,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::Unknown`], [`Error::OutOfReach`], [`Error::FederatedTaken`], [`Error::TooManyCredentials`],
-    /// [`crate::Error::Storage`].
+    /// [`Error::Storage`].
     pub async fn add_federated_credential(
         &self,
         grant: &ControlGrant<control::PrincipalsWrite>,
@@ -34,7 +34,7 @@ impl Registry {
         name: String,
         (issuer, subject, audiences): (String, FederatedSubject, Vec<String>),
         description: Option<String>,
-    ) -> Result<FederatedCredential, crate::Error> {
+    ) -> Result<FederatedCredential, Error> {
         let (id, now) = (self.ids.uuid(), self.clock.now());
         let reach = grant.scope().to_owned();
         self.metadata
@@ -55,11 +55,10 @@ impl Registry {
                     return Err(Error::TooManyCredentials {
                         what: "federated credentials",
                         limit: MAX_FEDERATED_PER_APPLICATION,
-                    }
-                    .into());
+                    });
                 }
                 if own.iter().any(|other| other.name == credential.name) {
-                    return Err(Error::FederatedTaken { what: "name" }.into());
+                    return Err(Error::FederatedTaken { what: "name" });
                 }
                 refuse_twins(&own, &credential)?;
                 tx.insert_federated_credential(&credential)?;
@@ -71,12 +70,12 @@ impl Registry {
     /// An application's federated credentials, by name.
     ///
     /// # Errors
-    /// [`Error::Unknown`], [`crate::Error::Storage`].
+    /// [`Error::Unknown`], [`Error::Storage`].
     pub async fn list_federated_credentials(
         &self,
         _grant: &ControlGrant<control::PrincipalsRead>,
         key: ApplicationKey,
-    ) -> Result<Vec<FederatedCredential>, crate::Error> {
+    ) -> Result<Vec<FederatedCredential>, Error> {
         self.metadata
             .query(move |read| {
                 let application = load(read, key)?;
@@ -88,13 +87,13 @@ impl Registry {
     /// One of them, by id or name.
     ///
     /// # Errors
-    /// [`Error::Unknown`], [`Error::FederatedUnknown`], [`crate::Error::Storage`].
+    /// [`Error::Unknown`], [`Error::FederatedUnknown`], [`Error::Storage`].
     pub async fn load_federated_credential(
         &self,
         _grant: &ControlGrant<control::PrincipalsRead>,
         key: ApplicationKey,
         name: String,
-    ) -> Result<FederatedCredential, crate::Error> {
+    ) -> Result<FederatedCredential, Error> {
         self.metadata
             .query(move |read| {
                 let application = load(read, key)?;
@@ -107,14 +106,14 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::Unknown`], [`Error::FederatedUnknown`], [`Error::FederatedTaken`], [`Error::OutOfReach`],
-    /// [`crate::Error::Storage`].
+    /// [`Error::Storage`].
     pub async fn update_federated_credential(
         &self,
         grant: &ControlGrant<control::PrincipalsWrite>,
         key: ApplicationKey,
         name: String,
         change: FederatedChange,
-    ) -> Result<FederatedCredential, crate::Error> {
+    ) -> Result<FederatedCredential, Error> {
         let reach = grant.scope().to_owned();
         self.metadata
             .transact(Durability::Durable, move |tx| {
@@ -140,20 +139,20 @@ impl Registry {
     /// Takes one of them away.
     ///
     /// # Errors
-    /// [`Error::Unknown`], [`Error::FederatedUnknown`], [`Error::OutOfReach`], [`crate::Error::Storage`].
+    /// [`Error::Unknown`], [`Error::FederatedUnknown`], [`Error::OutOfReach`], [`Error::Storage`].
     pub async fn remove_federated_credential(
         &self,
         grant: &ControlGrant<control::PrincipalsWrite>,
         key: ApplicationKey,
         name: String,
-    ) -> Result<(), crate::Error> {
+    ) -> Result<(), Error> {
         let reach = grant.scope().to_owned();
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let application = load_in_reach(tx, key, &reach)?;
                 let credential = load_credential(tx, &application, name.clone())?;
                 tx.remove_federated_credential(application.id, credential.id)?;
-                void_tokens(tx, &application)
+                Ok(void_tokens(tx, &application)?)
             })
             .await
     }
@@ -164,22 +163,21 @@ fn load_credential(
     read: &mut dyn Read,
     application: &ApplicationRecord,
     name: String,
-) -> Result<FederatedCredential, crate::Error> {
+) -> Result<FederatedCredential, Error> {
     let id = Uuid::parse_str(&name).ok();
     let own = read.list_federated_credentials(application.id)?;
     let found = own.into_iter().find(|own| own.name == name || Some(own.id) == id);
-    Ok(found.ok_or(Error::FederatedUnknown { name })?)
+    found.ok_or(Error::FederatedUnknown { name })
 }
 
 /// Two credentials of an application never trust the same.
-fn refuse_twins(own: &[FederatedCredential], new: &FederatedCredential) -> Result<(), crate::Error> {
+fn refuse_twins(own: &[FederatedCredential], new: &FederatedCredential) -> Result<(), Error> {
     let is_twin =
         |other: &&FederatedCredential| other.id != new.id && other.issuer == new.issuer && other.subject == new.subject;
     match own.iter().find(is_twin) {
         Some(_) => Err(Error::FederatedTaken {
             what: "issuer and subject",
-        }
-        .into()),
+        }),
         None => Ok(()),
     }
 }

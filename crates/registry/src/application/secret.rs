@@ -85,13 +85,13 @@ impl Registry {
     /// Gives an application another secret.
     ///
     /// # Errors
-    /// [`Error::Unknown`], [`Error::OutOfReach`], [`Error::TooManyCredentials`], [`crate::Error::Storage`].
+    /// [`Error::Unknown`], [`Error::OutOfReach`], [`Error::TooManyCredentials`], [`Error::Storage`].
     pub async fn add_secret(
         &self,
         grant: &ControlGrant<control::PrincipalsWrite>,
         key: ApplicationKey,
         new: NewSecret,
-    ) -> Result<ApplicationSecret, crate::Error> {
+    ) -> Result<ApplicationSecret, Error> {
         let (id, now) = (self.ids.uuid(), self.clock.now());
         let reach = grant.scope().to_owned();
         self.metadata
@@ -101,8 +101,7 @@ impl Registry {
                     return Err(Error::TooManyCredentials {
                         what: "secrets",
                         limit: MAX_SECRETS_PER_APPLICATION,
-                    }
-                    .into());
+                    });
                 }
                 let secret = new.clone().row(id, application.id, now);
                 tx.insert_application_secret(&secret)?;
@@ -114,21 +113,21 @@ impl Registry {
     /// Takes a secret away.
     ///
     /// # Errors
-    /// [`Error::Unknown`], [`Error::SecretUnknown`], [`Error::OutOfReach`], [`crate::Error::Storage`].
+    /// [`Error::Unknown`], [`Error::SecretUnknown`], [`Error::OutOfReach`], [`Error::Storage`].
     pub async fn remove_secret(
         &self,
         grant: &ControlGrant<control::PrincipalsWrite>,
         key: ApplicationKey,
         id: Uuid,
-    ) -> Result<(), crate::Error> {
+    ) -> Result<(), Error> {
         let reach = grant.scope().to_owned();
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let application = load_in_reach(tx, key, &reach)?;
                 if !tx.remove_application_secret(application.id, id)? {
-                    return Err(Error::SecretUnknown { id }.into());
+                    return Err(Error::SecretUnknown { id });
                 }
-                void_tokens(tx, &application)
+                Ok(void_tokens(tx, &application)?)
             })
             .await
     }
@@ -136,13 +135,13 @@ impl Registry {
     /// Takes every secret away and gives one.
     ///
     /// # Errors
-    /// [`Error::Unknown`], [`Error::OutOfReach`], [`crate::Error::Storage`].
+    /// [`Error::Unknown`], [`Error::OutOfReach`], [`Error::Storage`].
     pub async fn reset_secrets(
         &self,
         grant: &ControlGrant<control::PrincipalsWrite>,
         key: ApplicationKey,
         new: NewSecret,
-    ) -> Result<ApplicationSecret, crate::Error> {
+    ) -> Result<ApplicationSecret, Error> {
         let (id, now) = (self.ids.uuid(), self.clock.now());
         let reach = grant.scope().to_owned();
         self.metadata
@@ -166,13 +165,12 @@ pub(super) fn replace_certificates(
     application: &ApplicationRecord,
     wanted: Vec<CertificateChange>,
     now: Timestamp,
-) -> Result<bool, crate::Error> {
+) -> Result<bool, Error> {
     if wanted.len() > MAX_CERTIFICATES_PER_APPLICATION {
         return Err(Error::TooManyCredentials {
             what: "certificates",
             limit: MAX_CERTIFICATES_PER_APPLICATION,
-        }
-        .into());
+        });
     }
     let mut gone = tx.list_application_certificates(application.id)?;
     let mut new = Vec::new();
@@ -180,7 +178,7 @@ pub(super) fn replace_certificates(
         match change {
             CertificateChange::Keep(id) => match gone.iter().position(|own| own.id == id) {
                 Some(at) => drop(gone.remove(at)),
-                None => return Err(Error::CertificateUnknown { id }.into()),
+                None => return Err(Error::CertificateUnknown { id }),
             },
             CertificateChange::Add(certificate) => new.push(*certificate),
         }

@@ -12,8 +12,8 @@ use futures_util::{StreamExt as _, stream};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{Check, Finding};
-use crate::{Error, Registry, failure::chain};
-use holdfast_model::{BlobId, BlobRecord, MetadataError, MetadataExt, StoreError};
+use crate::{Registry, failure::chain};
+use holdfast_model::{BlobId, BlobRecord, MetadataError, MetadataExt, StorageError, StoreError};
 
 /// Blobs whose rows are fetched at once.
 const ROWS: usize = 500;
@@ -21,7 +21,7 @@ const ROWS: usize = 500;
 const TELL: Duration = Duration::from_millis(250);
 
 impl Check<'_> {
-    pub(super) async fn check_blobs(&mut self) -> Result<(), Error> {
+    pub(super) async fn check_blobs(&mut self) -> Result<(), StorageError> {
         let mut after = BlobId(0);
         let mut turns = interval(TELL);
         turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -58,7 +58,7 @@ impl Check<'_> {
 
 impl Check<'_> {
     /// A page of blobs in which some row cannot be read, which is reported; and its last row.
-    async fn scan_blobs_by_row(&mut self, after: BlobId) -> Result<(Vec<BlobRecord>, Option<BlobId>), Error> {
+    async fn scan_blobs_by_row(&mut self, after: BlobId) -> Result<(Vec<BlobRecord>, Option<BlobId>), StorageError> {
         let metadata = &self.registry.metadata;
         let ids = metadata.query(move |read| read.scan_blob_ids(after, ROWS)).await?;
         let last = ids.last().copied();
@@ -77,7 +77,7 @@ impl Check<'_> {
 }
 
 impl Registry {
-    async fn check_blob(&self, blob: BlobRecord, read: Arc<AtomicU64>) -> Result<Option<Finding>, Error> {
+    async fn check_blob(&self, blob: BlobRecord, read: Arc<AtomicU64>) -> Result<Option<Finding>, StorageError> {
         let (digest, size_bytes) = (blob.digest, blob.size_bytes);
         let finding = self.examine_blob(&blob, read).await?;
         let (is_current, is_linked) = self
@@ -98,7 +98,7 @@ impl Registry {
     }
 
     /// What is wrong with the blob's bytes.
-    async fn examine_blob(&self, blob: &BlobRecord, read: Arc<AtomicU64>) -> Result<Option<Finding>, Error> {
+    async fn examine_blob(&self, blob: &BlobRecord, read: Arc<AtomicU64>) -> Result<Option<Finding>, StorageError> {
         let (digest, object, size_bytes) = (blob.digest, blob.object_key.clone(), blob.size_bytes);
         let unreadable = |problem: String| Finding::BlobUnreadable {
             digest,

@@ -6,7 +6,10 @@ use bytes::Bytes;
 use holdfast_oci::{Digest, Manifest, MediaType, RepositoryName};
 
 use super::{Check, Finding};
-use crate::{Error, limits::ROWS_PER_STEP, registry::load_registry};
+use crate::{
+    content::{Error, load_registry},
+    limits::ROWS_PER_STEP,
+};
 use holdfast_model::{
     ListOrder, ManifestId, ManifestRecord, MetadataError, MetadataExt, Page, Position, Read, RepositoryId,
     RepositoryRecord, Visibility,
@@ -244,7 +247,7 @@ fn difference(stored: &Stored) -> Option<String> {
     None
 }
 
-fn compare_counts(read: &mut dyn Read, id: RepositoryId, seen: Seen) -> Result<Option<Finding>, Error> {
+fn compare_counts(read: &mut dyn Read, id: RepositoryId, seen: Seen) -> Result<Option<Finding>, MetadataError> {
     let Some((_, repository)) = read.load_repository(id)? else {
         return Ok(None);
     };
@@ -265,7 +268,7 @@ fn compare_counts(read: &mut dyn Read, id: RepositoryId, seen: Seen) -> Result<O
     }))
 }
 
-fn count(read: &mut dyn Read, repository: &RepositoryRecord) -> Result<Seen, Error> {
+fn count(read: &mut dyn Read, repository: &RepositoryRecord) -> Result<Seen, MetadataError> {
     let mut seen = Seen::default();
     let mut after = None;
     loop {

@@ -2,14 +2,13 @@
 
 use super::{Check, Finding};
 use crate::{
-    Error,
     failure::{Failures, chain},
     stray::{Place, next_objects},
 };
-use holdfast_model::{ObjectInfo, StorageAccountId};
+use holdfast_model::{ObjectInfo, StorageAccountId, StorageError};
 
 impl Check<'_> {
-    pub(super) async fn check_objects(&mut self) -> Result<(), Error> {
+    pub(super) async fn check_objects(&mut self) -> Result<(), StorageError> {
         let mut failures = Failures::default();
         for place in self.registry.places_of_objects(&mut failures).await? {
             self.check_place(&place).await?;
@@ -21,7 +20,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    async fn check_place(&mut self, place: &Place) -> Result<(), Error> {
+    async fn check_place(&mut self, place: &Place) -> Result<(), StorageError> {
         let mut listing = place.store.list();
         let (mut objects, mut size_bytes) = (0, 0);
         loop {
@@ -60,7 +59,7 @@ impl Check<'_> {
         place: &Place,
         account: StorageAccountId,
         listed: Vec<ObjectInfo>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), StorageError> {
         for object in self.registry.keep_strays(account, listed).await? {
             // Deleted since the listing.
             if place.store.written_at(&object.key).await.is_err() {

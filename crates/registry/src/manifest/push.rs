@@ -10,7 +10,8 @@ use serde::Deserialize;
 
 use super::{Expectation, Pushed, PutManifest, queue_if_untagged};
 use crate::{
-    Error, Registry,
+    Registry,
+    content::Error,
     limits::{MAX_CONFIG_BYTES, MAX_MISSING_TOLD, MAX_PLATFORM_BYTES, MAX_TAGS_PER_PUSH},
     repository::ensure_writable_for_manifest,
 };

@@ -2,9 +2,10 @@
 
 use holdfast_oci::{Digest, Tag};
 
-use crate::{Error, limits::ROWS_PER_STEP};
+use crate::{content::Error, limits::ROWS_PER_STEP};
 use holdfast_model::{
-    Candidate, ManifestId, ManifestRecord, Read, RepositoryId, RepositoryRecord, TagRecord, Timestamp, Tx,
+    Candidate, ManifestId, ManifestRecord, MetadataError, Read, RepositoryId, RepositoryRecord, TagRecord, Timestamp,
+    Tx,
 };
 
 /// A manifest that is locked for writing keeps its tags where they are (ACR: to protect all tags of
@@ -31,17 +32,17 @@ pub(crate) fn queue_if_untagged(
     manifest: ManifestId,
     digest: &Digest,
     now: Timestamp,
-) -> Result<(), Error> {
+) -> Result<(), MetadataError> {
     if !is_retained || !tx.list_tags_of_manifest(manifest, 1)?.is_empty() {
         return Ok(());
     }
-    Ok(tx.queue_candidate(
+    tx.queue_candidate(
         &Candidate::UntaggedManifest {
             repository,
             digest: *digest,
         },
         now,
-    )?)
+    )
 }
 
 /// Removes a manifest and its tags, and queues what may have become garbage by it.
@@ -102,17 +103,22 @@ pub(crate) fn removable_tags(
 }
 
 /// What waited for a manifest that is gone must not be held against the same one pushed again.
-fn forget_waits(tx: &mut dyn Tx, repository: RepositoryId, digest: &Digest) -> Result<(), Error> {
+fn forget_waits(tx: &mut dyn Tx, repository: RepositoryId, digest: &Digest) -> Result<(), MetadataError> {
     for queued in tx.list_waits_of_manifest(repository, digest)? {
         tx.remove_candidate(queued.id)?;
     }
     Ok(())
 }
 
-fn queue_blob(tx: &mut dyn Tx, repository: RepositoryId, digest: Digest, now: Timestamp) -> Result<(), Error> {
-    Ok(tx.queue_candidate(&Candidate::BlobLink { repository, digest }, now)?)
+fn queue_blob(tx: &mut dyn Tx, repository: RepositoryId, digest: Digest, now: Timestamp) -> Result<(), MetadataError> {
+    tx.queue_candidate(&Candidate::BlobLink { repository, digest }, now)
 }
 
-fn queue_orphan(tx: &mut dyn Tx, repository: RepositoryId, digest: Digest, now: Timestamp) -> Result<(), Error> {
-    Ok(tx.queue_candidate(&Candidate::OrphanedManifest { repository, digest }, now)?)
+fn queue_orphan(
+    tx: &mut dyn Tx,
+    repository: RepositoryId,
+    digest: Digest,
+    now: Timestamp,
+) -> Result<(), MetadataError> {
+    tx.queue_candidate(&Candidate::OrphanedManifest { repository, digest }, now)
 }

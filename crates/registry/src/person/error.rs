@@ -1,7 +1,8 @@
 //! Why something about people was not done.
 
 use super::UserName;
-use crate::limits::MAX_PEOPLE;
+use crate::{RoleError, limits::MAX_PEOPLE};
+use holdfast_model::{MetadataError, StorageError};
 
 /// Why something about people was not done.
 #[derive(Debug, thiserror::Error)]
@@ -27,4 +28,16 @@ pub enum Error {
         /// Where.
         scope: String,
     },
+    /// The first role was not given.
+    #[error(transparent)]
+    Role(#[from] RoleError),
+    /// A store did not do its part.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl From<MetadataError> for Error {
+    fn from(error: MetadataError) -> Self {
+        Self::Storage(error.into())
+    }
 }

@@ -4,8 +4,8 @@
 use holdfast_access::{Actor, ControlGrant, IpRule, NetworkAction, RoleAssignmentMode, control};
 use uuid::Uuid;
 
-use crate::Error;
-use holdfast_model::{Author, AuthorKind, Read, RegistryRecord, ShownSettings, Sku, Tags, Timestamp};
+use crate::resources::Error;
+use holdfast_model::{Author, AuthorKind, MetadataError, Read, RegistryRecord, ShownSettings, Sku, Tags, Timestamp};
 
 /// What a request changes; `None` leaves it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -130,7 +130,7 @@ pub(crate) fn check(before: &RegistryRecord, registry: &RegistryRecord) -> Resul
 }
 
 /// The author of what an actor does: a person by their name, an application by its id.
-pub(crate) fn author_of(read: &mut dyn Read, actor: &Actor) -> Result<Author, Error> {
+pub(crate) fn author_of(read: &mut dyn Read, actor: &Actor) -> Result<Author, MetadataError> {
     let application = |name: String| Author {
         name,
         kind: AuthorKind::Application,

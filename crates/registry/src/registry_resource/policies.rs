@@ -3,7 +3,7 @@
 use holdfast_access::{ControlGrant, control};
 
 use super::{RegistryChange, load_at};
-use crate::{Error, Precondition, Registry};
+use crate::{Precondition, Registry, resources::Error};
 use holdfast_model::{MetadataExt, RegistryRecord};
 
 impl Registry {

@@ -4,7 +4,7 @@
 use holdfast_access::{ControlGrant, control};
 
 use super::load_at;
-use crate::{Error, Registry};
+use crate::{Registry, resources::Error};
 use holdfast_model::{Counted, MetadataExt, Read, RegistryRecord};
 
 /// The counts of a registry.

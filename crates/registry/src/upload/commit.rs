@@ -6,7 +6,7 @@ use holdfast_model::{
 use holdfast_oci::Digest;
 
 use super::session::Session;
-use crate::{Error, Registry, repository::ensure_writable};
+use crate::{Registry, content::Error, repository::ensure_writable};
 
 impl Registry {
     /// The one transaction that makes a blob visible.

@@ -11,7 +11,7 @@ use super::{
     session::{Lease, Session, check_not_beyond, check_received, equal},
     sink::{Sink, Stored},
 };
-use crate::{Error, Registry, limits::SMALL_BLOB_BYTES};
+use crate::{Registry, content::Error, limits::SMALL_BLOB_BYTES};
 
 impl Registry {
     /// Writes and hashes a body; all of it is handed to the store when this returns, also on error.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use holdfast_model::{BlobWriter, Blobs, StoreError, UploadId, UploadRecord};
 use holdfast_oci::{Digest, Hasher, range::ContentRange};
 
-use crate::Error;
+use crate::content::Error;
 
 /// Sessions that a request on this node is writing to. Other nodes are kept out by the
 /// compare-and-swap of [`holdfast_model::UploadTx::save_upload`].

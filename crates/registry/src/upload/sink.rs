@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use super::session::Session;
-use crate::Error;
+use crate::content::Error;
 use holdfast_model::{BlobWriter, Blobs, StoreError};
 
 /// Where the bytes go.

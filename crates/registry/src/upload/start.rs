@@ -6,9 +6,9 @@ use holdfast_oci::{Algorithm, RepositoryName};
 
 use super::Leases;
 use crate::{
-    Error, Registry,
+    Registry,
+    content::{Error, load_registry},
     limits::{ROWS_PER_STEP, UPLOAD_GIVES_WAY_AFTER},
-    registry::load_registry,
 };
 
 impl Registry {

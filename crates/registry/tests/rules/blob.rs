@@ -2,7 +2,7 @@
 
 use holdfast_access::action;
 use holdfast_model::{Blobs as _, StorageError};
-use holdfast_registry::{Error, Limits};
+use holdfast_registry::{Limits, content::Error};
 use holdfast_testkit::registry::{Document, Gate, TestRegistry, name, pattern, read_all};
 
 use crate::claims::{assert_refused, sha256};

@@ -5,7 +5,7 @@ use futures_util::stream;
 use holdfast_access::action;
 use holdfast_model::UploadId;
 use holdfast_oci::{Algorithm, ContentRange, Digest};
-use holdfast_registry::{Body, Error, ReceiveError};
+use holdfast_registry::{Body, ReceiveError, content::Error};
 use holdfast_testkit::registry::TestRegistry;
 
 /// Asserts that a result is an error of a variant.

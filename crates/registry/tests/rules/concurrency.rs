@@ -13,7 +13,7 @@ use std::{
 use holdfast_access::action;
 use holdfast_model::{BlobId, Blobs as _, ManifestId, MetadataError, MetadataExt as _};
 use holdfast_oci::Digest;
-use holdfast_registry::{CollectOptions, Error, Expectation, Limits};
+use holdfast_registry::{CollectOptions, Expectation, Limits, content::Error};
 use holdfast_testkit::{
     blobs::list,
     registry::{Document, TestRegistry, pattern, read_all, tag},

@@ -2,7 +2,7 @@
 
 use holdfast_access::{ControlAction, ControlCaller, ControlGrant, control, decide_control};
 use holdfast_model::{JobKind, MetadataExt as _};
-use holdfast_registry::{Error, Precondition};
+use holdfast_registry::{Precondition, resources::Error};
 use holdfast_testkit::registry::{Document, TestRegistry, pattern};
 
 /// The operator's grant, which nothing but the rule itself stops.

@@ -1,6 +1,6 @@
 //! Why something is kept.
 
-use holdfast_registry::Error;
+use holdfast_registry::content::Error;
 use holdfast_testkit::registry::{Document, NAME, TestRegistry, tag};
 
 use crate::claims::{assert_refused, sha256};

@@ -11,7 +11,7 @@ use holdfast_access::action;
 use holdfast_blobs::fault::{Fault, Operation};
 use holdfast_model::{Durability, Metadata, MetadataError, ReadWork, StorageError, UploadId, WriteWork};
 use holdfast_oci::{Algorithm, Digest};
-use holdfast_registry::{Body, Error, Limits};
+use holdfast_registry::{Body, Limits, content::Error};
 use holdfast_testkit::registry::{Document, TestRegistry, pattern, tag};
 
 use crate::claims::{append, assert_nothing_left, finish, offset, sha256, streamed, upload_of};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use holdfast_access::action;
 use holdfast_oci::Digest;
-use holdfast_registry::{CollectOptions, Collected, Error};
+use holdfast_registry::{CollectOptions, Collected, content::Error};
 use holdfast_testkit::registry::{Document, TestRegistry, name, pattern, tag};
 
 use crate::claims::{assert_nothing_left, assert_refused, sha256};

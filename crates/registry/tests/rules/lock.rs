@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use holdfast_access::action;
 use holdfast_model::{AttributesPatch, Page};
-use holdfast_registry::{Body, Error};
+use holdfast_registry::{Body, content::Error};
 use holdfast_testkit::registry::{Document, TestRegistry, everything, pattern, tag};
 
 use crate::claims::{assert_refused, sha256, upload_of};

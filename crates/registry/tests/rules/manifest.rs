@@ -7,7 +7,7 @@ use bytes::Bytes;
 use holdfast_access::action;
 use holdfast_blobs::fault::Operation;
 use holdfast_oci::{Algorithm, Digest, MediaType, Reference, Tag};
-use holdfast_registry::{Error, Expectation, PutManifest};
+use holdfast_registry::{Expectation, PutManifest, content::Error};
 use holdfast_testkit::registry::{Document, TestRegistry, everything, name, pattern, tag};
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 
 use holdfast_access::{ControlAction, ControlCaller, ControlGrant, decide_control};
 use holdfast_model::{Durability, MetadataExt as _, PersonRecord, PrincipalRecord};
-use holdfast_registry::{Error, NewPerson, person};
+use holdfast_registry::{NewPerson, person::Error};
 use holdfast_testkit::registry::TestRegistry;
 use uuid::Uuid;
 
@@ -25,10 +25,7 @@ async fn a_name_is_one_persons_in_any_case() {
     let ann = make(&world, "ann@example.org").await.unwrap();
     for name in ["ann@example.org", "ANN@example.org"] {
         let twin = make(&world, name).await;
-        assert!(
-            matches!(twin, Err(Error::Person(person::Error::NameTaken { .. }))),
-            "{name}: {twin:?}"
-        );
+        assert!(matches!(twin, Err(Error::NameTaken { .. })), "{name}: {twin:?}");
     }
     let kept = world.find_principal(ann.principal.id).await.unwrap();
     assert_eq!(kept.map(|kept| kept.record), Some(ann.principal));
@@ -60,5 +57,5 @@ async fn there_are_ten_thousand_people_and_no_more() {
     filled.await.unwrap();
     make(&world, "last@example.org").await.unwrap();
     let more = make(&world, "more@example.org").await;
-    assert!(matches!(more, Err(Error::Person(person::Error::TooMany))), "{more:?}");
+    assert!(matches!(more, Err(Error::TooMany)), "{more:?}");
 }

@@ -9,7 +9,8 @@ use holdfast_model::{
     PrincipalRecord, PrincipalType, ResourceGroup, RoleAssignment, Sku, StorageKind, StorageResource, Tags, Tx,
 };
 use holdfast_registry::{
-    Error, NewRoleAssignment, Precondition, QuotaError, RegistryChange, RoleError, SealedPassword, StorageChange,
+    NewRoleAssignment, Precondition, QuotaError, RegistryChange, RoleError, SealedPassword, StorageChange, application,
+    resources::Error,
     sign_in::{DEVICE_CODE_LIFE, NewDevice},
 };
 use holdfast_testkit::registry::TestRegistry;
@@ -130,10 +131,7 @@ async fn one_who_gives_out_roles_leaves_room_to_others() {
     let refused = registry
         .put_role_assignment(&by("ann", &scope), new(RoleId::ACR_PULL))
         .await;
-    assert_refused!(
-        refused,
-        Error::Role(RoleError::TooManyByAuthor { limit: ROLES_OF_AUTHOR })
-    );
+    assert_refused!(refused, RoleError::TooManyByAuthor { limit: ROLES_OF_AUTHOR });
     registry
         .put_role_assignment(&by("ben", &scope), new(RoleId::ACR_PULL))
         .await
@@ -159,7 +157,7 @@ async fn the_wider_a_scope_the_more_of_all_roles_it_may_use() {
         give_roles(&registry, many, given..full, "ann").await;
         let new = role(refusing, one, RoleId::ACR_PUSH);
         match registry.put_role_assignment(&operator(refusing), new).await {
-            Err(Error::Role(RoleError::TooMany { limit })) => assert_eq!(limit, full),
+            Err(RoleError::TooMany { limit }) => assert_eq!(limit, full),
             other => panic!("{refusing}: {other:?}"),
         }
         given = full;
@@ -337,18 +335,18 @@ async fn whoever_makes_applications_leaves_room_to_others_and_all_to_the_operato
     fill("ann", APPLICATIONS_OF_AUTHOR).await;
     assert_refused!(
         make(by("ann", "/")).await,
-        Error::Quota(QuotaError::ApplicationsOfOne {
+        application::Error::TooManyOfAuthor {
             limit: APPLICATIONS_OF_AUTHOR
-        })
+        }
     );
     let made = make(by("ben", "/")).await.unwrap();
     assert_eq!(made.application.created_by, "ben");
     fill("others", APPLICATIONS_OF_OTHERS - APPLICATIONS_OF_AUTHOR - 1).await;
     assert_refused!(
         make(by("ben", "/")).await,
-        Error::Quota(QuotaError::Applications {
+        application::Error::TooMany {
             limit: APPLICATIONS_OF_OTHERS
-        })
+        }
     );
     make(operator("/")).await.unwrap();
 }

@@ -37,7 +37,7 @@ async fn devices_that_expired_and_are_kept_take_room_too() {
                     expires_at,
                 })?;
             }
-            Ok::<_, holdfast_registry::Error>(())
+            Ok::<_, holdfast_registry::content::Error>(())
         })
         .await
         .unwrap();

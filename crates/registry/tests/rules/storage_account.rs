@@ -12,8 +12,8 @@ use holdfast_access::{
 use holdfast_model::{RegistryRecord, Sku, StorageAccount, Tags};
 use holdfast_oci::{Algorithm, Digest};
 use holdfast_registry::{
-    Body, Error, Limits, Precondition, Registry, RegistryChange, SealedPassword, States, StorageAccountError,
-    StorageChange, ensure_location,
+    Body, Limits, Precondition, Registry, RegistryChange, SealedPassword, States, StorageAccountError, StorageChange,
+    ensure_location, resources::Error,
 };
 use holdfast_testkit::registry::{Decorator, Gate, TestRegistry, name, read_all};
 

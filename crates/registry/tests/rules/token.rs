@@ -6,7 +6,8 @@ use holdfast_access::{ControlAction, ControlCaller, ControlGrant, Rights, ScopeM
 use holdfast_arm::ResourceId;
 use holdfast_model::{Sku, Timestamp};
 use holdfast_registry::{
-    Claimant, Entrance, Error, KeptPassword, NewTokenPasswords, Standing, TokenAccount, TokenChange, TokenError,
+    Claimant, Entrance, KeptPassword, NewTokenPasswords, Standing, TokenAccount, TokenChange, TokenError,
+    resources::Error,
 };
 use holdfast_testkit::registry::{NAME, TestRegistry};
 

@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 use holdfast_access::{Actor, action};
 use holdfast_model::{Blobs as _, Durability, MetadataExt as _};
 use holdfast_oci::{Algorithm, Digest};
-use holdfast_registry::{Body, Error, Limits};
+use holdfast_registry::{Body, Limits, content::Error};
 use holdfast_testkit::{
     blobs::list,
     registry::{Document, Gate, TestRegistry, pattern},

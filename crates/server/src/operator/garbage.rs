@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use holdfast_oci::Digest;
-use holdfast_registry::{CollectOptions, Error, Failures};
+use holdfast_registry::{CollectOptions, Failures, content::Error};
 use serde::{Deserialize, Serialize};
 
 use super::{Desk, News, Order};

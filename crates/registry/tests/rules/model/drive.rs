@@ -6,7 +6,7 @@ use bytes::Bytes;
 use holdfast_access::action;
 use holdfast_model::{Attributes, AttributesPatch, MetadataExt as _, UploadId};
 use holdfast_oci::{Digest, Reference};
-use holdfast_registry::{CollectOptions, Collected, Error, Limits};
+use holdfast_registry::{CollectOptions, Collected, Limits, content::Error};
 use holdfast_testkit::registry::{Document, TestRegistry, pattern, tag};
 use proptest::sample::Index;
 

@@ -1,19 +1,12 @@
-//! The one domain error. Faces turn it into a status and a body in one table; it refuses to know
-//! either.
+//! Why an operation on content was not done: on a repository, a manifest, a tag, a blob, an upload or a referrer. Faces
+//! turn it into a status and a body in one table; it refuses to know either.
 
-mod quota;
-mod role;
-mod token;
-
+use holdfast_access::RegistryId;
+use holdfast_model::{MetadataError, Read, RegistryRecord, StorageError, StoreError, UploadId};
 use holdfast_oci::{Digest, RepositoryName, Tag};
 use uuid::Uuid;
 
-pub use quota::QuotaError;
-pub use role::RoleError;
-pub use token::TokenError;
-
-use crate::limits::MAX_MISSING_NAMED;
-use holdfast_model::{MetadataError, Sku, StorageAccountId, StorageError, StoreError, UploadId};
+use crate::{limits::MAX_MISSING_NAMED, registry::find_open_by_id};
 
 /// The body of a request could not be received whole.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +29,7 @@ pub enum ReceiveError {
     Stopping,
 }
 
-/// Why an operation was not done.
+/// Why an operation on content was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No such registry.
@@ -45,124 +38,6 @@ pub enum Error {
         /// As asked for.
         name: String,
     },
-    /// No such resource group.
-    #[error("resource group {name} is not known here")]
-    ResourceGroupUnknown {
-        /// As asked for.
-        name: String,
-    },
-    /// The group is being deleted: nothing is made in it any more.
-    #[error("resource group {name} is being deleted; wait until it is gone")]
-    ResourceGroupBeingDeleted {
-        /// The group.
-        name: String,
-    },
-    /// The group is in another location.
-    #[error("the resource group is in {found}, not in {wanted}")]
-    ResourceGroupElsewhere {
-        /// As asked for.
-        wanted: String,
-        /// Where it is.
-        found: String,
-    },
-    /// Another registry has the name.
-    #[error("the registry name {name} is in use")]
-    RegistryNameTaken {
-        /// As asked for.
-        name: String,
-    },
-    /// The registry is in another location.
-    #[error("the registry is in {found}, not in {wanted}")]
-    RegistryElsewhere {
-        /// As asked for.
-        wanted: String,
-        /// Where it is.
-        found: String,
-    },
-    /// The base host stands for this registry.
-    #[error("registry {name} is the default registry of this server and cannot be deleted")]
-    RegistryProtected {
-        /// The registry.
-        name: String,
-    },
-    /// The admin account is off.
-    #[error("the admin account of registry {name} is off")]
-    AdminDisabled {
-        /// The registry.
-        name: String,
-    },
-    /// The service keeps no bytes there.
-    #[error("location {location} is not one of {}", .known.join(", "))]
-    LocationUnknown {
-        /// What was to be there, by its type in ARM.
-        resource_type: &'static str,
-        /// As asked for.
-        location: String,
-        /// Where it does.
-        known: Vec<String>,
-    },
-    /// What was asked does not go with storage accounts as they are.
-    #[error(transparent)]
-    StorageAccount(#[from] crate::StorageAccountError),
-    /// The tier does not have it.
-    #[error("{feature} is not part of the {} tier", .sku.as_str())]
-    SkuLacks {
-        /// What was asked for.
-        feature: &'static str,
-        /// The tier.
-        sku: Sku,
-    },
-    /// A smaller tier is asked for while the registry uses what that one lacks.
-    #[error("the {} tier does not have {}; switch that off or remove it first", .sku.as_str(), .in_use.join(", "))]
-    SkuTooSmall {
-        /// The tier.
-        sku: Sku,
-        /// What is in use.
-        in_use: Vec<String>,
-    },
-    /// More of a thing than the tier has.
-    #[error("the {} tier has {quota} of {feature} at most; delete one first", .sku.as_str())]
-    QuotaExceeded {
-        /// Of what.
-        feature: &'static str,
-        /// The most.
-        quota: u64,
-        /// The tier.
-        sku: Sku,
-    },
-    /// Of tokens and scope maps.
-    #[error(transparent)]
-    Token(#[from] TokenError),
-    /// About an application of the directory.
-    #[error(transparent)]
-    Application(#[from] crate::application::Error),
-    /// The export policy of the registry that an image was to be imported from forbids it.
-    #[error("the export policy of registry {name} is disabled: nothing is imported from it")]
-    ExportDisabled {
-        /// The registry that was to be imported from.
-        name: String,
-    },
-    /// Settings that do not go together.
-    #[error("the settings contradict each other: {reason}")]
-    SettingsContradict {
-        /// Which, as a sentence.
-        reason: &'static str,
-    },
-    /// `If-Match` or `If-None-Match` does not hold for a resource.
-    #[error("the resource is not in the state that {condition} names; read it again")]
-    ConditionFailed {
-        /// What was asked for.
-        condition: String,
-    },
-    /// Something about people.
-    #[error(transparent)]
-    Person(#[from] crate::person::Error),
-    /// Of roles.
-    #[error(transparent)]
-    Role(#[from] RoleError),
-    /// Of how many there may be.
-    #[error(transparent)]
-    Quota(#[from] QuotaError),
     /// No such repository, or one without manifests.
     #[error("repository {name} is not known to this registry")]
     RepositoryUnknown {
@@ -296,20 +171,6 @@ pub enum Error {
         /// The limit.
         limit: usize,
     },
-    /// An import that moves no tags meets one that is there.
-    #[error("tag {repository}:{tag} is there already; import with force to move it")]
-    TagExists {
-        /// Where.
-        repository: RepositoryName,
-        /// The tag.
-        tag: Tag,
-    },
-    /// As many imports wait as one registry may have.
-    #[error("{limit} imports into this registry are under way; wait for one to end")]
-    TooManyImports {
-        /// The limit.
-        limit: usize,
-    },
     /// A lock forbids it (ACR: `REGISTRY_DISALLOWED_OPERATION`).
     #[error("{what} is locked; unlock it first")]
     Locked {
@@ -338,21 +199,6 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A storage account that rows name is not open.
-    #[error("storage account {} is not open on this node", account.0)]
-    StorageAccountClosed {
-        /// The account.
-        account: StorageAccountId,
-    },
-    /// Work that was to go on in any case did not come to its end.
-    #[error("the work that {attempted} ended early")]
-    Interrupted {
-        /// What it did, as "changed a storage account".
-        attempted: &'static str,
-        /// The cause.
-        #[source]
-        source: tokio::task::JoinError,
-    },
     /// A store did not do its part.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -367,6 +213,18 @@ impl From<MetadataError> for Error {
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         Self::Storage(error.into())
+    }
+}
+
+/// The registry's row inside a transaction; its absence is an error, as is its deletion.
+pub(crate) fn load_registry(read: &mut dyn Read, id: RegistryId) -> Result<RegistryRecord, Error> {
+    find_open_by_id(read, id)?.ok_or_else(|| unknown_registry(id))
+}
+
+/// A registry that a grant names and no row does.
+pub(crate) fn unknown_registry(id: RegistryId) -> Error {
+    Error::RegistryUnknown {
+        name: format!("#{}", id.0),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use holdfast_model::PrincipalType;
+use holdfast_model::{MetadataError, PrincipalType, StorageError};
 
 /// Why a role was not assigned, shown or taken away.
 #[derive(Debug, thiserror::Error)]
@@ -73,4 +73,13 @@ pub enum RoleError {
         /// The limit.
         limit: u64,
     },
+    /// A store did not do its part.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl From<MetadataError> for RoleError {
+    fn from(error: MetadataError) -> Self {
+        Self::Storage(error.into())
+    }
 }

@@ -21,16 +21,4 @@ pub enum QuotaError {
         /// The limit.
         limit: u64,
     },
-    /// That one principal made.
-    #[error("the caller made {limit} applications, the most it may; delete one first")]
-    ApplicationsOfOne {
-        /// The limit.
-        limit: u64,
-    },
-    /// In the directory.
-    #[error("the directory has {limit} applications, the most there may be for the caller; delete one first")]
-    Applications {
-        /// The limit.
-        limit: u64,
-    },
 }
