@@ -11,7 +11,7 @@ use std::{
 
 use holdfast_access::RequestOrigin;
 use holdfast_api_distribution::{Address, Distribution, DistributionParts, Names, Served};
-use holdfast_blobs::{FilesystemPlaces, FilesystemStore, fault::FaultyStore};
+use holdfast_blobs::{FilesystemPlaces, fault::FaultyStore};
 use holdfast_face::{Budget, Sending, Writing};
 use holdfast_identity::{
     Credential, DirectoryIssuer, Issuer, OwnNames, Sealer, ServerKeys, Throttle,
@@ -24,6 +24,7 @@ use holdfast_model::{
 };
 use holdfast_oci::{Algorithm, Digest};
 use holdfast_registry::{FirstStart, Limits, Overview, Registry, RegistryParts, SealedPassword};
+use holdfast_testkit::{blobs::list, store::TestStore};
 use http::Request;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
@@ -143,7 +144,7 @@ impl House {
         let metadata = Arc::new(SqliteStore::open(folder.path().join("holdfast.db")).unwrap());
         make_registries(&*metadata, &sealer).await;
         let overview = Overview::read(&*metadata).await.unwrap();
-        let store: Arc<dyn Blobs> = Arc::new(FilesystemStore::open(folder.path().join("blobs")).unwrap());
+        let store = TestStore::new(&folder.path().join("blobs")).open();
         let blobs = FaultyStore::new(store);
         let port: Arc<dyn Blobs> = Arc::new(blobs.clone());
         let registry = Arc::new(Registry::new(RegistryParts {
@@ -358,7 +359,7 @@ impl House {
             })
             .await
             .unwrap();
-        let objects = holdfast_testkit::blobs::list(&self.blobs).await;
+        let objects = list(&self.blobs).await;
         Remains {
             uploads: uploads
                 .iter()

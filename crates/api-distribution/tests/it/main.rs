@@ -23,3 +23,8 @@ mod statement;
 mod token;
 mod upload;
 mod wire;
+
+#[test]
+fn every_claim_holds_over_an_object_store_too() {
+    holdfast_testkit::store::run_over_an_object_store();
+}

@@ -17,6 +17,11 @@ use holdfast_model::RandomIds;
 use holdfast_registry::{Limits, Precondition, RegistryChange, SealedPassword};
 use holdfast_testkit::registry::{Decorator, TestRegistry};
 
+#[test]
+fn every_claim_holds_over_an_object_store_too() {
+    holdfast_testkit::store::run_over_an_object_store();
+}
+
 /// A server's registries, and what its jobs need.
 struct World {
     registry: TestRegistry,
