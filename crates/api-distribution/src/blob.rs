@@ -3,11 +3,12 @@
 use std::ops::Range;
 
 use holdfast_access::{Grant, action};
+use holdfast_face::Body;
 use holdfast_model::BlobRecord;
 use holdfast_oci::{ByteRanges, Digest, Selection};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
-use crate::{Body, conditional, error::Error, respond, serve::Call};
+use crate::{conditional, error::Error, respond, serve::Call};
 
 /// Every blob is served as bytes: its real type stands in the manifest, and a type a client chose
 /// would let a browser run it.

@@ -4,7 +4,8 @@ use holdfast_access::{RegistryGrant, action};
 use http::{Response, StatusCode, header};
 use serde_json::json;
 
-use crate::{Body, error::Error, page::PageQuery, respond, serve::Call};
+use crate::{error::Error, page::PageQuery, respond, serve::Call};
+use holdfast_face::Body;
 
 pub(crate) async fn list(
     call: &Call<'_>,

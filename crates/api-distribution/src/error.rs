@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use holdfast_access::Refusal;
-use holdfast_face::{Error as BodyError, TooManyBlobs};
+use holdfast_face::{Body, Error as BodyError, TooManyBlobs};
 use holdfast_identity::{basic, throttle, token};
 use holdfast_model::{StorageError, StoreError};
 use holdfast_oci::{Digest, ErrorCode, message::chain};
@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{Address, Body, challenge::Challenge, conditional, page, respond, route, serve::Demanded, upload};
+use crate::{Address, challenge::Challenge, conditional, page, respond, route, serve::Demanded, upload};
 
 /// Why a request was not done.
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,6 @@
 mod acr;
 mod address;
 mod blob;
-mod body;
 mod caller;
 mod catalog;
 mod challenge;
@@ -13,7 +12,6 @@ mod conditional;
 mod error;
 mod manifest;
 mod page;
-mod reader;
 mod referrer;
 mod respond;
 pub mod route;
@@ -23,7 +21,6 @@ mod token;
 mod upload;
 
 pub use address::{Address, Names};
-pub use body::Body;
 pub use holdfast_face::MAX_DRAINED_BYTES;
 pub use route::{ContentRoute, Route, TokenRoute};
-pub use serve::{Distribution, DistributionParts, Served};
+pub use serve::{Distribution, DistributionParts};

@@ -1,12 +1,12 @@
 //! `/v2/R/manifests/REFERENCE`.
 
 use holdfast_access::{Grant, action};
-use holdfast_face::Asker;
+use holdfast_face::{Asker, Body};
 use holdfast_oci::{MediaType, Reference, Tag, manifest::MAX_MANIFEST_BYTES};
 use holdfast_registry::PutManifest;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
-use crate::{Body, conditional, error::Error, respond, serve::Call};
+use crate::{conditional, error::Error, respond, serve::Call};
 
 pub(crate) async fn get(
     call: &Call<'_>,

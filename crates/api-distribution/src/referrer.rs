@@ -1,13 +1,14 @@
 //! `GET /v2/R/referrers/DIGEST` (dist-spec 1.1 §Listing Referrers).
 
 use holdfast_access::{Grant, action};
+use holdfast_face::Body;
 use holdfast_model::ReferrerRecord;
 use holdfast_oci::{Digest, media_type};
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::{Body, error::Error, page::PageQuery, respond, route::ReferrersQuery, serve::Call};
+use crate::{error::Error, page::PageQuery, respond, route::ReferrersQuery, serve::Call};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,11 +1,10 @@
 //! How successful responses are put together.
 
 use bytes::Bytes;
+use holdfast_face::Body;
 use holdfast_oci::Digest;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
-
-use crate::Body;
 
 pub(crate) const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 pub(crate) const DOCKER_UPLOAD_UUID: HeaderName = HeaderName::from_static("docker-upload-uuid");

@@ -4,7 +4,7 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use holdfast_access::{Grant, RepositoryAction, RequestOrigin, Scope, action, decide, decide_registry, demanded_scope};
-use holdfast_face::{Budget, Received, Sending, Writing};
+use holdfast_face::{Body, Budget, Received, Sending, Served, Writing};
 use holdfast_identity::{DirectoryIssuer, Issuer, Sealer, Throttle, token::Kind};
 use holdfast_oci::RepositoryName;
 use holdfast_registry::{Claimant, Entrance, Registry};
@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use serde_json::json;
 
 use crate::{
-    Address, Body, Names, Route, acr, blob,
+    Address, Names, Route, acr, blob,
     caller::{Identified, Presented},
     catalog, error,
     error::Error,
@@ -60,18 +60,6 @@ pub struct Distribution {
     budget: Budget,
     pub(crate) sending: Sending,
     pub(crate) writing: Writing,
-}
-
-/// What a request turned out to be, for the access log and the metrics; an extension of every
-/// response.
-#[derive(Debug, Clone)]
-pub struct Served {
-    /// One of a small fixed set.
-    pub route: &'static str,
-    /// The repository, when the path named one.
-    pub repository: Option<String>,
-    /// Who called, or `-` when that was not found out.
-    pub actor: String,
 }
 
 /// A request after its path was understood.
@@ -146,11 +134,7 @@ impl Distribution {
         let peer = origin.address;
         let (head, incoming) = request.into_parts();
         let body = Received::new(&head, incoming, self.body_stall, &self.budget);
-        let mut served = Served {
-            route: "unknown",
-            repository: None,
-            actor: "-".to_owned(),
-        };
+        let mut served = Served::by("unknown");
         let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
         let mut demanded = None;
         let parsed = Route::parse(&head.method, target);

@@ -1,11 +1,12 @@
 //! `GET /v2/R/tags/list`.
 
 use holdfast_access::{Grant, action};
+use holdfast_face::Body;
 use holdfast_model::{ListOrder, Page};
 use http::{Response, StatusCode, header};
 use serde_json::json;
 
-use crate::{Body, error::Error, page::PageQuery, respond, serve::Call};
+use crate::{error::Error, page::PageQuery, respond, serve::Call};
 
 pub(crate) async fn list(
     call: &Call<'_>,

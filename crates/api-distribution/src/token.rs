@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use holdfast_access::{Actor, Caller, Permission, Permissions, Scope, narrow};
-use holdfast_face::{Asker, Received};
+use holdfast_face::{Asker, Body, Received};
 use holdfast_identity::{
     Credential,
     token::{ANONYMOUS_SUBJECT, AccessClaims, Kind, RefreshClaims},
@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 
 use crate::{
-    Address, Body, Distribution,
+    Address, Distribution,
     caller::{Identified, Presented},
     error::Error,
     respond,

@@ -1,12 +1,13 @@
 //! `/v2/R/blobs/uploads/`: start, mount, append, finish, status, cancel.
 
 use holdfast_access::{Grant, action, decide};
+use holdfast_face::Body;
 use holdfast_model::UploadId;
 use holdfast_oci::{ContentRange, Digest, RepositoryName};
 use holdfast_registry::Progress;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
-use crate::{Body, error::Error, respond, route::UploadStart, serve::Call};
+use crate::{error::Error, respond, route::UploadStart, serve::Call};
 
 const RANGE: HeaderName = header::RANGE;
 

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use holdfast_access::{ControlAction, ControlGrant, ControlRefusal};
 use holdfast_arm::{Code, Error as Arm, ResourceGroupName};
 use holdfast_model::StorageError;
+use holdfast_oci::message::chain;
 use holdfast_registry::{ImportError, QuotaError, RoleError, resources::Error as ResourceError};
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
@@ -236,7 +237,7 @@ fn storage_error(error: &StorageError, request_id: &str) -> Arm {
 }
 
 fn internal(error: &dyn std::error::Error, request_id: &str) -> Arm {
-    tracing::error!(error = %with_causes(error), request_id, "a request of the control plane failed");
+    tracing::error!(error = %chain(error), request_id, "a request of the control plane failed");
     Arm::internal(request_id)
 }
 
@@ -269,17 +270,6 @@ fn quota_error(error: &QuotaError) -> Arm {
             limit,
         } => Arm::resource_quota_exceeded(resource_type, place, *limit),
     }
-}
-
-/// An error with its causes.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    text
 }
 
 fn status(code: Code) -> StatusCode {

@@ -21,7 +21,8 @@ use http::{HeaderMap, Response, request::Parts};
 use listing::Query;
 pub use route::GraphRoute;
 
-use crate::{Management, Served, Site, body, caller::FOR_GRAPH};
+use crate::{Management, Site, body, caller::FOR_GRAPH};
+use holdfast_face::Served;
 
 /// A request after its path was understood and its caller known.
 struct Call<'a> {

@@ -17,4 +17,4 @@ mod serve;
 
 pub use graph::GraphRoute;
 pub use route::{ArmRoute, DirectoryRoute, Route};
-pub use serve::{Management, ManagementParts, Served, Site};
+pub use serve::{Management, ManagementParts, Site};

@@ -8,7 +8,7 @@ use holdfast_access::{
     ControlAction, ControlCaller, ControlGrant, ControlReach, RequestOrigin, decide_control, reach_of,
 };
 use holdfast_arm::{ApiVersion, Code, Error as Arm, Filter, ResourceId, SubscriptionId};
-use holdfast_face::{Budget, Received};
+use holdfast_face::{Budget, Received, Served};
 use holdfast_identity::{DirectoryIssuer, OutsideIssuers, Sealer, Stretcher, Throttle};
 use holdfast_registry::{Precondition, Registry};
 use http::{HeaderValue, Request, Response, header};
@@ -77,15 +77,6 @@ pub struct Site {
     pub local: IpAddr,
     /// The request, as its effects remember it; its id is the one that its answer carries.
     pub origin: Arc<RequestOrigin>,
-}
-
-/// What a request turned out to be, for the access log and the metrics; an extension of every response.
-#[derive(Debug, Clone)]
-pub struct Served {
-    /// One of [`Route::labels`] or [`GraphRoute::LABELS`], or `arm.unknown`.
-    pub route: &'static str,
-    /// Who called, or `-` when that was not found out.
-    pub actor: String,
 }
 
 /// A request to ARM after its path was understood and its caller known.
@@ -229,10 +220,7 @@ impl Management {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let (head, incoming) = request.into_parts();
-        let mut served = Served {
-            route: "arm.unknown",
-            actor: "-".to_owned(),
-        };
+        let mut served = Served::by("arm.unknown");
         let body = Received::new(&head, incoming, self.body_stall, &self.budget);
         let mut response = if GraphRoute::handles(head.uri.path()) {
             graph::answer(self, &head, &body, site, &mut served).await

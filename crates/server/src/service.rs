@@ -15,9 +15,9 @@ use std::{
 
 use futures_util::FutureExt as _;
 use holdfast_access::{RequestOrigin, kept_user_agent};
-use holdfast_api_distribution::{Body, Distribution, Served};
+use holdfast_api_distribution::Distribution;
 use holdfast_api_management::{Management, Site};
-use holdfast_face::{Budget, Heads, Own, Received, Sending, Windows, detach};
+use holdfast_face::{Body, Budget, Heads, Own, Received, Sending, Served, Windows, detach};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header, request::Parts,
 };
@@ -212,7 +212,7 @@ impl Service {
                 origin,
             };
             let response = self.management.serve(Request::from_parts(head, incoming), &site).await;
-            managed(response)
+            response.map(Body::bytes)
         } else {
             let response = if is_base {
                 self.base.answer(&head, wire).await
@@ -235,19 +235,6 @@ fn closing(mut response: Response<Body>, closes: bool) -> Response<Body> {
     if closes {
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
-    }
-    response
-}
-
-/// An answer of the control plane as all others are.
-fn managed(response: Response<bytes::Bytes>) -> Response<Body> {
-    let mut response = response.map(Body::bytes);
-    if let Some(served) = response.extensions_mut().remove::<holdfast_api_management::Served>() {
-        response.extensions_mut().insert(Served {
-            route: served.route,
-            repository: None,
-            actor: served.actor,
-        });
     }
     response
 }

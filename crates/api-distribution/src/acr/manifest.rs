@@ -1,6 +1,7 @@
 //! `/acr/v1/R/_manifests`.
 
 use holdfast_access::{Grant, action};
+use holdfast_face::Body;
 use holdfast_model::{Attributes, Page};
 use holdfast_oci::{Digest, RepositoryName, Tag};
 use holdfast_registry::ManifestView;
@@ -9,7 +10,6 @@ use serde::Serialize;
 
 use super::{moment, patch_of};
 use crate::{
-    Body,
     error::Error,
     page::{PageQuery, Rows},
     respond,

@@ -1,6 +1,7 @@
 //! `/acr/v1/R`.
 
 use holdfast_access::{Grant, action};
+use holdfast_face::Body;
 use holdfast_model::Attributes;
 use holdfast_oci::{Digest, RepositoryName, Tag};
 use holdfast_registry::RepositoryView;
@@ -8,7 +9,7 @@ use http::{Response, StatusCode};
 use serde::Serialize;
 
 use super::{moment, patch_of};
-use crate::{Body, error::Error, respond, serve::Call};
+use crate::{error::Error, respond, serve::Call};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,6 +1,7 @@
 //! `/acr/v1/R/_tags`.
 
 use holdfast_access::{Grant, action};
+use holdfast_face::Body;
 use holdfast_model::{Attributes, Page, TagRecord};
 use holdfast_oci::{Digest, RepositoryName, Tag};
 use http::{Response, StatusCode, header};
@@ -8,7 +9,6 @@ use serde::Serialize;
 
 use super::{moment, patch_of};
 use crate::{
-    Body,
     error::Error,
     page::{PageQuery, Rows},
     respond,

@@ -10,9 +10,9 @@ use std::{
 };
 
 use holdfast_access::RequestOrigin;
-use holdfast_api_distribution::{Address, Distribution, DistributionParts, Names, Served};
+use holdfast_api_distribution::{Address, Distribution, DistributionParts, Names};
 use holdfast_blobs::{FilesystemPlaces, fault::FaultyStore};
-use holdfast_face::{Budget, Sending, Writing};
+use holdfast_face::{Budget, Sending, Served, Writing};
 use holdfast_identity::{
     Credential, DirectoryIssuer, Issuer, OwnNames, Sealer, ServerKeys, Throttle,
     token::{AccessClaims, RefreshClaims},
@@ -529,7 +529,7 @@ async fn answer(
     distribution: Arc<Distribution>,
     log: Log,
     request: Request<Incoming>,
-) -> Result<http::Response<holdfast_api_distribution::Body>, std::convert::Infallible> {
+) -> Result<http::Response<holdfast_face::Body>, std::convert::Infallible> {
     let header = |name: &str| {
         let value = request.headers().get(name)?.to_str().ok()?;
         Some(value.to_owned())

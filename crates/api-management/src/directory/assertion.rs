@@ -1,14 +1,13 @@
 //! Applications that prove themselves by a signed assertion instead of a secret (RFC 7523): with the key of a registered
 //! certificate, or with a token of an outside issuer that a federated credential puts trust in.
 
-use std::fmt;
-
 use holdfast_identity::{
     Resource,
     foreign::{self, ForeignClaims, ForeignKey, Unverified},
     outside,
 };
 use holdfast_model::{ApplicationCertificate, FederatedCredential, Timestamp};
+use holdfast_oci::message::chain;
 use holdfast_registry::GoodCredentials;
 use uuid::Uuid;
 
@@ -143,7 +142,7 @@ fn verify_with_any(unverified: &Unverified<'_>, keys: &[ForeignKey], now: i64) -
 }
 
 fn no_keys(error: &outside::Error, issuer: &str) -> Error {
-    tracing::warn!(error = %Chain(error), "the keys of an outside issuer were not had");
+    tracing::warn!(error = %chain(error), "the keys of an outside issuer were not had");
     match error {
         outside::Error::UnknownKey { .. } => refusal::assertion_not_signed(),
         outside::Error::Unreachable { .. } | outside::Error::Odd { .. } | outside::Error::OtherIssuer { .. } => {
@@ -161,20 +160,5 @@ fn refuse(error: &foreign::Error) -> Error {
         foreign::Error::Expired { .. } | foreign::Error::NotYetValid { .. } => {
             refusal::assertion_out_of_time(&error.to_string())
         }
-    }
-}
-
-/// An error with its causes.
-struct Chain<'a>(&'a dyn std::error::Error);
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(cause) = source {
-            write!(f, ": {cause}")?;
-            source = cause.source();
-        }
-        Ok(())
     }
 }

@@ -146,7 +146,7 @@ fn denied() -> (Code, String) {
 }
 
 fn internal(error: &dyn std::error::Error, request_id: &str) -> (Code, String) {
-    tracing::error!(error = %crate::error::with_causes(error), request_id, "a request of Graph failed");
+    tracing::error!(error = %holdfast_oci::message::chain(error), request_id, "a request of Graph failed");
     (
         Code::Internal,
         format!("An error has occurred; its cause is in the server's log under {request_id}."),

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use holdfast_access::RoleId;
-use holdfast_api_management::{Route, Served};
+use holdfast_api_management::Route;
+use holdfast_face::Served;
 use holdfast_identity::{DirectoryIssuer, OwnNames, directory::DirectoryGrant};
 use uuid::Uuid;
 

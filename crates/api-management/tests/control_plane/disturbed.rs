@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use holdfast_access::{ControlCaller, RoleId, decide_control};
-use holdfast_api_management::{GraphRoute, Route, Served};
+use holdfast_api_management::{GraphRoute, Route};
+use holdfast_face::Served;
 use holdfast_registry::NewPerson;
 use serde_json::{Value, json};
 

@@ -6,7 +6,8 @@ mod user;
 use std::collections::BTreeSet;
 
 use holdfast_access::RoleId;
-use holdfast_api_management::{GraphRoute, Served};
+use holdfast_api_management::GraphRoute;
+use holdfast_face::Served;
 use holdfast_identity::directory::DirectoryGrant;
 use serde_json::{Value, json};
 

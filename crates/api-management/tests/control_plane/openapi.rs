@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use holdfast_access::RoleId;
-use holdfast_api_management::{Route, Served};
+use holdfast_api_management::Route;
+use holdfast_face::Served;
 use holdfast_testkit::openapi::{ARM_VERSIONS, Document};
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use holdfast_api_distribution::{Body, Served};
+use holdfast_face::{Body, Served};
 use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use ipnet::IpNet;
 
@@ -49,11 +49,7 @@ impl Base {
         };
         let no_store = HeaderValue::from_static("no-store");
         response.headers_mut().insert(header::CACHE_CONTROL, no_store);
-        response.extensions_mut().insert(Served {
-            route,
-            repository: None,
-            actor: "-".to_owned(),
-        });
+        response.extensions_mut().insert(Served::by(route));
         response
     }
 

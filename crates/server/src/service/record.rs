@@ -11,8 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use holdfast_api_distribution::{Body, Served};
-use holdfast_face::HeadRoom;
+use holdfast_face::{Body, HeadRoom, Served};
 use http::{Method, Request, Response, StatusCode, header};
 use http_body::{Frame, SizeHint};
 use uuid::Uuid;
@@ -53,11 +52,7 @@ impl Record {
             user_agent: user_agent.unwrap_or_default(),
             peer,
             request_id: request_id.to_string(),
-            served: Served {
-                route: "other",
-                repository: None,
-                actor: "-".to_owned(),
-            },
+            served: Served::by("other"),
             status: None,
             sent_bytes: 0,
             _request: metrics.request(),

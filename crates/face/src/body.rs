@@ -11,11 +11,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use holdfast_face::{Turn, Whole};
 use holdfast_model::{Content as Stored, hold};
 use http_body::{Frame, SizeHint};
 
-use crate::reader::{Reader, Source};
+use crate::{
+    reader::{Reader, Source},
+    sending::{Turn, Whole},
+};
 
 /// A response body. Its length is always known.
 #[derive(Debug, Default)]
@@ -55,7 +57,8 @@ impl Body {
     }
 
     /// A body for stretches of this content; it has none yet.
-    pub(crate) fn of(content: Stored, turn: Turn) -> Self {
+    #[must_use]
+    pub fn of(content: Stored, turn: Turn) -> Self {
         let content = match content.as_bytes() {
             Some(bytes) => Content::Bytes(hold(bytes.clone(), turn)),
             None => Content::Read(Reader::new(Arc::new(Source::new(content, turn)))),
@@ -98,15 +101,16 @@ impl Body {
         self.remaining == 0
     }
 
-    pub(crate) fn push_bytes(&mut self, bytes: Bytes) {
+    /// These bytes after what is there.
+    pub fn push_bytes(&mut self, bytes: Bytes) {
         self.remaining += bytes.len() as u64;
         if !bytes.is_empty() {
             self.parts.push_back(Part::Bytes(bytes));
         }
     }
 
-    /// A stretch of its content.
-    pub(crate) fn push_stretch(&mut self, stretch: Range<u64>) {
+    /// A stretch of its content after what is there.
+    pub fn push_stretch(&mut self, stretch: Range<u64>) {
         match &self.content {
             Some(Content::Bytes(bytes)) => {
                 // They fit into memory, so what lies inside them fits into usize.

@@ -10,10 +10,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use holdfast_face::{OWN_BYTES, Room, Turn};
 use holdfast_model::{Content, Reading};
 use tokio::sync::Semaphore;
 use tokio_util::sync::PollSemaphore;
+
+use crate::sending::{OWN_BYTES, Room, Turn};
 
 /// Bytes read in one step at most: large enough that the hop to a blocking thread does not count.
 const MAX_STEP_BYTES: u64 = 512 << 10;
@@ -111,10 +112,10 @@ mod tests {
     use std::{future::poll_fn, net::IpAddr};
 
     use futures_util::FutureExt as _;
-    use holdfast_face::Sending;
     use holdfast_model::ReadAt;
 
     use super::*;
+    use crate::sending::Sending;
 
     const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
     const LENGTH: usize = (2 << 20) + 5;
