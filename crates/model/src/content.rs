@@ -202,3 +202,101 @@ fn slice(bytes: &Bytes, stretch: Range<u64>) -> Bytes {
     let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
     bytes.slice(at(stretch.start)..at(stretch.end))
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{FutureExt as _, TryStreamExt as _};
+
+    use super::*;
+
+    const LENGTH: u64 = 1_000;
+
+    /// The same bytes in memory, on a disk and over a network.
+    #[derive(Debug)]
+    struct Somewhere(Bytes);
+
+    impl ReadAt for Somewhere {
+        fn read_at(&self, stretch: Range<u64>, into: &mut Vec<u8>) -> io::Result<()> {
+            if stretch.end > LENGTH {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            into.extend_from_slice(&slice(&self.0, stretch));
+            Ok(())
+        }
+    }
+
+    impl Fetch for Somewhere {
+        fn fetch(self: Arc<Self>, stretch: Range<u64>) -> BoxFuture<'static, io::Result<Bytes>> {
+            async move {
+                tokio::task::yield_now().await;
+                let mut bytes = Vec::new();
+                self.read_at(stretch, &mut bytes)?;
+                Ok(bytes.into())
+            }
+            .boxed()
+        }
+    }
+
+    fn bytes() -> Bytes {
+        (0..LENGTH).map(|at| (at % 251) as u8).collect()
+    }
+
+    fn everywhere() -> [Content; 3] {
+        let somewhere = || Arc::new(Somewhere(bytes()));
+        [
+            Content::in_memory(bytes()),
+            Content::on_disk(somewhere(), LENGTH),
+            Content::over_network(somewhere(), LENGTH),
+        ]
+    }
+
+    #[tokio::test]
+    async fn a_content_is_the_same_bytes_wherever_it_lies() {
+        for content in everywhere() {
+            assert_eq!(content.read_whole().await.unwrap(), bytes(), "{content:?}");
+            for stretch in [0..0, 0..1, 7..900, 999..1_000, 1_000..1_000] {
+                let read = content.read(stretch.clone(), ()).await.unwrap();
+                assert_eq!(read, slice(&bytes(), stretch), "{content:?}");
+            }
+            let steps: Vec<Bytes> = content.into_stream(300).try_collect().await.unwrap();
+            assert_eq!(steps.iter().map(Bytes::len).collect::<Vec<_>>(), [300, 300, 300, 100]);
+            assert_eq!(steps.concat(), bytes());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_thread_that_may_wait_reads_the_same() {
+        for content in everywhere() {
+            let reading = tokio::task::spawn_blocking(move || {
+                let mut read = b"before".to_vec();
+                content.read_waiting(3..500, &mut read).map(|()| read)
+            });
+            let expected = [&b"before"[..], &bytes()[3..500]].concat();
+            assert_eq!(reading.await.unwrap().unwrap(), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_held_lasts_as_long_as_the_bytes() {
+        for content in everywhere() {
+            let held = Arc::new(());
+            let read = content.read(0..10, Arc::clone(&held)).await.unwrap();
+            let part = read.slice(3..5);
+            drop(read);
+            assert_eq!(Arc::strong_count(&held), 2, "{content:?}");
+            drop(part);
+            assert_eq!(Arc::strong_count(&held), 1, "{content:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_holds_nothing() {
+        let [_, disk, network] = everywhere();
+        for content in [disk, network] {
+            let held = Arc::new(());
+            let read = content.read(0..LENGTH + 1, Arc::clone(&held)).await;
+            assert_eq!(read.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+            assert_eq!(Arc::strong_count(&held), 1, "{content:?}");
+        }
+    }
+}

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use holdfast_access::{Actor, action};
+use holdfast_blobs::fault::Operation;
 use holdfast_model::{Blobs as _, Durability, MetadataExt as _};
 use holdfast_oci::{Algorithm, Digest};
 use holdfast_registry::{Body, Limits, content::Error};
@@ -567,6 +568,35 @@ async fn a_finish_that_was_refused_by_a_lock_can_be_repeated() {
         crate::lock::set_repository(&world, "app", |patch| patch.write_enabled = Some(true)).await;
         finish(&world, "app", id, &sha256(&bytes), &rest).await.unwrap();
         assert_eq!(world.read_blob("app", &sha256(&bytes)).await.unwrap(), bytes);
+    }
+}
+
+#[tokio::test]
+async fn finishing_an_upload_is_one_request_to_the_store_whatever_its_size() {
+    let world = TestRegistry::start().await;
+    let spent = || {
+        let counted = [
+            Operation::Put,
+            Operation::Write,
+            Operation::Save,
+            Operation::Open,
+            Operation::Complete,
+        ];
+        counted.map(|operation| world.blobs().count(operation))
+    };
+    for length in [1, 70_000, 3_000_000] {
+        let bytes = pattern(31, length);
+        let id = upload_of(&world, "app", &bytes).await;
+        let before = spent();
+        let (grant, digest) = (world.grant("app"), sha256(&bytes));
+        let finished = world.finish_upload(&grant, id, &digest, None, Body::empty()).await;
+        finished.unwrap();
+        let after = spent();
+        assert_eq!(
+            [0, 1, 2, 3, 4].map(|at| after[at] - before[at]),
+            [0, 0, 0, 0, 1],
+            "{length}"
+        );
     }
 }
 
