@@ -8,7 +8,7 @@ use std::time::Duration;
 use holdfast_client::Outgoing;
 use holdfast_identity::Sealer;
 use holdfast_model::{BusyJobs, Ids, JobKind, JobRecord};
-use holdfast_registry::{Attempt, Registry};
+use holdfast_registry::{Attempt, Operator};
 use tokio::task::{self, JoinSet};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -38,7 +38,7 @@ pub const IMPORT_ATTEMPT_LIMIT: Duration = Duration::from_secs(2 * 3600);
 /// What a runner is made of.
 pub struct RunnerParts {
     /// The operations.
-    pub registry: Arc<Registry>,
+    pub registry: Operator,
     /// Opens the secrets of jobs.
     pub sealer: Arc<Sealer>,
     /// The way out.
@@ -51,7 +51,7 @@ pub struct RunnerParts {
 
 /// Runs jobs.
 pub struct Runner {
-    pub(crate) registry: Arc<Registry>,
+    pub(crate) registry: Operator,
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) outgoing: Outgoing,
     pub(crate) import_attempt_limit: Duration,

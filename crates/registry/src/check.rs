@@ -14,7 +14,7 @@ use std::sync::{
 
 use tokio::sync::mpsc::Sender;
 
-use crate::{Registry, content::Error};
+use crate::{Operator, content::Error};
 pub use finding::Finding;
 use holdfast_model::MetadataExt;
 
@@ -72,7 +72,7 @@ pub struct Checked {
 
 /// A check under way.
 struct Check<'a> {
-    registry: &'a Registry,
+    registry: &'a Operator,
     options: CheckOptions,
     events: Sender<CheckEvent>,
     checked: Checked,
@@ -82,7 +82,7 @@ struct Check<'a> {
     bytes: Arc<AtomicU64>,
 }
 
-impl Registry {
+impl Operator {
     /// Checks everything. Events wait for the receiver; when that is gone, the check goes on without telling.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use holdfast_arm::ResourceId;
 use holdfast_oci::{RepositoryName, Tag};
 use uuid::Uuid;
 
-use crate::{Registry, person::is_person, registry::find_open, role_assignment::in_force, scope_map::find_scope_map};
+use crate::{Operator, person::is_person, registry::find_open, role_assignment::in_force, scope_map::find_scope_map};
 use holdfast_model::{
     MetadataError, MetadataExt, PrincipalRecord, Read, RegistryRecord, RoleAssignment, StorageError, Timestamp,
     TokenRecord, UserName,
@@ -82,7 +82,7 @@ enum Subject {
     },
 }
 
-impl Registry {
+impl Operator {
     /// Whether `who` may do it, and why: `anonymous`, `admin`, a token's name, an application's or object's id, or the
     /// name that a person signs in with.
     ///

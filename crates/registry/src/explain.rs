@@ -3,7 +3,7 @@
 
 use holdfast_oci::Digest;
 
-use crate::{Registry, content::Error, garbage::needs, limits::MAX_MOUNT_SOURCES};
+use crate::{Operator, content::Error, garbage::needs, limits::MAX_MOUNT_SOURCES};
 use holdfast_model::{Candidate, MetadataError, MetadataExt, Read, RegistryRecord, Timestamp};
 
 /// One reason, or one thing that waits.
@@ -21,7 +21,7 @@ pub struct Explanation {
     pub queued_at: Option<Timestamp>,
 }
 
-impl Registry {
+impl Operator {
     /// Every place of a registry where a digest stands, and why it is kept there.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use holdfast_model::{
 use holdfast_oci::Digest;
 
 use crate::{
-    Registry,
+    Operator,
     content::Error,
     failure::{Batches, Failures},
     limits::{CANDIDATES_PER_TRANSACTION, MAX_COLLECTION_LEVELS},
@@ -81,7 +81,7 @@ struct Step {
     undone: Undone,
 }
 
-impl Registry {
+impl Operator {
     /// Looks at every candidate whose grace period has passed and removes what nothing needs.
     /// Pushes and pulls go on meanwhile. What becomes a candidate during a run, also by the run
     /// itself, is left to the next one; so a dry run tells exactly what the next run removes. A candidate that cannot be
@@ -100,7 +100,7 @@ impl Registry {
     /// wait for either.
     ///
     /// # Errors
-    /// As [`Registry::collect_garbage`].
+    /// As [`Operator::collect_garbage`].
     pub async fn collect_garbage_at_once(&self) -> Result<Collected, Error> {
         let began = self.clock.now();
         let options = CollectOptions {

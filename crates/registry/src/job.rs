@@ -6,7 +6,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::{
-    Registry,
+    Operator,
     failure::{Batches, Failures},
     limits::{JOBS_LOOKED_AT, ROWS_PER_STEP, UNREADABLE_JOB_PAUSE},
 };
@@ -35,7 +35,7 @@ pub enum Attempt {
     Interrupted,
 }
 
-impl Registry {
+impl Operator {
     /// Waits until a job was asked for in this process. Jobs of other nodes, and those that fall due, are for a timer.
     pub async fn job_asked_for(&self) {
         self.jobs.notified().await;

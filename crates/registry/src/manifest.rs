@@ -10,7 +10,7 @@ use holdfast_access::{Grant, RegistryId, action};
 use holdfast_oci::{Digest, Manifest, MediaType, Reference, RepositoryName, Tag};
 
 use crate::{
-    Registry,
+    Operator, Registry,
     content::Error,
     current::Current,
     limits::{MAX_TAGS_SHOWN, PAGE_BYTES},
@@ -83,16 +83,6 @@ pub struct Pushed {
 pub(crate) type ManifestPulls = Current<(RegistryId, RepositoryName, Reference), (Digest, Arc<str>)>;
 
 impl Registry {
-    /// Reads a manifest; a large one keeps no async thread busy.
-    ///
-    /// # Errors
-    /// [`Error::ManifestInvalid`], [`Error::Receive`] when the process ends.
-    pub async fn parse_manifest(&self, declared: Option<MediaType>, bytes: Bytes) -> Result<Manifest, Error> {
-        let size_bytes = bytes.len();
-        let parse = move || Manifest::parse(declared.as_ref(), &bytes);
-        Ok(self.parsing.run(size_bytes, parse).await??)
-    }
-
     /// The manifest a tag or digest names. A repository that is not there has none: clients tell by the code whether
     /// an image is missing, and that it was the last one changes nothing.
     ///
@@ -242,6 +232,18 @@ impl Registry {
                 full_view(tx, &repository, &digest)
             })
             .await
+    }
+}
+
+impl Operator {
+    /// Reads a manifest; a large one keeps no async thread busy.
+    ///
+    /// # Errors
+    /// [`Error::ManifestInvalid`], [`Error::Receive`] when the process ends.
+    pub async fn parse_manifest(&self, declared: Option<MediaType>, bytes: Bytes) -> Result<Manifest, Error> {
+        let size_bytes = bytes.len();
+        let parse = move || Manifest::parse(declared.as_ref(), &bytes);
+        Ok(self.parsing.run(size_bytes, parse).await??)
     }
 }
 

@@ -10,7 +10,7 @@ use holdfast_access::{RegistryId, RepositoryAction, action};
 use tokio::sync::Notify;
 
 use crate::{
-    Limits,
+    Limits, Operator,
     blob::BlobPulls,
     cache::ContentCache,
     current::Current,
@@ -46,11 +46,37 @@ pub struct RegistryParts {
     pub limits: Limits,
 }
 
-/// The operations. Cheap to share behind an `Arc`. Whoever has them has no transaction: the rules alone do.
+/// The operations that a face calls: each takes a grant, but for those by which a caller becomes known and those that tell
+/// what anybody may know. Whoever has them has no transaction: the rules alone do.
 ///
 /// ```compile_fail,E0616
 /// fn rows(registry: &holdfast_registry::Registry) {
 ///     let _ = &registry.metadata;
+/// }
+/// ```
+///
+/// Nor an operation without its grant:
+///
+/// ```compile_fail,E0061
+/// fn delete(registry: &holdfast_registry::Registry, digest: &holdfast_oci::Digest) {
+///     drop(registry.delete_blob(digest));
+/// }
+/// ```
+///
+/// Nor with the grant of another action:
+///
+/// ```compile_fail,E0308
+/// use holdfast_access::{Grant, action};
+/// fn delete(registry: &holdfast_registry::Registry, digest: &holdfast_oci::Digest, pull: &Grant<action::Pull>) {
+///     drop(registry.delete_blob(pull, digest));
+/// }
+/// ```
+///
+/// Nor one that is the [operator's](crate::Operator):
+///
+/// ```compile_fail,E0599
+/// fn collect(registry: &holdfast_registry::Registry) {
+///     drop(registry.collect_garbage_at_once());
 /// }
 /// ```
 pub struct Registry {
@@ -85,8 +111,7 @@ impl Listable for action::MetadataRead {}
 
 impl Registry {
     /// Puts the parts together.
-    #[must_use]
-    pub fn new(parts: RegistryParts) -> Self {
+    pub(crate) fn new(parts: RegistryParts) -> Self {
         Self {
             metadata: parts.metadata,
             stores: RwLock::new(parts.stores),
@@ -126,9 +151,8 @@ impl Registry {
         found.ok_or_else(|| StorageError::AccountClosed { account })
     }
 
-    /// Every open store, for start-up, readiness and the check.
-    #[must_use]
-    pub fn stores(&self) -> Vec<(StorageAccountId, Arc<dyn Blobs>)> {
+    /// Every open store.
+    pub(crate) fn open_stores(&self) -> Vec<(StorageAccountId, Arc<dyn Blobs>)> {
         let stores = self.stores.read().unwrap_or_else(PoisonError::into_inner);
         stores.iter().map(|(id, store)| (*id, Arc::clone(store))).collect()
     }
@@ -151,7 +175,9 @@ impl Registry {
         let name = name.to_owned();
         Ok(self.metadata.query(move |read| find_open(read, &name)).await?)
     }
+}
 
+impl Operator {
     /// All registries, the first one made first.
     ///
     /// # Errors

@@ -167,7 +167,7 @@ impl Registry {
         reach: &ControlReach<control::RegistriesRead>,
         subscription: Uuid,
     ) -> Result<Vec<RegistryRecord>, StorageError> {
-        let all = self.list_registries().await?.into_iter();
+        let all = self.metadata.query(|read| read.list_registries()).await?.into_iter();
         Ok(all
             .filter(|registry| registry.subscription_id == subscription && reach.covers(&registry.scope()))
             .collect())

@@ -15,7 +15,7 @@ use holdfast_model::{
 use tokio::sync::mpsc::Sender;
 
 use crate::{
-    CollectOptions, Registry,
+    CollectOptions, Operator,
     failure::{Batches, Failures},
     limits::{CANDIDATES_PER_TRANSACTION, OBJECTS_PER_LOOK, ROWS_PER_STEP},
 };
@@ -76,7 +76,7 @@ impl fmt::Display for Place {
     }
 }
 
-impl Registry {
+impl Operator {
     /// Tells every stray.
     ///
     /// # Errors
@@ -176,7 +176,7 @@ impl Registry {
     pub(crate) async fn places_of_objects(&self, failures: &mut Failures) -> Result<Vec<Place>, StorageError> {
         let accounts = self.metadata.query(|read| read.list_storage_accounts()).await?;
         let mut found = Vec::new();
-        for (id, store) in self.stores() {
+        for (id, store) in self.open_stores() {
             let known = accounts.iter().find(|known| known.id == id);
             found.push(Place {
                 account: Some(id),

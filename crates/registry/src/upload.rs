@@ -18,7 +18,7 @@ use holdfast_model::{
 use holdfast_oci::{Algorithm, Digest, range::ContentRange};
 
 use crate::{
-    Registry,
+    Operator, Registry,
     content::{Error, ReceiveError},
     failure::Failures,
     limits::{ROWS_PER_STEP, SMALL_BLOB_BYTES},
@@ -205,33 +205,6 @@ impl Registry {
         self.remove_upload(&upload).await.map(drop)
     }
 
-    /// Removes the sessions that made no progress for [`crate::Limits::upload_idle`].
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    pub async fn purge_uploads(&self) -> Result<Purged, StorageError> {
-        let before = self.clock.now().minus(self.limits.upload_idle);
-        let mut purged = Purged::default();
-        let mut after = None;
-        loop {
-            let page = self
-                .metadata
-                .query(move |read| read.list_stale_uploads(before, after, ROWS_PER_STEP));
-            let page = page.await?;
-            let Some(last) = page.last().copied() else {
-                return Ok(purged);
-            };
-            after = Some(last);
-            for upload in page {
-                match self.purge_upload(upload).await {
-                    Ok(is_purged) => purged.uploads += usize::from(is_purged),
-                    Err(Error::Storage(failure)) if failure.is_general() => return Err(failure),
-                    Err(error) => purged.failures.add(format_args!("upload {}", upload.id.0), &error),
-                }
-            }
-        }
-    }
-
     async fn purge_upload(&self, stale: StaleUpload) -> Result<bool, Error> {
         // A request is writing to it at this moment: it is not stale.
         let Some(_lease) = self.leases.take(stale.id) else {
@@ -363,5 +336,34 @@ impl Registry {
                 None => Ok(()),
             })
             .await?)
+    }
+}
+
+impl Operator {
+    /// Removes the sessions that made no progress for [`crate::Limits::upload_idle`].
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn purge_uploads(&self) -> Result<Purged, StorageError> {
+        let before = self.clock.now().minus(self.limits.upload_idle);
+        let mut purged = Purged::default();
+        let mut after = None;
+        loop {
+            let page = self
+                .metadata
+                .query(move |read| read.list_stale_uploads(before, after, ROWS_PER_STEP));
+            let page = page.await?;
+            let Some(last) = page.last().copied() else {
+                return Ok(purged);
+            };
+            after = Some(last);
+            for upload in page {
+                match self.purge_upload(upload).await {
+                    Ok(is_purged) => purged.uploads += usize::from(is_purged),
+                    Err(Error::Storage(failure)) if failure.is_general() => return Err(failure),
+                    Err(error) => purged.failures.add(format_args!("upload {}", upload.id.0), &error),
+                }
+            }
+        }
     }
 }

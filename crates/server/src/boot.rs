@@ -17,7 +17,7 @@ use holdfast_model::{
     SystemClock, Timestamp,
 };
 use holdfast_registry::{
-    FirstStart, Limits, Overview, Registry, RegistryParts, SealedPassword, ensure_location, forget_location,
+    FirstStart, Limits, Operator, Overview, RegistryParts, SealedPassword, ensure_location, forget_location,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
@@ -45,7 +45,7 @@ pub(crate) struct House {
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) stretcher: Arc<Stretcher>,
     pub(crate) metadata: Arc<SqliteStore>,
-    pub(crate) registry: Arc<Registry>,
+    pub(crate) registry: Operator,
     /// The registry that the base host stands for: the first one made.
     pub(crate) default_registry: RegistryRecord,
     /// The directory's id.
@@ -106,14 +106,14 @@ impl House {
         let default_registry = overview.registries.into_iter().next();
         let default_registry = default_registry.context("the database holds no registry; restore a backup of it")?;
         let (ground, stores) = open_stores(port.as_ref(), &folder, locations, tenant).await?;
-        let registry = Arc::new(Registry::new(RegistryParts {
+        let registry = Operator::new(RegistryParts {
             metadata: port,
             stores,
             places: Arc::new(FilesystemPlaces::new(ground.roots.clone())),
             clock: Arc::new(clock),
             ids: Arc::new(RandomIds),
             limits,
-        }));
+        });
         Ok(Self {
             folder,
             keys,

@@ -7,7 +7,7 @@ use holdfast_identity::{
     Certificates,
     authority::{self, Names},
 };
-use holdfast_registry::{CollectOptions, Registry};
+use holdfast_registry::{CollectOptions, Operator};
 use tokio::time::{MissedTickBehavior, interval_at};
 use tokio_util::task::TaskTracker;
 
@@ -25,7 +25,7 @@ const RENEW_EVERY: Duration = Duration::from_secs(3600);
 
 /// Where tasks are started.
 pub(crate) struct Maintenance {
-    pub(crate) registry: Arc<Registry>,
+    pub(crate) registry: Operator,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) shutdown: Shutdown,
     pub(crate) tasks: TaskTracker,
@@ -41,9 +41,9 @@ pub(crate) struct Certificate {
 impl Maintenance {
     /// Gives up uploads without progress.
     pub(crate) fn purge_uploads(&self, idle: Duration) {
-        let (registry, metrics) = (Arc::clone(&self.registry), Arc::clone(&self.metrics));
+        let (registry, metrics) = (self.registry.clone(), Arc::clone(&self.metrics));
         self.repeat("purge uploads", PURGE_EVERY.min(idle), move || {
-            let (registry, metrics) = (Arc::clone(&registry), Arc::clone(&metrics));
+            let (registry, metrics) = (registry.clone(), Arc::clone(&metrics));
             async move {
                 let purged = registry.purge_uploads().await?.uploads;
                 metrics.purged(purged);
@@ -57,9 +57,9 @@ impl Maintenance {
 
     /// Forgets jobs that ended long ago.
     pub(crate) fn forget_ended_jobs(&self) {
-        let registry = Arc::clone(&self.registry);
+        let registry = self.registry.clone();
         self.repeat("forget ended jobs", FORGET_EVERY, move || {
-            let registry = Arc::clone(&registry);
+            let registry = registry.clone();
             async move {
                 let before = registry.now().minus(KEEP_ENDED_JOBS);
                 registry.forget_ended_jobs(before).await?;
@@ -70,9 +70,9 @@ impl Maintenance {
 
     /// Collects garbage.
     pub(crate) fn collect_garbage(&self, every: Duration, grace: Duration) {
-        let (registry, metrics) = (Arc::clone(&self.registry), Arc::clone(&self.metrics));
+        let (registry, metrics) = (self.registry.clone(), Arc::clone(&self.metrics));
         self.repeat("collect garbage", every, move || {
-            let (registry, metrics) = (Arc::clone(&registry), Arc::clone(&metrics));
+            let (registry, metrics) = (registry.clone(), Arc::clone(&metrics));
             async move {
                 let options = CollectOptions { grace, dry_run: false };
                 let collected = registry.collect_garbage(options).await?;
@@ -104,7 +104,7 @@ impl Maintenance {
             })
         });
         let Some((folder, names)) = own else { return };
-        let registry = Arc::clone(&self.registry);
+        let registry = self.registry.clone();
         self.repeat("renew the certificate", RENEW_EVERY, move || {
             let (folder, names) = (folder.clone(), names.clone());
             let now = registry.now().unix_secs();

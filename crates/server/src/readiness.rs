@@ -14,7 +14,7 @@ use futures_util::future::join_all;
 use holdfast_model::{
     Blobs, Durability, Metadata, MetadataError, MetadataExt as _, StorageAccount, StorageAccountId, StoreError,
 };
-use holdfast_registry::Registry;
+use holdfast_registry::Operator;
 use tokio::{
     sync::{Mutex, Semaphore},
     time::timeout,
@@ -71,7 +71,7 @@ impl State {
 
 /// Probes, and remembers what they found for a while.
 pub(crate) struct Readiness {
-    registry: Arc<Registry>,
+    registry: Operator,
     metadata: Arc<dyn Metadata>,
     /// Folders on every disk that writes go to.
     folders: Vec<PathBuf>,
@@ -89,7 +89,7 @@ struct Found {
 }
 
 impl Readiness {
-    pub(crate) fn new(registry: Arc<Registry>, metadata: Arc<dyn Metadata>, folders: Vec<PathBuf>) -> Self {
+    pub(crate) fn new(registry: Operator, metadata: Arc<dyn Metadata>, folders: Vec<PathBuf>) -> Self {
         Self {
             registry,
             metadata,

@@ -26,7 +26,7 @@ use holdfast_model::{
 };
 use holdfast_oci::{Algorithm, Digest, Reference, RepositoryName, Tag};
 use holdfast_registry::{
-    Body, CollectOptions, Collected, FirstStart, Limits, Registry, RegistryParts, SealedPassword, content::Error,
+    Body, CollectOptions, Collected, FirstStart, Limits, Operator, RegistryParts, SealedPassword, content::Error,
 };
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -48,7 +48,7 @@ const ALL: usize = 1_000_000;
 /// Puts something between the rules and the metadata store.
 pub type Decorator = Box<dyn Fn(Arc<dyn Metadata>) -> Arc<dyn Metadata> + Send + Sync>;
 
-/// A registry over a folder of its own, which goes with it. Dereferences to the [`Registry`].
+/// A registry over a folder of its own, which goes with it. Dereferences to the [`Operator`].
 pub struct TestRegistry {
     open: Open,
     clock: Arc<TestClock>,
@@ -61,7 +61,7 @@ pub struct TestRegistry {
 }
 
 struct Open {
-    registry: Arc<Registry>,
+    registry: Operator,
     metadata: Arc<SqliteStore>,
     blobs: FaultyStore,
 }
@@ -98,9 +98,9 @@ impl Ids for TestIds {
 }
 
 impl Deref for TestRegistry {
-    type Target = Registry;
+    type Target = Operator;
 
-    fn deref(&self) -> &Registry {
+    fn deref(&self) -> &Operator {
         &self.open.registry
     }
 }
@@ -176,8 +176,8 @@ impl TestRegistry {
 
     /// The operations, to be shared with tasks.
     #[must_use]
-    pub fn shared(&self) -> Arc<Registry> {
-        Arc::clone(&self.open.registry)
+    pub fn shared(&self) -> Operator {
+        self.open.registry.clone()
     }
 
     /// The clock, to be shared with tasks.
@@ -430,7 +430,7 @@ fn open(
     let blobs = FaultyStore::new(bytes.open());
     let port: Arc<dyn Metadata> = Arc::new(RunTwice::new(metadata.clone()));
     let shared: Arc<dyn Blobs> = Arc::new(blobs.clone());
-    let registry = Registry::new(RegistryParts {
+    let registry = Operator::new(RegistryParts {
         metadata: decorator.map_or_else(|| Arc::clone(&port), |decorate| decorate(Arc::clone(&port))),
         stores: HashMap::from([(record.storage_account, shared)]),
         places: Arc::new(places(folder)),
@@ -439,7 +439,7 @@ fn open(
         limits,
     });
     Open {
-        registry: Arc::new(registry),
+        registry,
         metadata,
         blobs,
     }

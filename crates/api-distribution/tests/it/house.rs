@@ -23,7 +23,7 @@ use holdfast_model::{
     NewRegistry, RandomIds, RegistryRecord, Sku, SystemClock, Timestamp,
 };
 use holdfast_oci::{Algorithm, Digest};
-use holdfast_registry::{FirstStart, Limits, Overview, Registry, RegistryParts, SealedPassword};
+use holdfast_registry::{FirstStart, Limits, Operator, Overview, RegistryParts, SealedPassword};
 use holdfast_testkit::{blobs::list, store::TestStore};
 use http::Request;
 use hyper::{body::Incoming, service::service_fn};
@@ -60,7 +60,7 @@ pub(crate) type Log = Arc<Mutex<Vec<Served>>>;
 /// The data plane.
 pub(crate) struct House {
     pub(crate) address: SocketAddr,
-    pub(crate) registry: Arc<Registry>,
+    pub(crate) registry: Operator,
     pub(crate) issuer: Arc<Issuer>,
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) directory: Arc<DirectoryIssuer>,
@@ -147,14 +147,14 @@ impl House {
         let store = TestStore::new(&folder.path().join("blobs")).open();
         let blobs = FaultyStore::new(store);
         let port: Arc<dyn Blobs> = Arc::new(blobs.clone());
-        let registry = Arc::new(Registry::new(RegistryParts {
+        let registry = Operator::new(RegistryParts {
             metadata: Arc::<SqliteStore>::clone(&metadata),
             stores: HashMap::from([(overview.storage_accounts[0].id, port)]),
             places: Arc::new(FilesystemPlaces::new(BTreeMap::new())),
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds),
             limits,
-        }));
+        });
         let directory = Arc::new(DirectoryIssuer::new(
             &keys,
             uuid::Uuid::from_u128(9),

@@ -67,7 +67,7 @@ impl Cloud {
         let stretcher = Arc::new(Stretcher::new(&keys));
         let web = Arc::new(sign_in::Web::default());
         let management = Management::new(ManagementParts {
-            registry: registry.shared(),
+            registry: Arc::clone(registry.registry()),
             directory: Arc::clone(&directory),
             sealer: Arc::clone(&sealer),
             stretcher: Arc::clone(&stretcher),

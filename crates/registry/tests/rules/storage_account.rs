@@ -2,7 +2,6 @@
 //! accounts, and an account goes when nothing lies in it any more.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use holdfast_access::{
@@ -12,7 +11,7 @@ use holdfast_access::{
 use holdfast_model::{RegistryRecord, Sku, StorageAccount, Tags};
 use holdfast_oci::{Algorithm, Digest};
 use holdfast_registry::{
-    Body, Limits, Precondition, Registry, RegistryChange, SealedPassword, States, StorageAccountError, StorageChange,
+    Body, Limits, Operator, Precondition, RegistryChange, SealedPassword, States, StorageAccountError, StorageChange,
     ensure_location, resources::Error,
 };
 use holdfast_testkit::registry::{Decorator, Gate, TestRegistry, name, read_all};
@@ -119,7 +118,7 @@ impl Cloud {
 }
 
 /// Makes the account of a scope; says whether it is new.
-async fn put(registry: Arc<Registry>, scope: String, location: &str) -> Result<(StorageAccount, bool), Error> {
+async fn put(registry: Operator, scope: String, location: &str) -> Result<(StorageAccount, bool), Error> {
     let name = scope.rsplit('/').next().unwrap().to_owned();
     let (grant, none) = (may(&scope), Precondition::default());
     registry
@@ -310,7 +309,7 @@ async fn an_account_is_made_to_its_end_though_its_client_goes_away() {
     let cloud = Cloud::start_with(Some(decorator)).await;
     let (registry, scope) = (cloud.registry.shared(), cloud.scope("mine"));
     let stopped = gate.close();
-    let client = tokio::spawn(put(Arc::clone(&registry), scope.clone(), "local"));
+    let client = tokio::spawn(put(registry.clone(), scope.clone(), "local"));
     stopped.reached.await.unwrap();
     client.abort();
     assert!(client.await.unwrap_err().is_cancelled());
@@ -336,7 +335,7 @@ async fn a_folder_without_a_row_goes_again() {
         .unwrap();
     let scope = format!("{group}/providers/microsoft.storage/storageaccounts/mine");
     let stopped = gate.close();
-    let making = tokio::spawn(put(Arc::clone(&registry), scope, "local"));
+    let making = tokio::spawn(put(registry.clone(), scope, "local"));
     stopped.reached.await.unwrap();
     registry.delete_resource_group(&may(&group), none).await.unwrap();
     stopped.go_on.send(()).unwrap();
@@ -390,7 +389,7 @@ async fn objects_that_nothing_names_go_with_their_group() {
         .await
         .unwrap();
     let scope = format!("{group}/providers/microsoft.storage/storageaccounts/mine");
-    put(Arc::clone(&registry), scope.clone(), "local").await.unwrap();
+    put(registry.clone(), scope.clone(), "local").await.unwrap();
     let folder = cloud.registry.account_path("local", "mine");
     std::fs::write(folder.join("objects/00/00000000000000000000000000000000"), "lost").unwrap();
     let alone = registry.delete_storage_account(&may(&scope), none.clone()).await;

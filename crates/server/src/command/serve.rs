@@ -152,7 +152,7 @@ async fn run(
     });
     let door = Door::open(house.folder.socket())?;
     let maintenance = Maintenance {
-        registry: Arc::clone(&house.registry),
+        registry: house.registry.clone(),
         metrics,
         shutdown: shutdown.clone(),
         tasks: tasks.clone(),
@@ -201,7 +201,7 @@ async fn end(trackers: &[&TaskTracker]) {
 
 fn runner(house: &House, outgoing: Outgoing) -> Arc<Runner> {
     Arc::new(Runner::new(RunnerParts {
-        registry: Arc::clone(&house.registry),
+        registry: house.registry.clone(),
         sealer: Arc::clone(&house.sealer),
         outgoing,
         ids: Arc::new(RandomIds),
@@ -277,7 +277,7 @@ fn readiness(house: &House) -> Readiness {
     let database = house.folder.path().to_owned();
     let folders = std::iter::once(database).chain(house.ground.roots.values().cloned());
     let metadata: Arc<dyn Metadata> = Arc::<SqliteStore>::clone(&house.metadata);
-    Readiness::new(Arc::clone(&house.registry), metadata, folders.collect())
+    Readiness::new(house.registry.clone(), metadata, folders.collect())
 }
 
 fn addresses(settings: &Settings, house: &House, listeners: &Listeners) -> Addresses {
