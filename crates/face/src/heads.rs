@@ -71,6 +71,10 @@ impl Own {
     pub async fn ending(&self) {
         self.ending.notified().await;
     }
+
+    pub(crate) fn end(&self) {
+        self.ending.notify_one();
+    }
 }
 
 impl Heads {
@@ -87,7 +91,7 @@ impl Heads {
     /// [`TooManyRequests`] when there is none.
     pub fn take<B>(&self, own: &Own, peer: IpAddr, request: &Request<B>) -> Result<HeadRoom, TooManyRequests> {
         if request.version() == Version::HTTP_2 && !self.tables.count(&own.table, peer) {
-            own.ending.notify_one();
+            own.end();
         }
         let own = Arc::clone(&own.request).try_acquire_owned().ok();
         let free = if own.is_some() { OWN_BYTES } else { 0 };

@@ -142,6 +142,10 @@ where
                 let bytes = bytes.freeze();
                 return Ok(Held { bytes, _taken: taken });
             };
+            if asker == Asker::Stranger && self.is_wasteful() {
+                self.is_broken.store(true, Ordering::Relaxed);
+                return Err(Error::Busy);
+            }
             if bytes.len() + chunk.len() > limit_bytes {
                 return Err(Error::TooLarge { limit_bytes });
             }
@@ -225,6 +229,10 @@ where
         }
     }
 
+    fn is_wasteful(&self) -> bool {
+        self.window.as_ref().is_some_and(Window::is_wasteful)
+    }
+
     /// Whether nothing of it is left to read, or to be had.
     fn is_over(&self) -> bool {
         let incoming = self.incoming.lock().unwrap_or_else(PoisonError::into_inner);
@@ -237,6 +245,10 @@ where
         while let Some(chunk) = chunks.next().await {
             let Ok(chunk) = chunk else { return Rest::Broken };
             read += chunk.len() as u64;
+            if self.is_wasteful() {
+                self.is_broken.store(true, Ordering::Relaxed);
+                return Rest::Broken;
+            }
             if read > limit_bytes {
                 return Rest::More;
             }
@@ -248,6 +260,7 @@ where
         Chunks {
             incoming: Arc::clone(&self.incoming),
             is_broken: Arc::clone(&self.is_broken),
+            window: self.window.clone(),
             stall: self.stall,
             silence: None,
         }
@@ -265,6 +278,7 @@ enum Rest {
 struct Chunks<B> {
     incoming: Arc<Mutex<B>>,
     is_broken: Arc<AtomicBool>,
+    window: Option<Window>,
     stall: Duration,
     /// Armed while nothing comes.
     silence: Option<Pin<Box<Sleep>>>,
@@ -293,6 +307,9 @@ where
                     self.silence = None;
                     // Trailers carry nothing for us.
                     let Ok(data) = frame.into_data() else { continue };
+                    if let Some(window) = &self.window {
+                        window.received(data.len());
+                    }
                     return Poll::Ready(Some(Ok(data)));
                 }
                 Poll::Pending => return self.wait(context),

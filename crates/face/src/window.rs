@@ -5,13 +5,16 @@
 
 use std::{
     net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use http::{Request, Version};
 
 use crate::{
-    heads::TooManyRequests,
+    heads::{Own, TooManyRequests},
     shares::{Share, Shares},
 };
 
@@ -19,6 +22,10 @@ use crate::{
 pub const STREAM_WINDOW_BYTES: u32 = 512 << 10;
 /// What all bodies may take.
 const ALL_BYTES: usize = 128 << 20;
+/// What a frame takes that waits to be read, whatever it holds; the connection keeps it for the next ones until it ends.
+const FRAME_BYTES: usize = 256;
+/// What the frames of one body may take beyond their bytes, before its connection is to end.
+const MAX_WASTED_BYTES: usize = 64 << 10;
 
 /// The budget; clones share it.
 #[derive(Debug, Clone)]
@@ -26,7 +33,11 @@ pub struct Windows(Arc<Shares>);
 
 /// Room for the body of a request, until it is released or its last clone is dropped.
 #[derive(Debug, Clone)]
-pub struct Window(Arc<Mutex<Option<Share>>>);
+pub struct Window {
+    share: Arc<Mutex<Option<Share>>>,
+    own: Own,
+    wasted: Arc<AtomicUsize>,
+}
 
 impl Default for Windows {
     fn default() -> Self {
@@ -35,12 +46,13 @@ impl Default for Windows {
 }
 
 impl Windows {
-    /// Room for the body of a request; `None` when it takes none.
+    /// Room for the body of a request of the connection that `own` belongs to; `None` when it takes none.
     ///
     /// # Errors
     /// [`TooManyRequests`] when there is none.
     pub fn take<B: http_body::Body>(
         &self,
+        own: &Own,
         peer: IpAddr,
         request: &Request<B>,
     ) -> Result<Option<Window>, TooManyRequests> {
@@ -51,19 +63,38 @@ impl Windows {
         let length = body.size_hint().exact().and_then(|length| u32::try_from(length).ok());
         let bytes = length.map_or(STREAM_WINDOW_BYTES, |length| length.min(STREAM_WINDOW_BYTES));
         let share = self.0.try_take(peer, bytes).map_err(|_| TooManyRequests)?;
-        Ok(Some(Window(Arc::new(Mutex::new(Some(share))))))
+        Ok(Some(Window {
+            share: Arc::new(Mutex::new(Some(share))),
+            own: own.clone(),
+            wasted: Arc::default(),
+        }))
     }
 }
 
 impl Window {
     /// From now on all that comes is read at once, and what is kept of it is counted elsewhere.
     pub(crate) fn release(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.share.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// Notes a frame that was read.
+    pub(crate) fn received(&self, bytes: usize) {
+        let wasted = FRAME_BYTES.saturating_sub(bytes);
+        if wasted > 0 && self.wasted.fetch_add(wasted, Ordering::Relaxed) + wasted > MAX_WASTED_BYTES {
+            self.own.end();
+        }
+    }
+
+    /// Whether the body came in so many small frames that nobody has to wait for the rest.
+    pub(crate) fn is_wasteful(&self) -> bool {
+        self.wasted.load(Ordering::Relaxed) > MAX_WASTED_BYTES
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
 
     const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
@@ -100,14 +131,15 @@ mod tests {
     #[test]
     fn one_address_leaves_half_to_others_and_gives_its_own_back() {
         let windows = Windows::default();
+        let own = Own::default();
         let mine: Vec<_> = (0..1000)
-            .map_while(|_| windows.take(PEER, &upload(None)).ok())
+            .map_while(|_| windows.take(&own, PEER, &upload(None)).ok())
             .collect();
         assert_eq!(mine.len(), ALL_BYTES / 2 / STREAM_WINDOW_BYTES as usize);
-        assert!(windows.take(PEER, &upload(Some(1))).is_err());
-        assert!(windows.take(OTHER, &upload(Some(1 << 40))).is_ok());
+        assert!(windows.take(&own, PEER, &upload(Some(1))).is_err());
+        assert!(windows.take(&own, OTHER, &upload(Some(1 << 40))).is_ok());
         mine[0].as_ref().unwrap().release();
-        assert!(windows.take(PEER, &upload(None)).is_ok());
+        assert!(windows.take(&own, PEER, &upload(None)).is_ok());
     }
 
     #[test]
@@ -115,13 +147,23 @@ mod tests {
         let windows = Windows::default();
         let fits = |length: u64| {
             let held: Vec<_> = (0..1 << 20)
-                .map_while(|_| windows.take(PEER, &upload(Some(length))).ok())
+                .map_while(|_| windows.take(&Own::default(), PEER, &upload(Some(length))).ok())
                 .collect();
             held.len()
         };
         assert_eq!(fits(1 << 20), 128);
         assert_eq!(fits(1 << 16), 1024);
-        let http1 = windows.take(PEER, &request(Version::HTTP_11, None));
+        let http1 = windows.take(&Own::default(), PEER, &request(Version::HTTP_11, None));
         assert!(http1.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_body_of_single_bytes_ends_its_connection_and_one_of_a_writer_of_small_pieces_does_not() {
+        let (windows, own) = (Windows::default(), Own::default());
+        let window = windows.take(&own, PEER, &upload(None)).unwrap().unwrap();
+        (0..4000).for_each(|_| window.received(240));
+        assert!(!window.is_wasteful() && own.ending().now_or_never().is_none());
+        (0..MAX_WASTED_BYTES / FRAME_BYTES).for_each(|_| window.received(1));
+        assert!(window.is_wasteful() && own.ending().now_or_never().is_some());
     }
 }

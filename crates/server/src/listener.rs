@@ -34,6 +34,8 @@ use crate::{
 const RESERVED: Duration = Duration::from_secs(3);
 /// How long a peer that made no request for long may take to hear that the connection ends.
 const GOODBYE: Duration = Duration::from_secs(5);
+/// The same of one that keeps more than is left for it.
+const BRIEF_GOODBYE: Duration = Duration::from_millis(250);
 /// Connections that wait in the kernel to be accepted.
 const BACKLOG: i32 = 1024;
 /// How long a TLS handshake may take.
@@ -50,8 +52,9 @@ const HTTP2_STREAMS: u32 = 64;
 const HTTP2_PENDING_RESETS: usize = 32;
 /// Streams we may reset for a peer's mistakes before the connection ends.
 const HTTP2_LOCAL_RESETS: usize = 256;
-/// Bytes of all bodies of a connection that may be on their way to us.
-const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
+/// Bytes of all bodies of a connection that may be on their way to us. It bounds their frames too: each takes some 200
+/// bytes beside what it holds, and the peer chooses how little that is (h2 takes as many as would waste half of this).
+const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
 /// Bytes of one answer that wait to be sent.
 const HTTP2_SEND_BYTES: usize = 512 << 10;
 /// A silent HTTP/2 connection is asked whether it lives this often, and has as long to answer.
@@ -316,7 +319,7 @@ impl Acceptor {
                 tokio::select! {
                     ended = connection.as_mut() => ended,
                     // A peer that does not take the hint keeps nothing by that.
-                    () = activity.idle(GOODBYE) => return,
+                    () = activity.idle(BRIEF_GOODBYE) => return,
                 }
             }
             () = activity.rest() => {

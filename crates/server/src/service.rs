@@ -96,7 +96,7 @@ impl Service {
                 return Err(Box::new(record.answer(response)));
             }
         }
-        match self.windows.take(wire.peer, &request) {
+        match self.windows.take(own, wire.peer, &request) {
             Ok(None) => {}
             Ok(Some(window)) => drop(request.extensions_mut().insert(window)),
             Err(error) => {
@@ -172,12 +172,13 @@ impl Service {
     /// The answer to a request for which there is no room. It waits for nothing: neither for the request's body nor, over
     /// HTTP/2, where a peer has many, for its own to be taken.
     fn turn_away(&self, request: Request<Incoming>, response: Response<Body>) -> Response<Body> {
-        if request.version() == Version::HTTP_2 {
+        let is_http2 = request.version() == Version::HTTP_2;
+        let (head, incoming) = request.into_parts();
+        let is_read = Received::new(&head, incoming, self.body_stall, &self.budget).leave();
+        if is_http2 {
             return response.map(|_| Body::empty());
         }
-        let (head, incoming) = request.into_parts();
-        let body = Received::new(&head, incoming, self.body_stall, &self.budget);
-        closing(response, !body.leave())
+        closing(response, !is_read)
     }
 
     async fn dispatch(

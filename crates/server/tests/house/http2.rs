@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+use rustix::{
+    net::{AddressFamily, SocketType, bind, connect, socket},
+    process::{Resource, Rlimit, getrlimit, setrlimit},
+};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const DATA: u8 = 0;
@@ -77,6 +80,14 @@ impl Http2 {
         bytes
             .chunks(MAX_FRAME_BYTES)
             .try_for_each(|chunk| self.send(DATA, 0, stream, chunk))
+    }
+
+    /// Sends so many bytes of a body, each in a frame of its own.
+    pub(crate) fn send_bytes(&mut self, stream: u32, count: usize) -> io::Result<()> {
+        let mut frame = vec![0, 0, 1, DATA, 0];
+        frame.extend(stream.to_be_bytes());
+        frame.push(7);
+        self.stream.write_all(&frame.repeat(count))
     }
 
     fn head(
@@ -186,6 +197,16 @@ fn push_text(block: &mut Vec<u8>, text: &str) {
         }
     }
     block.extend(text.bytes());
+}
+
+/// Lets this test have as many connections open as the system allows.
+pub(crate) fn allow_many() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    setrlimit(Resource::Nofile, raised).unwrap();
 }
 
 /// A connection from one of the addresses of this machine.
