@@ -116,7 +116,10 @@ where
     pub fn stream(&self) -> holdfast_registry::Body {
         holdfast_registry::Body {
             length: self.length,
-            chunks: Box::pin(self.chunks()),
+            chunks: Box::pin(Chunks {
+                keeps_window: true,
+                ..self.chunks()
+            }),
         }
     }
 
@@ -261,6 +264,7 @@ where
             incoming: Arc::clone(&self.incoming),
             is_broken: Arc::clone(&self.is_broken),
             window: self.window.clone(),
+            keeps_window: false,
             stall: self.stall,
             silence: None,
         }
@@ -279,6 +283,8 @@ struct Chunks<B> {
     incoming: Arc<Mutex<B>>,
     is_broken: Arc<AtomicBool>,
     window: Option<Window>,
+    /// Whether what came and is not read yet counts; otherwise the body is read as it comes.
+    keeps_window: bool,
     stall: Duration,
     /// Armed while nothing comes.
     silence: Option<Pin<Box<Sleep>>>,
@@ -309,10 +315,18 @@ where
                     let Ok(data) = frame.into_data() else { continue };
                     if let Some(window) = &self.window {
                         window.received(data.len());
+                        if self.keeps_window {
+                            window.take_again();
+                        }
                     }
                     return Poll::Ready(Some(Ok(data)));
                 }
-                Poll::Pending => return self.wait(context),
+                Poll::Pending => {
+                    if let Some(window) = &self.window {
+                        window.release();
+                    }
+                    return self.wait(context);
+                }
             }
         }
     }

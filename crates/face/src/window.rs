@@ -6,7 +6,7 @@
 use std::{
     net::IpAddr,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -34,6 +34,9 @@ pub struct Windows(Arc<Shares>);
 /// Room for the body of a request, until it is released or its last clone is dropped.
 #[derive(Debug, Clone)]
 pub struct Window {
+    shares: Arc<Shares>,
+    peer: IpAddr,
+    bytes: u32,
     share: Arc<Mutex<Option<Share>>>,
     own: Own,
     wasted: Arc<AtomicUsize>,
@@ -64,6 +67,9 @@ impl Windows {
         let bytes = length.map_or(STREAM_WINDOW_BYTES, |length| length.min(STREAM_WINDOW_BYTES));
         let share = self.0.try_take(peer, bytes).map_err(|_| TooManyRequests)?;
         Ok(Some(Window {
+            shares: Arc::clone(&self.0),
+            peer,
+            bytes,
             share: Arc::new(Mutex::new(Some(share))),
             own: own.clone(),
             wasted: Arc::default(),
@@ -72,9 +78,22 @@ impl Windows {
 }
 
 impl Window {
-    /// From now on all that comes is read at once, and what is kept of it is counted elsewhere.
+    /// Nothing waits to be read: all that came was, and what is kept of it is counted elsewhere.
     pub(crate) fn release(&self) {
-        self.share.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.lock().take();
+    }
+
+    /// Something came that may have more behind it. A body that is under way goes on also when no room is left: a peer
+    /// that sends a byte now and then would keep it from others.
+    pub(crate) fn take_again(&self) {
+        let mut share = self.lock();
+        if share.is_none() {
+            *share = self.shares.try_take(self.peer, self.bytes).ok();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Share>> {
+        self.share.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes a frame that was read.
@@ -155,6 +174,20 @@ mod tests {
         assert_eq!(fits(1 << 16), 1024);
         let http1 = windows.take(&Own::default(), PEER, &request(Version::HTTP_11, None));
         assert!(http1.unwrap().is_none());
+    }
+
+    #[test]
+    fn a_body_that_waits_for_its_client_takes_nothing_and_goes_on_whatever_others_take() {
+        let (windows, own) = (Windows::default(), Own::default());
+        let all = || -> Vec<_> { std::iter::from_fn(|| windows.take(&own, PEER, &upload(None)).ok()).collect() };
+        let mine = windows.take(&own, PEER, &upload(None)).unwrap().unwrap();
+        mine.release();
+        let others = all();
+        assert_eq!(others.len(), ALL_BYTES / 2 / STREAM_WINDOW_BYTES as usize);
+        mine.take_again();
+        drop(others);
+        mine.take_again();
+        assert_eq!(all().len(), ALL_BYTES / 2 / STREAM_WINDOW_BYTES as usize - 1);
     }
 
     #[tokio::test]
