@@ -31,8 +31,8 @@ use crate::{
 /// How much of a body nobody wants is read, so that the client sees the answer and the connection
 /// can be used again. The Azure SDK for Python sends chunks of 4 MiB before it signs in.
 pub const MAX_DRAINED_BYTES: u64 = 16 << 20;
-/// How much of a longer one is read while its answer goes out already.
-const MAX_LINGERED_BYTES: u64 = 256 << 20;
+/// How much of a longer one is read while its answer goes out already; also of what follows an answer that no face made.
+pub const MAX_LINGERED_BYTES: u64 = 256 << 20;
 /// How long it is read.
 const LINGER: Duration = Duration::from_secs(30);
 /// A body that is kept in memory comes at this rate at least, after a first `stall`; one that trickles in would hold

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use holdfast_face::MAX_LINGERED_BYTES;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -31,8 +32,6 @@ const LEAST_BYTES: u64 = 64 << 10;
 const LINGER: Duration = Duration::from_secs(10);
 /// How long it may be silent then.
 const LINGER_SILENCE: Duration = Duration::from_millis(500);
-/// How much is read then.
-const LINGER_BYTES: usize = 16 << 20;
 
 /// The connection.
 pub(crate) struct Socket {
@@ -52,7 +51,7 @@ pub(crate) struct Socket {
 /// What a peer may still send.
 struct Lingering {
     until: Instant,
-    bytes: usize,
+    bytes: u64,
 }
 
 impl Socket {
@@ -109,8 +108,8 @@ impl Socket {
             let mut buffer = ReadBuf::new(&mut waste);
             match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
-                    let count = buffer.filled().len();
-                    self.traffic.received(count as u64);
+                    let count = buffer.filled().len() as u64;
+                    self.traffic.received(count);
                     let Some(left) = lingering.bytes.checked_sub(count) else {
                         return Poll::Ready(());
                     };
@@ -149,7 +148,7 @@ impl Lingering {
     fn begin() -> Self {
         Self {
             until: Instant::now() + LINGER,
-            bytes: LINGER_BYTES,
+            bytes: MAX_LINGERED_BYTES,
         }
     }
 
@@ -284,7 +283,7 @@ mod tests {
     async fn a_peer_that_is_still_sending_sees_the_last_word() {
         let (mut socket, client) = pair().await;
         let (mut reading, mut writing) = client.into_split();
-        let sends = tokio::spawn(async move { writing.write_all(&vec![7; LINGER_BYTES / 2]).await });
+        let sends = tokio::spawn(async move { writing.write_all(&vec![7; MAX_LINGERED_BYTES as usize / 2]).await });
         socket.read_u8().await.unwrap();
         socket.write_all(b"enough").await.unwrap();
         socket.shutdown().await.unwrap();

@@ -180,6 +180,19 @@ fn a_refusal_of_a_head_reaches_a_client_that_is_still_sending() {
     }
 }
 
+#[test]
+fn a_refusal_of_a_head_reaches_a_client_that_sends_a_long_body_behind_it() {
+    const BODY_BYTES: usize = 64 << 20;
+    let house = House::running();
+    let header = "x".repeat(70_000);
+    let head = format!("PUT /v2/ HTTP/1.1\r\nHost: localhost\r\nX: {header}\r\nContent-Length: {BODY_BYTES}\r\n\r\n");
+    let request = [head.as_bytes(), &vec![7; BODY_BYTES]].concat();
+    for number in 0..5 {
+        let answer = raw(house.http.unwrap(), &request);
+        assert!(answer.starts_with("HTTP/1.1 431 "), "try {number}: {answer:?}");
+    }
+}
+
 /// Few files: some 170 connections fit.
 const FEW_FILES: u32 = 600;
 
