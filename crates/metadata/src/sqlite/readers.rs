@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::error::{Fault, failed};
 use super::open;
-use super::session::Session;
+use super::session::{Session, step};
 
 /// Connections for each core, and a few more: a thread needs one only while it reads, and there
 /// are about as many threads as cores.
@@ -195,10 +195,6 @@ impl Drop for Lent<'_> {
         }
         pool.push(idle);
     }
-}
-
-fn step(connection: &Connection, sql: &'static str) -> rusqlite::Result<()> {
-    connection.prepare_cached(sql)?.execute([]).map(drop)
 }
 
 /// Ends the transaction of a connection, if it is in one.

@@ -1,16 +1,21 @@
-//! A connection with a transaction open: what the traits of the port are implemented on. It refuses
-//! to begin or end transactions; the writer and the readers do.
+//! A connection with a transaction open: what the traits of the port are implemented on. When one begins or ends is the
+//! writer's and the readers' choice, by `step`.
 
-use holdfast_model::MetadataError;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use holdfast_model::MetadataError;
 use rusqlite::{CachedStatement, Connection, Params, Row};
 
 use super::error::{Fault, failed};
 
 /// Statements of one connection that stay prepared; more than this adapter has.
 pub(super) const STATEMENT_CACHE: usize = 192;
+
+/// Runs a statement that begins or ends a transaction, or a part of one.
+pub(super) fn step(connection: &Connection, sql: &'static str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(drop)
+}
 
 /// One transaction on one connection.
 pub(super) struct Session<'c> {

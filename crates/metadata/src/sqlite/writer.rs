@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use super::error::{Fault, Lost, failed};
 use super::log::Log;
 use super::readers::Readers;
-use super::session::Session;
+use super::session::{Session, step};
 
 /// Writes that may wait; about a second's worth on a slow disk.
 const QUEUE_LIMIT: usize = 4096;
@@ -308,7 +308,7 @@ impl Desk {
     }
 
     fn step(&self, sql: &'static str) -> rusqlite::Result<()> {
-        self.connection.prepare_cached(sql)?.execute([]).map(drop)
+        step(&self.connection, sql)
     }
 }
 
