@@ -8,6 +8,7 @@ mod client;
 mod device;
 mod discovery;
 mod form;
+mod guard;
 mod issued;
 mod page;
 mod person;
@@ -54,10 +55,10 @@ pub(crate) async fn endpoint(
             Err(error) => Err(error),
         },
         DirectoryRoute::DevicePage => Ok(device::show(app, site, headers)),
-        DirectoryRoute::DeviceAnswer => device::answer(app, site, headers, body).await,
+        DirectoryRoute::DeviceAnswer => device::submit(app, site, headers, body).await,
         DirectoryRoute::AuthorizePage(t) => of(t).map(|()| authorize::show(app, site, headers, query)),
         DirectoryRoute::AuthorizeAnswer(t) => match of(t) {
-            Ok(()) => authorize::answer(app, site, headers, body).await,
+            Ok(()) => authorize::submit(app, site, headers, body).await,
             Err(error) => Err(error),
         },
         DirectoryRoute::UserRealm => Ok(user_realm()),

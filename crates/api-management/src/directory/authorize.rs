@@ -11,9 +11,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::{
     client::{self, PublicClient},
     form::Form,
+    guard::Guard,
     issued::{self, ForPerson},
-    page::{self, Guard},
-    person, refusal,
+    page, person, refusal,
 };
 use crate::{Management, Site, error::Error};
 
@@ -22,7 +22,7 @@ const MAX_VALUE_BYTES: usize = 2048;
 
 /// What a program asks for when it opens the page. The page carries it along, and it is checked again when it comes back.
 #[derive(Default)]
-pub(super) struct Asked {
+pub(super) struct AuthorizationRequest {
     pub(super) client_id: String,
     pub(super) redirect_uri: String,
     pub(super) response_type: String,
@@ -40,7 +40,7 @@ pub(super) struct Asked {
 
 /// What a person sends from the page, beside what the page carries along.
 #[derive(Default)]
-struct Answer {
+struct SignInForm {
     user_name: String,
     password: SecretString,
     action: String,
@@ -51,7 +51,7 @@ struct Answer {
 struct Checked<'a> {
     client: PublicClient,
     challenge: pkce::Challenge,
-    asked: &'a Asked,
+    request: &'a AuthorizationRequest,
 }
 
 /// How a code reaches the program.
@@ -63,17 +63,17 @@ pub(super) enum Delivery {
     FormPost,
 }
 
-impl Asked {
+impl AuthorizationRequest {
     fn parse(text: &[u8]) -> Self {
-        let mut asked = Self::default();
+        let mut request = Self::default();
         for (key, value) in form_urlencoded::parse(text) {
-            match asked.field(&key) {
-                Some(_) if value.len() > MAX_VALUE_BYTES => asked.too_long = Some(key.into_owned()),
+            match request.field(&key) {
+                Some(_) if value.len() > MAX_VALUE_BYTES => request.too_long = Some(key.into_owned()),
                 Some(field) => *field = value.into_owned(),
                 None => {}
             }
         }
-        asked
+        request
     }
 
     fn field(&mut self, key: &str) -> Option<&mut String> {
@@ -132,7 +132,7 @@ impl Asked {
         Ok(Checked {
             client,
             challenge: challenge.ok_or_else(refusal::challenge_wanted)?,
-            asked: self,
+            request: self,
         })
     }
 }
@@ -141,48 +141,48 @@ impl Asked {
 /// wrote into a link.
 pub(super) fn show(app: &Management, site: &Site, headers: &HeaderMap, query: &str) -> Response<Bytes> {
     let guard = Guard::of(app, site, headers);
-    let asked = Asked::parse(query.as_bytes());
-    match asked.check() {
-        Ok(checked) => page::ask_who_for_code(&guard, &asked, checked.client.name, &asked.login_hint, None),
+    let request = AuthorizationRequest::parse(query.as_bytes());
+    match request.check() {
+        Ok(checked) => page::ask_who_for_code(&guard, &request, checked.client.name, &request.login_hint, None),
         Err(error) => page::refused(&guard, &error),
     }
 }
 
 /// `POST` from the page: a code for the program, or the page again.
-pub(super) async fn answer(
+pub(super) async fn submit(
     app: &Management,
     site: &Site,
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Response<Bytes>, Error> {
     let guard = Guard::of(app, site, headers);
-    let (asked, answer) = (Asked::parse(body), Answer::parse(body));
-    let checked = match asked.check() {
-        Ok(_) if !guard.admits(headers, site, &answer.guard) => {
+    let (request, form) = (AuthorizationRequest::parse(body), SignInForm::parse(body));
+    let checked = match request.check() {
+        Ok(_) if !guard.admits(headers, site, &form.guard) => {
             return Ok(page::refused(&guard, &refusal::foreign_form()));
         }
         Ok(checked) => checked,
         Err(error) => return Ok(page::refused(&guard, &error)),
     };
-    if answer.action == "deny" {
+    if form.action == "deny" {
         let declined = [
             ("error", "access_denied"),
             ("error_description", "the user declined to sign in"),
         ];
-        return Ok(page::deliver(&guard, &asked, &declined));
+        return Ok(page::deliver(&guard, &request, &declined));
     }
-    match person::prove(app, site, &answer.user_name, answer.password).await {
+    match person::prove(app, site, &form.user_name, form.password).await {
         Ok(person) => {
             let code = keep(app, &checked, person).await?;
-            Ok(page::deliver(&guard, &asked, &[("code", code.expose_secret())]))
+            Ok(page::deliver(&guard, &request, &[("code", code.expose_secret())]))
         }
         Err(error @ (Error::OAuth { .. } | Error::Throttled { .. })) => {
             let name = checked.client.name;
             Ok(page::ask_who_for_code(
                 &guard,
-                &asked,
+                &request,
                 name,
-                &answer.user_name,
+                &form.user_name,
                 Some(&error),
             ))
         }
@@ -192,15 +192,15 @@ pub(super) async fn answer(
 
 async fn keep(app: &Management, checked: &Checked<'_>, person: ProvenPerson) -> Result<SecretString, Error> {
     let code = code::generate();
-    let asked = checked.asked;
+    let request = checked.request;
     let new = NewAuthorizationCode {
         verifier: app.sealer.verifier(code.expose_secret()),
         person,
         client_id: checked.client.id,
-        redirect_uri: asked.redirect_uri.clone(),
+        redirect_uri: request.redirect_uri.clone(),
         challenge: checked.challenge,
-        scope: asked.scope.clone(),
-        nonce: Some(asked.nonce.clone()).filter(|nonce| !nonce.is_empty()),
+        scope: request.scope.clone(),
+        nonce: Some(request.nonce.clone()).filter(|nonce| !nonce.is_empty()),
     };
     app.registry.keep_authorization_code(new).await?;
     Ok(code)
@@ -232,18 +232,18 @@ pub(super) async fn token(app: &Management, site: &Site, form: &Form) -> Result<
     issued::to_person(app, site, &grant)
 }
 
-impl Answer {
+impl SignInForm {
     fn parse(body: &[u8]) -> Self {
-        let mut answer = Self::default();
+        let mut form = Self::default();
         for (key, value) in form_urlencoded::parse(body) {
             match &*key {
-                "user_name" => answer.user_name = value.into_owned(),
-                "password" => answer.password = SecretString::from(value.into_owned()),
-                "action" => answer.action = value.into_owned(),
-                "guard" => answer.guard = value.into_owned(),
+                "user_name" => form.user_name = value.into_owned(),
+                "password" => form.password = SecretString::from(value.into_owned()),
+                "action" => form.action = value.into_owned(),
+                "guard" => form.guard = value.into_owned(),
                 _ => {}
             }
         }
-        answer
+        form
     }
 }

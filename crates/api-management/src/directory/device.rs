@@ -16,9 +16,9 @@ use serde_json::json;
 use super::{
     client,
     form::{Form, MAX_SCOPE_BYTES},
+    guard::Guard,
     issued::{self, ForPerson},
-    page::{self, Guard},
-    person, refusal,
+    page, person, refusal,
 };
 use crate::{Management, Site, error::Error};
 
@@ -100,7 +100,7 @@ pub(super) async fn token(app: &Management, site: &Site, form: &Form) -> Result<
 
 /// What a person sends from the page.
 #[derive(Default)]
-struct Answer {
+struct SignInForm {
     user_code: String,
     user_name: String,
     password: SecretString,
@@ -115,15 +115,15 @@ pub(super) fn show(app: &Management, site: &Site, headers: &HeaderMap) -> Respon
 }
 
 /// `POST /devicelogin`: first the code, then who it is.
-pub(super) async fn answer(
+pub(super) async fn submit(
     app: &Management,
     site: &Site,
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Response<Bytes>, Error> {
-    let answer = Answer::parse(body);
+    let form = SignInForm::parse(body);
     let guard = Guard::of(app, site, headers);
-    if !guard.admits(headers, site, &answer.guard) {
+    if !guard.admits(headers, site, &form.guard) {
         return Ok(page::refused(&guard, &refusal::foreign_form()));
     }
     let now = app.registry.now().unix_secs();
@@ -131,7 +131,7 @@ pub(super) async fn answer(
         Ok(attempt) => attempt,
         Err(wait) => return Ok(page::refused(&guard, &refusal::throttled(wait))),
     };
-    let verifier = read_user_code(&answer.user_code).map(|code| app.sealer.verifier(&code));
+    let verifier = read_user_code(&form.user_code).map(|code| app.sealer.verifier(&code));
     let waiting = match verifier {
         Some(verifier) => app
             .registry
@@ -149,10 +149,10 @@ pub(super) async fn answer(
     };
     attempt.withdraw();
     let client = client::name(client_id);
-    let ask = |problem: Option<&Error>| page::ask_who_for_device(&guard, &answer.user_code, client, problem);
-    let proven = match answer.action.as_str() {
+    let ask = |problem: Option<&Error>| page::ask_who_for_device(&guard, &form.user_code, client, problem);
+    let proven = match form.action.as_str() {
         "deny" => None,
-        "sign-in" => match person::prove(app, site, &answer.user_name, answer.password.clone()).await {
+        "sign-in" => match person::prove(app, site, &form.user_name, form.password.clone()).await {
             Ok(person) => Some(person),
             Err(error @ (Error::OAuth { .. } | Error::Throttled { .. })) => return Ok(ask(Some(&error))),
             Err(other) => return Err(other),
@@ -163,28 +163,28 @@ pub(super) async fn answer(
         return Ok(page::ask_for_code(&guard, Some("That code has expired.")));
     }
     Ok(match proven {
-        Some(_) => page::said(
+        Some(_) => page::message(
             &guard,
             "You are signed in",
             &format!("Go back to {client}. You can close this page."),
         ),
-        None => page::said(&guard, "Nobody was signed in", "You can close this page."),
+        None => page::message(&guard, "Nobody was signed in", "You can close this page."),
     })
 }
 
-impl Answer {
+impl SignInForm {
     fn parse(body: &[u8]) -> Self {
-        let mut answer = Self::default();
+        let mut form = Self::default();
         for (key, value) in form_urlencoded::parse(body) {
             match &*key {
-                "user_code" => answer.user_code = value.into_owned(),
-                "user_name" => answer.user_name = value.into_owned(),
-                "password" => answer.password = SecretString::from(value.into_owned()),
-                "action" => answer.action = value.into_owned(),
-                "guard" => answer.guard = value.into_owned(),
+                "user_code" => form.user_code = value.into_owned(),
+                "user_name" => form.user_name = value.into_owned(),
+                "password" => form.password = SecretString::from(value.into_owned()),
+                "action" => form.action = value.into_owned(),
+                "guard" => form.guard = value.into_owned(),
                 _ => {}
             }
         }
-        answer
+        form
     }
 }

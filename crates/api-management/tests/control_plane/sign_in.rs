@@ -104,7 +104,7 @@ impl<'a> Browser<'a> {
                 .split_once('"')
                 .unwrap()
                 .0
-                .replace("&amp;", "&")
+                .replace("&#38;", "&")
                 .replace("&#39;", "'");
             (name.to_owned(), value)
         });
