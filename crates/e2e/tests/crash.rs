@@ -23,7 +23,7 @@ use rusqlite::OpenFlags;
 
 use inspector::{inspect, inspect_shared};
 use ledger::{Content, Ledger, Thing};
-use writer::{Common, Writer};
+use writer::{Common, ROW_BLOB_BYTES, Writer};
 
 const WRITERS: usize = 4;
 const ROUNDS: usize = 6;
@@ -129,7 +129,7 @@ fn orphans(data: &Data) -> Vec<String> {
         let keys = statement.query_map([], |row| row.get(0)).expect("the query runs");
         keys.map(|key| key.expect("a key is text")).collect()
     };
-    let blobs = keys("SELECT lower(hex(object_key)) FROM blob");
+    let blobs = keys("SELECT lower(hex(object_key)) FROM blob WHERE object_key <> zeroblob(16)");
     let uploads = keys("SELECT lower(hex(object_key)) FROM upload");
     let files: BTreeSet<String> = data.objects().into_iter().map(|(key, _)| key).collect();
     let unknown = files
@@ -227,6 +227,10 @@ fn acquainted(common: &Common) -> (Server, Ledger) {
     (server, writer.ledger)
 }
 
+fn is_object(content: &Content) -> bool {
+    content.len() > ROW_BLOB_BYTES
+}
+
 /// Expects the inspector to complain, in those words, and takes over what is there now.
 #[track_caller]
 fn complains(server: &Server, ledger: &mut Ledger, words: &[&str]) {
@@ -289,10 +293,12 @@ fn the_inspector_complains_about_what_is_done_behind_its_back() {
     ask("PUT", &path("half-one"), foreign);
     complains(&server, &mut ledger, &["half of a change is there: two tags at once"]);
 
-    let blob = ledger::blobs(foreign).swap_remove(0);
-    let object = server
-        .data()
-        .object_of(&ledger.world[&Thing::blob("crash/judged", &blob)]);
+    let blobs = images.iter().flat_map(|content| ledger::blobs(content));
+    let (blob, content) = blobs
+        .map(|blob| (Thing::blob("crash/judged", &blob), blob))
+        .find_map(|(thing, blob)| Some((blob, ledger.world.get(&thing).filter(|content| is_object(content))?)))
+        .expect("some layer is large");
+    let object = server.data().object_of(content);
     // Small blobs are kept in memory, so the damage shows after a start.
     let data = server.kill();
     let content = fs::read(&object).expect("the object is there");
@@ -314,6 +320,8 @@ struct Broken {
     manifest: String,
     blob: String,
     content: Content,
+    /// Of the blobs of the same manifest, one that lies in the database.
+    row: String,
 }
 
 impl Broken {
@@ -327,7 +335,7 @@ fn execute(data: &Data, statement: &str, digest: &str) {
     rows.pragma_update(None, "foreign_keys", false)
         .expect("the pragma is known");
     // A row that a disk loses is counted out by nobody.
-    rows.execute_batch("DROP TRIGGER tag_discounted; DROP TRIGGER manifest_discounted")
+    rows.execute_batch("DROP TRIGGER tag_discounted; DROP TRIGGER manifest_discounted; DROP TRIGGER blob_discounted")
         .expect("the schema is known");
     let statement = statement.replace("DIGEST", &format!("lower(hex(digest)) LIKE '%{}'", Broken::hex(digest)));
     let changed = rows.execute(&statement, []).expect("the schema is known");
@@ -341,7 +349,7 @@ fn rewrite(data: &Data, broken: &Broken, change: impl Fn(&mut Vec<u8>)) {
     fs::write(&path, bytes).expect("it can be written");
 }
 
-const DAMAGES: [Damage; 11] = [
+const DAMAGES: [Damage; 14] = [
     Damage {
         done: "a bit of a blob was flipped",
         by: |data, broken| rewrite(data, broken, |bytes| bytes[0] ^= 1),
@@ -361,6 +369,34 @@ const DAMAGES: [Damage; 11] = [
         done: "a blob's file was removed",
         by: |data, broken| fs::remove_file(data.object_of(&broken.content)).expect("it can be removed"),
         says: "is lost",
+    },
+    Damage {
+        done: "the bytes of a blob in the database were changed",
+        by: |data, broken| {
+            let statement = "UPDATE blob_content SET bytes = CAST(CAST(bytes AS TEXT) || ' ' AS BLOB) \
+                             WHERE blob_id IN (SELECT id FROM blob WHERE DIGEST)";
+            execute(data, statement, &broken.row);
+        },
+        says: "is damaged",
+    },
+    Damage {
+        done: "the bytes of a blob in the database were removed",
+        by: |data, broken| {
+            let statement = "DELETE FROM blob_content WHERE blob_id IN (SELECT id FROM blob WHERE DIGEST)";
+            execute(data, statement, &broken.row);
+        },
+        says: "is lost",
+    },
+    Damage {
+        done: "a blob's row says another length than its bytes in the database have",
+        by: |data, broken| {
+            execute(
+                data,
+                "UPDATE blob SET size_bytes = size_bytes + 1 WHERE DIGEST",
+                &broken.row,
+            )
+        },
+        says: "bytes in the database",
     },
     Damage {
         done: "a blob's link was removed",
@@ -429,14 +465,17 @@ fn check_fails_on_every_kind_of_damage_and_names_it() {
     let data = server.stop();
     check_is_clean(&data, "before");
     let broken = ledger.tags("crash/judged").into_iter().find_map(|(tag, manifest)| {
-        let content = &ledger.world[&Thing::manifest("crash/judged", &manifest)];
-        let blob = ledger::blobs(content).pop()?;
-        let content = Arc::clone(&ledger.world[&Thing::blob("crash/judged", &blob)]);
+        let blobs = ledger::blobs(&ledger.world[&Thing::manifest("crash/judged", &manifest)]);
+        let content = |blob: &String| Arc::clone(&ledger.world[&Thing::blob("crash/judged", blob)]);
+        let (objects, rows): (Vec<_>, Vec<_>) = blobs.into_iter().partition(|blob| is_object(&content(blob)));
+        let (blob, row) = (objects.into_iter().next()?, rows.into_iter().next()?);
+        let content = content(&blob);
         Some(Broken {
             tag,
             manifest,
             blob,
             content,
+            row,
         })
     });
     let broken = broken.expect("there is an image with a tag");
@@ -446,7 +485,7 @@ fn check_fails_on_every_kind_of_damage_and_names_it() {
         by(&data, &broken);
         let check = data.check();
         assert_eq!(check.code, Some(1), "{done}: {}", check.told);
-        let named = [broken.blob.as_str(), broken.manifest.as_str(), "crash/judged"];
+        let named = [broken.blob.as_str(), &broken.row, &broken.manifest, "crash/judged"];
         let is_named = |fault: &String| fault.contains(says) && named.iter().any(|name| fault.contains(name));
         assert!(check.faults.iter().any(is_named), "{done}: {}", check.told);
         fs::remove_dir_all(data.path()).expect("it can be removed");

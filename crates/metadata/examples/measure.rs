@@ -16,7 +16,7 @@ use bytes::Bytes;
 use holdfast_access::RegistryId;
 use holdfast_metadata::SqliteStore;
 use holdfast_model::{
-    Durability, ListOrder, Metadata, MetadataError, MetadataExt, NewBlob, NewManifest, NewRegistry, ObjectKey, Page,
+    Durability, ListOrder, Metadata, MetadataError, MetadataExt, NewBlob, NewBlobBytes, NewManifest, NewRegistry, Page,
     Position, RepositoryId, ResourceGroup, Sku, StorageAccountId, Subscription, TagRead, Timestamp,
 };
 use holdfast_oci::{Algorithm, Digest};
@@ -224,8 +224,7 @@ async fn push(metadata: &dyn Metadata, home: Home, n: u64) -> Result<()> {
                 let blob = tx.insert_blob(&NewBlob {
                     storage_account: home.account,
                     digest,
-                    size_bytes: 5,
-                    object_key: ObjectKey::new(Uuid::new_v4()),
+                    bytes: NewBlobBytes::Row(Bytes::from_static(b"bytes")),
                     created_at: Timestamp(2),
                 })?;
                 tx.link_blob(home.repository, blob, Timestamp(2))

@@ -4,8 +4,9 @@
 use holdfast_access::{NetworkRules, RegistryId, RoleAssignmentMode, RoleId};
 use holdfast_metadata::SqliteStore;
 use holdfast_model::{
-    Attributes, Directory, Metadata, MetadataError, MetadataExt as _, PrincipalRecord, PrincipalType, ReferrerRecord,
-    ReferrersPage, RegistryRecord, ResourceGroup, RoleAssignment, ShownSettings, Sku, StorageAccountId, Timestamp,
+    Attributes, BlobId, BlobPlace, BlobRecord, Checkpoint, Directory, Metadata, MetadataError, MetadataExt as _,
+    ObjectKey, PrincipalRecord, PrincipalType, ReferrerRecord, ReferrersPage, RegistryRecord, RepositoryId,
+    ResourceGroup, RoleAssignment, ShownSettings, Sku, StorageAccountId, Timestamp, UploadId,
 };
 use holdfast_oci::{Algorithm, Digest};
 use rusqlite::{Connection, params};
@@ -23,6 +24,8 @@ const PRINCIPAL: Uuid = Uuid::from_u128(4);
 const APP: Uuid = Uuid::from_u128(5);
 const ASSIGNMENT: Uuid = Uuid::from_u128(6);
 const SECRET: Uuid = Uuid::from_u128(7);
+const OBJECT: Uuid = Uuid::from_u128(8);
+const UPLOAD: Uuid = Uuid::from_u128(9);
 const TAGS: &str = r#"{"team":"blue"}"#;
 const MANIFEST: &[u8] = b"{}";
 const REFERRER: &[u8] = b"[]";
@@ -68,6 +71,15 @@ fn fill(connection: &Connection, scope: &str) -> rusqlite::Result<()> {
         params![Digest::of(Algorithm::Sha256, REFERRER).to_db(), digest, long],
     )?;
     run("INSERT INTO tag VALUES (4, 'v1', 5, ?1, 14, 21, 22)", params![digest])?;
+    run(
+        "INSERT INTO blob VALUES (7, 1, ?1, 70, ?2, 26)",
+        params![digest, OBJECT.as_bytes()],
+    )?;
+    run("INSERT INTO blob_link VALUES (4, ?1, 7, 3, 26)", params![digest])?;
+    run(
+        "INSERT INTO upload VALUES (?1, 3, 'team/app', 'ann', 1, ?1, 'sha256', 80, x'01', 27, 28)",
+        params![UPLOAD.as_bytes()],
+    )?;
     let principal = PRINCIPAL.as_bytes();
     run(
         "INSERT INTO principal VALUES (?1, ?2, 'Build', 3, 23)",
@@ -187,6 +199,35 @@ async fn a_registry_of_version_2_keeps_its_settings_and_content() {
             );
             let referrer = read.find_manifest(repository.id, &referrer)?.expect("it is there");
             assert_eq!((referrer.architecture, referrer.os.as_deref()), (None, Some("linux")));
+            Ok::<_, MetadataError>(())
+        })
+        .await
+        .expect("everything is read");
+}
+
+#[tokio::test]
+async fn the_objects_of_version_2_are_found_and_its_uploads_go_on() {
+    let (_folder, store) = brought_up();
+    store
+        .query(|read| {
+            let digest = Digest::of(Algorithm::Sha256, MANIFEST);
+            let blob = BlobRecord {
+                id: BlobId(7),
+                storage_account: StorageAccountId(1),
+                digest,
+                size_bytes: 70,
+                place: BlobPlace::Object(ObjectKey::new(OBJECT)),
+            };
+            assert_eq!(read.find_linked_blob(RepositoryId(4), &digest)?, Some(blob));
+            assert_eq!(read.find_blob_bytes(BlobId(7))?, None);
+            assert!(read.is_object_known(StorageAccountId(1), &ObjectKey::new(OBJECT))?);
+            let upload = read.find_upload(UploadId(UPLOAD))?.expect("the session is there");
+            let checkpoint = Checkpoint {
+                offset: 80,
+                state: Vec::new(),
+            };
+            assert_eq!(upload.checkpoint(), Some(checkpoint));
+            assert_eq!((upload.offset, upload.hash_state), (80, vec![1]));
             Ok::<_, MetadataError>(())
         })
         .await

@@ -9,7 +9,8 @@ use holdfast_model::{
     BusyJobs, Durability, JobId, JobKind, JobRecord, JobState, MetadataError, MetadataExt as _, ResourceGroup,
     ScopeMapRecord, StorageError, SystemData, Tags, Tx,
 };
-use holdfast_registry::{CheckEvent, CheckOptions, Precondition, resources::Error};
+use holdfast_oci::{Algorithm, Digest};
+use holdfast_registry::{CheckEvent, CheckOptions, Checked, Precondition, ROW_BLOB_BYTES, content, resources::Error};
 use holdfast_testkit::metadata::fixture;
 use holdfast_testkit::registry::{Document, TestRegistry, pattern, tag};
 use rusqlite::Connection;
@@ -79,7 +80,7 @@ async fn one_candidate_that_cannot_be_handled_ends_no_collection() {
         Break {
             name: "a blob that cannot be read",
             statement: "UPDATE blob SET size_bytes = -1 WHERE id = 2",
-            mend: "UPDATE blob SET size_bytes = 2 WHERE id = 2",
+            mend: "UPDATE blob SET size_bytes = 2 + (SELECT min(size_bytes) FROM blob) - 1 WHERE id = 2",
         },
         Break {
             name: "a blob that another row needs",
@@ -94,11 +95,14 @@ async fn one_candidate_that_cannot_be_handled_ends_no_collection() {
             mend: "DROP TRIGGER kept",
         },
     ];
-    for Break { name, statement, mend } in breaks {
+    // Blobs that are rows, and blobs in objects.
+    let sizes = [0, ROW_BLOB_BYTES];
+    for (Break { name, statement, mend }, smaller) in breaks.iter().flat_map(|one| sizes.map(|size| (one, size))) {
+        let objects = usize::from(smaller > 0);
         let world = TestRegistry::start().await;
         // More than a batch behind it.
         for size in 1..=120 {
-            world.push_blob("app", pattern(1, size)).await;
+            world.push_blob("app", pattern(1, smaller + size)).await;
         }
         by_hand(&world, statement).await;
         world.pass_grace();
@@ -109,15 +113,15 @@ async fn one_candidate_that_cannot_be_handled_ends_no_collection() {
             assert_eq!(real.failures.told.len(), 1, "{name}");
             assert_eq!(dry.failures, real.failures, "{name}");
             assert_eq!(
-                (dry.objects, dry.freed_bytes),
-                (real.objects, real.freed_bytes),
+                (dry.row_blobs, dry.objects, dry.freed_bytes),
+                (real.row_blobs, real.objects, real.freed_bytes),
                 "{name}"
             );
             world.advance(Duration::from_secs(1));
         }
         assert_eq!(
             (world.count_blobs().await, world.count_objects().await),
-            (1, 1),
+            (1, objects),
             "{name}"
         );
         let at_once = world.collect_garbage_at_once().await.unwrap();
@@ -127,7 +131,8 @@ async fn one_candidate_that_cannot_be_handled_ends_no_collection() {
         );
         by_hand(&world, mend).await;
         let mended = world.collect().await;
-        assert_eq!((mended.objects, mended.failures.count), (1, 0), "{name}");
+        let freed = (mended.row_blobs + mended.objects, mended.failures.count);
+        assert_eq!(freed, (1, 0), "{name}");
         assert_eq!(
             (world.count_blobs().await, world.count_objects().await),
             (0, 0),
@@ -348,6 +353,69 @@ async fn one_registry_that_cannot_be_deleted_keeps_none_beside_it() {
     assert_eq!(registry.list_registries().await.unwrap().len(), 1);
 }
 
+async fn check(world: &TestRegistry) -> (Checked, Vec<String>) {
+    let (events, mut told) = mpsc::channel(100);
+    let checked = world.check(CheckOptions { at_once: 1 }, events).await.unwrap();
+    let mut findings = Vec::new();
+    while let Some(event) = told.recv().await {
+        if let CheckEvent::Finding(finding) = event {
+            findings.push(finding.to_string());
+        }
+    }
+    (checked, findings)
+}
+
+#[tokio::test]
+async fn a_check_reads_the_bytes_of_blobs_that_are_rows() {
+    for (statement, says) in [
+        (
+            "DELETE FROM blob_content WHERE blob_id = 2",
+            "is lost: its bytes are not in the database",
+        ),
+        (
+            "UPDATE blob_content SET bytes = x'00' WHERE blob_id = 2",
+            "is damaged: its bytes in the database have digest",
+        ),
+        (
+            "UPDATE blob SET size_bytes = 99 WHERE id = 2",
+            "has 5 bytes in the database, but its row says 99",
+        ),
+        (
+            "UPDATE blob SET object_key = randomblob(16) WHERE id = 2",
+            "is lost: there is no object",
+        ),
+    ] {
+        let mut world = TestRegistry::start().await;
+        for text in ["first", "other", "third"] {
+            world.push_blob("app", text).await;
+        }
+        let digest = Digest::of(Algorithm::Sha256, b"other");
+        let (checked, findings) = check(&world).await;
+        assert_eq!(
+            (checked.blobs, checked.bytes, checked.faults),
+            (3, 15, 0),
+            "{findings:?}"
+        );
+        by_hand(&world, statement).await;
+        world.reopen().await;
+        let (checked, findings) = check(&world).await;
+        assert_eq!(
+            (checked.blobs, checked.faults, findings.len()),
+            (3, 1, 1),
+            "{statement}: {findings:?}"
+        );
+        let found = &findings[0];
+        assert!(
+            found.starts_with(&format!("blob {digest} ")) && found.contains(says),
+            "{found}"
+        );
+        if says.starts_with("is lost") {
+            let read = world.read_blob("app", &digest).await;
+            assert!(matches!(read, Err(content::Error::Storage(_))), "{read:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_check_tells_rows_that_it_cannot_read_and_goes_on() {
     for (statement, row) in [
@@ -372,15 +440,9 @@ async fn a_check_tells_rows_that_it_cannot_read_and_goes_on() {
         for name in ["a", "b", "c"] {
             world.push("app", Some(name), &Document::image(&[name])).await;
         }
+        world.push_blob("app", pattern(1, ROW_BLOB_BYTES + 1)).await;
         by_hand(&world, statement).await;
-        let (events, mut told) = mpsc::channel(100);
-        let checked = world.check(CheckOptions { at_once: 1 }, events).await.unwrap();
-        let mut findings = Vec::new();
-        while let Some(event) = told.recv().await {
-            if let CheckEvent::Finding(finding) = event {
-                findings.push(finding.to_string());
-            }
-        }
+        let (checked, findings) = check(&world).await;
         let unread = |table: &str| findings.iter().filter(|told| told.starts_with(table)).count() as u64;
         assert!(
             findings.iter().any(|told| told.starts_with(row)),

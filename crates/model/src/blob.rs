@@ -1,6 +1,7 @@
 //! Blobs and their links into repositories.
 //! Plain data, and the two halves of the port: reading, and changing in a transaction.
 
+use bytes::Bytes;
 use holdfast_access::RegistryId;
 use holdfast_oci::{Digest, RepositoryName};
 
@@ -13,19 +14,28 @@ row_id!(
     BlobId
 );
 
-/// A blob: which object holds which digest.
+/// Where a blob's bytes lie.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum BlobPlace {
+    /// In the metadata, beside its row: those of small blobs.
+    Row,
+    /// In an object of its storage account.
+    Object(ObjectKey),
+}
+
+/// A blob: where the bytes of which digest lie.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlobRecord {
     /// Row id.
     pub id: BlobId,
-    /// The storage account its object lies in.
+    /// The storage account it belongs to, in which equal blobs are stored once.
     pub storage_account: StorageAccountId,
     /// Digest of its bytes.
     pub digest: Digest,
     /// Its length.
     pub size_bytes: u64,
-    /// The object that holds it.
-    pub object_key: ObjectKey,
+    /// Where its bytes lie.
+    pub place: BlobPlace,
 }
 
 /// A blob that a repository may read, with the locks on the way.
@@ -39,52 +49,90 @@ pub struct PulledBlob {
     pub blob: BlobRecord,
 }
 
-/// The object of a blob.
+/// A blob without its digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BlobObject {
+pub struct BlobStub {
     /// The blob.
     pub id: BlobId,
     /// See [`BlobRecord::storage_account`].
     pub storage_account: StorageAccountId,
-    /// See [`BlobRecord::object_key`].
-    pub object_key: ObjectKey,
     /// See [`BlobRecord::size_bytes`].
     pub size_bytes: u64,
+    /// See [`BlobRecord::place`].
+    pub place: BlobPlace,
 }
 
-impl From<BlobRecord> for GarbageObject {
-    fn from(blob: BlobRecord) -> Self {
-        Self {
-            storage_account: blob.storage_account,
-            object_key: blob.object_key,
-            size_bytes: blob.size_bytes,
+impl BlobRecord {
+    /// Its object, once its row is gone; `None` when its bytes went with the row.
+    #[must_use]
+    pub fn garbage(self) -> Option<GarbageObject> {
+        garbage(self.storage_account, self.size_bytes, self.place)
+    }
+}
+
+impl BlobStub {
+    /// See [`BlobRecord::garbage`].
+    #[must_use]
+    pub fn garbage(self) -> Option<GarbageObject> {
+        garbage(self.storage_account, self.size_bytes, self.place)
+    }
+}
+
+fn garbage(storage_account: StorageAccountId, size_bytes: u64, place: BlobPlace) -> Option<GarbageObject> {
+    match place {
+        BlobPlace::Row => None,
+        BlobPlace::Object(object_key) => Some(GarbageObject {
+            storage_account,
+            object_key,
+            size_bytes,
             unfinished: None,
+        }),
+    }
+}
+
+/// The bytes of a new blob.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NewBlobBytes {
+    /// These, which the metadata keeps.
+    Row(Bytes),
+    /// An object has them.
+    Object {
+        /// The object.
+        key: ObjectKey,
+        /// Its length.
+        size_bytes: u64,
+    },
+}
+
+impl NewBlobBytes {
+    /// How many there are.
+    #[must_use]
+    pub fn size_bytes(&self) -> u64 {
+        match self {
+            Self::Row(bytes) => bytes.len() as u64,
+            Self::Object { size_bytes, .. } => *size_bytes,
+        }
+    }
+
+    /// Where they lie.
+    #[must_use]
+    pub fn place(&self) -> BlobPlace {
+        match self {
+            Self::Row(_) => BlobPlace::Row,
+            Self::Object { key, .. } => BlobPlace::Object(key.clone()),
         }
     }
 }
 
-impl From<BlobObject> for GarbageObject {
-    fn from(blob: BlobObject) -> Self {
-        Self {
-            storage_account: blob.storage_account,
-            object_key: blob.object_key,
-            size_bytes: blob.size_bytes,
-            unfinished: None,
-        }
-    }
-}
-
-/// What a new blob's row holds.
+/// What a new blob's rows hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewBlob {
     /// See [`BlobRecord::storage_account`].
     pub storage_account: StorageAccountId,
     /// See [`BlobRecord::digest`].
     pub digest: Digest,
-    /// See [`BlobRecord::size_bytes`].
-    pub size_bytes: u64,
-    /// See [`BlobRecord::object_key`].
-    pub object_key: ObjectKey,
+    /// Its bytes.
+    pub bytes: NewBlobBytes,
     /// When its upload was finished.
     pub created_at: Timestamp,
 }
@@ -116,6 +164,8 @@ pub trait BlobRead {
         storage_account: StorageAccountId,
         digest: &Digest,
     ) -> Result<Option<BlobRecord>, MetadataError>;
+    /// The bytes of a blob that lie in the metadata; `None` when there are none, as once it is removed.
+    fn find_blob_bytes(&mut self, id: BlobId) -> Result<Option<Bytes>, MetadataError>;
     /// Whether any repository links the blob.
     fn is_blob_linked(&mut self, id: BlobId) -> Result<bool, MetadataError>;
     /// Repositories of a registry that link the blob, at most `limit`.
@@ -125,12 +175,12 @@ pub trait BlobRead {
         digest: &Digest,
         limit: usize,
     ) -> Result<Vec<RepositoryName>, MetadataError>;
-    /// Some blobs that a repository links, with what their objects are: all that a deletion needs to know.
-    fn list_objects_of_repository(
+    /// Some blobs that a repository links: all that a deletion needs to know of them.
+    fn list_blobs_of_repository(
         &mut self,
         repository: RepositoryId,
         limit: usize,
-    ) -> Result<Vec<BlobObject>, MetadataError>;
+    ) -> Result<Vec<BlobStub>, MetadataError>;
     /// Every blob of the store after a row, for `holdfast check`.
     fn scan_blobs(&mut self, after: BlobId, limit: usize) -> Result<Vec<BlobRecord>, MetadataError>;
     /// The rows of that walk by id, for one of them that cannot be read.
@@ -147,12 +197,12 @@ pub trait BlobRead {
 
 /// Changes of the same.
 pub trait BlobTx {
-    /// Inserts a blob; the caller has looked that the digest is new in the storage account.
+    /// Inserts a blob, and its bytes when the metadata is to keep them; the caller has looked that the digest is new in the storage account.
     fn insert_blob(&mut self, blob: &NewBlob) -> Result<BlobId, MetadataError>;
     /// Links the blob into the repository; says whether the link is new.
     fn link_blob(&mut self, repository: RepositoryId, blob: BlobId, now: Timestamp) -> Result<bool, MetadataError>;
     /// Removes the link; says whether it was there.
     fn unlink_blob(&mut self, repository: RepositoryId, blob: BlobId) -> Result<bool, MetadataError>;
-    /// Removes the row; the caller has looked that nothing links it.
+    /// Removes the row, and its bytes with it; the caller has looked that nothing links it.
     fn remove_blob(&mut self, id: BlobId) -> Result<(), MetadataError>;
 }

@@ -43,7 +43,7 @@ pub use application::{
     FederatedCredential,
 };
 pub use attributes::{Attributes, AttributesPatch};
-pub use blob::{BlobId, BlobObject, BlobRead, BlobRecord, BlobTx, NewBlob, PulledBlob};
+pub use blob::{BlobId, BlobPlace, BlobRead, BlobRecord, BlobStub, BlobTx, NewBlob, NewBlobBytes, PulledBlob};
 pub use blobs::{BlobWriter, Blobs, Checkpoint, MAX_STATE_BYTES, ObjectInfo, ObjectKey, Places, StoreError};
 pub use clock::{Clock, Ids, RandomIds, SystemClock};
 pub use content::{Content, Fetch, ReadAt, Reading, hold};
@@ -75,5 +75,5 @@ pub use tag::{LeftManifest, PutTag, TagRead, TagRecord, TagTx};
 pub use tally::{Counted, TallyRead};
 pub use timestamp::Timestamp;
 pub use token::{NewToken, TokenId, TokenPassword, TokenRead, TokenRecord, TokenTx};
-pub use upload::{StaleUpload, UploadId, UploadObject, UploadRead, UploadRecord, UploadTx};
+pub use upload::{StaleUpload, UploadBytes, UploadId, UploadProgress, UploadRead, UploadRecord, UploadStub, UploadTx};
 pub use user_name::{ParseUserNameError, UserName};

@@ -4,8 +4,8 @@
 use holdfast_access::RegistryId;
 use holdfast_oci::RepositoryName;
 
-use super::MetadataError;
 use super::row::row_id;
+use super::{MetadataError, StorageAccountId};
 use crate::{Attributes, Timestamp};
 
 row_id!(
@@ -41,6 +41,8 @@ pub struct TargetRepository {
     pub accept_sparse_manifests: bool,
     /// See [`RegistryRecord::retention_days`](super::RegistryRecord).
     pub retention_days: Option<u32>,
+    /// See [`RegistryRecord::storage_account`](super::RegistryRecord).
+    pub storage_account: StorageAccountId,
 }
 
 /// Repositories.

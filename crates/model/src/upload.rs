@@ -1,6 +1,7 @@
 //! Upload sessions.
 //! Plain data, and the two halves of the port: reading, and changing in a transaction.
 
+use bytes::Bytes;
 use holdfast_access::RegistryId;
 use holdfast_oci::{Algorithm, RepositoryName};
 use uuid::Uuid;
@@ -23,9 +24,9 @@ pub struct UploadRecord {
     pub repository: RepositoryName,
     /// Who started it ([`holdfast_access::Actor::key`]); nobody else may use it.
     pub actor: String,
-    /// Where the object lies.
+    /// The storage account the blob will belong to.
     pub storage_account: StorageAccountId,
-    /// The object the bytes go to.
+    /// The object the bytes go to when they are too many to lie in rows.
     pub object_key: ObjectKey,
     /// The algorithm of the running hash.
     pub algorithm: Algorithm,
@@ -33,8 +34,8 @@ pub struct UploadRecord {
     pub offset: u64,
     /// Saved state of the hash after `offset` bytes; empty at 0.
     pub hash_state: Vec<u8>,
-    /// What the store needs to go on after them ([`Checkpoint::state`]).
-    pub store_state: Vec<u8>,
+    /// Where those bytes are.
+    pub bytes: UploadBytes,
     /// When it was started.
     pub started_at: Timestamp,
     /// When it last made progress.
@@ -50,50 +51,64 @@ pub struct StaleUpload {
     pub id: UploadId,
 }
 
-/// The object of a session.
+/// Where the bytes are that a session has received.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UploadObject {
-    /// The session.
-    pub id: UploadId,
-    /// See [`UploadRecord::storage_account`].
-    pub storage_account: StorageAccountId,
-    /// See [`UploadRecord::object_key`].
-    pub object_key: ObjectKey,
+pub enum UploadBytes {
+    /// In its row, all of them. No store was asked for anything.
+    Row(Bytes),
+    /// In its object, or on their way there.
+    Object {
+        /// What its row keeps of them: all, while nothing of the object is saved, and none after that.
+        held: Bytes,
+        /// What the store needs to go on ([`Checkpoint::state`]).
+        state: Vec<u8>,
+    },
+}
+
+/// How far a session is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadProgress {
     /// See [`UploadRecord::offset`].
     pub offset: u64,
-    /// See [`UploadRecord::store_state`].
-    pub store_state: Vec<u8>,
+    /// See [`UploadRecord::hash_state`].
+    pub hash_state: Vec<u8>,
+    /// See [`UploadRecord::bytes`].
+    pub bytes: UploadBytes,
+}
+
+/// A session that was removed, or is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadStub {
+    /// The session.
+    pub id: UploadId,
+    /// Its object, when one was begun: no blob has it.
+    pub garbage: Option<GarbageObject>,
 }
 
 impl UploadRecord {
-    /// From where its store goes on.
+    /// From where its store goes on; `None` where nothing of an object is saved.
     #[must_use]
-    pub fn checkpoint(&self) -> Checkpoint {
-        Checkpoint {
-            offset: self.offset,
-            state: self.store_state.clone(),
+    pub fn checkpoint(&self) -> Option<Checkpoint> {
+        match &self.bytes {
+            UploadBytes::Object { held, state } if (held.len() as u64) < self.offset => Some(Checkpoint {
+                offset: self.offset,
+                state: state.clone(),
+            }),
+            UploadBytes::Object { .. } | UploadBytes::Row(_) => None,
         }
     }
 
-    /// Its object, once the session is gone and no blob has it.
+    /// Its object, once the session is gone and no blob has it; `None` when none was begun.
     #[must_use]
-    pub fn garbage(&self) -> GarbageObject {
-        GarbageObject {
-            storage_account: self.storage_account,
-            object_key: self.object_key.clone(),
-            size_bytes: self.offset,
-            unfinished: Some(self.store_state.clone()),
-        }
-    }
-}
-
-impl From<UploadObject> for GarbageObject {
-    fn from(upload: UploadObject) -> Self {
-        Self {
-            storage_account: upload.storage_account,
-            object_key: upload.object_key,
-            size_bytes: upload.offset,
-            unfinished: Some(upload.store_state),
+    pub fn garbage(&self) -> Option<GarbageObject> {
+        match &self.bytes {
+            UploadBytes::Row(_) => None,
+            UploadBytes::Object { state, .. } => Some(GarbageObject {
+                storage_account: self.storage_account,
+                object_key: self.object_key.clone(),
+                size_bytes: self.offset,
+                unfinished: Some(state.clone()),
+            }),
         }
     }
 }
@@ -110,12 +125,12 @@ pub trait UploadRead {
         after: Option<StaleUpload>,
         limit: usize,
     ) -> Result<Vec<StaleUpload>, MetadataError>;
-    /// Some sessions of a registry, with what their objects are: all that a deletion needs to know.
-    fn list_objects_of_uploads(
+    /// Some sessions of a registry, with their objects: all that a deletion needs to know.
+    fn list_uploads_of_registry(
         &mut self,
         registry: RegistryId,
         limit: usize,
-    ) -> Result<Vec<UploadObject>, MetadataError>;
+    ) -> Result<Vec<UploadStub>, MetadataError>;
     /// Sessions a caller has open in a registry.
     fn count_uploads(&mut self, registry: RegistryId, actor: &str) -> Result<u64, MetadataError>;
     /// Some of them, those first that made no progress for longest.
@@ -136,10 +151,12 @@ pub trait UploadTx {
         &mut self,
         id: UploadId,
         expected_offset: u64,
-        saved: &Checkpoint,
-        hash_state: &[u8],
+        saved: &UploadProgress,
         now: Timestamp,
     ) -> Result<bool, MetadataError>;
-    /// Removes the session; says whether it was there.
-    fn remove_upload(&mut self, id: UploadId) -> Result<bool, MetadataError>;
+    /// Says in the row that an object may be there from now on, if the session still stands at `expected_offset`; says
+    /// whether it did. Nothing takes it back.
+    fn begin_upload_object(&mut self, id: UploadId, expected_offset: u64) -> Result<bool, MetadataError>;
+    /// Removes the session; tells what it leaves, if it was there.
+    fn remove_upload(&mut self, id: UploadId) -> Result<Option<UploadStub>, MetadataError>;
 }

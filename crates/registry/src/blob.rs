@@ -14,7 +14,8 @@ use crate::{
     repository::ensure_writable,
 };
 use holdfast_model::{
-    BlobRecord, Candidate, Content, Durability, MetadataExt, PulledBlob, Read, RepositoryId, StorageError, StoreError,
+    BlobPlace, BlobRecord, Candidate, Content, Durability, MetadataError, MetadataExt, ObjectKey, PulledBlob, Read,
+    RepositoryId, StorageError, StoreError,
 };
 
 /// Rows of what was pulled, by registry, repository and digest.
@@ -53,7 +54,7 @@ impl Registry {
         Ok(blob)
     }
 
-    /// A blob's size and place, for a pull.
+    /// A blob's size and place, for a pull. Bytes that lie in the rows are read with it.
     ///
     /// # Errors
     /// [`Error::BlobUnknown`], [`Error::Locked`], [`Error::Storage`].
@@ -63,11 +64,19 @@ impl Registry {
         if let Some(blob) = self.blob_pulls.get(&key, commits) {
             return Ok(blob);
         }
+        let is_cached = self.blob_cache.get(digest).is_some();
         let found = self.metadata.query(move |read| {
             let (_, blob) = find(read, key.0, &key.1, &key.2)?;
-            Ok::<_, Error>((blob, key))
+            let bytes = match &blob.place {
+                BlobPlace::Row if !is_cached => read.find_blob_bytes(blob.id)?,
+                BlobPlace::Row | BlobPlace::Object(_) => None,
+            };
+            Ok::<_, Error>((blob, bytes, key))
         });
-        let (blob, key) = found.await?;
+        let (blob, bytes, key) = found.await?;
+        if let Some(bytes) = bytes {
+            self.blob_cache.insert(blob.digest, &bytes);
+        }
         self.blob_pulls.insert(key, commits, blob.clone());
         Ok(blob)
     }
@@ -82,23 +91,25 @@ impl Registry {
         blob: &BlobRecord,
         range: Range<u64>,
     ) -> Result<Content, Error> {
-        match self.open_object(blob, range.clone()).await {
-            Err(Error::Storage(StorageError::Blobs {
-                source: StoreError::Missing { .. },
-            })) => {
-                // Collected and pushed again since the row was read: the new row names a new object.
-                let blob = self.load_blob(grant, &blob.digest).await?;
-                self.open_object(&blob, range).await
-            }
-            other => other,
+        if let Some(content) = self.open_place(blob, range.clone()).await? {
+            return Ok(content);
         }
+        // Collected and pushed again since the row was read: the new row names a new place.
+        let blob = self.load_blob(grant, &blob.digest).await?;
+        self.open_place(&blob, range).await?.ok_or_else(|| lost(&blob))
     }
 
-    async fn open_object(&self, blob: &BlobRecord, range: Range<u64>) -> Result<Content, Error> {
-        if blob.size_bytes <= SMALL_BLOB_BYTES {
-            return Ok(Content::in_memory(slice(&self.whole_blob(blob).await?, range)));
+    /// `None` when the bytes are not where the row says.
+    async fn open_place(&self, blob: &BlobRecord, range: Range<u64>) -> Result<Option<Content>, Error> {
+        match &blob.place {
+            BlobPlace::Object(key) if blob.size_bytes > SMALL_BLOB_BYTES => {
+                found(self.store(blob.storage_account)?.open(key, range).await)
+            }
+            BlobPlace::Object(_) | BlobPlace::Row => {
+                let whole = self.whole_blob(blob).await?;
+                Ok(whole.map(|whole| Content::in_memory(slice(&whole, range))))
+            }
         }
-        Ok(self.store(blob.storage_account)?.open(&blob.object_key, range).await?)
     }
 
     /// Lets a repository read a blob that another one has, in its own registry or another one with the same storage
@@ -179,7 +190,10 @@ impl Registry {
                 }
                 // Every blob has a link, or the collector would not find it.
                 tx.remove_blob(blob.id)?;
-                Ok(tx.queue_candidate(&Candidate::Object(blob.into()), now)?)
+                if let Some(object) = blob.garbage() {
+                    tx.queue_candidate(&Candidate::Object(object), now)?;
+                }
+                Ok(())
             })
             .await
     }
@@ -205,31 +219,69 @@ impl Registry {
         if blob.size_bytes > limit {
             return Ok(None);
         }
-        match self.whole_blob(&blob).await {
-            // As in `open_blob`; equal digests have equal sizes.
-            Err(Error::Storage(StorageError::Blobs {
-                source: StoreError::Missing { .. },
-            })) => self.whole_blob(&find().await?).await.map(Some),
-            other => other.map(Some),
+        if let Some(bytes) = self.whole_blob(&blob).await? {
+            return Ok(Some(bytes));
         }
+        // As in `open_blob`; equal digests have equal sizes.
+        let blob = find().await?;
+        let bytes = self.whole_blob(&blob).await?.ok_or_else(|| lost(&blob))?;
+        Ok(Some(bytes))
     }
 
-    /// The caller has checked `size_bytes` against a limit of its own.
-    async fn whole_blob(&self, blob: &BlobRecord) -> Result<Bytes, Error> {
+    /// The caller has checked `size_bytes` against a limit of its own. `None` when the bytes are not where the row says.
+    async fn whole_blob(&self, blob: &BlobRecord) -> Result<Option<Bytes>, Error> {
         if let Some(bytes) = self.blob_cache.get(&blob.digest) {
-            return Ok(bytes);
+            return Ok(Some(bytes));
         }
-        let range = 0..blob.size_bytes;
-        let content = self.store(blob.storage_account)?.open(&blob.object_key, range).await?;
-        let bytes = content.read_whole().await.map_err(|source| StoreError::Failed {
-            attempted: format!("read object {}", blob.object_key),
-            source: Box::new(source),
-        })?;
-        if blob.size_bytes <= SMALL_BLOB_BYTES {
-            self.blob_cache.insert(blob.digest, &bytes);
+        let bytes = match &blob.place {
+            BlobPlace::Row => {
+                let id = blob.id;
+                self.metadata.query(move |read| read.find_blob_bytes(id)).await?
+            }
+            BlobPlace::Object(key) => self.read_object(blob, key).await?,
+        };
+        if let Some(bytes) = &bytes
+            && blob.size_bytes <= SMALL_BLOB_BYTES
+        {
+            self.blob_cache.insert(blob.digest, bytes);
         }
         Ok(bytes)
     }
+
+    async fn read_object(&self, blob: &BlobRecord, key: &ObjectKey) -> Result<Option<Bytes>, Error> {
+        let opened = self.store(blob.storage_account)?.open(key, 0..blob.size_bytes).await;
+        let Some(content) = found(opened)? else {
+            return Ok(None);
+        };
+        let bytes = content.read_whole().await.map_err(|source| StoreError::Failed {
+            attempted: format!("read object {key}"),
+            source: Box::new(source),
+        })?;
+        Ok(Some(bytes))
+    }
+}
+
+/// An object that is not there is not an error yet: the blob's row may have changed since it was read.
+fn found(opened: Result<Content, StoreError>) -> Result<Option<Content>, Error> {
+    match opened {
+        Ok(content) => Ok(Some(content)),
+        Err(StoreError::Missing { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A blob that has a row, and its bytes are gone.
+fn lost(blob: &BlobRecord) -> Error {
+    match &blob.place {
+        BlobPlace::Row => MetadataError::failed("read a blob", BytesGone { digest: blob.digest }).into(),
+        BlobPlace::Object(key) => StoreError::Missing { key: key.clone() }.into(),
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the bytes of blob {digest} are not in the database")]
+struct BytesGone {
+    digest: Digest,
 }
 
 fn slice(bytes: &Bytes, range: Range<u64>) -> Bytes {

@@ -295,11 +295,13 @@ pub(crate) fn is_deleting(read: &mut dyn Read, group_scope: &str) -> Result<bool
 
 /// One step of a deletion; says whether it was the last.
 fn erase_some(tx: &mut dyn Tx, registry: &RegistryRecord, now: Timestamp) -> Result<bool, MetadataError> {
-    let uploads = tx.list_objects_of_uploads(registry.id, ROWS_PER_STEP)?;
+    let uploads = tx.list_uploads_of_registry(registry.id, ROWS_PER_STEP)?;
     let is_last = uploads.is_empty();
     for upload in uploads {
         tx.remove_upload(upload.id)?;
-        tx.queue_candidate(&Candidate::Object(upload.into()), now)?;
+        if let Some(object) = upload.garbage {
+            tx.queue_candidate(&Candidate::Object(object), now)?;
+        }
     }
     if !is_last {
         return Ok(false);
@@ -340,13 +342,15 @@ fn erase_some_of_repository(tx: &mut dyn Tx, repository: RepositoryId, now: Time
     if !manifests.is_empty() {
         return Ok(());
     }
-    let blobs = tx.list_objects_of_repository(repository, ROWS_PER_STEP)?;
+    let blobs = tx.list_blobs_of_repository(repository, ROWS_PER_STEP)?;
     let is_last = blobs.is_empty();
     for blob in blobs {
         tx.unlink_blob(repository, blob.id)?;
         if !tx.is_blob_linked(blob.id)? {
             tx.remove_blob(blob.id)?;
-            tx.queue_candidate(&Candidate::Object(blob.into()), now)?;
+            if let Some(object) = blob.garbage() {
+                tx.queue_candidate(&Candidate::Object(object), now)?;
+            }
         }
     }
     if is_last {

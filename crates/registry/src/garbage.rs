@@ -46,7 +46,9 @@ pub struct Collected {
     pub blob_links: u64,
     /// Objects deleted from the store.
     pub objects: u64,
-    /// Bytes those objects held.
+    /// Small blobs removed from the rows.
+    pub row_blobs: u64,
+    /// Bytes of both.
     pub freed_bytes: u64,
     /// What was passed over until the next run.
     pub failures: Failures,
@@ -247,6 +249,7 @@ impl Collected {
         self.manifests += step.manifests;
         self.blob_links += step.blob_links;
         self.objects += step.objects;
+        self.row_blobs += step.row_blobs;
         self.freed_bytes += step.freed_bytes;
         self.failures.extend(&step.failures);
     }
@@ -357,9 +360,14 @@ fn free_blob(
     } else {
         step.undone.blobs.insert(blob.id);
         tx.remove_blob(blob.id)?;
-        let object = GarbageObject::from(blob);
-        step.freed.push(object.clone());
-        tx.queue_candidate(&Candidate::Object(object), now)?;
+        let size_bytes = blob.size_bytes;
+        if let Some(object) = blob.garbage() {
+            step.freed.push(object.clone());
+            tx.queue_candidate(&Candidate::Object(object), now)?;
+        } else {
+            step.collected.row_blobs += 1;
+            step.collected.freed_bytes += size_bytes;
+        }
     }
     Ok(())
 }

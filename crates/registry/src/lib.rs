@@ -57,7 +57,7 @@ pub use front::{Claimant, Entrance, Front, Standing};
 pub use garbage::{CollectOptions, Collected};
 pub use import::{Import, ImportError, ImportFailure, ImportFailureKind, ImportJob, ImportSource, ImportTag};
 pub use job::Attempt;
-pub use limits::Limits;
+pub use limits::{Limits, ROW_BLOB_BYTES};
 pub use location::{ensure_location, forget_location};
 pub use manifest::{Expectation, ManifestPage, ManifestView, Pushed, PutManifest};
 pub use operator::Operator;

@@ -31,6 +31,9 @@ impl Default for Limits {
 /// A caller who has all the uploads they may have gets another one for the one that has waited longest for bytes, once it
 /// waited this long: those of clients that died take no place for a day.
 pub(crate) const UPLOAD_GIVES_WAY_AFTER: Duration = Duration::from_secs(600);
+/// Blobs up to this size are rows, as manifests are: no store of bytes is asked for them. A session that received no more
+/// keeps the bytes in its own row.
+pub const ROW_BLOB_BYTES: usize = 16 << 10;
 /// Blobs up to this size are received whole, stored in one step and kept in the cache.
 pub(crate) const SMALL_BLOB_BYTES: u64 = 64 << 10;
 /// Memory that small blobs kept for reading take.

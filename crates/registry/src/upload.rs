@@ -1,63 +1,26 @@
-//! Uploads: start, append, finish, abandon, purge. Bytes go to the object they will stay in, hashed
-//! as they come; finishing is one transaction, whatever the size (ARCHITECTURE.md, law 2).
+//! Uploads: start, append, finish, abandon, purge. Few bytes stay in rows; more go to the object they will stay in, hashed
+//! as they come; finishing is one transaction, whatever the size (ARCHITECTURE.md, laws 2 and 4).
 
+mod body;
 mod commit;
 mod receive;
 mod session;
 mod sink;
 mod start;
 
-use std::pin::Pin;
-
 use bytes::Bytes;
-use futures_core::Stream;
 use holdfast_access::{Grant, action};
 use holdfast_model::{
-    Candidate, Durability, GarbageObject, MetadataError, MetadataExt, StaleUpload, StorageError, UploadId, UploadRecord,
+    Candidate, Durability, GarbageObject, MetadataError, MetadataExt, StaleUpload, StorageError, UploadBytes, UploadId,
+    UploadRecord,
 };
 use holdfast_oci::{Algorithm, Digest, range::ContentRange};
 
-use crate::{
-    Operator, Registry,
-    content::{Error, ReceiveError},
-    failure::Failures,
-    limits::{ROWS_PER_STEP, SMALL_BLOB_BYTES},
-};
+use crate::{Operator, Registry, content::Error, failure::Failures, limits::ROWS_PER_STEP};
+pub use body::Body;
+use body::Gathered;
 pub(crate) use session::Leases;
 use session::{Lease, Session, check_range};
-
-/// The body of a request, as it comes in.
-pub struct Body {
-    /// `Content-Length`, when declared.
-    pub length: Option<u64>,
-    /// The bytes; an error ends them.
-    pub chunks: Pin<Box<dyn Stream<Item = Result<Bytes, ReceiveError>> + Send>>,
-}
-
-impl Body {
-    /// A body without bytes.
-    #[must_use]
-    pub fn empty() -> Self {
-        Self {
-            length: Some(0),
-            chunks: Box::pin(futures_util::stream::empty()),
-        }
-    }
-
-    /// A body that is in memory already.
-    #[must_use]
-    pub fn whole(bytes: Bytes) -> Self {
-        let length = Some(bytes.len() as u64);
-        Self {
-            length,
-            chunks: Box::pin(futures_util::stream::once(async { Ok(bytes) })),
-        }
-    }
-
-    fn is_small(&self) -> bool {
-        self.length.is_some_and(|length| length <= SMALL_BLOB_BYTES)
-    }
-}
 
 /// How far an upload is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +51,8 @@ impl Registry {
         grant: &Grant<action::Push>,
         algorithm: Option<Algorithm>,
     ) -> Result<Progress, Error> {
-        let upload = self.insert_upload(grant, algorithm).await?;
+        let bytes = UploadBytes::Row(Bytes::new());
+        let upload = self.insert_upload(grant, algorithm, bytes).await?;
         Ok(Progress {
             id: upload.id,
             offset: 0,
@@ -152,10 +116,12 @@ impl Registry {
         let lease = self.lease(id)?;
         let mut upload = self.load_upload(grant, id).await?;
         check_range(&upload, range.as_ref(), body.length)?;
-        if upload.offset == 0 {
+        // What its row holds whole can be hashed anew.
+        if upload.checkpoint().is_none() {
             upload.algorithm = digest.algorithm();
         }
-        let finished = self.finish(&upload, &lease, digest, range.as_ref(), body).await;
+        let mut session = Session::open(upload, &lease)?;
+        let finished = self.finish(&mut session, digest, range.as_ref(), body).await;
         // It is unknown at the end when its registry was deleted while the bytes came.
         if let Err(
             Error::DigestMismatch { .. }
@@ -164,21 +130,29 @@ impl Registry {
             | Error::UploadUnknown { .. },
         ) = &finished
         {
-            self.discard_upload(&upload).await;
+            self.discard_upload(&session.upload).await;
         }
         finished
     }
 
-    /// Uploads a blob in one request (dist-spec 1.1 §Single POST).
+    /// Uploads a blob in one request (dist-spec 1.1 §Single POST). A small one needs no session.
     ///
     /// # Errors
     /// As [`Registry::finish_upload`].
     pub async fn upload_whole(&self, grant: &Grant<action::Push>, digest: &Digest, body: Body) -> Result<(), Error> {
-        let upload = self.insert_upload(grant, Some(digest.algorithm())).await?;
+        let body = match body.gather(0).await {
+            Gathered::Whole(bytes) => return self.insert_row_blob(grant, digest, bytes).await,
+            Gathered::Cut(_, error) => return Err(error.into()),
+            Gathered::More(_, body) => body,
+        };
+        let (held, state) = (Bytes::new(), Vec::new());
+        let bytes = UploadBytes::Object { held, state };
+        let upload = self.insert_upload(grant, Some(digest.algorithm()), bytes).await?;
         let lease = self.lease(upload.id)?;
-        let finished = self.finish(&upload, &lease, digest, None, body).await;
+        let mut session = Session::open(upload, &lease)?;
+        let finished = self.finish(&mut session, digest, None, body).await;
         if finished.is_err() {
-            self.discard_upload(&upload).await;
+            self.discard_upload(&session.upload).await;
         }
         finished
     }
@@ -246,22 +220,21 @@ impl Registry {
     /// be a blob's by now and is not touched.
     async fn remove_upload(&self, upload: &UploadRecord) -> Result<bool, Error> {
         let (id, now) = (upload.id, self.clock.now());
-        let garbage = upload.garbage();
-        let object = Candidate::Object(garbage.clone());
         let removed = self
             .metadata
             .transact(Durability::Relaxed, move |tx| {
                 let removed = tx.remove_upload(id)?;
-                if removed {
-                    tx.queue_candidate(&object, now)?;
+                if let Some(garbage) = removed.as_ref().and_then(|removed| removed.garbage.clone()) {
+                    tx.queue_candidate(&Candidate::Object(garbage), now)?;
                 }
                 Ok::<_, MetadataError>(removed)
             })
             .await?;
-        if removed {
+        let is_removed = removed.is_some();
+        if let Some(garbage) = removed.and_then(|removed| removed.garbage) {
             self.delete_object(&garbage).await;
         }
-        Ok(removed)
+        Ok(is_removed)
     }
 
     /// Removes a session that failed. The caller already has an error to report, so what goes wrong
@@ -275,8 +248,9 @@ impl Registry {
             tracing::warn!(error = %error, upload.id = %upload.id.0, "could not remove a failed upload");
             // On a full disk the row may have to stay until the purge, but its bytes must go.
             if matches!(error, Error::Storage(StorageError::Full { .. }))
+                && let UploadBytes::Object { state, .. } = &upload.bytes
                 && let Ok(store) = self.store(upload.storage_account)
-                && let Err(error) = store.abandon(&upload.object_key, &upload.store_state).await
+                && let Err(error) = store.abandon(&upload.object_key, state).await
             {
                 tracing::warn!(error = %error, "could not delete a failed upload's object");
             }
@@ -286,8 +260,8 @@ impl Registry {
     /// Removes the object of a session that somebody else removed while it was written, when no row needs it: what the
     /// one who removed it queued may have been settled before the last bytes came.
     async fn discard_orphan(&self, upload: &UploadRecord) {
+        let Some(garbage) = upload.garbage() else { return };
         let (account, key, now) = (upload.storage_account, upload.object_key.clone(), self.clock.now());
-        let garbage = upload.garbage();
         let object = Candidate::Object(garbage.clone());
         let queued = self
             .metadata

@@ -82,6 +82,7 @@ impl Maintenance {
                         manifests = collected.manifests,
                         blob_links = collected.blob_links,
                         objects = collected.objects,
+                        row_blobs = collected.row_blobs,
                         freed_bytes = collected.freed_bytes,
                         "collected garbage"
                     );

@@ -114,6 +114,7 @@ struct Garbage {
     manifests: Counter,
     blob_links: Counter,
     objects: Counter,
+    row_blobs: Counter,
     freed_bytes: Counter,
     failures: Counter,
     waiting: Gauge,
@@ -187,8 +188,13 @@ impl Metrics {
             garbage.objects.clone(),
         );
         registry.register(
+            "garbage_row_blobs",
+            "Small blobs removed from the database",
+            garbage.row_blobs.clone(),
+        );
+        registry.register(
             "garbage_freed_bytes",
-            "Bytes those objects held",
+            "Bytes of those objects and small blobs",
             garbage.freed_bytes.clone(),
         );
         registry.register(
@@ -261,6 +267,7 @@ impl Metrics {
         garbage.manifests.inc_by(collected.manifests);
         garbage.blob_links.inc_by(collected.blob_links);
         garbage.objects.inc_by(collected.objects);
+        garbage.row_blobs.inc_by(collected.row_blobs);
         garbage.freed_bytes.inc_by(collected.freed_bytes);
         garbage.failures.inc_by(collected.failures.count);
         garbage

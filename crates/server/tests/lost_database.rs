@@ -8,7 +8,7 @@ mod house;
 use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
 
 use holdfast_metadata::SqliteStore;
-use house::{House, text};
+use house::{House, large, text};
 use serde_json::Value;
 
 const HTTP: [&str; 4] = ["--http", "127.0.0.1:0", "--https", "off"];
@@ -33,8 +33,9 @@ fn used(flags: &[&str]) -> (House, Value) {
     let mut house = House::empty();
     house.start(&[&HTTP, flags].concat());
     let basic = house.basic();
-    house.push_image(&basic, "app", "v1", b"layer");
-    house.push_blob(&basic, "app", b"ten bytes!");
+    house.push_image(&basic, "app", "v1", &large("layer"));
+    house.push_blob(&basic, "app", &large("ten bytes!"));
+    house.push_blob(&basic, "app", &large("17"));
     let credentials = house.json(&["credentials"]);
     house.stop();
     (house, credentials)
@@ -75,7 +76,7 @@ fn nothing_is_made_over_objects_and_the_backup_brings_all_back() {
         let data = house.data().display().to_string();
         let parts = [
             &format!("{data}/metadata.db {fault}"),
-            &format!("{data}/blobs holds 3 objects (17 B)"),
+            &format!("{data}/blobs holds 3 objects (48.02 KiB)"),
             "put the backup of metadata.db back (docs/running.md",
             &format!("holdfast begin-anew --data-dir '{data}'"),
         ];
@@ -179,7 +180,8 @@ fn whoever_begins_anew_leaves_strays_behind_that_can_be_removed() {
         refused(&house, &["begin-anew"], &["another holdfast serves"]);
         assert_ne!(house.json(&["credentials"])["passwords"], credentials["passwords"]);
         let basic = house.basic();
-        house.push_image(&basic, "app", "v2", b"a new layer");
+        house.push_image(&basic, "app", "v2", &large("a new layer"));
+        house.push_blob(&basic, "app", &large("and more"));
         assert_eq!(house.json(&["check"])["remarks"], 3);
         let told = house.told(&["check", "--strays"]);
         assert_eq!(
@@ -202,7 +204,7 @@ fn whoever_begins_anew_leaves_strays_behind_that_can_be_removed() {
         assert_eq!((&dry["removed"], house.objects().len()), (&Value::from(3), 5), "{dry}");
         let told = house.told(&["gc", "--strays", "--grace", "0s"]);
         assert!(
-            told.starts_with("freed 17 B") && told.contains("objects deleted          3"),
+            told.starts_with("freed 48.02 KiB") && told.contains("objects deleted          3"),
             "{told}"
         );
         assert!(house.told(&["check"]).contains("everything is as it should be"));

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use house::{House, text};
+use house::{House, large, text};
 use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -26,12 +26,17 @@ fn garbage_goes_by_itself_and_what_is_needed_stays() {
     let plain = ["--http", "127.0.0.1:0", "--https", "off"];
     house.start(&[&plain[..], &["--gc-interval", "500ms", "--gc-grace", "3s"]].concat());
     let basic = house.basic();
-    house.push_image(&basic, "app", "v1", b"wanted layer");
-    house.push_blob(&basic, "app", b"unwanted layer");
-    assert_eq!(house.objects().len(), 3);
-    wait_until(|| house.objects().len() == 2);
+    house.push_image(&basic, "app", "v1", &large("wanted layer"));
+    house.push_blob(&basic, "app", b"small");
+    house.push_blob(&basic, "app", &large("unwanted layer"));
+    assert_eq!(house.objects().len(), 2);
+    wait_until(|| house.objects().len() == 1);
     let metrics = house.ask("GET", "/metrics", &[], b"").body;
-    assert!(metrics.contains("holdfast_garbage_freed_bytes_total 14"), "{metrics}");
+    assert!(
+        metrics.contains("holdfast_garbage_freed_bytes_total 16403"),
+        "{metrics}"
+    );
+    assert!(metrics.contains("holdfast_garbage_row_blobs_total 1"), "{metrics}");
     assert!(house.told(&["check"]).contains("everything is as it should be"));
 }
 
@@ -45,7 +50,8 @@ fn an_upload_without_progress_is_given_up() {
     assert_eq!(begun.status, 202, "{begun:?}");
     let location = begun.header("location").unwrap();
     let path = location.find("/v2/").map_or(location, |start| &location[start..]);
-    assert_eq!(house.ask("PATCH", path, &headers, b"half of it").status, 202);
+    let half = large("half of it");
+    assert_eq!(house.ask("PATCH", path, &headers, &half).status, 202);
     assert_eq!(house.objects().len(), 1);
     wait_until(|| house.objects().is_empty());
     let metrics = house.ask("GET", "/metrics", &[], b"").body;
@@ -57,11 +63,12 @@ fn an_upload_without_progress_is_given_up() {
 fn what_a_collection_cannot_handle_is_named_and_keeps_nothing_else() {
     let mut house = House::running();
     let basic = house.basic();
-    for blob in [&b"one"[..], b"a stuck one", b"three"] {
+    let stuck_one = large("a stuck one");
+    for blob in [&large("one"), &stuck_one, &large("three")] {
         house.push_blob(&basic, "app", blob);
     }
     // A file that the disk does not let go: removing a folder as a file fails.
-    let stuck = house.object_of(b"a stuck one");
+    let stuck = house.object_of(&stuck_one);
     fs::remove_file(&stuck).unwrap();
     fs::create_dir(&stuck).unwrap();
     let name = stuck.file_name().unwrap().to_str().unwrap().to_owned();
@@ -87,7 +94,7 @@ fn what_a_collection_cannot_handle_is_named_and_keeps_nothing_else() {
     let metrics = house.ask("GET", "/metrics", &[], b"").body;
     assert!(metrics.contains("holdfast_garbage_failures_total 2"), "{metrics}");
     fs::remove_dir(&stuck).unwrap();
-    fs::write(&stuck, b"a stuck one").unwrap();
+    fs::write(&stuck, &stuck_one).unwrap();
     assert_eq!(house.json(&["gc", "--grace", "0s"])["objects"], 1);
     assert_eq!(house.objects().len(), 0);
     house.stop();

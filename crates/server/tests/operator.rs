@@ -2,7 +2,7 @@
 
 mod house;
 
-use house::{House, text};
+use house::{House, large, text};
 use serde_json::Value;
 
 /// Does something with a running server, and again with a stopped one.
@@ -138,11 +138,13 @@ fn an_unknown_registry_or_folder_is_told() {
 fn garbage_is_explained_and_collected() {
     let mut house = House::running();
     let basic = house.basic();
-    let manifest = house.push_image(&basic, "app", "v1", b"wanted layer");
-    let unwanted = house.push_blob(&basic, "app", b"unwanted layer");
+    let layer = large("wanted layer");
+    let manifest = house.push_image(&basic, "app", "v1", &layer);
+    let unwanted = house.push_blob(&basic, "app", &large("unwanted layer"));
+    house.push_blob(&basic, "app", b"an unwanted config");
     on_and_off(&mut house, |house| {
         let why = |digest: &str| house.json(&["gc", "--why", digest]);
-        let wanted = why(&house::digest(b"wanted layer"));
+        let wanted = why(&house::digest(&layer));
         assert_eq!(wanted[0]["kind"], "blob");
         assert_eq!(wanted[0]["keptBecause"], format!("manifest {manifest} needs it"));
         assert_eq!(why(&manifest)[0]["keptBecause"], "tag v1 points to it");
@@ -152,12 +154,13 @@ fn garbage_is_explained_and_collected() {
         assert_eq!(house.json(&["gc", "--dry-run"])["objects"], 0);
         let report = house.json(&["gc", "--dry-run", "--grace", "0s"]);
         assert_eq!(report["objects"], 1, "{report}");
-        assert_eq!(report["freedBytes"], 14, "{report}");
+        assert_eq!(report["rowBlobs"], 1, "{report}");
+        assert_eq!(report["freedBytes"], (16 << 10) + 14 + 18, "{report}");
     });
-    assert_eq!(house.objects().len(), 3);
+    assert_eq!(house.objects().len(), 2);
     let report = house.json(&["gc", "--grace", "0s"]);
     assert_eq!(report["objects"], 1, "{report}");
-    assert_eq!(house.objects().len(), 2);
+    assert_eq!(house.objects().len(), 1);
     assert!(house.told(&["check"]).contains("everything is as it should be"));
     assert_eq!(house.operate(&["gc", "--why", "nonsense"]).status.code(), Some(1));
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::{
-    house::{House, Image, OTHER, OTHER_PASSWORD, sha256},
+    house::{House, Image, OTHER, OTHER_PASSWORD, large, sha256},
     wire::{Answer, Ask},
 };
 
@@ -20,7 +20,7 @@ fn ranged(house: &House, digest: &str, range: &str) -> Ask {
 #[tokio::test]
 async fn a_blob_has_its_length_digest_and_a_head_that_says_the_same() {
     let house = House::new().await;
-    for length in [0, 1, 65_536, 65_537, 1_200_000] {
+    for length in [0, 1, 16_384, 16_385, 65_536, 65_537, 1_200_000] {
         let bytes = content(length);
         let digest = house.push_blob("a", &bytes).await;
         let target = format!("/v2/a/blobs/{}", digest.replace(':', "%3A"));
@@ -278,7 +278,7 @@ async fn mount(house: &House, to: &str, query: &str, scope: &str) -> Answer {
 #[tokio::test]
 async fn a_mount_needs_the_right_to_push_here_and_to_pull_there() {
     let house = House::new().await;
-    let digest = house.push_blob("source", b"bytes to mount").await;
+    let digest = house.push_blob("source", &large("bytes to mount")).await;
     let before = house.remains().await;
     let both = "repository:target:pull,push repository:source:pull";
     for query in [format!("mount={digest}&from=source"), format!("mount={digest}")] {
@@ -334,7 +334,7 @@ async fn a_mount_needs_the_right_to_push_here_and_to_pull_there() {
         assert_eq!(mounted.header("location"), Some(location.as_str()));
         assert_eq!(mounted.header("docker-content-digest"), Some(digest.as_str()));
         assert_eq!(mounted.header("content-length"), Some("0"));
-        assert_eq!(house.get(&location).await.expect(200).body, b"bytes to mount");
+        assert_eq!(house.get(&location).await.expect(200).body, large("bytes to mount"));
     }
     assert_eq!(house.remains().await.objects(), 1);
 }
@@ -367,8 +367,8 @@ async fn a_mount_that_cannot_be_done_is_an_upload() {
 #[tokio::test]
 async fn a_blob_that_only_another_registry_has_cannot_be_mounted() {
     let house = House::new().await;
-    let bytes = b"private to the first registry";
-    let digest = house.push_blob("source", bytes).await;
+    let bytes = large("private to the first registry");
+    let digest = house.push_blob("source", &bytes).await;
     let there = |method: &str, target: &str| {
         house
             .ask(method, target)

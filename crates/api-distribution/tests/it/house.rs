@@ -23,7 +23,7 @@ use holdfast_model::{
     NewRegistry, RandomIds, RegistryRecord, Sku, SystemClock, Timestamp,
 };
 use holdfast_oci::{Algorithm, Digest};
-use holdfast_registry::{FirstStart, Limits, Operator, Overview, RegistryParts, SealedPassword};
+use holdfast_registry::{FirstStart, Limits, Operator, Overview, ROW_BLOB_BYTES, RegistryParts, SealedPassword};
 use holdfast_testkit::{blobs::list, store::TestStore};
 use http::Request;
 use hyper::{body::Incoming, service::service_fn};
@@ -415,9 +415,20 @@ impl Remains {
         self.uploads.len()
     }
 
+    pub(crate) fn blobs(&self) -> usize {
+        self.blobs.len()
+    }
+
     pub(crate) fn objects(&self) -> usize {
         self.objects.len()
     }
+}
+
+/// Bytes that no row may hold, with a text at their end: they lie in an object.
+pub(crate) fn large(text: &str) -> Vec<u8> {
+    let mut bytes = vec![b'.'; ROW_BLOB_BYTES];
+    bytes.extend_from_slice(text.as_bytes());
+    bytes
 }
 
 /// In memory where the system has a place for that: flushing to a disk is tested elsewhere, and takes its time.

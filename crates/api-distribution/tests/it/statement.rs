@@ -5,7 +5,7 @@ use holdfast_model::{Durability, MetadataExt as _, NewManifest};
 use serde_json::json;
 
 use crate::{
-    house::{ADMIN, House, OCI_INDEX, OCI_MANIFEST, PASSWORD, descriptor, sha256},
+    house::{ADMIN, House, OCI_INDEX, OCI_MANIFEST, PASSWORD, descriptor, large, sha256},
     named_token::Owner,
     principal,
     wire::Ask,
@@ -145,6 +145,65 @@ async fn a_pull_that_is_repeated_costs_nothing_until_the_next_commit() {
             let (answer, statements) = house.count_statements(pull()).await;
             answer.expect(200);
             assert_eq!(statements, PULL, "{path} after a commit");
+        }
+    }
+}
+
+/// What a push of a blob costs, with the look at who asks and where.
+const SMALL_BLOB: u64 = 9;
+const START: u64 = 5;
+const CHUNK: u64 = 3;
+const FINISH: u64 = 10;
+
+#[tokio::test]
+async fn a_push_of_a_blob_costs_few_statements_and_one_more_when_it_is_large() {
+    let house = House::new().await;
+    house.push_blob("team/app", b"the repository is there").await;
+    for (whose, token) in tokens(&house).await {
+        for (bytes, more) in [(format!("small, of {whose}").into_bytes(), 0), (large(whose), 1)] {
+            let digest = sha256(&bytes);
+            let cost = async |what: &str, ask: Ask, status, most: u64| {
+                let (answer, statements) = house.count_statements(ask.bearer(&token)).await;
+                let answer = answer.expect(status);
+                assert!(
+                    statements <= most,
+                    "{what} of {} bytes as {whose}: {statements}",
+                    bytes.len()
+                );
+                answer.header("location").unwrap_or_default().to_owned()
+            };
+            let uploads = "/v2/team/app/blobs/uploads/";
+            let blob = format!("/v2/team/app/blobs/{digest}");
+            let gone = async || drop(house.admin("DELETE", &blob).send().await.expect(202));
+            let whole = house
+                .ask("POST", &format!("{uploads}?digest={digest}"))
+                .body(&bytes[..]);
+            // A large one is a session for a moment.
+            cost("a push in one request", whole, 201, SMALL_BLOB + 5 * more).await;
+            gone().await;
+
+            let place = cost("a start", house.ask("POST", uploads).body(""), 202, START).await;
+            let closing = format!("{place}?digest={digest}");
+            cost(
+                "all at the end",
+                house.ask("PUT", &closing).body(&bytes[..]),
+                201,
+                FINISH + more,
+            )
+            .await;
+            gone().await;
+
+            let place = cost("a start", house.ask("POST", uploads).body(""), 202, START).await;
+            cost(
+                "a chunk",
+                house.ask("PATCH", &place).body(&bytes[..]),
+                202,
+                CHUNK + more,
+            )
+            .await;
+            let closing = format!("{place}?digest={digest}");
+            cost("nothing at the end", house.ask("PUT", &closing).body(""), 201, FINISH).await;
+            gone().await;
         }
     }
 }

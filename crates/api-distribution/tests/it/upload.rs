@@ -552,7 +552,7 @@ async fn a_session_that_is_over_or_never_was_is_unknown() {
         }
     }
     let remains = house.remains().await;
-    assert_eq!((remains.uploads(), remains.objects()), (0, 1));
+    assert_eq!((remains.uploads(), remains.blobs(), remains.objects()), (0, 1, 0));
 }
 
 #[tokio::test]

@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 
 use crate::ledger::{Content, Ledger, Session, Thing};
 
+/// The largest blob that lies in the database.
+pub(crate) const ROW_BLOB_BYTES: usize = 16 << 10;
 /// The repository that all writers push to.
 pub(crate) const SHARED: &str = "crash/shared";
 /// Contents that several writers push, also at the same moment.
@@ -103,7 +105,9 @@ impl<'c> Writer<'c> {
 
     fn content(&mut self) -> Content {
         let count = match self.random.below(100) {
-            0..70 => 1 + self.random.below(4 << 10),
+            0..60 => 1 + self.random.below(4 << 10),
+            // What just is a row, and what just is none.
+            60..70 => ROW_BLOB_BYTES + self.random.below(2),
             70..95 => 1 + self.random.below(200 << 10),
             _ => 1 + self.random.below(2 << 20),
         };

@@ -1,12 +1,14 @@
-//! Blobs and their links into repositories. The bytes are elsewhere.
+//! Blobs and their links into repositories. The bytes of small ones are in a table of their own, those of others elsewhere.
 
+use bytes::Bytes;
 use holdfast_access::RegistryId;
 use holdfast_model::{
-    BlobId, BlobObject, BlobRead, BlobRecord, BlobTx, MetadataError, NewBlob, ObjectKey, PulledBlob, RepositoryId,
-    StorageAccountId, Timestamp,
+    BlobId, BlobPlace, BlobRead, BlobRecord, BlobStub, BlobTx, MetadataError, NewBlob, NewBlobBytes, ObjectKey,
+    PulledBlob, RepositoryId, StorageAccountId, Timestamp,
 };
 use holdfast_oci::{Digest, RepositoryName};
 use rusqlite::{Row, params};
+use uuid::Uuid;
 
 use super::column;
 use super::session::Session;
@@ -39,14 +41,16 @@ const LIST_REPOSITORIES: &str = "SELECT repository.name FROM registry \
     CROSS JOIN blob_link ON blob_link.blob_id = blob.id AND blob_link.registry_id = ?1 \
     CROSS JOIN repository ON repository.id = blob_link.repository_id \
     WHERE registry.id = ?1 LIMIT ?3";
-const LIST_OBJECTS: &str = "SELECT blob.id, blob.storage_account_id, blob.object_key, blob.size_bytes FROM blob_link \
+const FIND_BYTES: &str = "SELECT bytes FROM blob_content WHERE blob_id = ?1";
+const LIST_STUBS: &str = "SELECT blob.id, blob.storage_account_id, blob.object_key, blob.size_bytes FROM blob_link \
     CROSS JOIN blob ON blob.id = blob_link.blob_id WHERE blob_link.repository_id = ?1 LIMIT ?2";
 const SCAN: &str = select!("blob WHERE id > ?1 ORDER BY id LIMIT ?2");
 const SCAN_IDS: &str = "SELECT id FROM blob WHERE id > ?1 ORDER BY id LIMIT ?2";
 const TOTALS: &str = "SELECT (SELECT value FROM total WHERE name = 'blobs'), \
     (SELECT value FROM total WHERE name = 'blob_bytes')";
 const IS_OBJECT_KNOWN: &str = "SELECT 1 WHERE \
-    EXISTS (SELECT 1 FROM blob WHERE storage_account_id = ?1 AND object_key = ?2) \
+    EXISTS (SELECT 1 FROM blob WHERE storage_account_id = ?1 AND object_key = ?2 \
+        AND object_key <> x'00000000000000000000000000000000') \
     OR EXISTS (SELECT 1 FROM upload WHERE storage_account_id = ?1 AND object_key = ?2) \
     OR EXISTS (SELECT 1 FROM candidate WHERE kind = 4 AND owner_id = ?1 AND name = ?2)";
 
@@ -103,6 +107,11 @@ impl BlobRead for Session<'_> {
         )
     }
 
+    fn find_blob_bytes(&mut self, id: BlobId) -> Result<Option<Bytes>, MetadataError> {
+        let bytes = self.find("read a blob", FIND_BYTES, [id.0], |row| row.get::<_, Vec<u8>>(0))?;
+        Ok(bytes.map(Bytes::from))
+    }
+
     fn is_blob_linked(&mut self, id: BlobId) -> Result<bool, MetadataError> {
         self.exists("looked for a blob's links", IS_LINKED, [id.0])
     }
@@ -119,17 +128,17 @@ impl BlobRead for Session<'_> {
         })
     }
 
-    fn list_objects_of_repository(
+    fn list_blobs_of_repository(
         &mut self,
         repository: RepositoryId,
         limit: usize,
-    ) -> Result<Vec<BlobObject>, MetadataError> {
+    ) -> Result<Vec<BlobStub>, MetadataError> {
         let params = params![repository.0, column::limit(limit)];
-        self.list("listed a repository's blobs", LIST_OBJECTS, params, |row| {
-            Ok(BlobObject {
+        self.list("listed a repository's blobs", LIST_STUBS, params, |row| {
+            Ok(BlobStub {
                 id: BlobId(row.get(0)?),
                 storage_account: StorageAccountId(row.get(1)?),
-                object_key: column::object_key(row, 2)?,
+                place: place(row, 2)?,
                 size_bytes: column::unsigned(row, 3)?,
             })
         })
@@ -168,28 +177,31 @@ impl BlobRead for Session<'_> {
 
 const INSERT: &str = "INSERT INTO blob (storage_account_id, digest, size_bytes, object_key, created_at) \
     VALUES (?1, ?2, ?3, ?4, ?5)";
-const COUNT_BLOBS: &str = "UPDATE total SET value = value + ?1 WHERE name = 'blobs'";
-const COUNT_BYTES: &str = "UPDATE total SET value = value + ?1 WHERE name = 'blob_bytes'";
+const INSERT_BYTES: &str = "INSERT INTO blob_content (blob_id, bytes) VALUES (?1, ?2)";
 const LINK: &str = "INSERT INTO blob_link (repository_id, digest, blob_id, registry_id, created_at) \
     VALUES (?1, (SELECT digest FROM blob WHERE id = ?2), ?2, (SELECT registry_id FROM repository WHERE id = ?1), ?3) \
     ON CONFLICT (repository_id, digest) DO NOTHING";
 const UNLINK: &str = "DELETE FROM blob_link \
     WHERE repository_id = ?1 AND digest = (SELECT digest FROM blob WHERE id = ?2) AND blob_id = ?2";
-const LOAD_SIZE: &str = "SELECT size_bytes FROM blob WHERE id = ?1";
 const REMOVE: &str = "DELETE FROM blob WHERE id = ?1";
 
 impl BlobTx for Session<'_> {
     fn insert_blob(&mut self, blob: &NewBlob) -> Result<BlobId, MetadataError> {
-        let size_bytes = column::integer(blob.size_bytes);
+        let key = match &blob.bytes {
+            NewBlobBytes::Row(_) => NO_OBJECT,
+            NewBlobBytes::Object { key, .. } => key.uuid(),
+        };
         let params = params![
             blob.storage_account.0,
             blob.digest.to_db(),
-            size_bytes,
-            blob.object_key.uuid().into_bytes(),
+            column::integer(blob.bytes.size_bytes()),
+            key.into_bytes(),
             blob.created_at.0,
         ];
         let id = self.insert("inserted a blob", INSERT, params)?;
-        self.count_blob(1, size_bytes)?;
+        if let NewBlobBytes::Row(bytes) = &blob.bytes {
+            self.change("inserted a blob's bytes", INSERT_BYTES, params![id, bytes.as_ref()])?;
+        }
         Ok(BlobId(id))
     }
 
@@ -202,20 +214,20 @@ impl BlobTx for Session<'_> {
     }
 
     fn remove_blob(&mut self, id: BlobId) -> Result<(), MetadataError> {
-        let size_bytes: Option<i64> = self.find("looked up a blob's size", LOAD_SIZE, [id.0], |row| row.get(0))?;
-        let Some(size_bytes) = size_bytes else {
-            return Ok(());
-        };
-        self.change("removed a blob", REMOVE, [id.0])?;
-        self.count_blob(-1, -size_bytes)
+        self.change("removed a blob", REMOVE, [id.0]).map(drop)
     }
 }
 
-impl Session<'_> {
-    fn count_blob(&self, blobs: i64, bytes: i64) -> Result<(), MetadataError> {
-        self.change("counted a blob", COUNT_BLOBS, [blobs])?;
-        self.change("counted a blob's bytes", COUNT_BYTES, [bytes]).map(drop)
-    }
+/// Stands in the column for the key of an object where there is none.
+const NO_OBJECT: Uuid = Uuid::nil();
+
+fn place(row: &Row<'_>, index: usize) -> rusqlite::Result<BlobPlace> {
+    let key = column::object_key(row, index)?;
+    Ok(if key.uuid() == NO_OBJECT {
+        BlobPlace::Row
+    } else {
+        BlobPlace::Object(key)
+    })
 }
 
 fn blob_row(row: &Row<'_>) -> rusqlite::Result<BlobRecord> {
@@ -224,7 +236,7 @@ fn blob_row(row: &Row<'_>) -> rusqlite::Result<BlobRecord> {
         storage_account: StorageAccountId(row.get(1)?),
         digest: column::digest(row, 2)?,
         size_bytes: column::unsigned(row, 3)?,
-        object_key: column::object_key(row, 4)?,
+        place: place(row, 4)?,
     })
 }
 
@@ -237,16 +249,15 @@ pub(super) const PLANNED: &[&str] = &[
     FIND,
     IS_LINKED,
     LIST_REPOSITORIES,
-    LIST_OBJECTS,
+    FIND_BYTES,
+    LIST_STUBS,
     SCAN,
     SCAN_IDS,
     TOTALS,
     IS_OBJECT_KNOWN,
     INSERT,
-    COUNT_BLOBS,
-    COUNT_BYTES,
+    INSERT_BYTES,
     LINK,
     UNLINK,
-    LOAD_SIZE,
     REMOVE,
 ];

@@ -25,6 +25,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0016-push.sql"),
     include_str!("migrations/0017-upload-by-caller.sql"),
     include_str!("migrations/0018-store-state.sql"),
+    include_str!("migrations/0019-row-blob.sql"),
 ];
 
 /// The version this build makes and reads.
@@ -131,6 +132,40 @@ mod tests {
             )
             .unwrap();
         assert_eq!(states, (70, Vec::new(), None));
+    }
+
+    #[test]
+    fn what_lies_in_objects_stays_there_and_what_is_counted_stays_counted() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        for step in &STEPS[..18] {
+            connection.execute_batch(step).unwrap();
+        }
+        connection
+            .execute_batch(&format!(
+                "PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 18;
+                 INSERT INTO storage_account (id, name, location, created_at) VALUES (1, 'default', 'local', 1);
+                 INSERT INTO blob VALUES (7, 1, x'01', 70, x'00112233445566778899aabbccddeeff', 3);
+                 UPDATE total SET value = CASE name WHEN 'blobs' THEN 1 WHEN 'blob_bytes' THEN 70 ELSE 0 END;
+                 INSERT INTO candidate (kind, owner_id, name, size_bytes, queued_at) VALUES (4, 1, zeroblob(16), 7, 8);
+                 UPDATE total SET value = 1 WHERE name = 'candidates';"
+            ))
+            .unwrap();
+        apply(&mut connection).unwrap();
+        let key: String = connection
+            .query_row(
+                "SELECT hex(object_key) FROM blob LEFT JOIN blob_content ON blob_id = id WHERE bytes IS NULL",
+                [],
+                |row| row.get(0),
+            )
+            .unwrap();
+        assert_eq!(key, "00112233445566778899AABBCCDDEEFF");
+        connection
+            .execute_batch("DELETE FROM blob; DELETE FROM candidate")
+            .unwrap();
+        let counted: i64 = connection
+            .query_row("SELECT sum(value) FROM total", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(counted, 0);
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use holdfast_access::RegistryId;
 use holdfast_model::{
-    Attributes, MetadataError, RepositoryId, RepositoryRead, RepositoryRecord, RepositoryTx, TargetRepository,
-    Timestamp,
+    Attributes, MetadataError, RepositoryId, RepositoryRead, RepositoryRecord, RepositoryTx, StorageAccountId,
+    TargetRepository, Timestamp,
 };
 use holdfast_oci::RepositoryName;
 use rusqlite::{Row, params};
@@ -84,7 +84,7 @@ impl RepositoryRead for Session<'_> {
 // What comes after the repository's own columns.
 const FIND_TARGET: &str = "SELECT repository.id, repository.name, attributes, manifest_count, tag_count, \
     repository.created_at, repository.updated_at, registry_id, accept_sparse_manifests, \
-    retention_days FROM registry LEFT JOIN repository ON registry_id = registry.id AND repository.name = ?2 \
+    retention_days, storage_account_id FROM registry LEFT JOIN repository ON registry_id = registry.id AND repository.name = ?2 \
     WHERE registry.id = ?1 AND is_deleting = 0";
 const INSERT_OR_TOUCH: &str = "INSERT INTO repository (registry_id, name, attributes, manifest_count, tag_count, \
     created_at, updated_at) SELECT id, ?2, ?3, 0, 0, ?4, ?4 FROM registry WHERE id = ?1 AND is_deleting = 0 \
@@ -93,7 +93,8 @@ const INSERT_OR_TOUCH: &str = "INSERT INTO repository (registry_id, name, attrib
     created_at = CASE manifest_count WHEN 0 THEN excluded.created_at ELSE created_at END \
     RETURNING id, name, attributes, manifest_count, tag_count, created_at, updated_at, registry_id, \
     (SELECT accept_sparse_manifests FROM registry WHERE id = ?1), \
-    (SELECT retention_days FROM registry WHERE id = ?1)";
+    (SELECT retention_days FROM registry WHERE id = ?1), \
+    (SELECT storage_account_id FROM registry WHERE id = ?1)";
 const INSERT: &str = "INSERT INTO repository (registry_id, name, attributes, manifest_count, tag_count, \
     created_at, updated_at) VALUES (?1, ?2, ?3, 0, 0, ?4, ?4)";
 const SET_ATTRIBUTES: &str = "UPDATE repository SET attributes = ?2, updated_at = ?3 WHERE id = ?1";
@@ -184,10 +185,12 @@ fn repository_row(row: &Row<'_>) -> rusqlite::Result<RepositoryRecord> {
 /// What a registry says of its repositories, in the columns after theirs.
 fn target_of(row: &Row<'_>) -> rusqlite::Result<impl Fn(RepositoryRecord) -> TargetRepository + use<>> {
     let (accept_sparse_manifests, retention_days) = (row.get(8)?, row.get(9)?);
+    let storage_account = StorageAccountId(row.get(10)?);
     Ok(move |repository| TargetRepository {
         repository,
         accept_sparse_manifests,
         retention_days,
+        storage_account,
     })
 }
 

@@ -2,8 +2,8 @@
 
 use holdfast_access::RegistryId;
 use holdfast_model::{
-    Checkpoint, MetadataError, StaleUpload, StorageAccountId, Timestamp, UploadId, UploadObject, UploadRead,
-    UploadRecord, UploadTx,
+    GarbageObject, MetadataError, StaleUpload, StorageAccountId, Timestamp, UploadBytes, UploadId, UploadProgress,
+    UploadRead, UploadRecord, UploadStub, UploadTx,
 };
 use rusqlite::{Row, params};
 
@@ -14,7 +14,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, registry_id, repository, actor, storage_account_id, object_key, algorithm, \
-             offset_bytes, hash_state, store_state, started_at, updated_at FROM upload ",
+             offset_bytes, hash_state, store_state, started_at, updated_at, held, is_begun FROM upload ",
             $rest
         )
     };
@@ -23,8 +23,8 @@ macro_rules! select {
 const FIND: &str = select!("WHERE id = ?1");
 const LIST_STALE: &str = "SELECT updated_at, id FROM upload INDEXED BY upload_by_time \
     WHERE updated_at < ?1 AND (updated_at, id) > (?2, ?3) ORDER BY updated_at, id LIMIT ?4";
-const LIST_OBJECTS: &str =
-    "SELECT id, storage_account_id, object_key, offset_bytes, store_state FROM upload WHERE registry_id = ?1 LIMIT ?2";
+const LIST_STUBS: &str = "SELECT id, is_begun, storage_account_id, object_key, offset_bytes, store_state FROM upload \
+    WHERE registry_id = ?1 LIMIT ?2";
 const LIST_OF_CALLER: &str = "SELECT updated_at, id FROM upload INDEXED BY upload_by_actor \
     WHERE registry_id = ?1 AND actor = ?2 ORDER BY updated_at, id LIMIT ?3";
 const COUNT: &str = "SELECT count(*) FROM upload WHERE registry_id = ?1 AND actor = ?2";
@@ -48,21 +48,13 @@ impl UploadRead for Session<'_> {
         self.list("listed stale uploads", LIST_STALE, params, stale_row)
     }
 
-    fn list_objects_of_uploads(
+    fn list_uploads_of_registry(
         &mut self,
         registry: RegistryId,
         limit: usize,
-    ) -> Result<Vec<UploadObject>, MetadataError> {
+    ) -> Result<Vec<UploadStub>, MetadataError> {
         let params = params![registry.0, column::limit(limit)];
-        self.list("listed a registry's uploads", LIST_OBJECTS, params, |row| {
-            Ok(UploadObject {
-                id: UploadId(column::uuid(row, 0)?),
-                storage_account: StorageAccountId(row.get(1)?),
-                object_key: column::object_key(row, 2)?,
-                offset: column::unsigned(row, 3)?,
-                store_state: row.get(4)?,
-            })
-        })
+        self.list("listed a registry's uploads", LIST_STUBS, params, stub_row)
     }
 
     fn count_uploads(&mut self, registry: RegistryId, actor: &str) -> Result<u64, MetadataError> {
@@ -84,14 +76,18 @@ impl UploadRead for Session<'_> {
 }
 
 const INSERT: &str = "INSERT INTO upload (id, registry_id, repository, actor, storage_account_id, \
-    object_key, algorithm, offset_bytes, hash_state, store_state, started_at, updated_at) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
-const SAVE: &str = "UPDATE upload SET offset_bytes = ?3, hash_state = ?4, store_state = ?5, updated_at = ?6 \
-    WHERE id = ?1 AND offset_bytes = ?2";
-const REMOVE: &str = "DELETE FROM upload WHERE id = ?1";
+    object_key, algorithm, offset_bytes, hash_state, store_state, started_at, updated_at, held, is_begun) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+// Another node may have begun the object since this one looked.
+const SAVE: &str = "UPDATE upload SET offset_bytes = ?3, hash_state = ?4, store_state = ?5, updated_at = ?6, held = ?7, \
+    is_begun = max(is_begun, ?8) WHERE id = ?1 AND offset_bytes = ?2";
+const BEGIN_OBJECT: &str = "UPDATE upload SET is_begun = 1 WHERE id = ?1 AND offset_bytes = ?2";
+const REMOVE: &str = "DELETE FROM upload WHERE id = ?1 \
+    RETURNING id, is_begun, storage_account_id, object_key, offset_bytes, store_state";
 
 impl UploadTx for Session<'_> {
     fn insert_upload(&mut self, upload: &UploadRecord) -> Result<(), MetadataError> {
+        let (held, state, is_begun) = byte_columns(&upload.bytes);
         let params = params![
             upload.id.0.as_bytes(),
             upload.registry.0,
@@ -102,9 +98,11 @@ impl UploadTx for Session<'_> {
             upload.algorithm.as_str(),
             column::integer(upload.offset),
             upload.hash_state,
-            upload.store_state,
+            state,
             upload.started_at.0,
             upload.updated_at.0,
+            held,
+            is_begun,
         ];
         self.change("inserted an upload", INSERT, params).map(drop)
     }
@@ -113,24 +111,57 @@ impl UploadTx for Session<'_> {
         &mut self,
         id: UploadId,
         expected_offset: u64,
-        saved: &Checkpoint,
-        hash_state: &[u8],
+        saved: &UploadProgress,
         now: Timestamp,
     ) -> Result<bool, MetadataError> {
+        let (held, state, is_begun) = byte_columns(&saved.bytes);
         let params = params![
             id.0.as_bytes(),
             column::integer(expected_offset),
             column::integer(saved.offset),
-            hash_state,
-            saved.state,
+            saved.hash_state,
+            state,
             now.0,
+            held,
+            is_begun,
         ];
         Ok(self.change("saved an upload's progress", SAVE, params)? > 0)
     }
 
-    fn remove_upload(&mut self, id: UploadId) -> Result<bool, MetadataError> {
-        Ok(self.change("removed an upload", REMOVE, [id.0.as_bytes()])? > 0)
+    fn begin_upload_object(&mut self, id: UploadId, expected_offset: u64) -> Result<bool, MetadataError> {
+        let params = params![id.0.as_bytes(), column::integer(expected_offset)];
+        Ok(self.change("said that an upload has an object", BEGIN_OBJECT, params)? > 0)
     }
+
+    fn remove_upload(&mut self, id: UploadId) -> Result<Option<UploadStub>, MetadataError> {
+        let removed = self.put("removed an upload", REMOVE, [id.0.as_bytes()], stub_row)?;
+        Ok(removed.into_iter().next())
+    }
+}
+
+/// The columns `held`, `store_state` and `is_begun`.
+fn byte_columns(bytes: &UploadBytes) -> (&[u8], &[u8], bool) {
+    match bytes {
+        UploadBytes::Row(held) => (held, &[], false),
+        UploadBytes::Object { held, state } => (held, state, true),
+    }
+}
+
+/// The columns of [`LIST_STUBS`].
+fn stub_row(row: &Row<'_>) -> rusqlite::Result<UploadStub> {
+    let garbage = || {
+        Ok::<_, rusqlite::Error>(GarbageObject {
+            storage_account: StorageAccountId(row.get(2)?),
+            object_key: column::object_key(row, 3)?,
+            size_bytes: column::unsigned(row, 4)?,
+            unfinished: Some(row.get(5)?),
+        })
+    };
+    let is_begun: bool = row.get(1)?;
+    Ok(UploadStub {
+        id: UploadId(column::uuid(row, 0)?),
+        garbage: is_begun.then(garbage).transpose()?,
+    })
 }
 
 fn stale_row(row: &Row<'_>) -> rusqlite::Result<StaleUpload> {
@@ -141,6 +172,13 @@ fn stale_row(row: &Row<'_>) -> rusqlite::Result<StaleUpload> {
 }
 
 fn upload_row(row: &Row<'_>) -> rusqlite::Result<UploadRecord> {
+    let held = row.get::<_, Vec<u8>>(12)?.into();
+    let bytes = if row.get(13)? {
+        let state = row.get(9)?;
+        UploadBytes::Object { held, state }
+    } else {
+        UploadBytes::Row(held)
+    };
     Ok(UploadRecord {
         id: UploadId(column::uuid(row, 0)?),
         registry: RegistryId(row.get(1)?),
@@ -151,7 +189,7 @@ fn upload_row(row: &Row<'_>) -> rusqlite::Result<UploadRecord> {
         algorithm: column::word(row, 6)?,
         offset: column::unsigned(row, 7)?,
         hash_state: row.get(8)?,
-        store_state: row.get(9)?,
+        bytes,
         started_at: column::timestamp(row, 10)?,
         updated_at: column::timestamp(row, 11)?,
     })
@@ -162,10 +200,11 @@ fn upload_row(row: &Row<'_>) -> rusqlite::Result<UploadRecord> {
 pub(super) const PLANNED: &[&str] = &[
     FIND,
     LIST_STALE,
-    LIST_OBJECTS,
+    LIST_STUBS,
     LIST_OF_CALLER,
     COUNT,
     INSERT,
     SAVE,
+    BEGIN_OBJECT,
     REMOVE,
 ];

@@ -13,7 +13,8 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::{Check, Finding};
 use crate::{Registry, failure::chain};
-use holdfast_model::{BlobId, BlobRecord, MetadataError, MetadataExt, StorageError, StoreError};
+use holdfast_model::{BlobId, BlobPlace, BlobRecord, MetadataError, MetadataExt, ObjectKey, StorageError, StoreError};
+use holdfast_oci::Digest;
 
 /// Blobs whose rows are fetched at once.
 const ROWS: usize = 500;
@@ -79,7 +80,10 @@ impl Check<'_> {
 impl Registry {
     async fn check_blob(&self, blob: BlobRecord, read: Arc<AtomicU64>) -> Result<Option<Finding>, StorageError> {
         let (digest, size_bytes) = (blob.digest, blob.size_bytes);
-        let finding = self.examine_blob(&blob, read).await?;
+        let finding = match &blob.place {
+            BlobPlace::Row => self.examine_row_blob(&blob, read).await?,
+            BlobPlace::Object(key) => self.examine_object(&blob, key.clone(), read).await?,
+        };
         let (is_current, is_linked) = self
             .metadata
             .query(move |read| {
@@ -97,9 +101,39 @@ impl Registry {
         })
     }
 
-    /// What is wrong with the blob's bytes.
-    async fn examine_blob(&self, blob: &BlobRecord, read: Arc<AtomicU64>) -> Result<Option<Finding>, StorageError> {
-        let (digest, object, size_bytes) = (blob.digest, blob.object_key.clone(), blob.size_bytes);
+    /// What is wrong with the bytes that lie in the rows.
+    async fn examine_row_blob(&self, blob: &BlobRecord, read: Arc<AtomicU64>) -> Result<Option<Finding>, StorageError> {
+        let (id, digest, size_bytes) = (blob.id, blob.digest, blob.size_bytes);
+        let bytes: Result<_, MetadataError> = self.metadata.query(move |read| read.find_blob_bytes(id)).await;
+        let bytes = match bytes {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Ok(Some(Finding::RowBlobLost { digest })),
+            Err(error) => return Ok(Some(Finding::row("blob", id.0, &error))),
+        };
+        let actual_bytes = bytes.len() as u64;
+        read.fetch_add(actual_bytes, Relaxed);
+        let actual = Digest::of(digest.algorithm(), &bytes);
+        Ok(if actual != digest {
+            Some(Finding::RowBlobDamaged { digest, actual })
+        } else if actual_bytes != size_bytes {
+            Some(Finding::RowBlobLength {
+                digest,
+                size_bytes,
+                actual_bytes,
+            })
+        } else {
+            None
+        })
+    }
+
+    /// What is wrong with the blob's object.
+    async fn examine_object(
+        &self,
+        blob: &BlobRecord,
+        object: ObjectKey,
+        read: Arc<AtomicU64>,
+    ) -> Result<Option<Finding>, StorageError> {
+        let (digest, size_bytes) = (blob.digest, blob.size_bytes);
         let unreadable = |problem: String| Finding::BlobUnreadable {
             digest,
             object: object.clone(),

@@ -78,6 +78,36 @@ pub enum Finding {
         /// The object.
         object: ObjectKey,
     },
+    /// The bytes of a small blob are gone from the database.
+    #[error(
+        "blob {digest} is lost: its bytes are not in the database; `holdfast gc --why` names the manifests \
+         that need it: delete them, run `holdfast gc --grace 0s`, and push them again"
+    )]
+    RowBlobLost {
+        /// The blob.
+        digest: Digest,
+    },
+    /// The bytes of a small blob in the database are not those of its digest.
+    #[error(
+        "blob {digest} is damaged: its bytes in the database have digest {actual}; `holdfast gc --why` names the \
+         manifests that need it: delete them, run `holdfast gc --grace 0s`, and push them again"
+    )]
+    RowBlobDamaged {
+        /// The blob.
+        digest: Digest,
+        /// What its bytes hash to.
+        actual: Digest,
+    },
+    /// The row of a small blob tells another length than its bytes have.
+    #[error("blob {digest} has {actual_bytes} bytes in the database, but its row says {size_bytes}")]
+    RowBlobLength {
+        /// The blob.
+        digest: Digest,
+        /// As its row says.
+        size_bytes: u64,
+        /// What is there.
+        actual_bytes: u64,
+    },
     /// A blob's bytes are not those of its digest.
     #[error(
         "blob {digest} is damaged: object {object} has digest {actual}; `holdfast gc --why` names the manifests \
@@ -178,6 +208,9 @@ impl Finding {
             | Self::BlobNotLinked { .. }
             | Self::Counts { .. }
             | Self::BlobLost { .. }
+            | Self::RowBlobLost { .. }
+            | Self::RowBlobDamaged { .. }
+            | Self::RowBlobLength { .. }
             | Self::BlobDamaged { .. }
             | Self::BlobTooLong { .. }
             | Self::BlobUnreadable { .. }

@@ -1,21 +1,50 @@
-//! From a body to an object: bytes are hashed and written as they come, and what was stored is
-//! proven to be what the digest says.
+//! From a body to rows or an object: few bytes are kept whole, more are hashed and written as they come, and what was
+//! stored is proven to be what the digest says.
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
-use holdfast_model::{Blobs, MAX_STATE_BYTES, StoreError, UploadRecord};
+use holdfast_access::{Grant, action};
+use holdfast_model::{Blobs, MAX_STATE_BYTES, StoreError, UploadBytes};
 use holdfast_oci::{Digest, range::ContentRange};
 
 use super::{
-    Body,
-    session::{Lease, Session, check_not_beyond, check_received, equal},
+    body::{Body, Gathered},
+    session::{Session, check_not_beyond, check_received, check_size, equal},
     sink::{Sink, Stored},
 };
 use crate::{Registry, content::Error, limits::SMALL_BLOB_BYTES};
 
 impl Registry {
-    /// Writes and hashes a body; all of it is handed to the store when this returns, also on error.
+    /// Takes a body in, into the session's row or its object; all of it is kept, or handed to the store, when this
+    /// returns, also on error.
     pub(super) async fn receive(
+        &self,
+        session: &mut Session,
+        range: Option<&ContentRange>,
+        body: Body,
+    ) -> Result<(), Error> {
+        let UploadBytes::Row(held) = &session.upload.bytes else {
+            return self.receive_into_object(session, range, body).await;
+        };
+        let held = held.clone();
+        let (bytes, ended) = match body.gather(held.len()).await {
+            Gathered::Whole(bytes) => (bytes, Ok(())),
+            Gathered::Cut(bytes, error) => (bytes, Err(error)),
+            Gathered::More(came, body) => {
+                check_not_beyond(range, came)?;
+                self.begin_object(session).await?;
+                return self.receive_into_object(session, range, body).await;
+            }
+        };
+        let received = bytes.len() as u64;
+        session.offset += received;
+        check_size(session.offset, self.limits.max_blob_bytes)?;
+        session.bytes = UploadBytes::Row(joined(held, bytes));
+        ended?;
+        check_received(range, received)
+    }
+
+    async fn receive_into_object(
         &self,
         session: &mut Session,
         range: Option<&ContentRange>,
@@ -40,31 +69,65 @@ impl Registry {
             written.map_err(|error| session.failed(error))?;
         }
         let saved = writer.save().await.map_err(|error| session.failed(error))?;
-        session.store_state = checked_state(saved.state)?;
+        let (held, state) = (Bytes::new(), checked_state(saved.state)?);
+        session.bytes = UploadBytes::Object { held, state };
         ended?;
         check_received(range, session.offset - start)
     }
 
     pub(super) async fn finish(
         &self,
-        upload: &UploadRecord,
-        lease: &Lease,
+        session: &mut Session,
         digest: &Digest,
         range: Option<&ContentRange>,
         body: Body,
     ) -> Result<(), Error> {
-        let mut session = Session::open(upload.clone(), lease)?;
-        let small = upload.offset == 0 && body.is_small();
-        let bytes = if small {
-            Some(self.finish_small(&mut session, digest, range, body).await?)
-        } else {
-            self.finish_streamed(&mut session, digest, range, body).await?;
-            None
+        let body = match &session.upload.bytes {
+            UploadBytes::Object { .. } => body,
+            UploadBytes::Row(held) => match body.gather(held.len()).await {
+                Gathered::Whole(bytes) => {
+                    check_received(range, bytes.len() as u64)?;
+                    let bytes = joined(held.clone(), bytes);
+                    return self.finish_row(session, digest, bytes).await;
+                }
+                Gathered::Cut(_, error) => return Err(error.into()),
+                Gathered::More(came, body) => {
+                    check_not_beyond(range, came)?;
+                    self.begin_object(session).await?;
+                    body
+                }
+            },
         };
-        self.commit_blob(&session, digest).await?;
-        if let Some(bytes) = bytes {
+        if session.offset == 0 && body.is_small() {
+            let bytes = self.finish_small(session, digest, range, body).await?;
+            self.commit_object(session, digest).await?;
             self.blob_cache.insert(*digest, &bytes);
+            return Ok(());
         }
+        self.finish_streamed(session, digest, range, body).await?;
+        self.commit_object(session, digest).await
+    }
+
+    /// A blob that is a row: no store is asked.
+    async fn finish_row(&self, session: &Session, digest: &Digest, bytes: Bytes) -> Result<(), Error> {
+        check_size(bytes.len() as u64, self.limits.max_blob_bytes)?;
+        equal(digest, Digest::of(digest.algorithm(), &bytes))?;
+        self.commit_row(session, digest, &bytes).await?;
+        self.blob_cache.insert(*digest, &bytes);
+        Ok(())
+    }
+
+    /// The same without a session, in the request that would have started one.
+    pub(super) async fn insert_row_blob(
+        &self,
+        grant: &Grant<action::Push>,
+        digest: &Digest,
+        bytes: Bytes,
+    ) -> Result<(), Error> {
+        check_size(bytes.len() as u64, self.limits.max_blob_bytes)?;
+        equal(digest, Digest::of(digest.algorithm(), &bytes))?;
+        self.commit_whole(grant, digest, &bytes).await?;
+        self.blob_cache.insert(*digest, &bytes);
         Ok(())
     }
 
@@ -153,6 +216,13 @@ impl Registry {
         })?;
         equal(digest, actual)
     }
+}
+
+fn joined(held: Bytes, more: Bytes) -> Bytes {
+    if held.is_empty() {
+        return more;
+    }
+    [held, more].concat().into()
 }
 
 fn checked_state(state: Vec<u8>) -> Result<Vec<u8>, StoreError> {

@@ -6,8 +6,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use holdfast_model::{BlobWriter, Blobs, StoreError, UploadId, UploadRecord};
-use holdfast_oci::{Digest, Hasher, range::ContentRange};
+use holdfast_model::{BlobWriter, Blobs, StoreError, UploadBytes, UploadId, UploadRecord};
+use holdfast_oci::{Algorithm, Digest, Hasher, range::ContentRange};
 
 use crate::content::Error;
 
@@ -59,41 +59,57 @@ pub(super) struct Session {
     pub(super) upload: UploadRecord,
     pub(super) hasher: Hasher,
     pub(super) offset: u64,
-    /// What the store saved after them.
-    pub(super) store_state: Vec<u8>,
+    /// Where those bytes are, once the request is done.
+    pub(super) bytes: UploadBytes,
     /// Nobody else writes to it.
     pub(super) lease: Lease,
 }
 
 impl Session {
     pub(super) fn open(upload: UploadRecord, lease: &Lease) -> Result<Self, Error> {
-        let hasher = if upload.offset == 0 {
-            Hasher::new(upload.algorithm)
-        } else {
-            Hasher::restore(&upload.hash_state).map_err(|source| Error::HashUnreadable {
-                id: upload.id.0,
-                offset: upload.offset,
-                source: source.into(),
-            })?
+        let hasher = match (&upload.bytes, upload.checkpoint()) {
+            (UploadBytes::Object { .. }, Some(_)) => {
+                Hasher::restore(&upload.hash_state).map_err(|source| Error::HashUnreadable {
+                    id: upload.id.0,
+                    offset: upload.offset,
+                    source: source.into(),
+                })?
+            }
+            (UploadBytes::Object { held, .. }, None) => hasher_after(upload.algorithm, held),
+            // They are hashed when it is known for what.
+            (UploadBytes::Row(_), _) => Hasher::new(upload.algorithm),
         };
-        let (offset, store_state) = (upload.offset, upload.store_state.clone());
-        let lease = lease.clone();
         Ok(Self {
-            upload,
             hasher,
-            offset,
-            store_state,
-            lease,
+            offset: upload.offset,
+            bytes: upload.bytes.clone(),
+            upload,
+            lease: lease.clone(),
         })
+    }
+
+    /// From now on an object may be there: the row says so.
+    pub(super) fn begin_object(&mut self) {
+        if let UploadBytes::Row(held) = &self.upload.bytes {
+            self.hasher = hasher_after(self.upload.algorithm, held);
+            let (held, state) = (held.clone(), Vec::new());
+            self.upload.bytes = UploadBytes::Object { held, state };
+        }
     }
 
     /// A writer that goes on from where the session stood when the request came.
     pub(super) async fn writer(&self, store: &dyn Blobs) -> Result<Box<dyn BlobWriter>, StoreError> {
         let key = &self.upload.object_key;
-        match self.upload.offset {
-            0 => store.begin(key).await,
-            _ => store.resume(key, &self.upload.checkpoint()).await,
+        if let Some(saved) = self.upload.checkpoint() {
+            return store.resume(key, &saved).await;
         }
+        let mut writer = store.begin(key).await?;
+        if let UploadBytes::Row(held) | UploadBytes::Object { held, .. } = &self.upload.bytes
+            && !held.is_empty()
+        {
+            writer.write(held.clone()).await?;
+        }
+        Ok(writer)
     }
 
     /// The error of a request that its store failed. To a session whose object is gone, or was completed by a finish
@@ -114,9 +130,7 @@ impl Session {
 
     pub(super) fn take(&mut self, chunk: &Bytes, limit_bytes: u64) -> Result<(), Error> {
         self.offset += chunk.len() as u64;
-        if self.offset > limit_bytes {
-            return Err(Error::BlobTooLarge { limit_bytes });
-        }
+        check_size(self.offset, limit_bytes)?;
         self.hasher.update(chunk);
         Ok(())
     }
@@ -124,6 +138,19 @@ impl Session {
     pub(super) fn check_digest(&self, expected: &Digest) -> Result<(), Error> {
         equal(expected, self.hasher.clone().finish())
     }
+}
+
+fn hasher_after(algorithm: Algorithm, bytes: &Bytes) -> Hasher {
+    let mut hasher = Hasher::new(algorithm);
+    hasher.update(bytes);
+    hasher
+}
+
+pub(super) fn check_size(size_bytes: u64, limit_bytes: u64) -> Result<(), Error> {
+    if size_bytes > limit_bytes {
+        return Err(Error::BlobTooLarge { limit_bytes });
+    }
+    Ok(())
 }
 
 pub(super) fn equal(expected: &Digest, actual: Digest) -> Result<(), Error> {

@@ -1,7 +1,9 @@
 //! How a session begins: its row, and which of its caller's other sessions gives way to it.
 
 use holdfast_access::{Grant, RegistryId, action};
-use holdfast_model::{Candidate, Durability, MetadataExt, ObjectKey, Timestamp, Tx, UploadId, UploadRecord};
+use holdfast_model::{
+    Candidate, Durability, GarbageObject, MetadataExt, ObjectKey, Timestamp, Tx, UploadBytes, UploadId, UploadRecord,
+};
 use holdfast_oci::{Algorithm, RepositoryName};
 
 use super::Leases;
@@ -16,6 +18,7 @@ impl Registry {
         &self,
         grant: &Grant<action::Push>,
         algorithm: Option<Algorithm>,
+        bytes: UploadBytes,
     ) -> Result<UploadRecord, Error> {
         let (registry, repository) = (grant.registry(), grant.repository().clone());
         let actor = grant.actor().key();
@@ -26,11 +29,7 @@ impl Registry {
             .metadata
             .transact(Durability::Relaxed, move |tx| {
                 ensure_unlocked(tx, registry, &repository)?;
-                let gone = if tx.count_uploads(registry, &actor)? >= limit {
-                    Some(make_room(tx, &leases, registry, &actor, limit, now)?)
-                } else {
-                    None
-                };
+                let gone = ensure_room(tx, &leases, registry, &actor, limit, now)?;
                 let upload = UploadRecord {
                     id,
                     registry,
@@ -41,7 +40,7 @@ impl Registry {
                     algorithm: algorithm.unwrap_or(Algorithm::Sha256),
                     offset: 0,
                     hash_state: Vec::new(),
-                    store_state: Vec::new(),
+                    bytes: bytes.clone(),
                     started_at: now,
                     updated_at: now,
                 };
@@ -50,7 +49,7 @@ impl Registry {
             })
             .await?;
         if let Some(gone) = gone {
-            self.delete_object(&gone.garbage()).await;
+            self.delete_object(&gone).await;
         }
         Ok(upload)
     }
@@ -68,6 +67,21 @@ fn ensure_unlocked(tx: &mut dyn Tx, registry: RegistryId, repository: &Repositor
     Ok(())
 }
 
+/// Makes room for a session of a caller who has all they may have. Gives the object of the one that gave way.
+pub(super) fn ensure_room(
+    tx: &mut dyn Tx,
+    leases: &Leases,
+    registry: RegistryId,
+    actor: &str,
+    limit: u64,
+    now: Timestamp,
+) -> Result<Option<GarbageObject>, Error> {
+    if tx.count_uploads(registry, actor)? < limit {
+        return Ok(None);
+    }
+    make_room(tx, leases, registry, actor, limit, now)
+}
+
 /// Removes the session of the caller that has waited longest for bytes, if that is long enough. One that a request
 /// writes to waits for nothing, whatever its row says; one that begins to at this moment finds its session gone, as when the
 /// registry is deleted.
@@ -78,7 +92,7 @@ fn make_room(
     actor: &str,
     limit: u64,
     now: Timestamp,
-) -> Result<UploadRecord, Error> {
+) -> Result<Option<GarbageObject>, Error> {
     let mut wait = UPLOAD_GIVES_WAY_AFTER;
     for open in tx.list_uploads_of_caller(registry, actor, ROWS_PER_STEP)? {
         if leases.is_held(open.id) {
@@ -89,10 +103,11 @@ fn make_room(
             wait = UPLOAD_GIVES_WAY_AFTER - idle;
             break;
         }
-        if let Some(upload) = tx.find_upload(open.id)? {
-            tx.remove_upload(upload.id)?;
-            tx.queue_candidate(&Candidate::Object(upload.garbage()), now)?;
-            return Ok(upload);
+        if let Some(removed) = tx.remove_upload(open.id)? {
+            if let Some(garbage) = &removed.garbage {
+                tx.queue_candidate(&Candidate::Object(garbage.clone()), now)?;
+            }
+            return Ok(removed.garbage);
         }
     }
     Err(Error::TooManyUploads {

@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use futures_util::stream;
 use holdfast_access::action;
-use holdfast_model::UploadId;
+use holdfast_model::{BlobPlace, BlobRecord, ObjectKey, UploadId};
 use holdfast_oci::{Algorithm, ContentRange, Digest};
-use holdfast_registry::{Body, ReceiveError, content::Error};
+use holdfast_registry::{Body, Collected, ReceiveError, content::Error};
 use holdfast_testkit::registry::TestRegistry;
 
 /// Asserts that a result is an error of a variant.
@@ -78,6 +78,19 @@ pub(crate) async fn finish(
 pub(crate) async fn offset(world: &TestRegistry, repository: &str, id: UploadId) -> Result<u64, Error> {
     let progress = world.load_upload_progress(&world.grant(repository), id).await?;
     Ok(progress.offset)
+}
+
+/// Blobs that a collection removed, whether they were rows or objects.
+pub(crate) fn freed_blobs(collected: &Collected) -> u64 {
+    collected.row_blobs + collected.objects
+}
+
+/// The object a blob lies in.
+pub(crate) fn object_of(blob: &BlobRecord) -> ObjectKey {
+    match &blob.place {
+        BlobPlace::Object(key) => key.clone(),
+        BlobPlace::Row => panic!("{blob:?} has no object"),
+    }
 }
 
 /// Nothing of an upload or a blob is left, neither row nor object nor anything queued.

@@ -19,6 +19,10 @@ use crate::claims::{append, assert_nothing_left, finish, offset, sha256, streame
 /// The ways to upload a blob.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Way {
+    RowInOneRequest,
+    RowAtTheEnd,
+    RowInChunks,
+    RowAndMore,
     SmallInOneRequest,
     LargeInOneRequest,
     SmallAtTheEnd,
@@ -28,7 +32,11 @@ enum Way {
     WithAnotherAlgorithmAtTheEnd,
 }
 
-const WAYS: [Way; 7] = [
+const WAYS: [Way; 11] = [
+    Way::RowInOneRequest,
+    Way::RowAtTheEnd,
+    Way::RowInChunks,
+    Way::RowAndMore,
     Way::SmallInOneRequest,
     Way::LargeInOneRequest,
     Way::SmallAtTheEnd,
@@ -41,7 +49,8 @@ const WAYS: [Way; 7] = [
 impl Way {
     fn bytes(self) -> Bytes {
         match self {
-            Self::SmallInOneRequest | Self::SmallAtTheEnd => pattern(1, 1_000),
+            Self::RowInOneRequest | Self::RowAtTheEnd | Self::RowInChunks => pattern(1, 16_384),
+            Self::SmallInOneRequest | Self::SmallAtTheEnd => pattern(1, 16_385),
             _ => pattern(1, 300_000),
         }
     }
@@ -57,17 +66,24 @@ impl Way {
     /// Where the chunks end that come before the last request.
     fn chunks(self) -> &'static [usize] {
         match self {
-            Self::SmallAtTheEnd | Self::LargeAtTheEnd => &[],
+            Self::RowAtTheEnd | Self::SmallAtTheEnd | Self::LargeAtTheEnd => &[],
+            Self::RowInChunks => &[1, 16_000],
+            Self::RowAndMore => &[16_384, 16_385],
             Self::InChunks | Self::WithAnotherAlgorithmAtTheEnd => &[100_000, 200_000],
             Self::InChunksWithNothingAtTheEnd => &[100_000, 300_000],
-            Self::SmallInOneRequest | Self::LargeInOneRequest => unreachable!("there are no sessions"),
+            Self::RowInOneRequest | Self::SmallInOneRequest | Self::LargeInOneRequest => {
+                unreachable!("there are no sessions")
+            }
         }
     }
 
     /// Uploads; on failure with the session that was open.
     async fn run(self, world: &TestRegistry) -> Result<(), (Option<UploadId>, Error)> {
         let (bytes, digest) = (self.bytes(), self.digest());
-        if matches!(self, Self::SmallInOneRequest | Self::LargeInOneRequest) {
+        if matches!(
+            self,
+            Self::RowInOneRequest | Self::SmallInOneRequest | Self::LargeInOneRequest
+        ) {
             let grant = world.grant("app");
             let pushed = world.upload_whole(&grant, &digest, Body::whole(bytes)).await;
             return pushed.map_err(|error| (None, error));
@@ -208,7 +224,7 @@ async fn a_store_that_fails_while_a_chunk_streams_does_not_move_the_session() {
 #[tokio::test]
 async fn an_object_that_cannot_be_deleted_is_deleted_by_the_next_run() {
     let world = TestRegistry::start().await;
-    world.push_blob("app", pattern(1, 100)).await;
+    world.push_blob("app", pattern(1, 20_000)).await;
     world.push_blob("app", pattern(1, 100_000)).await;
     world.blobs().fail_always(Operation::Delete, Fault::Failed);
     world.pass_grace();
@@ -219,15 +235,15 @@ async fn an_object_that_cannot_be_deleted_is_deleted_by_the_next_run() {
     );
     assert_eq!(collected.failures.count, 2);
     assert_eq!((world.count_blobs().await, world.count_objects().await), (0, 2));
-    world.push_blob("app", pattern(1, 100)).await;
+    world.push_blob("app", pattern(1, 20_000)).await;
     world.blobs().heal();
     world.advance(std::time::Duration::from_secs(1));
-    assert_eq!(world.collect_dry().await.freed_bytes, 100_100);
-    assert_eq!(world.collect().await.freed_bytes, 100_100);
+    assert_eq!(world.collect_dry().await.freed_bytes, 120_000);
+    assert_eq!(world.collect().await.freed_bytes, 120_000);
     assert_eq!((world.count_blobs().await, world.count_objects().await), (1, 1));
     assert_eq!(
-        world.read_blob("app", &sha256(&pattern(1, 100))).await.unwrap(),
-        pattern(1, 100)
+        world.read_blob("app", &sha256(&pattern(1, 20_000))).await.unwrap(),
+        pattern(1, 20_000)
     );
 }
 

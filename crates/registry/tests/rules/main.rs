@@ -20,6 +20,7 @@ mod manifest;
 mod model;
 mod person;
 mod quota;
+mod row_blob;
 mod sign_in;
 mod storage_account;
 mod stray;

@@ -11,10 +11,10 @@ use holdfast_access::{
 use holdfast_model::{RegistryRecord, Sku, StorageAccount, Tags};
 use holdfast_oci::{Algorithm, Digest};
 use holdfast_registry::{
-    Body, Limits, Operator, Precondition, RegistryChange, SealedPassword, States, StorageAccountError, StorageChange,
-    ensure_location, resources::Error,
+    Body, Limits, Operator, Precondition, ROW_BLOB_BYTES, RegistryChange, SealedPassword, States, StorageAccountError,
+    StorageChange, ensure_location, resources::Error,
 };
-use holdfast_testkit::registry::{Decorator, Gate, TestRegistry, name, read_all};
+use holdfast_testkit::registry::{Decorator, Gate, TestRegistry, name, pattern, read_all};
 
 /// A house with a second location.
 struct Cloud {
@@ -100,9 +100,14 @@ impl Cloud {
         Ok(made.await?.0)
     }
 
+    /// A blob that lies in an object.
     async fn push(&self, registry: RegistryId, bytes: &'static [u8]) -> Digest {
-        let digest = Digest::of(Algorithm::Sha256, bytes);
-        let body = Body::whole(Bytes::from_static(bytes));
+        self.push_exactly(registry, large(bytes)).await
+    }
+
+    async fn push_exactly(&self, registry: RegistryId, bytes: Bytes) -> Digest {
+        let digest = Digest::of(Algorithm::Sha256, &bytes);
+        let body = Body::whole(bytes);
         let grant = on(registry, "app");
         self.registry.upload_whole(&grant, &digest, body).await.unwrap();
         digest
@@ -115,6 +120,11 @@ impl Cloud {
             .map(|shard| std::fs::read_dir(shard.unwrap().path()).unwrap().count())
             .sum()
     }
+}
+
+/// What no row may hold, with this text at its end.
+fn large(text: &[u8]) -> Bytes {
+    [&pattern(1, ROW_BLOB_BYTES), text].concat().into()
 }
 
 /// Makes the account of a scope; says whether it is new.
@@ -163,7 +173,7 @@ async fn equal_bytes_are_shared_inside_an_account_and_not_across_accounts() {
         .open_blob(&on(third.id, "app"), &blob, 0..blob.size_bytes)
         .await
         .unwrap();
-    assert_eq!(read_all(read).await, "after the collection");
+    assert_eq!(read_all(read).await, large(b"after the collection"));
     assert_eq!(cloud.registry.stores().len(), 3);
 }
 
@@ -208,6 +218,32 @@ async fn an_account_goes_only_when_nothing_lies_in_it() {
     let collected = cloud.registry.collect().await;
     assert_eq!(collected.objects, 0, "no object of it is left in the queue");
     cloud.account("mine", "local").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_small_blob_keeps_its_account_though_no_object_lies_in_it() {
+    let cloud = Cloud::start().await;
+    cloud.account("mine", "far").await.unwrap();
+    let registry = cloud.put("first", "far", Sku::Classic, Some("mine")).await.unwrap();
+    let small = Bytes::from_static(b"a config");
+    let digest = cloud.push_exactly(registry.id, small.clone()).await;
+    assert_eq!(cloud.files("far", "mine"), 0);
+    let grant = on(registry.id, "app");
+    let blob = cloud.registry.load_blob(&grant, &digest).await.unwrap();
+    let read = cloud.registry.open_blob(&grant, &blob, 0..blob.size_bytes).await;
+    assert_eq!(read_all(read.unwrap()).await, small);
+    let usage = cloud.registry_grant::<control::ListUsages>("first");
+    let usage = cloud.registry.measure_registry(&usage).await.unwrap();
+    assert_eq!(usage.used_bytes, 8);
+    assert!(matches!(
+        fault(cloud.delete_account("mine").await),
+        StorageAccountError::InUse { .. }
+    ));
+    let grant = cloud.registry_grant::<control::RegistriesDelete>("first");
+    let deleted = cloud.registry.delete_registry(&grant, Precondition::default()).await;
+    assert!(deleted.unwrap());
+    assert_eq!(cloud.registry.count_blobs().await, 0, "its bytes went with its row");
+    assert!(cloud.delete_account("mine").await.unwrap());
 }
 
 #[tokio::test]

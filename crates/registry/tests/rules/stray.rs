@@ -10,7 +10,7 @@ use holdfast_blobs::{
     FilesystemStore,
     fault::{Fault, Operation},
 };
-use holdfast_model::{Blobs as _, Durability, MetadataExt as _, NewBlob, ObjectKey, Timestamp};
+use holdfast_model::{Blobs as _, Durability, MetadataExt as _, NewBlob, NewBlobBytes, ObjectKey, Timestamp};
 use holdfast_registry::{CheckEvent, CheckOptions, CollectOptions, Limits, Stray, Strays};
 use holdfast_testkit::{
     blobs,
@@ -112,8 +112,10 @@ async fn a_stray_that_becomes_known_meanwhile_stays() {
     let blob = NewBlob {
         storage_account: world.record().storage_account,
         digest: sha256(&pattern(1, 100)),
-        size_bytes: 100,
-        object_key: known.clone(),
+        bytes: NewBlobBytes::Object {
+            key: known.clone(),
+            size_bytes: 100,
+        },
         created_at: world.now(),
     };
     let insert = world

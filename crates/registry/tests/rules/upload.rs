@@ -21,8 +21,10 @@ use crate::claims::{
 #[tokio::test]
 async fn an_upload_goes_on_after_a_restart_at_any_offset() {
     let mut world = TestRegistry::start().await;
-    // Around the hash's block of 64 bytes, the small-blob limit and the writer's burst.
-    for at in [1, 63, 64, 65, 1_000, 65_535, 65_536, 65_537, 262_144, 299_999] {
+    // Around the hash's block of 64 bytes, the limits of rows and of small blobs, and the writer's burst.
+    for at in [
+        1, 63, 64, 65, 1_000, 16_383, 16_384, 16_385, 65_535, 65_536, 65_537, 262_144, 299_999,
+    ] {
         let bytes = pattern(at as u64, 300_000);
         let id = upload_of(&world, "app", &bytes.slice(..at)).await;
         world.reopen().await;
@@ -83,7 +85,16 @@ async fn bytes_that_a_power_cut_lost_are_noticed_at_the_finish() {
 async fn a_finish_with_the_wrong_digest_leaves_nothing() {
     let world = TestRegistry::start().await;
     let wrong = sha256(b"something else");
-    for (sent_before, sent_last) in [(0, 10), (0, 100_000), (10, 0), (10, 10), (100_000, 100_000), (0, 0)] {
+    for (sent_before, sent_last) in [
+        (0, 10),
+        (0, 20_000),
+        (0, 100_000),
+        (10, 0),
+        (10, 10),
+        (10, 20_000),
+        (100_000, 100_000),
+        (0, 0),
+    ] {
         let bytes = pattern(7, sent_before + sent_last);
         let id = upload_of(&world, "app", &bytes.slice(..sent_before)).await;
         let finished = finish(&world, "app", id, &wrong, &bytes.slice(sent_before..)).await;
@@ -94,6 +105,8 @@ async fn a_finish_with_the_wrong_digest_leaves_nothing() {
     let bytes = pattern(8, 100_000);
     for body in [
         Body::whole(bytes.slice(..10)),
+        streamed(vec![bytes.slice(..10)]),
+        Body::whole(bytes.slice(..20_000)),
         Body::whole(bytes.clone()),
         streamed(vec![bytes]),
     ] {
@@ -126,13 +139,13 @@ async fn the_empty_blob_can_be_pushed_in_every_way() {
     for repository in ["a", "b", "c", "d"] {
         assert_eq!(world.read_blob(repository, &empty).await.unwrap(), "");
     }
-    assert_eq!((world.count_blobs().await, world.count_objects().await), (1, 1));
+    assert_eq!((world.count_blobs().await, world.count_objects().await), (1, 0));
 }
 
 #[tokio::test]
 async fn the_same_bytes_are_stored_once() {
     let world = TestRegistry::start().await;
-    for length in [100, 100_000] {
+    for length in [100, 20_000, 100_000] {
         let bytes = pattern(3, length);
         world.push_blob("app", bytes.clone()).await;
         world.push_blob("app", bytes.clone()).await;
@@ -142,7 +155,7 @@ async fn the_same_bytes_are_stored_once() {
             .await
             .unwrap();
     }
-    assert_eq!((world.count_blobs().await, world.count_objects().await), (2, 2));
+    assert_eq!((world.count_blobs().await, world.count_objects().await), (3, 2));
 }
 
 #[tokio::test]
@@ -236,25 +249,28 @@ async fn chunks_must_start_where_the_session_ends_and_be_as_long_as_they_say() {
 
 #[tokio::test]
 async fn bytes_of_a_refused_chunk_are_not_part_of_the_blob() {
-    let world = TestRegistry::start().await;
-    let bytes = pattern(4, 100);
-    let id = upload_of(&world, "app", &bytes).await;
-    // What would come after the first byte too many is not waited for.
-    let junk = Body {
-        length: None,
-        ..cut_off(70_000, pattern(5, 70_000))
-    };
-    let refused = world
-        .append_upload(&world.grant("app"), id, range(100, 110), junk)
-        .await;
-    assert_refused!(refused, Error::ChunkLength { .. });
-    finish(&world, "app", id, &sha256(&bytes), &Bytes::new()).await.unwrap();
-    assert_eq!(world.read_blob("app", &sha256(&bytes)).await.unwrap(), bytes);
-    let objects = list(world.blobs()).await;
-    assert_eq!(
-        objects.iter().map(|object| object.size_bytes).collect::<Vec<_>>(),
-        [100]
-    );
+    for (length, in_objects) in [(100, vec![]), (20_000, vec![20_000])] {
+        let world = TestRegistry::start().await;
+        let bytes = pattern(4, length);
+        let id = upload_of(&world, "app", &bytes).await;
+        // What would come after the first byte too many is not waited for.
+        let junk = Body {
+            length: None,
+            ..cut_off(70_000, pattern(5, 70_000))
+        };
+        let at = length as u64;
+        let refused = world
+            .append_upload(&world.grant("app"), id, range(at, at + 10), junk)
+            .await;
+        assert_refused!(refused, Error::ChunkLength { .. });
+        finish(&world, "app", id, &sha256(&bytes), &Bytes::new()).await.unwrap();
+        assert_eq!(world.read_blob("app", &sha256(&bytes)).await.unwrap(), bytes);
+        let objects = list(world.blobs()).await;
+        assert_eq!(
+            objects.iter().map(|object| object.size_bytes).collect::<Vec<_>>(),
+            in_objects
+        );
+    }
 }
 
 #[tokio::test]
@@ -341,17 +357,18 @@ async fn stale_sessions_are_purged_with_their_bytes() {
     let idle = world.limits().upload_idle;
     let stale = upload_of(&world, "app", &pattern(1, 500_000)).await;
     let empty = upload_of(&world, "app", &Bytes::new()).await;
-    let live = upload_of(&world, "app", &pattern(2, 500)).await;
+    let small = upload_of(&world, "app", &pattern(4, 500)).await;
+    let live = upload_of(&world, "app", &pattern(2, 20_000)).await;
     assert_eq!(world.count_objects().await, 2);
     world.advance(idle - Duration::from_secs(1));
     assert_eq!(world.purge_uploads().await.unwrap().uploads, 0);
     append(&world, "app", live, &pattern(3, 10)).await.unwrap();
     world.advance(Duration::from_secs(2));
-    assert_eq!(world.purge_uploads().await.unwrap().uploads, 2);
-    for id in [stale, empty] {
+    assert_eq!(world.purge_uploads().await.unwrap().uploads, 3);
+    for id in [stale, empty, small] {
         assert_refused!(offset(&world, "app", id).await, Error::UploadUnknown { .. });
     }
-    assert_eq!(offset(&world, "app", live).await.unwrap(), 510);
+    assert_eq!(offset(&world, "app", live).await.unwrap(), 20_010);
     assert_eq!(world.count_objects().await, 1);
 }
 
@@ -555,7 +572,9 @@ async fn a_finish_that_was_refused_by_a_lock_can_be_repeated() {
     for (seed, before, last) in [
         (1, 0, 100),
         (2, 0, 100_000),
+        (6, 0, 20_000),
         (3, 100, 0),
+        (7, 100, 20_000),
         (4, 70_000, 0),
         (5, 70_000, 30_000),
     ] {
@@ -584,7 +603,7 @@ async fn finishing_an_upload_is_one_request_to_the_store_whatever_its_size() {
         ];
         counted.map(|operation| world.blobs().count(operation))
     };
-    for length in [1, 70_000, 3_000_000] {
+    for (length, completed) in [(1, 0), (16_384, 0), (16_385, 1), (70_000, 1), (3_000_000, 1)] {
         let bytes = pattern(31, length);
         let id = upload_of(&world, "app", &bytes).await;
         let before = spent();
@@ -594,7 +613,7 @@ async fn finishing_an_upload_is_one_request_to_the_store_whatever_its_size() {
         let after = spent();
         assert_eq!(
             [0, 1, 2, 3, 4].map(|at| after[at] - before[at]),
-            [0, 0, 0, 0, 1],
+            [0, 0, 0, 0, completed],
             "{length}"
         );
     }
@@ -604,7 +623,7 @@ async fn finishing_an_upload_is_one_request_to_the_store_whatever_its_size() {
 async fn a_finish_that_is_repeated_with_other_bytes_never_makes_a_blob_of_the_wrong_ones() {
     let world = TestRegistry::start().await;
     world.push("app", Some("v1"), &Document::image(&["layer"])).await;
-    for (before, last) in [(0, 100), (0, 100_000), (70_000, 30_000)] {
+    for (before, last) in [(0, 100), (0, 20_000), (0, 100_000), (100, 30_000), (70_000, 30_000)] {
         let first = pattern(21, before + last);
         let id = upload_of(&world, "app", &first.slice(..before)).await;
         crate::lock::set_repository(&world, "app", |patch| patch.write_enabled = Some(false)).await;
@@ -630,7 +649,7 @@ async fn a_finish_that_is_repeated_with_other_bytes_never_makes_a_blob_of_the_wr
 
 #[tokio::test]
 async fn a_session_that_goes_while_its_bytes_come_leaves_no_object() {
-    for (before, last) in [(0, 1_000), (0, 100_000), (100, 0), (100_000, 10)] {
+    for (before, last) in [(0, 1_000), (0, 100_000), (100, 0), (100, 100_000), (100_000, 10)] {
         for is_chunk in [false, true] {
             let (gate, decorator) = Gate::new();
             let world = TestRegistry::start_with(Limits::default(), Some(decorator)).await;
@@ -648,17 +667,15 @@ async fn a_session_that_goes_while_its_bytes_come_leaves_no_object() {
             });
             // It has seen its session; the deletion of its registry takes that, and the collector what there was.
             stopped.reached.await.unwrap();
-            let object = world
+            let removed = world
                 .rows()
-                .transact(Durability::Durable, move |tx| {
-                    let upload = tx.find_upload(id)?.expect("the session is open");
-                    tx.remove_upload(id)?;
-                    Ok::<_, Error>(upload.garbage())
-                })
+                .transact(Durability::Durable, move |tx| tx.remove_upload(id))
                 .await
                 .unwrap();
-            let state = object.unfinished.unwrap();
-            world.blobs().abandon(&object.object_key, &state).await.unwrap();
+            if let Some(object) = removed.expect("the session is open").garbage {
+                let state = object.unfinished.unwrap();
+                world.blobs().abandon(&object.object_key, &state).await.unwrap();
+            }
             stopped.go_on.send(()).unwrap();
             assert!(writing.await.unwrap().is_err(), "{before} {last} {is_chunk}");
             assert_nothing_left(&world).await;

@@ -106,6 +106,7 @@ fn tell(report: &Report) {
     let verb = if report.dry_run { "would free" } else { "freed" };
     say(&format!("{verb} {freed}"));
     say(&format!("  objects deleted          {}", report.objects));
+    say(&format!("  small blobs removed      {}", report.row_blobs));
     say(&format!("  manifests removed        {}", report.manifests));
     say(&format!("  blobs taken out          {}", report.blob_links));
     say(&format!("looked at                  {}", report.examined));

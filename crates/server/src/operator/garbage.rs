@@ -52,6 +52,7 @@ pub(crate) struct Report {
     pub(crate) manifests: u64,
     pub(crate) blob_links: u64,
     pub(crate) objects: u64,
+    pub(crate) row_blobs: u64,
     pub(crate) freed_bytes: u64,
     #[serde(flatten)]
     pub(crate) passed: Passed,
@@ -85,6 +86,7 @@ impl Order for CollectGarbage {
             manifests: collected.manifests,
             blob_links: collected.blob_links,
             objects: collected.objects,
+            row_blobs: collected.row_blobs,
             freed_bytes: collected.freed_bytes,
             passed: Passed::of(&collected.failures),
         })

@@ -58,6 +58,13 @@ impl Answer {
     }
 }
 
+/// Bytes that no row may hold, with a text at their end: they lie in an object.
+pub(crate) fn large(text: &str) -> Vec<u8> {
+    let mut bytes = vec![b'.'; 16 << 10];
+    bytes.extend_from_slice(text.as_bytes());
+    bytes
+}
+
 impl House {
     /// An empty place; nothing is there yet.
     pub(crate) fn empty() -> Self {

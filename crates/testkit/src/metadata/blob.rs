@@ -2,16 +2,18 @@
 
 use super::fixture;
 use holdfast_model::{
-    Attributes, BlobId, BlobObject, BlobRecord, Candidate, GarbageObject, Metadata, NewBlob, PulledBlob, Timestamp,
+    Attributes, BlobId, BlobPlace, BlobRecord, BlobStub, Candidate, GarbageObject, Metadata, NewBlob, ObjectKey,
+    PulledBlob, Timestamp,
 };
+use uuid::Uuid;
 
 fn expected(id: BlobId, new: &NewBlob) -> BlobRecord {
     BlobRecord {
         id,
         storage_account: new.storage_account,
         digest: new.digest,
-        size_bytes: new.size_bytes,
-        object_key: new.object_key.clone(),
+        size_bytes: new.bytes.size_bytes(),
+        place: new.bytes.place(),
     }
 }
 
@@ -157,6 +159,10 @@ pub async fn blobs_are_counted(metadata: &dyn Metadata) {
         fixture::write(metadata, move |tx| tx.remove_blob(first)).await;
         assert_eq!(count().await, (1, 3));
     }
+    let row = fixture::insert_blob(metadata, fixture::row_blob(account, "row")).await;
+    assert_eq!(count().await, (2, 6));
+    fixture::write(metadata, move |tx| tx.remove_blob(row)).await;
+    assert_eq!(count().await, (1, 3));
 }
 
 /// A rule that forgot to look is stopped.
@@ -194,21 +200,71 @@ pub async fn a_walk_sees_every_blob_once(metadata: &dyn Metadata) {
 }
 
 /// What a deletion needs, and of one repository.
-pub async fn objects_of_a_repositorys_blobs_are_listed(metadata: &dyn Metadata) {
+pub async fn blobs_of_a_repository_are_listed(metadata: &dyn Metadata) {
     let (registry, repository) = fixture::home(metadata).await;
-    let new = fixture::blob(registry.storage_account, "a", 6 << 32);
-    let id = fixture::insert_blob(metadata, new.clone()).await;
-    fixture::insert_blob(metadata, fixture::blob(registry.storage_account, "b", 1)).await;
-    fixture::link(metadata, repository, id).await;
-    let expected = BlobObject {
-        id,
-        storage_account: new.storage_account,
-        object_key: new.object_key,
-        size_bytes: 6 << 32,
-    };
-    let list = |limit| fixture::read(metadata, move |read| read.list_objects_of_repository(repository, limit));
-    assert_eq!(list(10).await, [expected]);
+    let account = registry.storage_account;
+    let large = fixture::blob(account, "a", 6 << 32);
+    let small = fixture::row_blob(account, "small");
+    let mut expected = Vec::new();
+    for new in [large, small] {
+        let id = fixture::insert_blob(metadata, new.clone()).await;
+        fixture::link(metadata, repository, id).await;
+        expected.push(BlobStub {
+            id,
+            storage_account: account,
+            size_bytes: new.bytes.size_bytes(),
+            place: new.bytes.place(),
+        });
+    }
+    fixture::insert_blob(metadata, fixture::blob(account, "b", 1)).await;
+    let list = |limit| fixture::read(metadata, move |read| read.list_blobs_of_repository(repository, limit));
+    let mut found = list(10).await;
+    found.sort_by_key(|blob| blob.id);
+    assert_eq!(found, expected);
     assert!(list(0).await.is_empty());
+    let objects: Vec<_> = found.into_iter().filter_map(BlobStub::garbage).collect();
+    assert_eq!(
+        (objects.len(), objects[0].size_bytes),
+        (1, 6 << 32),
+        "a row leaves none"
+    );
+}
+
+/// The bytes of a small blob, and of no other.
+pub async fn the_bytes_of_a_row_are_read_back_and_go_with_it(metadata: &dyn Metadata) {
+    let (registry, repository) = fixture::home(metadata).await;
+    let account = registry.storage_account;
+    let bytes = |id| fixture::read(metadata, move |read| read.find_blob_bytes(id));
+    let object = fixture::insert_blob(metadata, fixture::blob(account, "object", 7)).await;
+    assert_eq!(bytes(object).await, None);
+    let long = "ä\0".repeat(6_000);
+    // None of them takes the place of another's missing key.
+    for text in ["", "text", &long] {
+        let new = fixture::row_blob(account, text);
+        let id = fixture::insert_blob(metadata, new.clone()).await;
+        let found = fixture::read(metadata, move |read| read.find_blob(account, &new.digest)).await;
+        let expected = BlobRecord {
+            id,
+            storage_account: account,
+            digest: new.digest,
+            size_bytes: text.len() as u64,
+            place: BlobPlace::Row,
+        };
+        assert_eq!(found, Some(expected));
+        assert_eq!(bytes(id).await.as_deref(), Some(text.as_bytes()));
+        fixture::link(metadata, repository, id).await;
+        let refused = fixture::try_write(metadata, move |tx| tx.remove_blob(id)).await;
+        assert!(refused.is_err());
+        assert_eq!(bytes(id).await.as_deref(), Some(text.as_bytes()));
+        fixture::write(metadata, move |tx| {
+            tx.unlink_blob(repository, id)?;
+            tx.remove_blob(id)
+        })
+        .await;
+        assert_eq!(bytes(id).await, None);
+        let again = fixture::insert_blob(metadata, new).await;
+        assert_eq!(bytes(again).await.as_deref(), Some(text.as_bytes()));
+    }
 }
 
 /// A blob, an upload or a queued object; nothing else, and not in another account.
@@ -219,7 +275,11 @@ pub async fn objects_are_known_while_a_row_names_them(metadata: &dyn Metadata) {
     let blob = fixture::blob(here, "layer", 7);
     let upload = fixture::upload(&registry, "app", "me", 3);
     let queued = fixture::object_key();
-    let keys = [blob.object_key.clone(), upload.object_key.clone(), queued.clone()];
+    let BlobPlace::Object(stored) = blob.bytes.place() else {
+        panic!("{blob:?}")
+    };
+    let row = fixture::row_blob(here, "row");
+    let keys = [stored, upload.object_key.clone(), queued.clone()];
     let object = Candidate::Object(GarbageObject {
         storage_account: here,
         object_key: queued,
@@ -228,6 +288,7 @@ pub async fn objects_are_known_while_a_row_names_them(metadata: &dyn Metadata) {
     });
     fixture::write(metadata, move |tx| {
         tx.insert_blob(&blob)?;
+        tx.insert_blob(&row)?;
         tx.insert_upload(&upload)?;
         tx.queue_candidate(&object, Timestamp(4))
     })
@@ -239,5 +300,8 @@ pub async fn objects_are_known_while_a_row_names_them(metadata: &dyn Metadata) {
             assert_eq!(found, is_known);
         }
     }
-    assert!(!fixture::read(metadata, move |read| read.is_object_known(here, &fixture::object_key())).await);
+    let nothing = ObjectKey::new(Uuid::nil());
+    for unknown in [fixture::object_key(), nothing] {
+        assert!(!fixture::read(metadata, move |read| read.is_object_known(here, &unknown)).await);
+    }
 }

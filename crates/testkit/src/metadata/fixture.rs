@@ -4,8 +4,9 @@ use bytes::Bytes;
 use holdfast_access::RegistryId;
 use holdfast_model::{
     Attributes, Author, AuthorKind, BlobId, Directory, Durability, ListOrder, ManifestId, Metadata, MetadataError,
-    MetadataExt, NewBlob, NewManifest, NewRegistry, ObjectKey, Page, Position, Read, RegistryRecord, RepositoryId,
-    RepositoryRecord, ResourceGroup, Sku, StorageAccountId, Subscription, Tags, Timestamp, Tx, UploadId, UploadRecord,
+    MetadataExt, NewBlob, NewBlobBytes, NewManifest, NewRegistry, ObjectKey, Page, Position, Read, RegistryRecord,
+    RepositoryId, RepositoryRecord, ResourceGroup, Sku, StorageAccountId, Subscription, Tags, Timestamp, Tx,
+    UploadBytes, UploadId, UploadRecord,
 };
 use holdfast_oci::{Algorithm, Digest, RepositoryName, Tag};
 use uuid::Uuid;
@@ -228,15 +229,26 @@ pub async fn put_tag(metadata: &dyn Metadata, repository: RepositoryId, text: &s
     .await;
 }
 
-/// A blob whose digest is that of `text`.
+/// A blob whose digest is that of `text`, in an object.
 #[must_use]
 pub fn blob(storage_account: StorageAccountId, text: &str, size_bytes: u64) -> NewBlob {
     NewBlob {
         storage_account,
         digest: digest(text),
-        size_bytes,
-        object_key: object_key(),
+        bytes: NewBlobBytes::Object {
+            key: object_key(),
+            size_bytes,
+        },
         created_at: Timestamp(5),
+    }
+}
+
+/// A blob of that text, in rows.
+#[must_use]
+pub fn row_blob(storage_account: StorageAccountId, text: &str) -> NewBlob {
+    NewBlob {
+        bytes: NewBlobBytes::Row(Bytes::copy_from_slice(text.as_bytes())),
+        ..blob(storage_account, text, 0)
     }
 }
 
@@ -263,7 +275,7 @@ pub fn upload(registry: &RegistryRecord, repository: &str, actor: &str, updated_
         algorithm: Algorithm::Sha256,
         offset: 0,
         hash_state: Vec::new(),
-        store_state: Vec::new(),
+        bytes: UploadBytes::Row(Bytes::new()),
         started_at: Timestamp(updated_at),
         updated_at: Timestamp(updated_at),
     }

@@ -177,14 +177,16 @@ macro_rules! metadata_contract {
                 blobs_are_counted
                 a_linked_blob_is_not_removed
                 a_walk_sees_every_blob_once
-                objects_of_a_repositorys_blobs_are_listed
+                blobs_of_a_repository_are_listed
+                the_bytes_of_a_row_are_read_back_and_go_with_it
                 objects_are_known_while_a_row_names_them
             }
             upload {
                 an_upload_reads_back_as_written
                 progress_is_saved_only_from_the_expected_offset
                 stale_uploads_are_listed_oldest_first
-                objects_of_a_registrys_uploads_are_listed
+                a_session_that_has_begun_an_object_says_so_for_good
+                uploads_of_a_registry_are_listed_with_their_objects
                 uploads_are_counted_by_registry_and_actor
                 uploads_of_a_caller_are_listed_by_their_last_progress
                 a_removed_upload_is_gone

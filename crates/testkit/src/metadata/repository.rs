@@ -9,11 +9,12 @@ use holdfast_oci::RepositoryName;
 use super::fixture;
 
 /// As a registry with its first settings has it.
-fn target(repository: RepositoryRecord) -> TargetRepository {
+fn target(registry: &RegistryRecord, repository: RepositoryRecord) -> TargetRepository {
     TargetRepository {
         repository,
         accept_sparse_manifests: false,
         retention_days: None,
+        storage_account: registry.storage_account,
     }
 }
 
@@ -25,7 +26,8 @@ async fn list(metadata: &dyn Metadata, registry: RegistryId, after: Option<&'sta
 
 /// The second `ensure` finds what the first made.
 pub async fn a_repository_is_made_once(metadata: &dyn Metadata) {
-    let registry = fixture::registry(metadata, "home").await.id;
+    let home = fixture::registry(metadata, "home").await;
+    let registry = home.id;
     let name = fixture::name("library/app");
     let wanted = name.clone();
     assert_eq!(
@@ -48,7 +50,7 @@ pub async fn a_repository_is_made_once(metadata: &dyn Metadata) {
         tx.ensure_repository(registry, &wanted, Timestamp(9))
     })
     .await;
-    assert_eq!(again, Some(target(expected.clone())));
+    assert_eq!(again, Some(target(&home, expected.clone())));
     assert_eq!(
         fixture::read(metadata, move |read| read.find_repository(registry, &name)).await,
         Some(expected.clone())

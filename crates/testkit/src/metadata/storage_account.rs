@@ -146,7 +146,7 @@ pub async fn an_account_is_used_while_something_lies_in_it(metadata: &dyn Metada
     }
     fixture::write(metadata, move |tx| {
         tx.remove_blob(inserted)?;
-        tx.remove_upload(id)
+        tx.remove_upload(id).map(drop)
     })
     .await;
     assert!(!is_used(blob).await && !is_used(upload).await);

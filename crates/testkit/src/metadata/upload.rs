@@ -1,6 +1,9 @@
 //! Claims about upload sessions.
 
-use holdfast_model::{Checkpoint, Metadata, StaleUpload, Timestamp, UploadId, UploadObject, UploadRecord};
+use bytes::Bytes;
+use holdfast_model::{
+    GarbageObject, Metadata, StaleUpload, Timestamp, UploadBytes, UploadId, UploadProgress, UploadRecord, UploadStub,
+};
 use holdfast_oci::Algorithm;
 
 use super::fixture;
@@ -9,10 +12,29 @@ async fn find(metadata: &dyn Metadata, id: UploadId) -> Option<UploadRecord> {
     fixture::read(metadata, move |read| read.find_upload(id)).await
 }
 
-fn one_byte() -> Checkpoint {
-    Checkpoint {
+fn one_byte() -> UploadProgress {
+    UploadProgress {
         offset: 1,
-        state: Vec::new(),
+        hash_state: Vec::new(),
+        bytes: UploadBytes::Row(Bytes::from_static(b"1")),
+    }
+}
+
+fn in_object(held: &'static [u8], state: Vec<u8>) -> UploadBytes {
+    let held = Bytes::from_static(held);
+    UploadBytes::Object { held, state }
+}
+
+/// What a session leaves that has begun an object.
+fn stub(upload: &UploadRecord, size_bytes: u64, state: Vec<u8>) -> UploadStub {
+    UploadStub {
+        id: upload.id,
+        garbage: Some(GarbageObject {
+            storage_account: upload.storage_account,
+            object_key: upload.object_key.clone(),
+            size_bytes,
+            unfinished: Some(state),
+        }),
     }
 }
 
@@ -24,17 +46,24 @@ async fn insert(metadata: &dyn Metadata, upload: &UploadRecord) {
 /// Every field comes back.
 pub async fn an_upload_reads_back_as_written(metadata: &dyn Metadata) {
     let registry = fixture::registry(metadata, "home").await;
-    let upload = UploadRecord {
-        algorithm: Algorithm::Sha512,
-        offset: 6 << 32,
-        hash_state: vec![0, 1, 255],
-        store_state: vec![254, 0],
-        updated_at: Timestamp(44),
-        ..fixture::upload(&registry, "library/app", "user:ä", 33)
-    };
-    assert_eq!(find(metadata, upload.id).await, None);
-    insert(metadata, &upload).await;
-    assert_eq!(find(metadata, upload.id).await, Some(upload));
+    for bytes in [
+        in_object(b"", vec![254, 0]),
+        in_object(b"held\0", Vec::new()),
+        UploadBytes::Row(Bytes::from_static(b"held\0")),
+        UploadBytes::Row(Bytes::new()),
+    ] {
+        let upload = UploadRecord {
+            algorithm: Algorithm::Sha512,
+            offset: 6 << 32,
+            hash_state: vec![0, 1, 255],
+            bytes,
+            updated_at: Timestamp(44),
+            ..fixture::upload(&registry, "library/app", "user:ä", 33)
+        };
+        assert_eq!(find(metadata, upload.id).await, None);
+        insert(metadata, &upload).await;
+        assert_eq!(find(metadata, upload.id).await, Some(upload));
+    }
 }
 
 /// Two writers of one session: the second is told.
@@ -43,27 +72,65 @@ pub async fn progress_is_saved_only_from_the_expected_offset(metadata: &dyn Meta
     let upload = fixture::upload(&registry, "app", "me", 3);
     let id = upload.id;
     insert(metadata, &upload).await;
-    let save = |id, from, to| {
+    let save = |id, from, to, bytes: UploadBytes| {
         fixture::write(metadata, move |tx| {
-            let saved = Checkpoint {
+            let saved = UploadProgress {
                 offset: to,
-                state: vec![8; 100],
+                hash_state: vec![7; 100],
+                bytes: bytes.clone(),
             };
-            tx.save_upload(id, from, &saved, &[7; 100], Timestamp(50))
+            tx.save_upload(id, from, &saved, Timestamp(50))
         })
     };
-    assert!(save(id, 0, 10).await);
-    assert!(!save(id, 0, 20).await);
-    assert!(!save(fixture::upload(&registry, "app", "me", 3).id, 0, 10).await);
-    let saved = UploadRecord {
-        offset: 10,
+    let row = || UploadBytes::Row(Bytes::from_static(b"ten bytes."));
+    let object = || in_object(b"", vec![8; 100]);
+    assert!(save(id, 0, 10, row()).await);
+    assert!(!save(id, 0, 20, object()).await);
+    let unknown = fixture::upload(&registry, "app", "me", 3).id;
+    assert!(!save(unknown, 0, 10, row()).await);
+    let saved = |offset, bytes| UploadRecord {
+        offset,
         hash_state: vec![7; 100],
-        store_state: vec![8; 100],
+        bytes,
         updated_at: Timestamp(50),
-        ..upload
+        ..upload.clone()
     };
-    assert_eq!(find(metadata, id).await, Some(saved));
-    assert!(save(id, 10, 30).await);
+    assert_eq!(find(metadata, id).await, Some(saved(10, row())));
+    assert!(save(id, 10, 30, object()).await);
+    assert_eq!(find(metadata, id).await, Some(saved(30, object())));
+}
+
+/// Whoever ends a session learns of its object, also when another node goes on with it that has not heard of one.
+pub async fn a_session_that_has_begun_an_object_says_so_for_good(metadata: &dyn Metadata) {
+    let registry = fixture::registry(metadata, "home").await;
+    let upload = UploadRecord {
+        offset: 4,
+        bytes: UploadBytes::Row(Bytes::from_static(b"held")),
+        ..fixture::upload(&registry, "app", "me", 3)
+    };
+    let id = upload.id;
+    insert(metadata, &upload).await;
+    let begin = |offset| fixture::write(metadata, move |tx| tx.begin_upload_object(id, offset));
+    assert!(!begin(3).await);
+    assert_eq!(find(metadata, id).await, Some(upload.clone()));
+    for _ in 0..2 {
+        assert!(begin(4).await);
+    }
+    let begun = UploadRecord {
+        bytes: in_object(b"held", Vec::new()),
+        ..upload.clone()
+    };
+    assert_eq!(find(metadata, id).await, Some(begun));
+    let unaware = UploadProgress {
+        offset: 6,
+        hash_state: Vec::new(),
+        bytes: UploadBytes::Row(Bytes::from_static(b"held..")),
+    };
+    fixture::write(metadata, move |tx| tx.save_upload(id, 4, &unaware, Timestamp(9))).await;
+    let found = find(metadata, id).await.map(|upload| upload.bytes);
+    assert_eq!(found, Some(in_object(b"held..", Vec::new())));
+    let removed = fixture::write(metadata, move |tx| tx.remove_upload(id)).await;
+    assert_eq!(removed, Some(stub(&upload, 6, Vec::new())));
 }
 
 /// Progress makes a session young again.
@@ -75,10 +142,7 @@ pub async fn stale_uploads_are_listed_oldest_first(metadata: &dyn Metadata) {
         insert(metadata, upload).await;
     }
     let id = renewed.id;
-    fixture::write(metadata, move |tx| {
-        tx.save_upload(id, 0, &one_byte(), &[], Timestamp(95))
-    })
-    .await;
+    fixture::write(metadata, move |tx| tx.save_upload(id, 0, &one_byte(), Timestamp(95))).await;
     let stale = |after, limit| {
         fixture::read(metadata, move |read| {
             read.list_stale_uploads(Timestamp(60), after, limit)
@@ -93,25 +157,30 @@ pub async fn stale_uploads_are_listed_oldest_first(metadata: &dyn Metadata) {
 }
 
 /// What a deletion needs, and of one registry.
-pub async fn objects_of_a_registrys_uploads_are_listed(metadata: &dyn Metadata) {
+pub async fn uploads_of_a_registry_are_listed_with_their_objects(metadata: &dyn Metadata) {
     let home = fixture::registry(metadata, "home").await;
     let other = fixture::registry(metadata, "other").await;
     let upload = UploadRecord {
         offset: 6 << 32,
-        store_state: vec![1, 2],
+        bytes: in_object(b"", vec![1, 2]),
         ..fixture::upload(&home, "app", "me", 3)
     };
+    let small = fixture::upload(&home, "app", "me", 3);
     insert(metadata, &upload).await;
+    insert(metadata, &small).await;
     insert(metadata, &fixture::upload(&other, "app", "me", 3)).await;
-    let expected = UploadObject {
-        id: upload.id,
-        storage_account: upload.storage_account,
-        object_key: upload.object_key,
-        offset: 6 << 32,
-        store_state: vec![1, 2],
-    };
-    let list = |limit| fixture::read(metadata, move |read| read.list_objects_of_uploads(home.id, limit));
-    assert_eq!(list(10).await, [expected]);
+    let mut expected = vec![
+        stub(&upload, 6 << 32, vec![1, 2]),
+        UploadStub {
+            id: small.id,
+            garbage: None,
+        },
+    ];
+    expected.sort_by_key(|stub| stub.id.0);
+    let list = |limit| fixture::read(metadata, move |read| read.list_uploads_of_registry(home.id, limit));
+    let mut listed = list(10).await;
+    listed.sort_by_key(|stub| stub.id.0);
+    assert_eq!(listed, expected);
     assert!(list(0).await.is_empty());
 }
 
@@ -146,10 +215,7 @@ pub async fn uploads_of_a_caller_are_listed_by_their_last_progress(metadata: &dy
         insert(metadata, upload).await;
     }
     let (registry, id) = (home.id, renewed.id);
-    fixture::write(metadata, move |tx| {
-        tx.save_upload(id, 0, &one_byte(), &[], Timestamp(95))
-    })
-    .await;
+    fixture::write(metadata, move |tx| tx.save_upload(id, 0, &one_byte(), Timestamp(95))).await;
     let list = |limit| fixture::read(metadata, move |read| read.list_uploads_of_caller(registry, "me", limit));
     let renewed = UploadRecord {
         updated_at: Timestamp(95),
@@ -168,7 +234,7 @@ pub async fn a_removed_upload_is_gone(metadata: &dyn Metadata) {
     let id = upload.id;
     insert(metadata, &upload).await;
     let remove = || fixture::write(metadata, move |tx| tx.remove_upload(id));
-    assert!(remove().await);
-    assert!(!remove().await);
+    assert_eq!(remove().await, Some(UploadStub { id, garbage: None }));
+    assert_eq!(remove().await, None);
     assert_eq!(find(metadata, id).await, None);
 }

@@ -566,6 +566,7 @@ fn freed(collected: &Collected) -> Freed {
     Freed {
         manifests: collected.manifests,
         blob_links: collected.blob_links,
+        row_blobs: collected.row_blobs,
         objects: collected.objects,
         bytes: collected.freed_bytes,
     }

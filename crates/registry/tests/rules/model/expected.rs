@@ -8,7 +8,7 @@ use std::{
 
 use holdfast_model::Attributes;
 use holdfast_oci::Digest;
-use holdfast_registry::Limits;
+use holdfast_registry::{Limits, ROW_BLOB_BYTES};
 use holdfast_testkit::registry::Document;
 
 /// The name of the error an operation must end with.
@@ -52,6 +52,7 @@ pub(crate) enum Waiting {
 pub(crate) struct Freed {
     pub(crate) manifests: u64,
     pub(crate) blob_links: u64,
+    pub(crate) row_blobs: u64,
     pub(crate) objects: u64,
     pub(crate) bytes: u64,
 }
@@ -60,9 +61,23 @@ impl Freed {
     pub(crate) fn add(&mut self, other: &Self) {
         self.manifests += other.manifests;
         self.blob_links += other.blob_links;
+        self.row_blobs += other.row_blobs;
         self.objects += other.objects;
         self.bytes += other.bytes;
     }
+
+    fn add_blob(&mut self, size_bytes: u64) {
+        if is_row(size_bytes) {
+            self.row_blobs += 1;
+        } else {
+            self.objects += 1;
+        }
+        self.bytes += size_bytes;
+    }
+}
+
+fn is_row(size_bytes: u64) -> bool {
+    size_bytes <= ROW_BLOB_BYTES as u64
 }
 
 #[derive(Debug, Default)]
@@ -182,8 +197,11 @@ impl Expected {
         }
         self.repository(number).links.remove(&blob);
         if !self.blobs().contains(&blob) {
-            self.loose_objects.objects += 1;
-            self.loose_objects.bytes += self.sizes[&blob];
+            let size_bytes = self.sizes[&blob];
+            // A row goes at once.
+            if !is_row(size_bytes) {
+                self.loose_objects.add_blob(size_bytes);
+            }
         }
         Ok(())
     }
@@ -358,8 +376,7 @@ impl Expected {
         }
         freed.blob_links += 1;
         if !self.blobs().contains(blob) {
-            freed.objects += 1;
-            freed.bytes += self.sizes[blob];
+            freed.add_blob(self.sizes[blob]);
         }
     }
 

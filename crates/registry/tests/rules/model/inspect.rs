@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use holdfast_access::action;
-use holdfast_model::{BlobId, Blobs as _, ManifestId, MetadataError, MetadataExt as _};
+use holdfast_model::{BlobId, BlobPlace, BlobRecord, Blobs as _, ManifestId, MetadataError, MetadataExt as _};
 use holdfast_oci::Digest;
+use holdfast_registry::ROW_BLOB_BYTES;
 use holdfast_testkit::{
     blobs::list,
     registry::{everything, read_all, tag},
@@ -202,9 +204,10 @@ impl Driver {
         same("blobs", &digests, &self.expected.blobs())?;
         let mut sizes = 0;
         for blob in &blobs {
-            let opened = self.world.blobs().open(&blob.object_key, 0..blob.size_bytes).await;
-            let bytes = read_all(opened.map_err(|error| format!("blob {}: {error:?}", blob.digest))?).await;
-            same("digest of an object", &sha256(&bytes), &blob.digest)?;
+            let is_row = blob.size_bytes <= ROW_BLOB_BYTES as u64;
+            same("a small blob is a row", &(blob.place == BlobPlace::Row), &is_row)?;
+            let bytes = self.stored(blob).await?;
+            same("digest of stored bytes", &sha256(&bytes), &blob.digest)?;
             sizes += blob.size_bytes;
         }
         let counted = rows.query(|read| read.count_blobs()).await.map_err(text)?;
@@ -219,6 +222,22 @@ impl Driver {
             same("an object has a row", &is_known, &true)?;
         }
         Ok(())
+    }
+
+    /// A blob's bytes as they lie there.
+    async fn stored(&self, blob: &BlobRecord) -> Result<Bytes, String> {
+        let lost = |why: &dyn std::fmt::Debug| format!("blob {}: {why:?}", blob.digest);
+        match &blob.place {
+            BlobPlace::Object(key) => {
+                let opened = self.world.blobs().open(key, 0..blob.size_bytes).await;
+                Ok(read_all(opened.map_err(|error| lost(&error))?).await)
+            }
+            BlobPlace::Row => {
+                let (rows, id) = (self.world.rows(), blob.id);
+                let found = rows.query(move |read| read.find_blob_bytes(id)).await.map_err(text)?;
+                found.ok_or_else(|| lost(&"its bytes are gone"))
+            }
+        }
     }
 
     /// The safety of collection, asked of the rows alone: what a manifest needed when it was pushed

@@ -82,6 +82,7 @@ fn assert_not_vacuous(tallies: &[Tally]) {
         ("uploads were finished", share(|tally| tally.uploads_finished > 0)),
         ("manifests were collected", share(|tally| tally.freed.manifests > 0)),
         ("objects were freed", share(|tally| tally.freed.objects > 0)),
+        ("rows of bytes were freed", share(|tally| tally.freed.row_blobs > 0)),
     ];
     for (what, percent) in shares {
         assert!(percent > 0, "{what} in {percent} % of the cases");

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use holdfast_registry::ROW_BLOB_BYTES;
 use proptest::{option, prelude::*, sample::Index};
 
 /// Repositories the operations are about.
 pub(crate) const REPOSITORIES: [&str; 3] = ["app", "app/web", "base"];
 /// Tags the operations are about.
 pub(crate) const TAGS: [&str; 2] = ["v1", "latest"];
-/// Bytes of the layers: some are stored in one step, one is streamed.
-pub(crate) const LAYER_BYTES: [usize; 5] = [0, 10, 1_000, 3_000, 70_000];
+/// Bytes of the layers: some are rows, one is stored in one step, one is streamed.
+pub(crate) const LAYER_BYTES: [usize; 7] = [0, 10, 1_000, 3_000, ROW_BLOB_BYTES, ROW_BLOB_BYTES + 1, 70_000];
 
 /// One step; numbers are places in the lists above, an [`Index`] picks from what there is.
 #[derive(Debug, Clone)]

@@ -1,7 +1,8 @@
 //! The check checked: whatever is broken on purpose, it complains.
 
 use holdfast_model::{
-    Blobs as _, Durability, MetadataError, MetadataExt as _, ObjectKey, RepositoryRecord, Timestamp, Tx,
+    Blobs as _, Durability, MetadataError, MetadataExt as _, NewBlob, NewBlobBytes, ObjectKey, RepositoryRecord,
+    Timestamp, Tx,
 };
 use holdfast_testkit::registry::{TestRegistry, name, pattern, tag};
 use proptest::sample::Index;
@@ -11,9 +12,10 @@ use super::{
     drive::Driver,
     operation::{Operation, REPOSITORIES, TAGS},
 };
+use crate::claims::object_of;
 
 /// The layer that is streamed.
-const LAYER: usize = 4;
+const LAYER: usize = 6;
 
 /// Two repositories that share a layer, with an index and a referrer.
 async fn healthy() -> Driver {
@@ -106,6 +108,35 @@ async fn a_changed_byte_is_noticed() {
 }
 
 #[tokio::test]
+async fn a_changed_byte_of_a_row_is_noticed() {
+    let mut driver = healthy().await;
+    let (digest, registry) = (super::drive::layer_digest(1), driver.world.id());
+    tamper(&driver.world, move |tx, repository| {
+        let blob = tx.find_linked_blob(repository.id, &digest).unwrap().unwrap();
+        let linked: Vec<_> = tx
+            .list_every_repository(registry, 9)
+            .unwrap()
+            .into_iter()
+            .filter(|other| tx.unlink_blob(*other, blob.id).unwrap())
+            .collect();
+        tx.remove_blob(blob.id).unwrap();
+        let changed = NewBlob {
+            storage_account: blob.storage_account,
+            digest,
+            bytes: NewBlobBytes::Row(pattern(99, 10)),
+            created_at: Timestamp(1),
+        };
+        let changed = tx.insert_blob(&changed).unwrap();
+        for repository in linked {
+            assert!(tx.link_blob(repository, changed, Timestamp(1)).unwrap());
+        }
+    })
+    .await;
+    driver.world.reopen().await;
+    complains(&driver, "a changed byte of a row").await;
+}
+
+#[tokio::test]
 async fn a_lost_link_is_noticed() {
     let driver = healthy().await;
     tamper(&driver.world, |tx, repository| {
@@ -194,5 +225,5 @@ async fn layer_key(driver: &Driver) -> ObjectKey {
         .rows()
         .query(move |read| read.find_blob(account, &layer_digest()))
         .await;
-    found.unwrap().unwrap().object_key
+    object_of(&found.unwrap().unwrap())
 }
