@@ -1,9 +1,10 @@
 //! A whole registry in the test's own process: the real rules over the real SQLite store and a
-//! store of bytes (`store.rs` says which), with a clock that only the test moves, ids that repeat from run to run, and a
-//! blob store that fails when told to. The work of every transaction runs twice. It refuses to know HTTP; faces have their own tests.
+//! store of bytes (`store.rs` says which), with a clock that only the test moves, ids that repeat from run to run, a
+//! blob store that fails when told to, and a process that dies when told to. The work of every transaction runs twice. It refuses to know HTTP; faces have their own tests.
 
 mod content;
 mod gate;
+mod kill;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -36,6 +37,7 @@ use crate::{RunTwice, store::TestStore};
 pub use self::{
     content::{Document, pattern},
     gate::{Gate, Stopped},
+    kill::{Kill, Moment},
 };
 
 /// The registry's name.
@@ -55,6 +57,7 @@ pub struct TestRegistry {
     ids: Arc<TestIds>,
     limits: Limits,
     decorator: Option<Decorator>,
+    kill: Kill,
     record: RegistryRecord,
     bytes: TestStore,
     folder: TempDir,
@@ -138,13 +141,14 @@ impl TestRegistry {
             .expect("the registry can be read")
             .expect("the first start made the registry");
         let bytes = TestStore::new(&folder.path().join("blobs"));
+        let kill = Kill::default();
         let open = open(
             (folder.path(), &bytes),
             metadata,
             &clock,
             &ids,
             limits,
-            decorator.as_ref(),
+            (decorator.as_ref(), &kill),
             &record,
         );
         Self {
@@ -153,6 +157,7 @@ impl TestRegistry {
             ids,
             limits,
             decorator,
+            kill,
             record,
             bytes,
             folder,
@@ -162,6 +167,23 @@ impl TestRegistry {
     /// Closes the registry and opens it again on the same folder; the clock goes on where it stood.
     pub async fn reopen(&mut self) {
         self.open.metadata.close().await;
+        self.open_again();
+    }
+
+    /// The same after a power cut that took what was not flushed of the rows since
+    /// [`expect_power_cut`](Self::expect_power_cut). What there is of bytes stays.
+    pub async fn reopen_after_power_cut(&mut self) {
+        self.open.metadata.close().await;
+        self.kill.cut_power();
+        self.open_again();
+    }
+
+    /// What of the rows is flushed from now on is kept for a power cut.
+    pub fn expect_power_cut(&self) {
+        self.kill.keep_what_is_flushed(&self.database_path());
+    }
+
+    fn open_again(&mut self) {
         let metadata = open_metadata(self.folder.path());
         self.open = open(
             (self.folder.path(), &self.bytes),
@@ -169,9 +191,15 @@ impl TestRegistry {
             &self.clock,
             &self.ids,
             self.limits,
-            self.decorator.as_ref(),
+            (self.decorator.as_ref(), &self.kill),
             &self.record,
         );
+    }
+
+    /// When the process dies, in which the registry is open: it lives on unless told otherwise.
+    #[must_use]
+    pub fn kill(&self) -> &Kill {
+        &self.kill
     }
 
     /// The operations, to be shared with tasks.
@@ -424,11 +452,11 @@ fn open(
     clock: &Arc<TestClock>,
     ids: &Arc<TestIds>,
     limits: Limits,
-    decorator: Option<&Decorator>,
+    (decorator, kill): (Option<&Decorator>, &Kill),
     record: &RegistryRecord,
 ) -> Open {
-    let blobs = FaultyStore::new(bytes.open());
-    let port: Arc<dyn Metadata> = Arc::new(RunTwice::new(metadata.clone()));
+    let blobs = FaultyStore::new(kill.before_bytes(bytes.open()));
+    let port = kill.before_rows(Arc::new(RunTwice::new(metadata.clone())));
     let shared: Arc<dyn Blobs> = Arc::new(blobs.clone());
     let registry = Operator::new(RegistryParts {
         metadata: decorator.map_or_else(|| Arc::clone(&port), |decorate| decorate(Arc::clone(&port))),

@@ -11,6 +11,7 @@
 mod blob;
 mod claims;
 mod concurrency;
+mod crash;
 mod erase;
 mod explain;
 mod fault;
