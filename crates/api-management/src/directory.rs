@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use crate::{DirectoryRoute, Management, Site, body, error::Error};
 use form::Form;
-pub(crate) use person::{MAX_QUEUED, MAX_STRETCHING};
+pub(crate) use person::{MAX_PASSWORD_CHECKS, MAX_QUEUED};
 
 /// Names under which clients call the directory that they belong to.
 const ANY_TENANT: [&str; 2] = ["common", "organizations"];

@@ -9,7 +9,7 @@ use holdfast_access::{
 };
 use holdfast_arm::{ApiVersion, Code, Error as Arm, Filter, ResourceId, SubscriptionId};
 use holdfast_face::{Budget, Received, Served};
-use holdfast_identity::{DirectoryIssuer, OutsideIssuers, Sealer, Stretcher, Throttle};
+use holdfast_identity::{DirectoryIssuer, ExternalIssuers, PasswordHasher, Sealer, Throttle};
 use holdfast_registry::{Precondition, Registry};
 use http::{HeaderValue, Request, Response, header};
 use tokio::sync::Semaphore;
@@ -38,9 +38,9 @@ pub struct ManagementParts {
     /// Seals and compares secrets.
     pub sealer: Arc<Sealer>,
     /// Compares passwords of people.
-    pub stretcher: Arc<Stretcher>,
+    pub password_hasher: Arc<PasswordHasher>,
     /// Has the keys of issuers of other directories.
-    pub outside: Arc<OutsideIssuers>,
+    pub external_issuers: Arc<ExternalIssuers>,
     /// Slows down guessing.
     pub throttle: Arc<Throttle>,
     /// What follows a registry's name in its login server: `.DOMAIN` or `.DOMAIN:PORT`.
@@ -56,12 +56,12 @@ pub struct Management {
     pub(crate) registry: Arc<Registry>,
     pub(crate) directory: Arc<DirectoryIssuer>,
     pub(crate) sealer: Arc<Sealer>,
-    pub(crate) stretcher: Arc<Stretcher>,
+    pub(crate) password_hasher: Arc<PasswordHasher>,
     /// Turns at comparing passwords, which costs a processor and memory.
-    pub(crate) stretching: Arc<Semaphore>,
+    pub(crate) password_checks: Arc<Semaphore>,
     /// Places to wait for such a turn.
     pub(crate) queue: Semaphore,
-    pub(crate) outside: Arc<OutsideIssuers>,
+    pub(crate) external_issuers: Arc<ExternalIssuers>,
     pub(crate) throttle: Arc<Throttle>,
     pub(crate) login_server_suffix: String,
     body_stall: Duration,
@@ -185,8 +185,8 @@ impl Management {
             registry,
             directory,
             sealer,
-            stretcher,
-            outside,
+            password_hasher,
+            external_issuers,
             throttle,
             login_server_suffix,
             body_stall,
@@ -196,10 +196,10 @@ impl Management {
             registry,
             directory,
             sealer,
-            stretcher,
-            stretching: Arc::new(Semaphore::new(directory::MAX_STRETCHING)),
+            password_hasher,
+            password_checks: Arc::new(Semaphore::new(directory::MAX_PASSWORD_CHECKS)),
             queue: Semaphore::new(directory::MAX_QUEUED),
-            outside,
+            external_issuers,
             throttle,
             login_server_suffix,
             body_stall,

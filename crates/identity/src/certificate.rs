@@ -4,7 +4,7 @@
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use crate::foreign::ForeignKey;
+use crate::external_token::ExternalKey;
 
 /// The longest certificate that is read.
 pub const MAX_CERTIFICATE_BYTES: usize = 16 * 1024;
@@ -53,7 +53,7 @@ pub fn read(der: &[u8]) -> Result<Fingerprints, Error> {
     if !rest.is_empty() {
         return Err(Error::Malformed);
     }
-    if ForeignKey::of_certificate(der).is_none() {
+    if ExternalKey::of_certificate(der).is_none() {
         return Err(Error::Key);
     }
     let validity = certificate.validity();

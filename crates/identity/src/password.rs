@@ -1,4 +1,4 @@
-//! Generated passwords. People never choose one here, so there is nothing to guess and nothing to stretch.
+//! Generated passwords. People never choose one here, so there is nothing to guess and no slow hash is needed.
 //!
 //! The shape is ACR's (52 characters, `+ACR` at offset 42), so that scanners which look for leaked credentials in
 //! source code see one: 42 characters of base64 with 252 random bits, the mark, and six characters of checksum. Ours is

@@ -12,7 +12,7 @@ use holdfast_access::network_of;
 
 /// Failures from one place at one account before the brake is felt.
 pub const FREE_FAILURES: u32 = 10;
-/// Wrong passwords of people from one place, whatever names they came with: each costs a stretching.
+/// Wrong passwords of people from one place, whatever names they came with: each costs a slow hash.
 pub const FREE_PASSWORDS: u32 = 30;
 /// Devices that begin to wait at one place.
 pub const FREE_DEVICES: u32 = 200;
@@ -20,7 +20,7 @@ pub const FREE_DEVICES: u32 = 200;
 pub const FREE_USER_CODES: u32 = 50;
 /// Attempts from one place at one account that may be under way; many clients of one network may share an account.
 pub const MAX_AT_ONCE: u32 = 64;
-/// The same for what costs a stretching, under all names together.
+/// The same for what costs a slow hash, under all names together.
 pub const MAX_PASSWORDS_AT_ONCE: u32 = 16;
 /// The longest wait. It doubles with each failure until then.
 pub const MAX_WAIT_SECS: i64 = 60;

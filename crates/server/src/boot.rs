@@ -1,4 +1,4 @@
-//! Opening the house: the only place that knows all adapters. It makes what is missing on first start and refuses to
+//! Opening the app on its data folder: nothing else knows all adapters. It makes what is missing on first start and refuses to
 //! open where that would be unsafe, with a message that says what to do.
 
 use std::{
@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use holdfast_blobs::{FilesystemPlaces, FilesystemStore};
-use holdfast_identity::{Sealer, ServerKeys, Stretcher, password, sealed::admin_password_place};
+use holdfast_identity::{PasswordHasher, Sealer, ServerKeys, password, sealed::admin_password_place};
 use holdfast_metadata::SqliteStore;
 use holdfast_model::{
     Blobs, Clock, Metadata, MetadataExt as _, Places as _, RandomIds, RegistryRecord, StorageAccountId, StoreError,
@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use crate::{
     folder::{Folder, Held},
-    locations::{Ground, LOCAL, Locations, OWN_ACCOUNT, own_account},
+    locations::{LOCAL, LocationRoots, Locations, OWN_ACCOUNT, own_account},
     remains::{self, Remains},
 };
 
@@ -39,11 +39,11 @@ const MAX_SET_BACK: Duration = Duration::from_secs(86_400);
 const LOW_SPACE_BYTES: u64 = 1 << 30;
 
 /// Everything that lies in a data folder, opened.
-pub(crate) struct House {
+pub(crate) struct App {
     pub(crate) folder: Folder,
     pub(crate) keys: ServerKeys,
     pub(crate) sealer: Arc<Sealer>,
-    pub(crate) stretcher: Arc<Stretcher>,
+    pub(crate) password_hasher: Arc<PasswordHasher>,
     pub(crate) metadata: Arc<SqliteStore>,
     pub(crate) registry: Operator,
     /// The registry that the base host stands for: the first one made.
@@ -55,7 +55,7 @@ pub(crate) struct House {
     /// Whether this start made it all.
     pub(crate) is_new: bool,
     /// The folders of the locations.
-    pub(crate) ground: Ground,
+    pub(crate) location_roots: LocationRoots,
     // Last: the folder is let go when everything in it is closed.
     _held: Held,
 }
@@ -75,7 +75,7 @@ pub(crate) fn make_password(
     Ok((secret, SealedPassword { sealed, verifier }))
 }
 
-impl House {
+impl App {
     /// Opens a data folder that this process holds, making what is missing. Blocks now and then: for start-up.
     pub(crate) async fn open(
         folder: Folder,
@@ -89,7 +89,7 @@ impl House {
         let metadata = open_rows(&folder, locations, remains).await?;
         let keys = ServerKeys::open_or_create(&folder.keys()).context("cannot open the server's keys")?;
         let sealer = Arc::new(Sealer::new(&keys));
-        let stretcher = Arc::new(Stretcher::new(&keys));
+        let password_hasher = Arc::new(PasswordHasher::new(&keys));
         let port: Arc<dyn Metadata> = Arc::<SqliteStore>::clone(&metadata);
         make_first_store(port.as_ref(), &folder).await?;
         let is_new = first_start(&sealer)?
@@ -105,11 +105,11 @@ impl House {
         let subscription = subscription.context("the database holds no subscription; restore a backup of it")?;
         let default_registry = overview.registries.into_iter().next();
         let default_registry = default_registry.context("the database holds no registry; restore a backup of it")?;
-        let (ground, stores) = open_stores(port.as_ref(), &folder, locations, tenant).await?;
+        let (location_roots, stores) = open_stores(port.as_ref(), &folder, locations, tenant).await?;
         let registry = Operator::new(RegistryParts {
             metadata: port,
             stores,
-            places: Arc::new(FilesystemPlaces::new(ground.roots.clone())),
+            places: Arc::new(FilesystemPlaces::new(location_roots.roots.clone())),
             clock: Arc::new(clock),
             ids: Arc::new(RandomIds),
             limits,
@@ -118,14 +118,14 @@ impl House {
             folder,
             keys,
             sealer,
-            stretcher,
+            password_hasher,
             metadata,
             registry,
             default_registry,
             tenant,
             subscription,
             is_new,
-            ground,
+            location_roots,
             _held: held,
         })
     }
@@ -156,7 +156,12 @@ impl House {
             }
         }
         self.warn_if_full("the data folder", self.folder.path())?;
-        for (location, root) in self.ground.roots.iter().filter(|(location, _)| *location != LOCAL) {
+        for (location, root) in self
+            .location_roots
+            .roots
+            .iter()
+            .filter(|(location, _)| *location != LOCAL)
+        {
             self.warn_if_full(&format!("the location {location}"), root)?;
         }
         Ok(())
@@ -230,11 +235,11 @@ async fn open_stores(
     folder: &Folder,
     locations: &Locations,
     tenant: Uuid,
-) -> anyhow::Result<(Ground, Stores)> {
+) -> anyhow::Result<(LocationRoots, Stores)> {
     forget_empty(metadata, locations).await?;
     let known = Overview::read(metadata).await?.storage_accounts;
-    let ground = locations.take(folder, tenant, &known)?;
-    let places = FilesystemPlaces::new(ground.roots.clone());
+    let location_roots = locations.take(folder, tenant, &known)?;
+    let places = FilesystemPlaces::new(location_roots.roots.clone());
     for location in locations.names() {
         let account = own_account(location);
         if !known.iter().any(|known| known.name == account) {
@@ -257,7 +262,7 @@ async fn open_stores(
         })?;
         stores.insert(account.id, Arc::new(store));
     }
-    Ok((ground, stores))
+    Ok((location_roots, stores))
 }
 
 async fn forget_empty(metadata: &dyn Metadata, locations: &Locations) -> anyhow::Result<()> {

@@ -1,4 +1,4 @@
-//! The command line: a file for each command. A command reads settings, has an order filled and prints the answer.
+//! The command line: a file for each command. A command reads settings, is run by the server or here, and prints its output.
 
 mod azure_cli;
 mod begin_anew;
@@ -22,7 +22,7 @@ use serde_json::Value;
 
 use crate::{
     files::BLOCKING_THREADS,
-    operator::{Order, visitor},
+    operator::{AdminCommand, client},
     output::Output,
     settings::{DATA_DIR, Flags, Mistakes, Settings},
 };
@@ -92,7 +92,7 @@ impl CommandLine {
 
 /// The flags that every operator's command has.
 #[derive(Debug, Args)]
-struct Place {
+struct CommonArgs {
     /// The data folder [default: ./holdfast-data] [env: HOLDFAST_DATA_DIR]
     #[arg(long = DATA_DIR.key, value_name = "DIR")]
     data_dir: Option<String>,
@@ -104,7 +104,7 @@ struct Place {
     output: Output,
 }
 
-impl Place {
+impl CommonArgs {
     fn settings(&self) -> Result<Settings, Mistakes> {
         Settings::read(
             Flags::of_operator(self.data_dir.clone(), self.config.clone()),
@@ -112,24 +112,28 @@ impl Place {
         )
     }
 
-    /// Has an order filled by the running server, or here.
-    fn ask<O: Order>(&self, order: O) -> anyhow::Result<O::Answer> {
-        self.ask_and_hear(order, &mut |_| {})
+    /// Runs a command in the running server, or here.
+    fn run<C: AdminCommand>(&self, command: C) -> anyhow::Result<C::Output> {
+        self.run_with_progress(command, &mut |_| {})
     }
 
-    fn ask_and_hear<O: Order>(&self, order: O, hear: &mut (dyn FnMut(Value) + Send)) -> anyhow::Result<O::Answer> {
+    fn run_with_progress<C: AdminCommand>(
+        &self,
+        command: C,
+        on_progress: &mut (dyn FnMut(Value) + Send),
+    ) -> anyhow::Result<C::Output> {
         let settings = self.settings()?;
-        run(visitor::ask(&settings, order, hear))
+        block_on(client::run(&settings, command, on_progress))
     }
 }
 
-/// The one place that looks at the environment.
+/// Nothing else looks at the environment.
 fn variable(name: &str) -> Option<std::ffi::OsString> {
     std::env::var_os(name)
 }
 
-/// Runs a command's work to its end.
-fn run<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+/// Runs a command's work to its end, on threads of its own.
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)

@@ -10,7 +10,7 @@
 //!   keys/                signing and master key (holdfast-identity)
 //!   tls/                 local CA and certificate (holdfast-identity)
 //!   addresses.json       where the server was last reached
-//!   operator.sock        the running server's door for the operator's commands
+//!   operator.sock        the running server's admin socket, for the operator's commands
 //! ```
 
 use std::{
@@ -213,7 +213,7 @@ impl Folder {
         self.path.join("addresses.json")
     }
 
-    /// The running server's door.
+    /// The running server's admin socket.
     pub(crate) fn socket(&self) -> PathBuf {
         self.path.join("operator.sock")
     }

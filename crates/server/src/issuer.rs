@@ -1,8 +1,8 @@
-//! Documents of outside issuers, fetched by the one guarded way out.
+//! Documents of external issuers, fetched by the one guarded way out.
 
 use async_trait::async_trait;
 use holdfast_client::{Outgoing, Request};
-use holdfast_identity::outside::{FetchDocument, FetchError};
+use holdfast_identity::external_issuer::{FetchDocument, FetchError};
 use http::{StatusCode, Uri};
 
 /// Fetches documents of issuers.

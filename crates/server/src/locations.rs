@@ -40,7 +40,7 @@ pub(crate) struct Locations(BTreeMap<String, PathBuf>);
 
 /// Every location's folder, found to be ours and held for this process.
 #[derive(Debug)]
-pub(crate) struct Ground {
+pub(crate) struct LocationRoots {
     /// Where accounts lie, by location.
     pub(crate) roots: BTreeMap<String, PathBuf>,
     _held: Vec<File>,
@@ -113,10 +113,15 @@ impl Locations {
 
     /// Takes every folder for this process, making those of new locations. `accounts` are the storage accounts that the
     /// database knows. Blocks.
-    pub(crate) fn take(&self, folder: &Folder, tenant: Uuid, accounts: &[StorageAccount]) -> anyhow::Result<Ground> {
+    pub(crate) fn take(
+        &self,
+        folder: &Folder,
+        tenant: Uuid,
+        accounts: &[StorageAccount],
+    ) -> anyhow::Result<LocationRoots> {
         self.refuse_undeclared(accounts)?;
         self.refuse_nested(folder)?;
-        let mut ground = Ground {
+        let mut location_roots = LocationRoots {
             roots: BTreeMap::from([(LOCAL.to_owned(), folder.blobs())]),
             _held: Vec::new(),
         };
@@ -129,10 +134,10 @@ impl Locations {
             if is_new {
                 settle(root, &mark)?;
             }
-            ground._held.push(hold(root, &mark)?);
-            ground.roots.insert(name.clone(), root.clone());
+            location_roots._held.push(hold(root, &mark)?);
+            location_roots.roots.insert(name.clone(), root.clone());
         }
-        Ok(ground)
+        Ok(location_roots)
     }
 
     fn refuse_undeclared(&self, accounts: &[StorageAccount]) -> anyhow::Result<()> {
@@ -168,7 +173,7 @@ impl Locations {
     }
 }
 
-impl Ground {
+impl LocationRoots {
     /// The folder of an account.
     pub(crate) fn folder(&self, account: &StorageAccount) -> Option<PathBuf> {
         self.roots.get(&account.location).map(|root| root.join(&account.name))

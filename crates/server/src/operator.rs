@@ -1,11 +1,12 @@
-//! The operator's orders: one type each, filled by whoever holds the data folder. A running server takes them through a
-//! socket in the folder (`door`); a command that finds none opens the house itself (`visitor`).
+//! The operator's commands: one type each, run by whoever holds the data folder. A running server takes them through its
+//! admin socket in the folder (`admin_socket`); a command that finds none opens the folder itself (`client`).
 
 pub(crate) mod addresses;
+pub(crate) mod admin_socket;
 pub(crate) mod can;
 pub(crate) mod check;
+pub(crate) mod client;
 pub(crate) mod credentials;
-pub(crate) mod door;
 pub(crate) mod garbage;
 pub(crate) mod keys;
 pub(crate) mod principal;
@@ -13,7 +14,6 @@ pub(crate) mod registry;
 pub(crate) mod status;
 pub(crate) mod stray;
 pub(crate) mod user;
-pub(crate) mod visitor;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -21,54 +21,54 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use crate::{boot::House, metrics::Metrics};
+use crate::{boot::App, metrics::Metrics};
 use addresses::Addresses;
 
-/// Pieces of news that wait for a reader; a slow one slows the order down.
-const NEWS_WAITING: usize = 64;
+/// Reports of progress that wait for a reader; a slow one slows the command down.
+const MAX_WAITING_REPORTS: usize = 64;
 
-/// Where orders are filled.
-pub(crate) struct Desk {
-    pub(crate) house: Arc<House>,
+/// What a command runs with.
+pub(crate) struct Context {
+    pub(crate) app: Arc<App>,
     /// Where the server is, or was, reached.
     pub(crate) addresses: Addresses,
-    /// The grace period of collections, when an order names none.
+    /// The grace period of collections, when a command names none.
     pub(crate) gc_grace: Duration,
-    /// Where collections are counted; a command that fills its own order counts nothing.
+    /// Where collections are counted; a command that no server runs counts nothing.
     pub(crate) metrics: Option<Arc<Metrics>>,
 }
 
-/// Something an operator wants done.
-pub(crate) trait Order: Serialize + DeserializeOwned + Send + 'static {
-    /// Its path at the door.
+/// One of the operator's commands.
+pub(crate) trait AdminCommand: Serialize + DeserializeOwned + Send + 'static {
+    /// Its path at the admin socket.
     const PATH: &'static str;
     /// What comes back.
-    type Answer: Serialize + DeserializeOwned + Send + 'static;
+    type Output: Serialize + DeserializeOwned + Send + 'static;
 
-    /// Does it. What takes long tells how far it is.
-    fn fill(self, desk: &Desk, news: &News) -> impl Future<Output = anyhow::Result<Self::Answer>> + Send;
+    /// Runs it. What takes long reports its progress.
+    fn run(self, context: &Context, progress: &Progress) -> impl Future<Output = anyhow::Result<Self::Output>> + Send;
 }
 
-/// Tells the operator how far an order is.
+/// Reports to the operator how far a command is.
 #[derive(Debug, Clone)]
-pub(crate) struct News(mpsc::Sender<Value>);
+pub(crate) struct Progress(mpsc::Sender<Value>);
 
-impl News {
-    /// The teller and the listener.
+impl Progress {
+    /// Both ends: for who reports, and for who reads.
     pub(crate) fn channel() -> (Self, mpsc::Receiver<Value>) {
-        let (sender, receiver) = mpsc::channel(NEWS_WAITING);
+        let (sender, receiver) = mpsc::channel(MAX_WAITING_REPORTS);
         (Self(sender), receiver)
     }
 
     /// Waits until there is room.
     ///
     /// # Errors
-    /// Nobody listens any more; the order may stop.
-    pub(crate) async fn tell(&self, news: &impl Serialize) -> anyhow::Result<()> {
-        let news = serde_json::to_value(news)?;
+    /// Nobody reads any more; the command may stop.
+    pub(crate) async fn report(&self, progress: &impl Serialize) -> anyhow::Result<()> {
+        let progress = serde_json::to_value(progress)?;
         self.0
-            .send(news)
+            .send(progress)
             .await
-            .map_err(|_| anyhow::anyhow!("nobody listens any more"))
+            .map_err(|_| anyhow::anyhow!("nobody reads the progress any more"))
     }
 }

@@ -30,7 +30,7 @@ const SLICE_BYTES: usize = 32 << 10;
 const TAIL_BYTES: usize = 1 << 10;
 
 tokio::task_local! {
-    static PULSE: Arc<Pulse>;
+    static WATCHDOG: Arc<StallWatchdog>;
 }
 
 /// Runs requests: tracked, cut off at the end, and given up when their answers are not taken.
@@ -66,40 +66,40 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
         if self.refusing.take() && request.as_mut().now_or_never().is_some() {
             return;
         }
-        let pulse = Arc::new(Pulse::new());
+        let watchdog = Arc::new(StallWatchdog::new());
         let cutting = self.cutting.clone();
         let running = self.activity.begin();
-        let watched = watch(request, Arc::clone(&pulse), cutting);
-        self.tasks.spawn(PULSE.scope(pulse, async move {
+        let watched = watch(request, Arc::clone(&watchdog), cutting);
+        self.tasks.spawn(WATCHDOG.scope(watchdog, async move {
             watched.await;
             drop(running);
         }));
     }
 }
 
-async fn watch(request: impl Future<Output = ()> + Unpin, pulse: Arc<Pulse>, cutting: CancellationToken) {
+async fn watch(request: impl Future<Output = ()> + Unpin, watchdog: Arc<StallWatchdog>, cutting: CancellationToken) {
     tokio::select! {
         // First, so that most requests never set a timer.
         biased;
         () = request => {}
         () = cutting.cancelled() => {}
-        () = pulse.stop() => tracing::debug!("a peer took too little of an answer; gave it up"),
+        () = watchdog.stop() => tracing::debug!("a peer took too little of an answer; gave it up"),
     }
 }
 
 /// Says that the request that this task runs is answered: from now on the answer has to be taken.
 pub(crate) fn begin() {
     // Elsewhere than in such a task nobody watches.
-    let _ = PULSE.try_with(|pulse| pulse.hand_out(0));
+    let _ = WATCHDOG.try_with(|watchdog| watchdog.hand_out(0));
 }
 
 /// The next of these bytes of the answer of the request that this task runs; `is_end` says that nothing comes after
 /// them.
 pub(crate) fn hand_out(bytes: &mut Bytes, is_end: bool) -> Bytes {
-    PULSE
-        .try_with(|pulse| {
+    WATCHDOG
+        .try_with(|watchdog| {
             let slice = slice(bytes, is_end);
-            pulse.hand_out(slice.len() as u64);
+            watchdog.hand_out(slice.len() as u64);
             slice
         })
         // Elsewhere than in such a task nobody watches.
@@ -116,13 +116,13 @@ fn slice(bytes: &mut Bytes, is_end: bool) -> Bytes {
 
 /// Until when an answer has to move on. Every byte that is taken buys time, up to [`STALL`] from then.
 #[derive(Debug)]
-struct Pulse {
+struct StallWatchdog {
     started: Instant,
     /// Milliseconds from then to the moment; 0 before there was an answer.
     due: AtomicU64,
 }
 
-impl Pulse {
+impl StallWatchdog {
     fn new() -> Self {
         Self {
             started: Instant::now(),
@@ -170,16 +170,16 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_slow_handler_is_waited_for() {
-        let pulse = Pulse::new();
-        assert!(timeout(STALL * 100, pulse.stop()).await.is_err());
+        let watchdog = StallWatchdog::new();
+        assert!(timeout(STALL * 100, watchdog.stop()).await.is_err());
     }
 
     /// How long an answer lasts of which so much is taken each time.
     async fn lasts(bytes: u64, every: Duration) -> Duration {
-        let pulse = Pulse::new();
+        let watchdog = StallWatchdog::new();
         let moves = async {
             for _ in 0..100 {
-                pulse.hand_out(bytes);
+                watchdog.hand_out(bytes);
                 sleep(every).await;
             }
             std::future::pending::<()>().await;
@@ -187,7 +187,7 @@ mod tests {
         let started = Instant::now();
         tokio::select! {
             () = moves => {}
-            () = pulse.stop() => {}
+            () = watchdog.stop() => {}
         }
         started.elapsed()
     }

@@ -1,10 +1,9 @@
 //! Applications that prove themselves by a signed assertion instead of a secret (RFC 7523): with the key of a registered
-//! certificate, or with a token of an outside issuer that a federated credential puts trust in.
+//! certificate, or with a token of an external issuer that a federated credential puts trust in.
 
 use holdfast_identity::{
-    Resource,
-    foreign::{self, ForeignClaims, ForeignKey, Unverified},
-    outside,
+    Resource, external_issuer,
+    external_token::{self, ExternalClaims, ExternalKey, Unverified},
 };
 use holdfast_model::{ApplicationCertificate, FederatedCredential, Timestamp};
 use holdfast_oci::message::chain;
@@ -59,7 +58,7 @@ async fn check_own(
     let named = certificates
         .iter()
         .find(|certificate| is_named(&unverified, certificate));
-    let key = named.and_then(|certificate| ForeignKey::of_certificate(&certificate.der));
+    let key = named.and_then(|certificate| ExternalKey::of_certificate(&certificate.der));
     let key = key.ok_or_else(refusal::assertion_not_signed)?;
     let claims = unverified.verify(&key, now).map_err(|error| refuse(&error))?;
     if Uuid::parse_str(&claims.sub).ok() != Some(claimed.app_id) {
@@ -79,7 +78,7 @@ async fn check_own(
     // gets nothing for a resource that it was used for, however that is spelled.
     let message = assertion.rsplit_once('.').map_or(assertion, |(message, _)| message);
     let hash = app.sealer.verifier(&format!("{message} {}", claimed.resource.word()));
-    let until = Timestamp((claims.exp + foreign::SKEW_SECS).saturating_mul(1_000_000));
+    let until = Timestamp((claims.exp + external_token::SKEW_SECS).saturating_mul(1_000_000));
     if app.registry.use_assertion(hash, until).await? {
         Ok(named.map(|certificate| certificate.expires_at.unix_secs()))
     } else {
@@ -96,7 +95,7 @@ fn is_named(unverified: &Unverified<'_>, certificate: &ApplicationCertificate) -
     }
 }
 
-/// Signed by an outside issuer. Its token may be used again until it ends: clients keep it and ask with it for each
+/// Signed by an external issuer. Its token may be used again until it ends: clients keep it and ask with it for each
 /// resource.
 async fn check_federated(
     app: &Management,
@@ -109,7 +108,7 @@ async fn check_federated(
     if !federated.iter().any(|credential| credential.issuer == issuer) {
         return Err(refusal::no_federated_issuer(&issuer));
     }
-    let keys = app.outside.find_keys(&issuer, unverified.kid(), now).await;
+    let keys = app.external_issuers.find_keys(&issuer, unverified.kid(), now).await;
     let keys = keys.map_err(|error| no_keys(&error, &issuer))?;
     let claims = verify_with_any(&unverified, &keys, now)?;
     let of_issuer = federated.iter().filter(|credential| credential.issuer == claims.iss);
@@ -130,7 +129,7 @@ async fn check_federated(
 }
 
 /// Several keys only where token or keys go without names.
-fn verify_with_any(unverified: &Unverified<'_>, keys: &[ForeignKey], now: i64) -> Result<ForeignClaims, Error> {
+fn verify_with_any(unverified: &Unverified<'_>, keys: &[ExternalKey], now: i64) -> Result<ExternalClaims, Error> {
     let mut outcome = Err(refusal::assertion_not_signed());
     for key in keys {
         match unverified.verify(key, now) {
@@ -141,23 +140,23 @@ fn verify_with_any(unverified: &Unverified<'_>, keys: &[ForeignKey], now: i64) -
     outcome
 }
 
-fn no_keys(error: &outside::Error, issuer: &str) -> Error {
-    tracing::warn!(error = %chain(error), "the keys of an outside issuer were not had");
+fn no_keys(error: &external_issuer::Error, issuer: &str) -> Error {
+    tracing::warn!(error = %chain(error), "the keys of an external issuer were not had");
     match error {
-        outside::Error::UnknownKey { .. } => refusal::assertion_not_signed(),
-        outside::Error::Unreachable { .. } | outside::Error::Odd { .. } | outside::Error::OtherIssuer { .. } => {
-            refusal::issuer_away(issuer)
-        }
+        external_issuer::Error::UnknownKey { .. } => refusal::assertion_not_signed(),
+        external_issuer::Error::Unreachable { .. }
+        | external_issuer::Error::Odd { .. }
+        | external_issuer::Error::OtherIssuer { .. } => refusal::issuer_away(issuer),
     }
 }
 
-fn refuse(error: &foreign::Error) -> Error {
+fn refuse(error: &external_token::Error) -> Error {
     match error {
-        foreign::Error::TooLong | foreign::Error::Malformed { .. } | foreign::Error::Claims { .. } => {
-            refusal::assertion_malformed(&error.to_string())
-        }
-        foreign::Error::Signature => refusal::assertion_not_signed(),
-        foreign::Error::Expired { .. } | foreign::Error::NotYetValid { .. } => {
+        external_token::Error::TooLong
+        | external_token::Error::Malformed { .. }
+        | external_token::Error::Claims { .. } => refusal::assertion_malformed(&error.to_string()),
+        external_token::Error::Signature => refusal::assertion_not_signed(),
+        external_token::Error::Expired { .. } | external_token::Error::NotYetValid { .. } => {
             refusal::assertion_out_of_time(&error.to_string())
         }
     }

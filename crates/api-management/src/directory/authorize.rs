@@ -120,7 +120,7 @@ impl AuthorizationRequest {
         }
         let client = client::find(&self.client_id)?;
         if !client::is_loopback_redirect(&self.redirect_uri) {
-            return Err(refusal::foreign_redirect());
+            return Err(refusal::other_redirect());
         }
         if self.response_type != "code" {
             return Err(refusal::unknown_response("response_type"));
@@ -159,7 +159,7 @@ pub(super) async fn submit(
     let (request, form) = (AuthorizationRequest::parse(body), SignInForm::parse(body));
     let checked = match request.check() {
         Ok(_) if !guard.admits(headers, site, &form.guard) => {
-            return Ok(page::refused(&guard, &refusal::foreign_form()));
+            return Ok(page::refused(&guard, &refusal::form_of_another_site()));
         }
         Ok(checked) => checked,
         Err(error) => return Ok(page::refused(&guard, &error)),

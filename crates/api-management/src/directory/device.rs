@@ -124,7 +124,7 @@ pub(super) async fn submit(
     let form = SignInForm::parse(body);
     let guard = Guard::of(app, site, headers);
     if !guard.admits(headers, site, &form.guard) {
-        return Ok(page::refused(&guard, &refusal::foreign_form()));
+        return Ok(page::refused(&guard, &refusal::form_of_another_site()));
     }
     let now = app.registry.now().unix_secs();
     let attempt = match app.throttle.take(site.origin.address, Target::UserCodes, now) {

@@ -11,7 +11,7 @@ use super::refusal;
 use crate::{Management, Site, error::Error};
 
 /// Passwords that are looked at at once: each takes a processor and some memory for a while.
-pub(crate) const MAX_STRETCHING: usize = 2;
+pub(crate) const MAX_PASSWORD_CHECKS: usize = 2;
 /// Sign-ins that are looked at or wait for it; who comes then is told at once that the server is busy.
 pub(crate) const MAX_QUEUED: usize = 64;
 /// How long a sign-in waits for its turn.
@@ -80,14 +80,14 @@ async fn find(app: &Management, name: &str, password: SecretString) -> Result<Op
         Err(_) => None,
     };
     let verifier = found.as_ref().map(|person| person.verifier.clone());
-    let turn = timeout(MAX_WAIT, Arc::clone(&app.stretching).acquire_owned()).await;
+    let turn = timeout(MAX_WAIT, Arc::clone(&app.password_checks).acquire_owned()).await;
     let Ok(Ok(turn)) = turn else {
         return Err(refusal::busy());
     };
-    let stretcher = Arc::clone(&app.stretcher);
+    let password_hasher = Arc::clone(&app.password_hasher);
     let compare = move || {
         let _turn = turn;
-        stretcher.matches(&password, verifier.as_deref())
+        password_hasher.matches(&password, verifier.as_deref())
     };
     let matches = tokio::task::spawn_blocking(compare).await.unwrap_or(false);
     Ok(found.filter(|_| matches))

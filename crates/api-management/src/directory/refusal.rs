@@ -276,7 +276,7 @@ pub(super) fn challenge_wanted() -> Error {
     )
 }
 
-pub(super) fn foreign_redirect() -> Error {
+pub(super) fn other_redirect() -> Error {
     refuse(
         "invalid_request",
         50011,
@@ -292,7 +292,7 @@ pub(super) fn unknown_response(parameter: &str) -> Error {
     )
 }
 
-pub(super) fn foreign_form() -> Error {
+pub(super) fn form_of_another_site() -> Error {
     refuse(
         "invalid_request",
         900_561,

@@ -34,7 +34,7 @@ use holdfast_access::{ControlCaller, RequestOrigin, RoleId, decide_control};
 use holdfast_api_management::{Management, ManagementParts, Site};
 use holdfast_face::Budget;
 use holdfast_identity::{
-    DirectoryIssuer, OutsideIssuers, OwnNames, Sealer, ServerKeys, Stretcher, Throttle, directory::DirectoryGrant,
+    DirectoryIssuer, ExternalIssuers, OwnNames, PasswordHasher, Sealer, ServerKeys, Throttle, directory::DirectoryGrant,
 };
 use holdfast_registry::{NewPrincipal, NewSecret};
 use holdfast_testkit::registry::TestRegistry;
@@ -50,7 +50,7 @@ struct Cloud {
     directory: Arc<DirectoryIssuer>,
     subscription: String,
     sealer: Arc<Sealer>,
-    stretcher: Arc<Stretcher>,
+    password_hasher: Arc<PasswordHasher>,
     web: Arc<sign_in::Web>,
     /// Which host of the loopback network calls.
     host: AtomicU8,
@@ -64,14 +64,14 @@ impl Cloud {
         let subscription = registry.list_subscriptions().await.unwrap()[0].id;
         let directory = Arc::new(DirectoryIssuer::new(&keys, subscription, OwnNames::default()));
         let sealer = Arc::new(Sealer::new(&keys));
-        let stretcher = Arc::new(Stretcher::new(&keys));
+        let password_hasher = Arc::new(PasswordHasher::new(&keys));
         let web = Arc::new(sign_in::Web::default());
         let management = Management::new(ManagementParts {
             registry: Arc::clone(registry.registry()),
             directory: Arc::clone(&directory),
             sealer: Arc::clone(&sealer),
-            stretcher: Arc::clone(&stretcher),
-            outside: Arc::new(OutsideIssuers::new(Arc::<sign_in::Web>::clone(&web))),
+            password_hasher: Arc::clone(&password_hasher),
+            external_issuers: Arc::new(ExternalIssuers::new(Arc::<sign_in::Web>::clone(&web))),
             throttle: Arc::new(Throttle::new()),
             login_server_suffix: ".registry.localhost:5443".to_owned(),
             body_stall: Duration::from_secs(30),
@@ -83,7 +83,7 @@ impl Cloud {
             directory,
             subscription: format!("/subscriptions/{subscription}"),
             sealer,
-            stretcher,
+            password_hasher,
             web,
             host: AtomicU8::new(1),
             keys,

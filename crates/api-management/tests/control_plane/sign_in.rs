@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use holdfast_access::{ControlCaller, RoleId, decide_control};
 use holdfast_identity::{
     directory::SignedIn,
-    outside::{FetchDocument, FetchError},
+    external_issuer::{FetchDocument, FetchError},
     throttle::{FREE_PASSWORDS, MAX_PASSWORDS_AT_ONCE},
 };
 use holdfast_model::FederatedSubject;
@@ -31,7 +31,7 @@ const ISSUER: &str = "https://issuer.example";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
-/// What outside issuers publish.
+/// What external issuers publish.
 #[derive(Default)]
 pub(crate) struct Web(Mutex<HashMap<String, Value>>);
 
@@ -128,7 +128,7 @@ impl Cloud {
         let new = NewPerson {
             user_name: "ann@example.org".parse().unwrap(),
             display_name: "Ann".to_owned(),
-            verifier: self.stretcher.verifier(&SecretString::from(PASSWORD)).unwrap(),
+            verifier: self.password_hasher.verifier(&SecretString::from(PASSWORD)).unwrap(),
         };
         let role = (RoleId::READER, decide_control(&operator, &self.subscription).unwrap());
         let everywhere = decide_control(&operator, "/").unwrap();
@@ -632,8 +632,8 @@ impl Signer {
         let pair = KeyPair::generate_for(&PKCS_RSA_SHA256).unwrap();
         let params = CertificateParams::new(vec!["app.example".to_owned()]).unwrap();
         let der = params.self_signed(&pair).unwrap().der().to_vec();
-        let Some(holdfast_identity::foreign::ForeignKey::Rsa { modulus, .. }) =
-            holdfast_identity::foreign::ForeignKey::of_certificate(&der)
+        let Some(holdfast_identity::external_token::ExternalKey::Rsa { modulus, .. }) =
+            holdfast_identity::external_token::ExternalKey::of_certificate(&der)
         else {
             panic!("an RSA key");
         };
@@ -674,7 +674,7 @@ impl Cloud {
         updated.await.unwrap();
     }
 
-    /// Lets the application in with tokens of the outside issuer.
+    /// Lets the application in with tokens of the external issuer.
     async fn trust_issuer(&self, app: &str) {
         let everywhere = decide_control(&ControlCaller::operator(), "/").unwrap();
         let subject = FederatedSubject::Exact("repo:me/app:ref:refs/heads/main".to_owned());
@@ -687,7 +687,7 @@ impl Cloud {
         added.await.unwrap();
     }
 
-    /// The outside issuer shows this key.
+    /// The external issuer shows this key.
     fn publish(&self, signer: &Signer) {
         let mut web = self.web.0.lock().unwrap();
         let configuration = json!({ "issuer": ISSUER, "jwks_uri": "https://issuer.example/keys" });

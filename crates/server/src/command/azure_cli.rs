@@ -5,7 +5,7 @@ use std::{net::IpAddr, path::Path, process::ExitCode};
 use anyhow::bail;
 use clap::Args;
 
-use super::Place;
+use super::CommonArgs;
 use crate::{
     operator::status::{ShowStatus, Status},
     output::{Output, say, say_json},
@@ -14,17 +14,17 @@ use crate::{
 #[derive(Debug, Args)]
 pub(super) struct AzureCli {
     #[command(flatten)]
-    place: Place,
+    common: CommonArgs,
 }
 
 impl AzureCli {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let status = self.place.ask(ShowStatus {})?;
+        let status = self.common.run(ShowStatus {})?;
         if !status.base_url.starts_with("https://") {
             bail!("the Azure CLI speaks HTTPS only; start the server with --https");
         }
         let lines = lines(&status);
-        match self.place.output {
+        match self.common.output {
             Output::Json => say_json(&serde_json::json!({ "lines": lines }))?,
             Output::Text => lines.iter().for_each(|line| say(line)),
         }

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 
-use super::Place;
+use super::CommonArgs;
 use crate::{
-    boot::House,
+    boot::App,
     folder::Folder,
     locations::Locations,
     output::{Output, say, say_json},
@@ -19,7 +19,7 @@ use crate::{
 #[derive(Debug, Args)]
 pub(super) struct BeginAnew {
     #[command(flatten)]
-    place: Place,
+    common: CommonArgs,
 }
 
 /// What scripts read.
@@ -32,10 +32,10 @@ struct Begun {
 
 impl BeginAnew {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let settings = self.place.settings()?;
-        let (registry, left) = super::run(begin(&settings))?;
+        let settings = self.common.settings()?;
+        let (registry, left) = super::block_on(begin(&settings))?;
         let data_dir = settings.data_dir.display().to_string();
-        match self.place.output {
+        match self.common.output {
             Output::Json => say_json(&Begun { registry, data_dir })?,
             Output::Text => {
                 say(&format!(
@@ -60,8 +60,8 @@ async fn begin(settings: &Settings) -> anyhow::Result<(String, Left)> {
     // The folders of other locations stay those of the server that is lost: whoever wants them goes back to its backup.
     let locations = Locations::default();
     let left = Left::find(&folder, &locations)?;
-    let house = House::open(folder, held, settings.limits(), &locations, Remains::LeaveBehind).await?;
-    locations.store(&house.folder)?;
-    house.close().await;
-    Ok((house.default_registry.name.clone(), left))
+    let app = App::open(folder, held, settings.limits(), &locations, Remains::LeaveBehind).await?;
+    locations.store(&app.folder)?;
+    app.close().await;
+    Ok((app.default_registry.name.clone(), left))
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::Args;
 
-use super::Place;
+use super::CommonArgs;
 use crate::{
     folder::Folder,
     output::{Output, say, say_json},
@@ -14,12 +14,12 @@ use crate::{
 #[derive(Debug, Args)]
 pub(super) struct Ca {
     #[command(flatten)]
-    place: Place,
+    common: CommonArgs,
 }
 
 impl Ca {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let settings = self.place.settings()?;
+        let settings = self.common.settings()?;
         let path = Folder::at(&settings.data_dir).tls().join("ca.pem");
         let Ok(certificate) = std::fs::read_to_string(&path) else {
             bail!(
@@ -28,7 +28,7 @@ impl Ca {
                 path.display()
             );
         };
-        match self.place.output {
+        match self.common.output {
             Output::Text => say(certificate.trim_end()),
             Output::Json => say_json(&serde_json::json!({ "caFile": path, "certificate": certificate }))?,
         }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::Place;
+use super::CommonArgs;
 use crate::{
     operator::can::{ExplainDecision, Explained, Verdict},
     output::{Output, complain, say, say_json},
@@ -23,7 +23,7 @@ pub(super) struct Can {
     /// REGISTRY/REPOSITORY (with :TAG if you like), a registry, or an id of ARM
     what: String,
     #[command(flatten)]
-    place: Place,
+    common: CommonArgs,
 }
 
 impl Can {
@@ -32,16 +32,16 @@ impl Can {
             who,
             action,
             what,
-            place,
+            common,
         } = self;
-        let explained = match place.ask(ExplainDecision { who, action, what })? {
+        let explained = match common.run(ExplainDecision { who, action, what })? {
             Verdict::Decided(explained) => explained,
             Verdict::Misunderstood(why) => {
                 complain(&anyhow::Error::msg(why));
                 return Ok(ExitCode::from(MISUNDERSTOOD));
             }
         };
-        match place.output {
+        match common.output {
             Output::Json => say_json(&explained)?,
             Output::Text => tell(&explained),
         }

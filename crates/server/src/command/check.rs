@@ -8,13 +8,13 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    Place,
+    CommonArgs,
     gc::{outcome, tell_passed},
 };
 use crate::{
     operator::{
-        check::{CheckAll, CheckNews, Summary},
-        stray::{ListStrays, StrayNews, StrayReport},
+        check::{CheckAll, CheckReport, Summary},
+        stray::{ListStrays, StrayProgress, StrayReport},
     },
     output::{Output, bytes, say, say_json},
 };
@@ -27,7 +27,7 @@ pub(super) struct Check {
     #[arg(long)]
     strays: bool,
     #[command(flatten)]
-    place: Place,
+    common: CommonArgs,
 }
 
 /// What scripts read.
@@ -40,8 +40,8 @@ struct Report<'a> {
     remark_list: &'a [String],
 }
 
-/// What was heard while the check ran.
-struct Hearing {
+/// What was reported while the check ran.
+struct Collected {
     bar: ProgressBar,
     is_told_at_once: bool,
     faults: Vec<String>,
@@ -50,21 +50,23 @@ struct Hearing {
 
 impl Check {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let is_text = self.place.output == Output::Text;
+        let is_text = self.common.output == Output::Text;
         if self.strays {
-            return list_strays(&self.place);
+            return list_strays(&self.common);
         }
-        let mut hearing = Hearing::new(is_text);
-        let outcome = self.place.ask_and_hear(CheckAll {}, &mut |news| hearing.hear(news));
-        hearing.bar.finish_and_clear();
+        let mut collected = Collected::new(is_text);
+        let outcome = self
+            .common
+            .run_with_progress(CheckAll {}, &mut |progress| collected.add(progress));
+        collected.bar.finish_and_clear();
         let summary = outcome?;
         if is_text {
             tell(&summary);
         } else {
             say_json(&Report {
                 summary: &summary,
-                fault_list: &hearing.faults,
-                remark_list: &hearing.remarks,
+                fault_list: &collected.faults,
+                remark_list: &collected.remarks,
             })?;
         }
         Ok(if summary.faults == 0 {
@@ -75,7 +77,7 @@ impl Check {
     }
 }
 
-impl Hearing {
+impl Collected {
     fn new(is_text: bool) -> Self {
         // The bar is on standard error and shows itself on terminals only.
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
@@ -88,11 +90,13 @@ impl Hearing {
         }
     }
 
-    fn hear(&mut self, news: Value) {
-        // A newer server may have news that this command does not know.
-        let Ok(news) = serde_json::from_value(news) else { return };
-        match news {
-            CheckNews::Progress {
+    fn add(&mut self, progress: Value) {
+        // A newer server may report what this command does not know.
+        let Ok(progress) = serde_json::from_value(progress) else {
+            return;
+        };
+        match progress {
+            CheckReport::Progress {
                 manifests,
                 bytes,
                 total_bytes,
@@ -101,11 +105,13 @@ impl Hearing {
                 self.bar.set_position(bytes);
                 self.bar.set_message(format!("{manifests} manifests checked"));
             }
-            CheckNews::Progress { .. } => {}
-            CheckNews::Fault(fault) if self.is_told_at_once => self.bar.suspend(|| say(&format!("fault: {fault}"))),
-            CheckNews::Remark(remark) if self.is_told_at_once => self.bar.suspend(|| say(&format!("remark: {remark}"))),
-            CheckNews::Fault(fault) => self.faults.push(fault),
-            CheckNews::Remark(remark) => self.remarks.push(remark),
+            CheckReport::Progress { .. } => {}
+            CheckReport::Fault(fault) if self.is_told_at_once => self.bar.suspend(|| say(&format!("fault: {fault}"))),
+            CheckReport::Remark(remark) if self.is_told_at_once => {
+                self.bar.suspend(|| say(&format!("remark: {remark}")))
+            }
+            CheckReport::Fault(fault) => self.faults.push(fault),
+            CheckReport::Remark(remark) => self.remarks.push(remark),
         }
     }
 }
@@ -116,15 +122,15 @@ impl Hearing {
 struct StrayList<'a> {
     #[serde(flatten)]
     report: &'a StrayReport,
-    stray_list: &'a [StrayNews],
+    stray_list: &'a [StrayProgress],
 }
 
-fn list_strays(place: &Place) -> anyhow::Result<ExitCode> {
-    let is_text = place.output == Output::Text;
+fn list_strays(common: &CommonArgs) -> anyhow::Result<ExitCode> {
+    let is_text = common.output == Output::Text;
     let mut strays = Vec::new();
-    let report = place.ask_and_hear(ListStrays {}, &mut |news| {
-        // A newer server may have news that this command does not know.
-        let Ok::<StrayNews, _>(stray) = serde_json::from_value(news) else {
+    let report = common.run_with_progress(ListStrays {}, &mut |progress| {
+        // A newer server may report what this command does not know.
+        let Ok::<StrayProgress, _>(stray) = serde_json::from_value(progress) else {
             return;
         };
         if is_text {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Args;
 
-use super::Place;
+use super::CommonArgs;
 use crate::{
     operator::credentials::ShowCredentials,
     output::{Output, say, say_json},
@@ -23,7 +23,7 @@ pub(super) struct Credentials {
     #[arg(long, conflicts_with = "output")]
     password: bool,
     #[command(flatten)]
-    place: Place,
+    common: CommonArgs,
 }
 
 impl Credentials {
@@ -32,16 +32,16 @@ impl Credentials {
             registry,
             renew,
             password,
-            place,
+            common,
         } = self;
-        let shown = place.ask(ShowCredentials { registry, renew })?;
+        let shown = common.run(ShowCredentials { registry, renew })?;
         let credentials = shown.credentials;
         if password {
             let first = credentials.passwords.first().context("the registry has no password")?;
             say(&first.value);
             return Ok(ExitCode::SUCCESS);
         }
-        match place.output {
+        match common.output {
             Output::Json => say_json(&credentials)?,
             Output::Text => {
                 say(&format!("login server  {}", credentials.login_server));

@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::Place;
+use super::CommonArgs;
 use crate::{
     operator::{
-        garbage::{CollectGarbage, ExplainDigest, Passed, Place as Kept, Report},
+        garbage::{CollectGarbage, DigestUse, ExplainDigest, Passed, Report},
         stray::{CollectStrays, StrayReport},
     },
     output::{Output, bytes, say, say_json},
@@ -31,16 +31,16 @@ pub(super) struct Gc {
     #[arg(long, value_name = "DIGEST", conflicts_with_all = ["dry_run", "grace", "strays"])]
     why: Option<String>,
     #[command(flatten)]
-    place: Place,
+    common: CommonArgs,
 }
 
 impl Gc {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         if let Some(digest) = self.why {
-            let places = self.place.ask(ExplainDigest { digest: digest.clone() })?;
-            match self.place.output {
-                Output::Json => say_json(&places)?,
-                Output::Text => explain(&digest, &places),
+            let uses = self.common.run(ExplainDigest { digest: digest.clone() })?;
+            match self.common.output {
+                Output::Json => say_json(&uses)?,
+                Output::Text => explain(&digest, &uses),
             }
             return Ok(ExitCode::SUCCESS);
         }
@@ -49,18 +49,18 @@ impl Gc {
             .map(|grace| u64::try_from(grace.as_millis()).unwrap_or(u64::MAX));
         if self.strays {
             let dry_run = self.dry_run;
-            let report = self.place.ask(CollectStrays { dry_run, grace_millis })?;
-            match self.place.output {
+            let report = self.common.run(CollectStrays { dry_run, grace_millis })?;
+            match self.common.output {
                 Output::Json => say_json(&report)?,
                 Output::Text => tell_strays(&report),
             }
             return Ok(outcome(&report.passed));
         }
-        let report = self.place.ask(CollectGarbage {
+        let report = self.common.run(CollectGarbage {
             dry_run: self.dry_run,
             grace_millis,
         })?;
-        match self.place.output {
+        match self.common.output {
             Output::Json => say_json(&report)?,
             Output::Text => tell(&report),
         }
@@ -115,17 +115,17 @@ fn tell(report: &Report) {
     tell_passed(&report.passed);
 }
 
-fn explain(digest: &str, places: &[Kept]) {
-    if places.is_empty() {
+fn explain(digest: &str, uses: &[DigestUse]) {
+    if uses.is_empty() {
         say(&format!("{digest} is not here"));
     }
-    for place in places {
-        let where_it_is = format!("{} in {}/{}", place.kind, place.registry, place.repository);
-        let waits = place
+    for used in uses {
+        let where_it_is = format!("{} in {}/{}", used.kind, used.registry, used.repository);
+        let waits = used
             .waiting_secs
             .map(|secs| format!(", waiting for {secs} s"))
             .unwrap_or_default();
-        match &place.kept_because {
+        match &used.kept_because {
             Some(reason) => say(&format!("{where_it_is}: kept, {reason}{waits}")),
             None => say(&format!("{where_it_is}: nothing needs it{waits}")),
         }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::Place;
+use super::CommonArgs;
 use crate::{
     operator::keys::{Key, ListKeys, RotateKeys},
     output::{Output, say, say_json},
@@ -21,7 +21,7 @@ pub(super) enum Keys {
 #[derive(Debug, Args)]
 pub(super) struct List {
     #[command(flatten)]
-    place: Place,
+    common: CommonArgs,
 }
 
 #[derive(Debug, Args)]
@@ -30,14 +30,14 @@ pub(super) struct Rotate {
     #[arg(long)]
     forget_old: bool,
     #[command(flatten)]
-    place: Place,
+    common: CommonArgs,
 }
 
 impl Keys {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let (keys, output) = match self {
-            Self::List(List { place }) => (place.ask(ListKeys)?, place.output),
-            Self::Rotate(Rotate { forget_old, place }) => (place.ask(RotateKeys { forget_old })?, place.output),
+            Self::List(List { common }) => (common.run(ListKeys)?, common.output),
+            Self::Rotate(Rotate { forget_old, common }) => (common.run(RotateKeys { forget_old })?, common.output),
         };
         match output {
             Output::Json => say_json(&keys)?,

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::Place;
+use super::CommonArgs;
 use crate::{
     operator::principal::{
         CreatePrincipal, Created, DeletePrincipal, ListPrincipals, Principal as Shown, ResetPrincipal, ShowPrincipal,
@@ -37,13 +37,13 @@ pub(super) struct Create {
     #[arg(long, value_name = "ID")]
     scope: Option<String>,
     #[command(flatten)]
-    place: Place,
+    common: CommonArgs,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct List {
     #[command(flatten)]
-    place: Place,
+    common: CommonArgs,
 }
 
 #[derive(Debug, Args)]
@@ -51,7 +51,7 @@ pub(super) struct Named {
     /// Its app id
     app_id: String,
     #[command(flatten)]
-    place: Place,
+    common: CommonArgs,
 }
 
 impl Principal {
@@ -61,18 +61,20 @@ impl Principal {
                 name,
                 role,
                 scope,
-                place,
-            }) => show_created(&place.ask(CreatePrincipal { name, role, scope })?, place.output)?,
-            Self::List(List { place }) => {
-                let principals = place.ask(ListPrincipals)?;
-                match place.output {
+                common,
+            }) => show_created(&common.run(CreatePrincipal { name, role, scope })?, common.output)?,
+            Self::List(List { common }) => {
+                let principals = common.run(ListPrincipals)?;
+                match common.output {
                     Output::Json => say_json(&principals)?,
                     Output::Text => principals.iter().for_each(|principal| say(&line(principal))),
                 }
             }
-            Self::Show(Named { app_id, place }) => show(&place.ask(ShowPrincipal { app_id })?, place.output)?,
-            Self::Reset(Named { app_id, place }) => show_created(&place.ask(ResetPrincipal { app_id })?, place.output)?,
-            Self::Delete(Named { app_id, place }) => place.ask(DeletePrincipal { app_id })?,
+            Self::Show(Named { app_id, common }) => show(&common.run(ShowPrincipal { app_id })?, common.output)?,
+            Self::Reset(Named { app_id, common }) => {
+                show_created(&common.run(ResetPrincipal { app_id })?, common.output)?
+            }
+            Self::Delete(Named { app_id, common }) => common.run(DeletePrincipal { app_id })?,
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::Place;
+use super::CommonArgs;
 use crate::{
     operator::registry::{Retention, UpdateRegistry},
     output::{Output, say, say_json},
@@ -36,20 +36,20 @@ pub(super) struct Update {
     #[arg(long, value_name = "N|off", value_parser = retention)]
     retention_days: Option<Retention>,
     #[command(flatten)]
-    place: Place,
+    common: CommonArgs,
 }
 
 impl Registry {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let Self::Update(update) = self;
-        let switches = update.place.ask(UpdateRegistry {
+        let switches = update.common.run(UpdateRegistry {
             registry: update.name,
             accept_sparse_manifests: update.accept_sparse_manifests,
             anonymous_pull: update.anonymous_pull,
             admin_enabled: update.admin_enabled,
             retention: update.retention_days,
         })?;
-        match update.place.output {
+        match update.common.output {
             Output::Json => say_json(&switches)?,
             Output::Text => {
                 let days = switches

@@ -1,4 +1,4 @@
-//! `holdfast serve`: opens the house, starts everything in it, and ends it in a written order.
+//! `holdfast serve`: opens the data folder, starts everything on it, and ends it in a written order.
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
@@ -9,7 +9,7 @@ use holdfast_api_management::{Management, ManagementParts};
 use holdfast_client::Outgoing;
 use holdfast_face::{Budget, Heads, Sending, Windows, Writing};
 use holdfast_identity::{
-    Certificates, DirectoryIssuer, Issuer, OutsideIssuers, OwnNames, Throttle,
+    Certificates, DirectoryIssuer, ExternalIssuers, Issuer, OwnNames, Throttle,
     authority::{self, Names},
     tls,
 };
@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    boot::House,
+    boot::App,
     files::Files,
     folder::Folder,
     host::Hosts,
@@ -31,7 +31,7 @@ use crate::{
     log,
     maintenance::{Certificate, Maintenance},
     metrics::Metrics,
-    operator::{Desk, addresses::Addresses, door::Door},
+    operator::{Context, addresses::Addresses, admin_socket::AdminSocket},
     places::Places,
     readiness::Readiness,
     remains::{self, Remains},
@@ -79,7 +79,7 @@ impl Serve {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let settings = Settings::read(self.flags, &super::variable)?;
         let _lines = log::start(&settings.log_level, settings.log_format)?;
-        super::run(serve(settings))?;
+        super::block_on(serve(settings))?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -100,19 +100,19 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     let https = bind(settings.https.as_ref(), "https").await?;
     let outgoing = settings.outgoing().context("cannot set up outgoing requests")?;
     let files = Files::take();
-    let opened = House::open(folder, held, settings.limits(), &locations, Remains::Refuse).await;
-    let house = Arc::new(opened?);
-    house.probe().await?;
-    locations.store(&house.folder)?;
+    let opened = App::open(folder, held, settings.limits(), &locations, Remains::Refuse).await;
+    let app = Arc::new(opened?);
+    app.probe().await?;
+    locations.store(&app.folder)?;
     let https = match https {
         Some(listener) => {
-            let (config, certificate) = certificate(&settings, &house)?;
+            let (config, certificate) = certificate(&settings, &app)?;
             Some((listener, config, certificate))
         }
         None => None,
     };
-    let outcome = run(&settings, &house, files, Listeners { http, https }, outgoing).await;
-    house.close().await;
+    let outcome = run(&settings, &app, files, Listeners { http, https }, outgoing).await;
+    app.close().await;
     outcome
 }
 
@@ -129,41 +129,41 @@ async fn bind(
 /// Starts everything, waits for a signal, and ends everything: first what brings work, then the work, then the rest.
 async fn run(
     settings: &Settings,
-    house: &Arc<House>,
+    app: &Arc<App>,
     files: Files,
     listeners: Listeners,
     outgoing: Outgoing,
 ) -> anyhow::Result<()> {
     let shutdown = Shutdown::default();
     let (listening, connections, tasks) = (TaskTracker::new(), TaskTracker::new(), TaskTracker::new());
-    let addresses = addresses(settings, house, &listeners);
-    let metrics = Arc::new(Metrics::new(Arc::clone(&house.metadata)));
+    let addresses = addresses(settings, app, &listeners);
+    let metrics = Arc::new(Metrics::new(Arc::clone(&app.metadata)));
     let acceptor = Arc::new(Acceptor {
-        service: Arc::new(service(settings, house, &metrics, &addresses, &outgoing, files)),
+        service: Arc::new(service(settings, app, &metrics, &addresses, &outgoing, files)),
         shutdown: shutdown.clone(),
         connections: connections.clone(),
         places: Arc::new(Places::new(files.connections, settings.trusted_proxies.clone())),
     });
-    let desk = Arc::new(Desk {
-        house: Arc::clone(house),
+    let context = Arc::new(Context {
+        app: Arc::clone(app),
         addresses: addresses.clone(),
         gc_grace: settings.gc_grace,
         metrics: Some(Arc::clone(&metrics)),
     });
-    let door = Door::open(house.folder.socket())?;
+    let admin_socket = AdminSocket::open(app.folder.socket())?;
     let maintenance = Maintenance {
-        registry: house.registry.clone(),
+        registry: app.registry.clone(),
         metrics,
         shutdown: shutdown.clone(),
         tasks: tasks.clone(),
     };
-    if let Err(error) = addresses.store(&house.folder) {
+    if let Err(error) = addresses.store(&app.folder) {
         // Only commands without a server read them; a full disk must not keep one from serving.
         tracing::warn!(error = format!("{error:#}"), "could not note the addresses");
     }
     start_maintenance(settings, &maintenance);
-    tasks.spawn(runner(house, outgoing).run(shutdown.stopping.clone()));
-    tasks.spawn(door.serve(desk, shutdown.clone()));
+    tasks.spawn(runner(app, outgoing).run(shutdown.stopping.clone()));
+    tasks.spawn(admin_socket.serve(context, shutdown.clone()));
     let signals = Signals::catch().context("cannot catch signals")?;
     let signals = tasks.spawn(signals.obey(shutdown.clone()));
     if let Some(http) = listeners.http {
@@ -173,7 +173,7 @@ async fn run(
         maintenance.watch_certificate(certificate);
         acceptor.accept(https, Some(config), &listening);
     }
-    greet(settings, house, &addresses);
+    greet(settings, app, &addresses);
 
     shutdown.stopping.cancelled().await;
     end(&[&listening]).await;
@@ -199,10 +199,10 @@ async fn end(trackers: &[&TaskTracker]) {
     }
 }
 
-fn runner(house: &House, outgoing: Outgoing) -> Arc<Runner> {
+fn runner(app: &App, outgoing: Outgoing) -> Arc<Runner> {
     Arc::new(Runner::new(RunnerParts {
-        registry: house.registry.clone(),
-        sealer: Arc::clone(&house.sealer),
+        registry: app.registry.clone(),
+        sealer: Arc::clone(&app.sealer),
         outgoing,
         ids: Arc::new(RandomIds),
         import_attempt_limit: IMPORT_ATTEMPT_LIMIT,
@@ -219,30 +219,30 @@ fn start_maintenance(settings: &Settings, maintenance: &Maintenance) {
 
 fn service(
     settings: &Settings,
-    house: &House,
+    app: &App,
     metrics: &Arc<Metrics>,
     addresses: &Addresses,
     outgoing: &Outgoing,
     files: Files,
 ) -> Service {
-    let registry = Arc::clone(&house.registry);
+    let registry = Arc::clone(&app.registry);
     let names = OwnNames::new(&settings.domain, &settings.hostnames);
-    let directory = Arc::new(DirectoryIssuer::new(&house.keys, house.tenant, names));
+    let directory = Arc::new(DirectoryIssuer::new(&app.keys, app.tenant, names));
     let throttle = Arc::new(Throttle::new());
     let (budget, sending) = (Budget::default(), Sending::new(files.sent));
     let hosts = Arc::new(Hosts::new(
         &settings.domain,
         addresses.login_server(""),
-        &house.default_registry.name,
+        &app.default_registry.name,
         &settings.hostnames,
     ));
     Service {
         hosts: Arc::clone(&hosts),
         distribution: Distribution::new(DistributionParts {
             registry: Arc::clone(&registry),
-            issuer: Arc::new(Issuer::new(&house.keys)),
+            issuer: Arc::new(Issuer::new(&app.keys)),
             directory: Arc::clone(&directory),
-            sealer: Arc::clone(&house.sealer),
+            sealer: Arc::clone(&app.sealer),
             throttle: Arc::clone(&throttle),
             names: hosts,
             body_stall: settings.body_stall,
@@ -253,15 +253,15 @@ fn service(
         management: Management::new(ManagementParts {
             registry,
             directory,
-            sealer: Arc::clone(&house.sealer),
-            stretcher: Arc::clone(&house.stretcher),
-            outside: Arc::new(OutsideIssuers::new(Arc::new(Issuers(outgoing.clone())))),
+            sealer: Arc::clone(&app.sealer),
+            password_hasher: Arc::clone(&app.password_hasher),
+            external_issuers: Arc::new(ExternalIssuers::new(Arc::new(Issuers(outgoing.clone())))),
             throttle,
             login_server_suffix: addresses.login_server(""),
             body_stall: settings.body_stall,
             budget: budget.clone(),
         }),
-        base: Base::new(readiness(house), Arc::clone(metrics), settings.metrics_from.clone()),
+        base: Base::new(readiness(app), Arc::clone(metrics), settings.metrics_from.clone()),
         metrics: Arc::clone(metrics),
         ids: RequestIds::new(),
         trusted_proxies: settings.trusted_proxies.clone(),
@@ -273,20 +273,20 @@ fn service(
     }
 }
 
-fn readiness(house: &House) -> Readiness {
-    let database = house.folder.path().to_owned();
-    let folders = std::iter::once(database).chain(house.ground.roots.values().cloned());
-    let metadata: Arc<dyn Metadata> = Arc::<SqliteStore>::clone(&house.metadata);
-    Readiness::new(house.registry.clone(), metadata, folders.collect())
+fn readiness(app: &App) -> Readiness {
+    let database = app.folder.path().to_owned();
+    let folders = std::iter::once(database).chain(app.location_roots.roots.values().cloned());
+    let metadata: Arc<dyn Metadata> = Arc::<SqliteStore>::clone(&app.metadata);
+    Readiness::new(app.registry.clone(), metadata, folders.collect())
 }
 
-fn addresses(settings: &Settings, house: &House, listeners: &Listeners) -> Addresses {
+fn addresses(settings: &Settings, app: &App, listeners: &Listeners) -> Addresses {
     let own_ca = listeners
         .https
         .as_ref()
         .filter(|(_, _, certificate)| certificate.own.is_some());
     let ca_file = own_ca.map(|_| {
-        let path = house.folder.tls().join("ca.pem");
+        let path = app.folder.tls().join("ca.pem");
         std::path::absolute(&path).unwrap_or(path)
     });
     Addresses {
@@ -298,14 +298,14 @@ fn addresses(settings: &Settings, house: &House, listeners: &Listeners) -> Addre
 }
 
 /// The operator's certificate, or one from the local CA, which is made if need be.
-fn certificate(settings: &Settings, house: &House) -> anyhow::Result<(Arc<ServerConfig>, Certificate)> {
+fn certificate(settings: &Settings, app: &App) -> anyhow::Result<(Arc<ServerConfig>, Certificate)> {
     let (files, own) = match &settings.tls {
         Some(files) => ((files.cert.clone(), files.key.clone()), None),
         None => {
             let names = Names::new(&settings.domain, &settings.hostnames)?;
-            let now = house.registry.now().unix_secs();
-            let paths = authority::ensure(&house.folder.tls(), &names, now).context("cannot make a certificate")?;
-            ((paths.certificate, paths.key), Some((house.folder.clone(), names)))
+            let now = app.registry.now().unix_secs();
+            let paths = authority::ensure(&app.folder.tls(), &names, now).context("cannot make a certificate")?;
+            ((paths.certificate, paths.key), Some((app.folder.clone(), names)))
         }
     };
     let current = Certificates::load(files.0, files.1).context("cannot use the certificate for HTTPS")?;
@@ -314,9 +314,9 @@ fn certificate(settings: &Settings, house: &House) -> anyhow::Result<(Arc<Server
     Ok((config, Certificate { current, own }))
 }
 
-fn greet(settings: &Settings, house: &House, addresses: &Addresses) {
-    if house.is_new {
-        welcome::first(settings, addresses, &house.default_registry.name);
+fn greet(settings: &Settings, app: &App, addresses: &Addresses) {
+    if app.is_new {
+        welcome::first(settings, addresses, &app.default_registry.name);
     } else {
         welcome::again(settings);
     }

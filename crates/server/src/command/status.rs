@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::Place;
+use super::CommonArgs;
 use crate::{
     operator::status::ShowStatus,
     output::{Output, say, say_json},
@@ -13,13 +13,13 @@ use crate::{
 #[derive(Debug, Args)]
 pub(super) struct Status {
     #[command(flatten)]
-    place: Place,
+    common: CommonArgs,
 }
 
 impl Status {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let status = self.place.ask(ShowStatus {})?;
-        match self.place.output {
+        let status = self.common.run(ShowStatus {})?;
+        match self.common.output {
             Output::Json => say_json(&status)?,
             Output::Text => {
                 say(&format!("base URL        {}", status.base_url));

@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
-use super::Place;
+use super::CommonArgs;
 use crate::{
     operator::user::{CreateUser, DeleteUser, EnableUser, ListUsers, Password, ResetUser, User as Shown},
     output::{Output, say, say_json},
@@ -47,13 +47,13 @@ pub(super) struct Create {
     #[arg(long, value_name = "ID", requires = "role")]
     scope: Option<String>,
     #[command(flatten)]
-    place: Place,
+    common: CommonArgs,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct List {
     #[command(flatten)]
-    place: Place,
+    common: CommonArgs,
 }
 
 #[derive(Debug, Args)]
@@ -64,7 +64,7 @@ pub(super) struct Reset {
     #[arg(long)]
     password_stdin: bool,
     #[command(flatten)]
-    place: Place,
+    common: CommonArgs,
 }
 
 #[derive(Debug, Args)]
@@ -72,25 +72,25 @@ pub(super) struct Named {
     /// The name to sign in with
     name: String,
     #[command(flatten)]
-    place: Place,
+    common: CommonArgs,
 }
 
 impl User {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         match self {
             Self::Create(create) => {
-                let order = CreateUser {
+                let request = CreateUser {
                     user_name: create.name,
                     display_name: create.display_name,
                     password: given(create.password_stdin)?,
                     role: create.role,
                     scope: create.scope,
                 };
-                show(&create.place.ask(order)?, create.place.output)?;
+                show(&create.common.run(request)?, create.common.output)?;
             }
-            Self::List(List { place }) => {
-                let users = place.ask(ListUsers)?;
-                match place.output {
+            Self::List(List { common }) => {
+                let users = common.run(ListUsers)?;
+                match common.output {
                     Output::Json => say_json(&users)?,
                     Output::Text => users.iter().for_each(|user| say(&line(user))),
                 }
@@ -98,25 +98,25 @@ impl User {
             Self::Reset(Reset {
                 name,
                 password_stdin,
-                place,
+                common,
             }) => {
-                let order = ResetUser {
+                let request = ResetUser {
                     user_name: name,
                     password: given(password_stdin)?,
                 };
-                show(&place.ask(order)?, place.output)?;
+                show(&common.run(request)?, common.output)?;
             }
-            Self::Disable(Named { name, place }) => enable(name, false, &place)?,
-            Self::Enable(Named { name, place }) => enable(name, true, &place)?,
-            Self::Delete(Named { name, place }) => place.ask(DeleteUser { user_name: name })?,
+            Self::Disable(Named { name, common }) => enable(name, false, &common)?,
+            Self::Enable(Named { name, common }) => enable(name, true, &common)?,
+            Self::Delete(Named { name, common }) => common.run(DeleteUser { user_name: name })?,
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn enable(user_name: String, is_enabled: bool, place: &Place) -> anyhow::Result<()> {
-    let order = EnableUser { user_name, is_enabled };
-    show(&place.ask(order)?, place.output)
+fn enable(user_name: String, is_enabled: bool, common: &CommonArgs) -> anyhow::Result<()> {
+    let request = EnableUser { user_name, is_enabled };
+    show(&common.run(request)?, common.output)
 }
 
 /// The first line of standard input, where that was asked for.

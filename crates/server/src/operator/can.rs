@@ -6,7 +6,7 @@ use holdfast_oci::RepositoryName;
 use holdfast_registry::{Answer, Decision, Wish};
 use serde::{Deserialize, Serialize};
 
-use super::{Desk, News, Order};
+use super::{AdminCommand, Context, Progress};
 
 /// A question in three words, as they were typed.
 #[derive(Debug, Serialize, Deserialize)]
@@ -45,17 +45,17 @@ pub(crate) struct Explained {
     pub(crate) notes: Vec<String>,
 }
 
-impl Order for ExplainDecision {
+impl AdminCommand for ExplainDecision {
     const PATH: &'static str = "/can";
-    type Answer = Verdict;
+    type Output = Verdict;
 
-    async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<Verdict> {
+    async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<Verdict> {
         let Self { who, action, what } = self;
-        let wish = match read_wish(desk, &action, &what).await? {
+        let wish = match read_wish(context, &action, &what).await? {
             Ok(wish) => wish,
             Err(why) => return Ok(Verdict::Misunderstood(why)),
         };
-        Ok(match desk.house.registry.explain_decision(who.clone(), wish).await? {
+        Ok(match context.app.registry.explain_decision(who.clone(), wish).await? {
             Answer::Decided(decision) => Verdict::Decided(explained(decision, action, what)),
             Answer::RegistryUnknown => Verdict::Misunderstood(no_registry(&what)),
             Answer::NobodyKnown => Verdict::Misunderstood(format!(
@@ -95,7 +95,7 @@ fn no_registry(what: &str) -> String {
 }
 
 /// The inner error is a sentence about what was typed.
-async fn read_wish(desk: &Desk, action: &str, what: &str) -> anyhow::Result<Result<Wish, String>> {
+async fn read_wish(context: &Context, action: &str, what: &str) -> anyhow::Result<Result<Wish, String>> {
     let permission = Permission::ALL
         .into_iter()
         .find(|one| one.to_string() == action.to_ascii_lowercase());
@@ -114,7 +114,7 @@ async fn read_wish(desk: &Desk, action: &str, what: &str) -> anyhow::Result<Resu
         ResourceId::parse(what).map_err(|error| error.to_string())
     } else {
         let (name, repository) = what.split_once('/').unwrap_or((what, ""));
-        let Some(registry) = desk.house.registry.find_registry(name).await? else {
+        let Some(registry) = context.app.registry.find_registry(name).await? else {
             return Ok(Err(no_registry(what)));
         };
         let below = if repository.is_empty() {

@@ -1,10 +1,10 @@
-//! Checking everything stored, with news of how far it is.
+//! Checking everything stored, with reports of how far it is.
 
 use holdfast_registry::{CheckEvent, CheckOptions, CheckProgress};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use super::{Desk, News, Order};
+use super::{AdminCommand, Context, Progress};
 
 /// Blobs read at once beside a running server: one, so that its clients hardly notice.
 const AT_ONCE_ONLINE: usize = 1;
@@ -18,7 +18,7 @@ pub(crate) struct CheckAll {}
 /// What is told while it runs.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) enum CheckNews {
+pub(crate) enum CheckReport {
     /// How far it is.
     #[serde(rename_all = "camelCase")]
     Progress {
@@ -46,12 +46,12 @@ pub(crate) struct Summary {
     pub(crate) remarks: u64,
 }
 
-impl Order for CheckAll {
+impl AdminCommand for CheckAll {
     const PATH: &'static str = "/check";
-    type Answer = Summary;
+    type Output = Summary;
 
-    async fn fill(self, desk: &Desk, news: &News) -> anyhow::Result<Summary> {
-        let is_online = desk.metrics.is_some();
+    async fn run(self, context: &Context, progress: &Progress) -> anyhow::Result<Summary> {
+        let is_online = context.metrics.is_some();
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let options = CheckOptions {
             at_once: if is_online { AT_ONCE_ONLINE } else { cores },
@@ -59,11 +59,11 @@ impl Order for CheckAll {
         let (events, mut waiting) = mpsc::channel(EVENTS_WAITING);
         let told = async {
             while let Some(event) = waiting.recv().await {
-                news.tell(&said(&event)).await?;
+                progress.report(&report_of(&event)).await?;
             }
             anyhow::Ok(())
         };
-        let checked = desk.house.registry.check(options, events);
+        let checked = context.app.registry.check(options, events);
         let (checked, told) = tokio::join!(checked, told);
         told?;
         let checked = checked?;
@@ -80,19 +80,19 @@ impl Order for CheckAll {
     }
 }
 
-fn said(event: &CheckEvent) -> CheckNews {
+fn report_of(event: &CheckEvent) -> CheckReport {
     match event {
         CheckEvent::Progress(CheckProgress {
             manifests,
             bytes,
             total_bytes,
             ..
-        }) => CheckNews::Progress {
+        }) => CheckReport::Progress {
             manifests: *manifests,
             bytes: *bytes,
             total_bytes: *total_bytes,
         },
-        CheckEvent::Finding(finding) if finding.is_fault() => CheckNews::Fault(finding.to_string()),
-        CheckEvent::Finding(finding) => CheckNews::Remark(finding.to_string()),
+        CheckEvent::Finding(finding) if finding.is_fault() => CheckReport::Fault(finding.to_string()),
+        CheckEvent::Finding(finding) => CheckReport::Remark(finding.to_string()),
     }
 }

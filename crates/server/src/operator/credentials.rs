@@ -6,7 +6,7 @@ use holdfast_model::RegistryRecord;
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 
-use super::{Desk, News, Order};
+use super::{AdminCommand, Context, Progress};
 use crate::boot::{PASSWORD_NAMES, make_password};
 
 /// Shows the credentials of a registry.
@@ -43,31 +43,31 @@ pub(crate) struct Shown {
     pub(crate) is_enabled: bool,
 }
 
-impl Order for ShowCredentials {
+impl AdminCommand for ShowCredentials {
     const PATH: &'static str = "/credentials";
-    type Answer = Shown;
+    type Output = Shown;
 
-    async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<Shown> {
-        let record = find_registry(desk, self.registry.as_deref()).await?;
+    async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<Shown> {
+        let record = find_registry(context, self.registry.as_deref()).await?;
         if let Some(name) = &self.renew {
-            renew(desk, &record, name).await?;
+            renew(context, &record, name).await?;
         }
         let mut passwords = Vec::new();
-        for stored in desk.house.registry.list_admin_passwords(record.id).await? {
+        for stored in context.app.registry.list_admin_passwords(record.id).await? {
             let place = admin_password_place(&record.name, stored.slot);
-            let secret = desk.house.sealer.open(&stored.sealed, &place)?;
+            let secret = context.app.sealer.open(&stored.sealed, &place)?;
             let name = PASSWORD_NAMES.get(usize::from(stored.slot).wrapping_sub(1));
             passwords.push(Password {
                 name: name.context("the database holds a third password")?.to_string(),
                 value: secret.expose_secret().to_owned(),
             });
         }
-        let is_default = record.id == desk.house.default_registry.id;
+        let is_default = record.id == context.app.default_registry.id;
         let credentials = Credentials {
             login_server: if is_default {
-                desk.addresses.default_login_server()
+                context.addresses.default_login_server()
             } else {
-                desk.addresses.login_server(&record.name)
+                context.addresses.login_server(&record.name)
             },
             username: record.name,
             passwords,
@@ -79,14 +79,14 @@ impl Order for ShowCredentials {
     }
 }
 
-async fn renew(desk: &Desk, record: &RegistryRecord, name: &str) -> anyhow::Result<()> {
+async fn renew(context: &Context, record: &RegistryRecord, name: &str) -> anyhow::Result<()> {
     let index = PASSWORD_NAMES.iter().position(|known| *known == name);
     let Some(index) = index else {
         bail!("there is no password called {name:?}; the two are password and password2");
     };
     let slot = u8::try_from(index + 1)?;
-    let (_, fresh) = make_password(&desk.house.sealer, &record.name, slot)?;
-    let registry = &desk.house.registry;
+    let (_, fresh) = make_password(&context.app.sealer, &record.name, slot)?;
+    let registry = &context.app.registry;
     registry
         .renew_admin_password(record.id, slot, fresh.sealed, fresh.verifier)
         .await?;
@@ -99,8 +99,8 @@ async fn renew(desk: &Desk, record: &RegistryRecord, name: &str) -> anyhow::Resu
 }
 
 /// The registry of a name, or the default one; as it is now.
-pub(super) async fn find_registry(desk: &Desk, name: Option<&str>) -> anyhow::Result<RegistryRecord> {
-    let name = name.unwrap_or(&desk.house.default_registry.name);
-    let found = desk.house.registry.find_registry(name).await?;
+pub(super) async fn find_registry(context: &Context, name: Option<&str>) -> anyhow::Result<RegistryRecord> {
+    let name = name.unwrap_or(&context.app.default_registry.name);
+    let found = context.app.registry.find_registry(name).await?;
     found.with_context(|| format!("there is no registry called {name:?} here"))
 }

@@ -7,7 +7,7 @@ use holdfast_oci::Digest;
 use holdfast_registry::{CollectOptions, Failures, content::Error};
 use serde::{Deserialize, Serialize};
 
-use super::{Desk, News, Order};
+use super::{AdminCommand, Context, Progress};
 
 /// Collects now.
 #[derive(Debug, Serialize, Deserialize)]
@@ -58,23 +58,23 @@ pub(crate) struct Report {
     pub(crate) passed: Passed,
 }
 
-impl Order for CollectGarbage {
+impl AdminCommand for CollectGarbage {
     const PATH: &'static str = "/gc";
-    type Answer = Report;
+    type Output = Report;
 
-    async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<Report> {
+    async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<Report> {
         let options = CollectOptions {
-            grace: self.grace_millis.map_or(desk.gc_grace, Duration::from_millis),
+            grace: self.grace_millis.map_or(context.gc_grace, Duration::from_millis),
             dry_run: self.dry_run,
         };
-        let registry = &desk.house.registry;
+        let registry = &context.app.registry;
         let collected = if options.grace.is_zero() && !self.dry_run {
             registry.collect_garbage_at_once().await?
         } else {
             registry.collect_garbage(options).await?
         };
         if !self.dry_run
-            && let Some(metrics) = &desk.metrics
+            && let Some(metrics) = &context.metrics
         {
             metrics.collected(&collected);
         }
@@ -99,10 +99,10 @@ pub(crate) struct ExplainDigest {
     pub(crate) digest: String,
 }
 
-/// One place where it stands.
+/// One repository that has the digest.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Place {
+pub(crate) struct DigestUse {
     pub(crate) registry: String,
     pub(crate) repository: String,
     /// `blob` or `manifest`.
@@ -113,25 +113,25 @@ pub(crate) struct Place {
     pub(crate) waiting_secs: Option<u64>,
 }
 
-impl Order for ExplainDigest {
+impl AdminCommand for ExplainDigest {
     const PATH: &'static str = "/gc/why";
-    type Answer = Vec<Place>;
+    type Output = Vec<DigestUse>;
 
-    async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<Vec<Place>> {
+    async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<Vec<DigestUse>> {
         let digest: Digest = self
             .digest
             .parse()
             .with_context(|| format!("{:?} is not a digest such as sha256:…", self.digest))?;
-        let registry = &desk.house.registry;
+        let registry = &context.app.registry;
         let now = registry.now();
-        let mut places = Vec::new();
+        let mut uses = Vec::new();
         for record in registry.list_registries().await? {
             let found = match registry.explain(&record.name, &digest).await {
                 // Deleted since it was listed.
                 Err(Error::RegistryUnknown { .. }) => continue,
                 found => found?,
             };
-            places.extend(found.into_iter().map(|found| Place {
+            uses.extend(found.into_iter().map(|found| DigestUse {
                 registry: found.registry,
                 repository: found.repository,
                 kind: found.kind.to_owned(),
@@ -139,6 +139,6 @@ impl Order for ExplainDigest {
                 waiting_secs: found.queued_at.map(|queued_at| now.since(queued_at).as_secs()),
             }));
         }
-        Ok(places)
+        Ok(uses)
     }
 }

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use holdfast_identity::keys::KeyState;
 use serde::{Deserialize, Serialize};
 
-use super::{Desk, News, Order};
+use super::{AdminCommand, Context, Progress};
 
 /// Tells which keys there are.
 #[derive(Debug, Serialize, Deserialize)]
@@ -28,25 +28,25 @@ pub(crate) struct Key {
     pub(crate) verifies_until: Option<i64>,
 }
 
-impl Order for ListKeys {
+impl AdminCommand for ListKeys {
     const PATH: &'static str = "/keys/list";
-    type Answer = Vec<Key>;
+    type Output = Vec<Key>;
 
-    async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<Vec<Key>> {
-        Ok(list(desk))
+    async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<Vec<Key>> {
+        Ok(list(context))
     }
 }
 
-impl Order for RotateKeys {
+impl AdminCommand for RotateKeys {
     const PATH: &'static str = "/keys/rotate";
-    type Answer = Vec<Key>;
+    type Output = Vec<Key>;
 
-    async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<Vec<Key>> {
-        let house = std::sync::Arc::clone(&desk.house);
+    async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<Vec<Key>> {
+        let app = std::sync::Arc::clone(&context.app);
         let rotate = move || {
-            house.keys.rotate(house.registry.now().unix_secs())?;
+            app.keys.rotate(app.registry.now().unix_secs())?;
             if self.forget_old {
-                house.keys.forget_retired()?;
+                app.keys.forget_retired()?;
             }
             Ok::<_, holdfast_identity::keys::Error>(())
         };
@@ -55,13 +55,13 @@ impl Order for RotateKeys {
             .await
             .context("the rotation broke off")?
             .context("cannot rotate the keys")?;
-        tracing::info!(kid = desk.house.keys.kid(), "a new key signs tokens");
-        Ok(list(desk))
+        tracing::info!(kid = context.app.keys.kid(), "a new key signs tokens");
+        Ok(list(context))
     }
 }
 
-fn list(desk: &Desk) -> Vec<Key> {
-    let states = desk.house.keys.list(desk.house.registry.now().unix_secs());
+fn list(context: &Context) -> Vec<Key> {
+    let states = context.app.keys.list(context.app.registry.now().unix_secs());
     let key = |state: KeyState| Key {
         kid: state.kid,
         is_signing: state.is_signing,

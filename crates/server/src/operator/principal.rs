@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Desk, News, Order};
+use super::{AdminCommand, Context, Progress};
 
 /// How long a secret is good: a year, as in Azure.
 const SECRET_LIFE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -93,20 +93,20 @@ pub(crate) struct Created {
     pub(crate) tenant: String,
 }
 
-impl Order for CreatePrincipal {
+impl AdminCommand for CreatePrincipal {
     const PATH: &'static str = "/principal/create";
-    type Answer = Created;
+    type Output = Created;
 
-    async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<Created> {
+    async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<Created> {
         check_name(&self.name)?;
         let role = find_role(&self.role)?;
-        let (own, scope) = scope(desk, self.scope.as_deref())?;
+        let (own, scope) = scope(context, self.scope.as_deref())?;
         let caller = ControlCaller::operator();
         let secret = password::generate();
-        let registry = &desk.house.registry;
+        let registry = &context.app.registry;
         let new = NewPrincipal {
             display_name: self.name,
-            secret: new_secret(desk, &secret),
+            secret: new_secret(context, &secret),
             role: role.id,
         };
         let principal = registry
@@ -126,21 +126,21 @@ impl Order for CreatePrincipal {
             app_id: principal.app_id.to_string(),
             display_name: principal.display_name,
             password: secret.expose_secret().to_owned(),
-            tenant: desk.house.tenant.to_string(),
+            tenant: context.app.tenant.to_string(),
         })
     }
 }
 
-impl Order for ListPrincipals {
+impl AdminCommand for ListPrincipals {
     const PATH: &'static str = "/principal/list";
-    type Answer = Vec<Principal>;
+    type Output = Vec<Principal>;
 
-    async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<Vec<Principal>> {
+    async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<Vec<Principal>> {
         let grant = decide_control(&ControlCaller::operator(), EVERYWHERE)?;
         let (mut principals, mut after) = (Vec::new(), None);
         loop {
-            let page = desk
-                .house
+            let page = context
+                .app
                 .registry
                 .list_service_principals(&grant, String::new(), after, PAGE)
                 .await?;
@@ -153,49 +153,49 @@ impl Order for ListPrincipals {
     }
 }
 
-impl Order for ShowPrincipal {
+impl AdminCommand for ShowPrincipal {
     const PATH: &'static str = "/principal/show";
-    type Answer = Principal;
+    type Output = Principal;
 
-    async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<Principal> {
+    async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<Principal> {
         let grant = decide_control(&ControlCaller::operator(), EVERYWHERE)?;
-        let registry = &desk.house.registry;
+        let registry = &context.app.registry;
         let view = registry.load_application(&grant, key(&self.app_id)?).await?;
         shown(&view).with_context(|| format!("application {} has no service principal", self.app_id))
     }
 }
 
-impl Order for ResetPrincipal {
+impl AdminCommand for ResetPrincipal {
     const PATH: &'static str = "/principal/reset";
-    type Answer = Created;
+    type Output = Created;
 
-    async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<Created> {
+    async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<Created> {
         let caller = ControlCaller::operator();
-        let (registry, key) = (&desk.house.registry, key(&self.app_id)?);
+        let (registry, key) = (&context.app.registry, key(&self.app_id)?);
         let view = registry
             .load_application(&decide_control(&caller, EVERYWHERE)?, key)
             .await?;
         let secret = password::generate();
         registry
-            .reset_secrets(&decide_control(&caller, EVERYWHERE)?, key, new_secret(desk, &secret))
+            .reset_secrets(&decide_control(&caller, EVERYWHERE)?, key, new_secret(context, &secret))
             .await?;
         tracing::info!(application.id = %view.application.app_id, "a service principal got another secret");
         Ok(Created {
             app_id: view.application.app_id.to_string(),
             display_name: view.application.display_name,
             password: secret.expose_secret().to_owned(),
-            tenant: desk.house.tenant.to_string(),
+            tenant: context.app.tenant.to_string(),
         })
     }
 }
 
-impl Order for DeletePrincipal {
+impl AdminCommand for DeletePrincipal {
     const PATH: &'static str = "/principal/delete";
-    type Answer = ();
+    type Output = ();
 
-    async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<()> {
+    async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<()> {
         let grant = decide_control(&ControlCaller::operator(), EVERYWHERE)?;
-        let registry = &desk.house.registry;
+        let registry = &context.app.registry;
         registry.delete_application(&grant, key(&self.app_id)?).await?;
         tracing::info!(application.id = self.app_id, "a service principal was deleted");
         Ok(())
@@ -208,12 +208,12 @@ fn key(app_id: &str) -> anyhow::Result<ApplicationKey> {
     Ok(ApplicationKey::App(id))
 }
 
-fn new_secret(desk: &Desk, secret: &SecretString) -> NewSecret {
-    let now = desk.house.registry.now();
+fn new_secret(context: &Context, secret: &SecretString) -> NewSecret {
+    let now = context.app.registry.now();
     NewSecret {
         display_name: None,
         hint: password::hint(secret),
-        verifier: desk.house.sealer.verifier(secret.expose_secret()),
+        verifier: context.app.sealer.verifier(secret.expose_secret()),
         starts_at: now,
         expires_at: now.plus(SECRET_LIFE),
     }
@@ -261,8 +261,8 @@ pub(super) fn find_role(name: &str) -> anyhow::Result<&'static Role> {
 }
 
 /// The server's own subscription, and the scope that was asked for: that one when none was.
-pub(super) fn scope(desk: &Desk, asked: Option<&str>) -> anyhow::Result<(ResourceId, ResourceId)> {
-    let subscription = format!("/subscriptions/{}", desk.house.subscription);
+pub(super) fn scope(context: &Context, asked: Option<&str>) -> anyhow::Result<(ResourceId, ResourceId)> {
+    let subscription = format!("/subscriptions/{}", context.app.subscription);
     let scope = asked.unwrap_or(&subscription);
     let scope = ResourceId::parse(scope).with_context(|| format!("{scope:?} is no scope"))?;
     if !scope_covers(scope.key(), scope.key()) {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Desk, News, Order, credentials::find_registry};
+use super::{AdminCommand, Context, Progress, credentials::find_registry};
 
 /// Changes what is not `None`.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -39,13 +39,13 @@ pub(crate) struct Switches {
     pub(crate) retention_days: Option<u32>,
 }
 
-impl Order for UpdateRegistry {
+impl AdminCommand for UpdateRegistry {
     const PATH: &'static str = "/registry/update";
-    type Answer = Switches;
+    type Output = Switches;
 
-    async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<Switches> {
-        let found = find_registry(desk, self.registry.as_deref()).await?;
-        let registry = &desk.house.registry;
+    async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<Switches> {
+        let found = find_registry(context, self.registry.as_deref()).await?;
+        let registry = &context.app.registry;
         let record = registry
             .update_registry(&found.name, move |record| {
                 let Self {
@@ -66,7 +66,7 @@ impl Order for UpdateRegistry {
             })
             .await?;
         Ok(Switches {
-            login_server: desk.addresses.login_server(&record.name),
+            login_server: context.addresses.login_server(&record.name),
             name: record.name,
             sku: record.sku.as_str().to_owned(),
             location: record.location,

@@ -7,7 +7,7 @@ use holdfast_model::{RegistryRecord, StorageAccount};
 use holdfast_registry::Overview;
 use serde::{Deserialize, Serialize};
 
-use super::{Desk, News, Order};
+use super::{AdminCommand, Context, Progress};
 
 /// Shows the state of the service.
 #[derive(Debug, Serialize, Deserialize)]
@@ -49,12 +49,12 @@ pub(crate) struct StorageStatus {
     pub(crate) registries: Vec<String>,
 }
 
-impl Order for ShowStatus {
+impl AdminCommand for ShowStatus {
     const PATH: &'static str = "/status";
-    type Answer = Status;
+    type Output = Status;
 
-    async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<Status> {
-        let overview = Overview::read(desk.house.rows()).await?;
+    async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<Status> {
+        let overview = Overview::read(context.app.rows()).await?;
         let directory = overview.directory.context("the database holds no directory")?;
         let subscription = overview
             .subscriptions
@@ -62,8 +62,12 @@ impl Order for ShowStatus {
             .context("the database holds no subscription")?;
         let first = overview.registries.first().context("the database holds no registry")?;
         Ok(Status {
-            base_url: desk.addresses.base_url(),
-            ca_file: desk.addresses.ca_file.as_ref().map(|path| path.display().to_string()),
+            base_url: context.addresses.base_url(),
+            ca_file: context
+                .addresses
+                .ca_file
+                .as_ref()
+                .map(|path| path.display().to_string()),
             tenant_id: directory.tenant_id.to_string(),
             subscription_id: subscription.id.to_string(),
             resource_group: first.resource_group.clone(),
@@ -72,7 +76,7 @@ impl Order for ShowStatus {
                 .iter()
                 .map(|registry| RegistryStatus {
                     name: registry.name.clone(),
-                    login_server: desk.addresses.login_server(&registry.name),
+                    login_server: context.addresses.login_server(&registry.name),
                     sku: registry.sku.as_str().to_owned(),
                     location: registry.location.clone(),
                 })
@@ -80,18 +84,18 @@ impl Order for ShowStatus {
             storage_accounts: overview
                 .storage_accounts
                 .iter()
-                .map(|account| storage(desk, &overview.registries, account))
+                .map(|account| storage(context, &overview.registries, account))
                 .collect(),
         })
     }
 }
 
-fn storage(desk: &Desk, registries: &[RegistryRecord], account: &StorageAccount) -> StorageStatus {
+fn storage(context: &Context, registries: &[RegistryRecord], account: &StorageAccount) -> StorageStatus {
     let lies_here = |registry: &&RegistryRecord| registry.storage_account == account.id;
     StorageStatus {
         name: account.name.clone(),
         location: account.location.clone(),
-        folder: desk.house.ground.folder(account),
+        folder: context.app.location_roots.folder(account),
         id: account.arm_id(),
         registries: registries
             .iter()

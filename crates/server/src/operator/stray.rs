@@ -6,7 +6,7 @@ use holdfast_registry::{CollectOptions, Stray, Strays};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use super::{Desk, News, Order, garbage::Passed};
+use super::{AdminCommand, Context, Progress, garbage::Passed};
 
 /// Strays that wait to be told.
 const EVENTS_WAITING: usize = 16;
@@ -27,7 +27,7 @@ pub(crate) struct CollectStrays {
 /// One stray, told while the others are looked for.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct StrayNews {
+pub(crate) struct StrayProgress {
     pub(crate) storage_account: String,
     pub(crate) object: String,
     pub(crate) size_bytes: u64,
@@ -50,23 +50,23 @@ pub(crate) struct StrayReport {
     pub(crate) passed: Passed,
 }
 
-impl Order for ListStrays {
+impl AdminCommand for ListStrays {
     const PATH: &'static str = "/strays/list";
-    type Answer = StrayReport;
+    type Output = StrayReport;
 
-    async fn fill(self, desk: &Desk, news: &News) -> anyhow::Result<StrayReport> {
-        let registry = &desk.house.registry;
+    async fn run(self, context: &Context, progress: &Progress) -> anyhow::Result<StrayReport> {
+        let registry = &context.app.registry;
         let (events, mut waiting) = mpsc::channel::<Stray>(EVENTS_WAITING);
         let told = async {
             while let Some(stray) = waiting.recv().await {
                 let unwritten = registry.now().since(stray.written_at);
-                let told = StrayNews {
+                let told = StrayProgress {
                     storage_account: stray.account,
                     object: stray.object.to_string(),
                     size_bytes: stray.size_bytes,
                     unwritten_secs: unwritten.as_secs(),
                 };
-                news.tell(&told).await?;
+                progress.report(&told).await?;
             }
             anyhow::Ok(())
         };
@@ -76,16 +76,16 @@ impl Order for ListStrays {
     }
 }
 
-impl Order for CollectStrays {
+impl AdminCommand for CollectStrays {
     const PATH: &'static str = "/strays/collect";
-    type Answer = StrayReport;
+    type Output = StrayReport;
 
-    async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<StrayReport> {
+    async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<StrayReport> {
         let options = CollectOptions {
-            grace: self.grace_millis.map_or(desk.gc_grace, Duration::from_millis),
+            grace: self.grace_millis.map_or(context.gc_grace, Duration::from_millis),
             dry_run: self.dry_run,
         };
-        let found = desk.house.registry.collect_strays(options).await?;
+        let found = context.app.registry.collect_strays(options).await?;
         Ok(report(found, self.dry_run))
     }
 }

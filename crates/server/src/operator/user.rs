@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Desk, News, Order,
+    AdminCommand, Context, Progress,
     principal::{check_name, find_role, scope},
 };
 
@@ -87,49 +87,49 @@ pub(crate) struct User {
     pub(crate) tenant: String,
 }
 
-impl Order for CreateUser {
+impl AdminCommand for CreateUser {
     const PATH: &'static str = "/user/create";
-    type Answer = User;
+    type Output = User;
 
-    async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<User> {
+    async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<User> {
         let user_name: UserName = self.user_name.parse()?;
         let display_name = self.display_name.unwrap_or_else(|| user_name.local().to_owned());
         check_name(&display_name)?;
         let caller = ControlCaller::operator();
         let first_role = match self.role {
             Some(role) => {
-                let (_, scope) = scope(desk, self.scope.as_deref())?;
+                let (_, scope) = scope(context, self.scope.as_deref())?;
                 Some((find_role(&role)?.id, decide_control(&caller, scope.key())?))
             }
             None => None,
         };
-        let (generated, verifier) = stretch(desk, self.password).await?;
+        let (generated, verifier) = hash_password(context, self.password).await?;
         let new = NewPerson {
             user_name,
             display_name,
             verifier,
         };
-        let person = desk
-            .house
+        let person = context
+            .app
             .registry
             .create_person(&decide_control(&caller, EVERYWHERE)?, first_role, new)
             .await?;
         tracing::info!(principal.id = %person.principal.id, "a user was made");
-        Ok(shown(desk, &person, generated))
+        Ok(shown(context, &person, generated))
     }
 }
 
-impl Order for ListUsers {
+impl AdminCommand for ListUsers {
     const PATH: &'static str = "/user/list";
-    type Answer = Vec<User>;
+    type Output = Vec<User>;
 
-    async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<Vec<User>> {
+    async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<Vec<User>> {
         let grant = decide_control(&ControlCaller::operator(), EVERYWHERE)?;
         let mut users = Vec::new();
         let mut after = None;
         loop {
-            let page = desk.house.registry.list_people(&grant, after, READ_ROWS).await?;
-            users.extend(page.iter().map(|person| shown(desk, person, None)));
+            let page = context.app.registry.list_people(&grant, after, READ_ROWS).await?;
+            users.extend(page.iter().map(|person| shown(context, person, None)));
             match page.into_iter().next_back() {
                 Some(last) => after = Some(last.user_name),
                 None => return Ok(users),
@@ -138,41 +138,42 @@ impl Order for ListUsers {
     }
 }
 
-impl Order for ResetUser {
+impl AdminCommand for ResetUser {
     const PATH: &'static str = "/user/reset";
-    type Answer = User;
+    type Output = User;
 
-    async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<User> {
+    async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<User> {
         let user_name = self.user_name.parse()?;
-        let (generated, verifier) = stretch(desk, self.password).await?;
+        let (generated, verifier) = hash_password(context, self.password).await?;
         let grant = decide_control(&ControlCaller::operator(), EVERYWHERE)?;
-        let person = desk.house.registry.reset_person(&grant, user_name, verifier).await?;
+        let person = context.app.registry.reset_person(&grant, user_name, verifier).await?;
         tracing::info!(principal.id = %person.principal.id, "a user got another password");
-        Ok(shown(desk, &person, generated))
+        Ok(shown(context, &person, generated))
     }
 }
 
-impl Order for EnableUser {
+impl AdminCommand for EnableUser {
     const PATH: &'static str = "/user/enable";
-    type Answer = User;
+    type Output = User;
 
-    async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<User> {
+    async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<User> {
         let grant = decide_control(&ControlCaller::operator(), EVERYWHERE)?;
         let user_name = self.user_name.parse()?;
-        let registry = &desk.house.registry;
+        let registry = &context.app.registry;
         let person = registry.enable_person(&grant, user_name, self.is_enabled).await?;
         tracing::info!(principal.id = %person.principal.id, is_enabled = self.is_enabled, "a user was let in or kept out");
-        Ok(shown(desk, &person, None))
+        Ok(shown(context, &person, None))
     }
 }
 
-impl Order for DeleteUser {
+impl AdminCommand for DeleteUser {
     const PATH: &'static str = "/user/delete";
-    type Answer = ();
+    type Output = ();
 
-    async fn fill(self, desk: &Desk, _news: &News) -> anyhow::Result<()> {
+    async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<()> {
         let grant = decide_control(&ControlCaller::operator(), EVERYWHERE)?;
-        desk.house
+        context
+            .app
             .registry
             .delete_person(&grant, self.user_name.parse()?)
             .await?;
@@ -181,7 +182,7 @@ impl Order for DeleteUser {
 }
 
 /// The password where it was generated, and its verifier.
-async fn stretch(desk: &Desk, given: Option<Password>) -> anyhow::Result<(Option<Password>, String)> {
+async fn hash_password(context: &Context, given: Option<Password>) -> anyhow::Result<(Option<Password>, String)> {
     let (generated, secret) = match given {
         Some(Password(text)) => (None, SecretString::from(text)),
         None => {
@@ -189,20 +190,20 @@ async fn stretch(desk: &Desk, given: Option<Password>) -> anyhow::Result<(Option
             (Some(Password(secret.expose_secret().to_owned())), secret)
         }
     };
-    let stretcher = Arc::clone(&desk.house.stretcher);
-    let verifier = tokio::task::spawn_blocking(move || stretcher.verifier(&secret))
+    let password_hasher = Arc::clone(&context.app.password_hasher);
+    let verifier = tokio::task::spawn_blocking(move || password_hasher.verifier(&secret))
         .await
-        .context("the password could not be stretched")??;
+        .context("the password could not be password_hasher")??;
     Ok((generated, verifier))
 }
 
-fn shown(desk: &Desk, person: &PersonRecord, password: Option<Password>) -> User {
+fn shown(context: &Context, person: &PersonRecord, password: Option<Password>) -> User {
     User {
         user_principal_name: person.user_name.to_string(),
         display_name: person.principal.display_name.clone(),
         id: person.principal.id.to_string(),
         account_enabled: person.principal.is_enabled,
         password,
-        tenant: desk.house.tenant.to_string(),
+        tenant: context.app.tenant.to_string(),
     }
 }

@@ -1,4 +1,4 @@
-//! Keys of outside issuers (GitHub Actions, GitLab, a Kubernetes cluster, Entra ID), found through their
+//! Keys of external issuers (GitHub Actions, GitLab, a Kubernetes cluster, Entra ID), found through their
 //! `openid-configuration`, remembered, and looked up again when they rotate. Whose tokens count is not decided here: the
 //! caller asks only for issuers that somebody put their trust in.
 //!
@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use crate::foreign::{ForeignKey, KeySet};
+use crate::external_token::{ExternalKey, KeySet};
 
 /// The largest document that is fetched; key sets with certificates in them have some dozen KiB.
 pub const MAX_DOCUMENT_BYTES: u64 = 512 * 1024;
@@ -25,7 +25,7 @@ pub const REFETCH_SECS: i64 = 60;
 /// Issuers that are remembered; the one that was not asked for longest goes first.
 const MAX_ISSUERS: usize = 1_000;
 
-/// Fetches a document of an outside issuer.
+/// Fetches a document of an external issuer.
 #[async_trait]
 pub trait FetchDocument: Send + Sync {
     /// The body of a `GET` that was answered with 200.
@@ -39,8 +39,8 @@ pub trait FetchDocument: Send + Sync {
 /// Why a document was not had.
 pub type FetchError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The keys of outside issuers.
-pub struct OutsideIssuers {
+/// The keys of external issuers.
+pub struct ExternalIssuers {
     fetch: Arc<dyn FetchDocument>,
     known: SyncMutex<HashMap<String, Slot>>,
 }
@@ -65,7 +65,7 @@ struct Configuration {
     jwks_uri: String,
 }
 
-impl OutsideIssuers {
+impl ExternalIssuers {
     /// Knows nothing yet.
     #[must_use]
     pub fn new(fetch: Arc<dyn FetchDocument>) -> Self {
@@ -79,7 +79,7 @@ impl OutsideIssuers {
     ///
     /// # Errors
     /// The issuer's keys cannot be had, or none has that name.
-    pub async fn find_keys(&self, issuer: &str, kid: Option<&str>, now: i64) -> Result<Vec<ForeignKey>, Error> {
+    pub async fn find_keys(&self, issuer: &str, kid: Option<&str>, now: i64) -> Result<Vec<ExternalKey>, Error> {
         let known = self.known(issuer, now);
         let mut known = known.lock().await;
         let age = |at: Option<i64>| at.map_or(i64::MAX, |at| now.saturating_sub(at).max(0));
@@ -156,9 +156,9 @@ impl OutsideIssuers {
     }
 }
 
-impl fmt::Debug for OutsideIssuers {
+impl fmt::Debug for ExternalIssuers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OutsideIssuers(..)")
+        f.write_str("ExternalIssuers(..)")
     }
 }
 

@@ -1,5 +1,5 @@
-//! The running server's door: HTTP/1 on a Unix socket in the data folder, which only the folder's owner can enter. An
-//! order is a POST of JSON; the answer is one JSON document a line: news, and at the end what came of it.
+//! The running server's admin socket: HTTP/1 on a Unix socket in the data folder, which only the folder's owner can
+//! reach. A command is a POST of JSON; the response is one JSON document a line: progress, and at the end the outcome.
 
 use std::{
     fs, io,
@@ -22,7 +22,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Desk, News, Order,
+    AdminCommand, Context, Progress,
     can::ExplainDecision,
     check::CheckAll,
     credentials::ShowCredentials,
@@ -36,17 +36,17 @@ use super::{
 };
 use crate::shutdown::Shutdown;
 
-/// Orders are small.
-const MAX_ORDER_BYTES: usize = 64 << 10;
+/// The longest body of a command.
+const MAX_COMMAND_BYTES: usize = 64 << 10;
 /// The longest path that a socket's address holds.
 const MAX_ADDRESS_BYTES: usize = 107;
 
-/// One line of an answer.
+/// One line of a response.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum Line {
     /// How far it is.
-    News(Value),
+    Progress(Value),
     /// It is done; nothing follows.
     Done(Value),
     /// It failed; nothing follows.
@@ -69,14 +69,14 @@ pub(super) fn address(socket: &Path) -> io::Result<(PathBuf, Option<fs::File>)> 
     Ok((path, Some(folder)))
 }
 
-/// An open door.
-pub(crate) struct Door {
+/// The admin socket, bound.
+pub(crate) struct AdminSocket {
     listener: UnixListener,
     socket: PathBuf,
 }
 
-impl Door {
-    /// Opens the door of a folder that this process holds; a socket that is there is a dead server's.
+impl AdminSocket {
+    /// Binds the socket of a folder that this process holds; a socket that is there is a dead server's.
     pub(crate) fn open(socket: PathBuf) -> anyhow::Result<Self> {
         let cannot = || format!("cannot open the operator's socket {}", socket.display());
         match fs::remove_file(&socket) {
@@ -89,9 +89,9 @@ impl Door {
         Ok(Self { listener, socket })
     }
 
-    /// Takes orders until the shutdown begins, then removes the socket.
-    pub(crate) async fn serve(self, desk: Arc<Desk>, shutdown: Shutdown) {
-        let visitors = TaskTracker::new();
+    /// Takes commands until the shutdown begins, then removes the socket.
+    pub(crate) async fn serve(self, context: Arc<Context>, shutdown: Shutdown) {
+        let connections = TaskTracker::new();
         loop {
             let accepted = tokio::select! {
                 () = shutdown.stopping.cancelled() => break,
@@ -99,8 +99,8 @@ impl Door {
             };
             match accepted {
                 Ok((stream, _)) => {
-                    let (desk, cutting) = (Arc::clone(&desk), shutdown.cutting.clone());
-                    visitors.spawn(async move { cutting.run_until_cancelled(converse(stream, desk)).await });
+                    let (context, cutting) = (Arc::clone(&context), shutdown.cutting.clone());
+                    connections.spawn(async move { cutting.run_until_cancelled(converse(stream, context)).await });
                 }
                 Err(error) => {
                     tracing::warn!(error = %error, "cannot accept at the operator's socket; trying again");
@@ -110,87 +110,88 @@ impl Door {
         }
         // A command that comes now opens the store itself as soon as the lock is free.
         drop(fs::remove_file(&self.socket));
-        visitors.close();
-        visitors.wait().await;
+        connections.close();
+        connections.wait().await;
     }
 }
 
-async fn converse(stream: UnixStream, desk: Arc<Desk>) {
-    let answer = service_fn(move |request| {
-        let desk = Arc::clone(&desk);
-        async move { Ok::<_, std::convert::Infallible>(answer(request, desk).await) }
+async fn converse(stream: UnixStream, context: Arc<Context>) {
+    let service = service_fn(move |request| {
+        let context = Arc::clone(&context);
+        async move { Ok::<_, std::convert::Infallible>(respond(request, context).await) }
     });
     let mut protocol = http1::Builder::new();
     protocol.timer(TokioTimer::new()).keep_alive(false);
-    if let Err(error) = protocol.serve_connection(TokioIo::new(stream), answer).await {
+    if let Err(error) = protocol.serve_connection(TokioIo::new(stream), service).await {
         tracing::debug!(error = %error, "an operator's connection broke");
     }
 }
 
-async fn answer(request: Request<Incoming>, desk: Arc<Desk>) -> Response<Lines> {
+async fn respond(request: Request<Incoming>, context: Arc<Context>) -> Response<Lines> {
     if request.method() != Method::POST {
-        return whole(StatusCode::METHOD_NOT_ALLOWED, "orders are POSTs");
+        return whole(StatusCode::METHOD_NOT_ALLOWED, "commands are POSTs");
     }
     let path = request.uri().path().to_owned();
-    let body = match Limited::new(request.into_body(), MAX_ORDER_BYTES).collect().await {
+    let body = match Limited::new(request.into_body(), MAX_COMMAND_BYTES).collect().await {
         Ok(body) => body.to_bytes(),
-        Err(_) => return whole(StatusCode::BAD_REQUEST, "the order could not be read"),
+        Err(_) => return whole(StatusCode::BAD_REQUEST, "the command could not be read"),
     };
     match path.as_str() {
-        ShowCredentials::PATH => fill::<ShowCredentials>(&body, desk),
-        ShowStatus::PATH => fill::<ShowStatus>(&body, desk),
-        CollectGarbage::PATH => fill::<CollectGarbage>(&body, desk),
-        ListStrays::PATH => fill::<ListStrays>(&body, desk),
-        CollectStrays::PATH => fill::<CollectStrays>(&body, desk),
-        ExplainDecision::PATH => fill::<ExplainDecision>(&body, desk),
-        ExplainDigest::PATH => fill::<ExplainDigest>(&body, desk),
-        CheckAll::PATH => fill::<CheckAll>(&body, desk),
-        CreatePrincipal::PATH => fill::<CreatePrincipal>(&body, desk),
-        ListPrincipals::PATH => fill::<ListPrincipals>(&body, desk),
-        ShowPrincipal::PATH => fill::<ShowPrincipal>(&body, desk),
-        ResetPrincipal::PATH => fill::<ResetPrincipal>(&body, desk),
-        DeletePrincipal::PATH => fill::<DeletePrincipal>(&body, desk),
-        ListKeys::PATH => fill::<ListKeys>(&body, desk),
-        RotateKeys::PATH => fill::<RotateKeys>(&body, desk),
-        CreateUser::PATH => fill::<CreateUser>(&body, desk),
-        ListUsers::PATH => fill::<ListUsers>(&body, desk),
-        ResetUser::PATH => fill::<ResetUser>(&body, desk),
-        EnableUser::PATH => fill::<EnableUser>(&body, desk),
-        DeleteUser::PATH => fill::<DeleteUser>(&body, desk),
-        UpdateRegistry::PATH => fill::<UpdateRegistry>(&body, desk),
+        ShowCredentials::PATH => run::<ShowCredentials>(&body, context),
+        ShowStatus::PATH => run::<ShowStatus>(&body, context),
+        CollectGarbage::PATH => run::<CollectGarbage>(&body, context),
+        ListStrays::PATH => run::<ListStrays>(&body, context),
+        CollectStrays::PATH => run::<CollectStrays>(&body, context),
+        ExplainDecision::PATH => run::<ExplainDecision>(&body, context),
+        ExplainDigest::PATH => run::<ExplainDigest>(&body, context),
+        CheckAll::PATH => run::<CheckAll>(&body, context),
+        CreatePrincipal::PATH => run::<CreatePrincipal>(&body, context),
+        ListPrincipals::PATH => run::<ListPrincipals>(&body, context),
+        ShowPrincipal::PATH => run::<ShowPrincipal>(&body, context),
+        ResetPrincipal::PATH => run::<ResetPrincipal>(&body, context),
+        DeletePrincipal::PATH => run::<DeletePrincipal>(&body, context),
+        ListKeys::PATH => run::<ListKeys>(&body, context),
+        RotateKeys::PATH => run::<RotateKeys>(&body, context),
+        CreateUser::PATH => run::<CreateUser>(&body, context),
+        ListUsers::PATH => run::<ListUsers>(&body, context),
+        ResetUser::PATH => run::<ResetUser>(&body, context),
+        EnableUser::PATH => run::<EnableUser>(&body, context),
+        DeleteUser::PATH => run::<DeleteUser>(&body, context),
+        UpdateRegistry::PATH => run::<UpdateRegistry>(&body, context),
         _ => whole(
             StatusCode::NOT_FOUND,
-            "there is no such order; is the running server older than this command?",
+            "there is no such command; is the running server older than this command?",
         ),
     }
 }
 
-fn fill<O: Order>(body: &[u8], desk: Arc<Desk>) -> Response<Lines> {
-    let order: O = match serde_json::from_slice(body) {
-        Ok(order) => order,
-        Err(error) => return whole(StatusCode::BAD_REQUEST, &format!("the order is malformed: {error}")),
+fn run<C: AdminCommand>(body: &[u8], context: Arc<Context>) -> Response<Lines> {
+    let command: C = match serde_json::from_slice(body) {
+        Ok(command) => command,
+        Err(error) => return whole(StatusCode::BAD_REQUEST, &format!("the command is malformed: {error}")),
     };
-    let (news, waiting) = News::channel();
-    // `news` lives as long as the order does, so the channel ends when the order has, and all news come before the end.
-    let filling = async move {
-        let outcome = order.fill(&desk, &news).await;
-        match outcome.and_then(|answer| Ok(serde_json::to_value(answer)?)) {
-            Ok(answer) => Line::Done(answer),
+    let (progress, reports) = Progress::channel();
+    // `progress` lives as long as the command does, so the channel ends when the command has, and every report comes before
+    // the outcome.
+    let running = async move {
+        let outcome = command.run(&context, &progress).await;
+        match outcome.and_then(|output| Ok(serde_json::to_value(output)?)) {
+            Ok(output) => Line::Done(output),
             Err(error) => Line::Failed(format!("{error:#}")),
         }
     };
-    let state = (Some(Box::pin(filling)), None, waiting);
-    let lines = stream::unfold(state, |(mut filling, mut end, mut waiting)| async {
+    let state = (Some(Box::pin(running)), None, reports);
+    let lines = stream::unfold(state, |(mut running, mut end, mut reports)| async {
         loop {
             tokio::select! {
                 biased;
-                news = waiting.recv() => {
-                    let line = news.map(Line::News).or_else(|| end.take())?;
-                    return Some((line, (filling, end, waiting)));
+                report = reports.recv() => {
+                    let line = report.map(Line::Progress).or_else(|| end.take())?;
+                    return Some((line, (running, end, reports)));
                 }
-                line = async { filling.as_mut()?.await.into() }, if filling.is_some() => {
+                line = async { running.as_mut()?.await.into() }, if running.is_some() => {
                     end = line;
-                    filling = None;
+                    running = None;
                 }
             }
         }

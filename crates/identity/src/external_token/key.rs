@@ -21,7 +21,7 @@ const MAX_MODULUS_BYTES: usize = 1025;
 
 /// A public key of somebody else.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ForeignKey {
+pub enum ExternalKey {
     /// RSA, 2048 to 8192 bits.
     Rsa {
         /// The modulus, big-endian.
@@ -42,7 +42,7 @@ pub struct NamedKey {
     /// Its name.
     pub kid: Option<String>,
     /// The key.
-    pub key: ForeignKey,
+    pub key: ExternalKey,
 }
 
 /// The keys of an issuer.
@@ -66,7 +66,7 @@ struct Jwk {
     y: Option<String>,
 }
 
-impl ForeignKey {
+impl ExternalKey {
     /// The key of an X.509 certificate in DER; `None` when it is of a kind that is not taken.
     #[must_use]
     pub fn of_certificate(der: &[u8]) -> Option<Self> {
@@ -148,7 +148,7 @@ impl KeySet {
 
     /// The keys that may have signed a token which names this key, or none.
     #[must_use]
-    pub fn find(&self, kid: Option<&str>) -> Vec<ForeignKey> {
+    pub fn find(&self, kid: Option<&str>) -> Vec<ExternalKey> {
         let named = |key: &&NamedKey| kid.is_none() || key.kid.as_deref() == kid;
         self.0.iter().filter(named).map(|named| named.key.clone()).collect()
     }
@@ -158,7 +158,7 @@ impl Jwk {
     fn into_key(self) -> Option<NamedKey> {
         let number = |text: &Option<String>| URL_SAFE_NO_PAD.decode(text.as_deref()?).ok();
         let key = match self.kty.as_str() {
-            "RSA" => ForeignKey::rsa(&number(&self.n)?, &number(&self.e)?)?,
+            "RSA" => ExternalKey::rsa(&number(&self.n)?, &number(&self.e)?)?,
             "EC" => {
                 let size = match self.crv.as_deref()? {
                     "P-256" => 32,
@@ -170,7 +170,7 @@ impl Jwk {
                 if x.len() != size || y.len() != size {
                     return None;
                 }
-                ForeignKey::ec([&[4], x.as_slice(), y.as_slice()].concat())?
+                ExternalKey::ec([&[4], x.as_slice(), y.as_slice()].concat())?
             }
             _ => return None,
         };

@@ -1,5 +1,5 @@
-//! The commands' side of the door: hands an order to the running server, or, when none runs, takes the data folder and
-//! fills the order here.
+//! The client of the admin socket: sends a command to the running server, or, when none runs, takes the data folder and
+//! runs the command here.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -16,12 +16,12 @@ use tokio::{
 };
 
 use super::{
-    Desk, News, Order,
+    AdminCommand, Context, Progress,
     addresses::Addresses,
-    door::{Line, address},
+    admin_socket::{Line, address},
 };
 use crate::{
-    boot::House,
+    boot::App,
     folder::{Busy, Folder},
     locations::Locations,
     remains::{self, Remains},
@@ -32,20 +32,20 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(15);
 /// The pause between two looks.
 const LOOK: Duration = Duration::from_millis(50);
-/// The longest line of an answer.
+/// The longest line of a response.
 const MAX_LINE_BYTES: usize = 64 << 20;
 
-/// Has an order filled, wherever that can be done now.
-pub(crate) async fn ask<O: Order>(
+/// Runs a command, wherever that can be done now.
+pub(crate) async fn run<C: AdminCommand>(
     settings: &Settings,
-    order: O,
-    hear: &mut (dyn FnMut(Value) + Send),
-) -> anyhow::Result<O::Answer> {
+    command: C,
+    on_progress: &mut (dyn FnMut(Value) + Send),
+) -> anyhow::Result<C::Output> {
     let folder = Folder::at(&settings.data_dir);
     let deadline = Instant::now() + PATIENCE;
     loop {
-        if let Some(stream) = knock(&folder).await? {
-            return hand_over(stream, &order, hear).await;
+        if let Some(stream) = connect(&folder).await? {
+            return send(stream, &command, on_progress).await;
         }
         let locations = Locations::last(&folder, settings)?;
         if !folder.is_used() {
@@ -55,18 +55,18 @@ pub(crate) async fn ask<O: Order>(
         }
         match folder.hold() {
             Ok(held) => {
-                let house = House::open(folder, held, settings.limits(), &locations, Remains::Refuse).await?;
-                return fill_here(settings, house, order, hear).await;
+                let app = App::open(folder, held, settings.limits(), &locations, Remains::Refuse).await?;
+                return run_here(settings, app, command, on_progress).await;
             }
-            // A server that starts or stops: its door opens, or its lock does.
+            // A server that starts or stops: its socket opens, or its lock does.
             Err(error) if error.is::<Busy>() && Instant::now() < deadline => sleep(LOOK).await,
             Err(error) => return Err(error),
         }
     }
 }
 
-/// The running server's door, if one is open.
-async fn knock(folder: &Folder) -> anyhow::Result<Option<UnixStream>> {
+/// A connection to the running server, if one runs.
+async fn connect(folder: &Folder) -> anyhow::Result<Option<UnixStream>> {
     let socket = folder.socket();
     let cannot = || format!("cannot reach the server through {}", socket.display());
     if !socket.exists() {
@@ -80,17 +80,17 @@ async fn knock(folder: &Folder) -> anyhow::Result<Option<UnixStream>> {
     }
 }
 
-async fn hand_over<O: Order>(
+async fn send<C: AdminCommand>(
     stream: UnixStream,
-    order: &O,
-    hear: &mut (dyn FnMut(Value) + Send),
-) -> anyhow::Result<O::Answer> {
+    command: &C,
+    on_progress: &mut (dyn FnMut(Value) + Send),
+) -> anyhow::Result<C::Output> {
     const LOST: &str = "the server went away before it was done";
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.context(LOST)?;
-    let request: Request<Full<Bytes>> = Request::post(O::PATH)
+    let request: Request<Full<Bytes>> = Request::post(C::PATH)
         .header(header::HOST, "holdfast")
-        .body(Full::from(serde_json::to_vec(order)?))?;
-    let talk = async {
+        .body(Full::from(serde_json::to_vec(command)?))?;
+    let exchange = async {
         let mut body = sender.send_request(request).await.context(LOST)?.into_body();
         let mut pending = BytesMut::new();
         while let Some(frame) = body.frame().await {
@@ -100,49 +100,49 @@ async fn hand_over<O: Order>(
             while let Some(end) = pending.iter().position(|byte| *byte == b'\n') {
                 let line = pending.split_to(end);
                 pending.advance(1);
-                match serde_json::from_slice(&line).context("the server's answer is not understood")? {
-                    Line::News(news) => hear(news),
-                    Line::Done(answer) => return Ok(serde_json::from_value(answer)?),
+                match serde_json::from_slice(&line).context("the server's response is not understood")? {
+                    Line::Progress(progress) => on_progress(progress),
+                    Line::Done(output) => return Ok(serde_json::from_value(output)?),
                     Line::Failed(message) => bail!(message),
                 }
             }
             if pending.len() > MAX_LINE_BYTES {
-                bail!("the server's answer is too long");
+                bail!("the server's response is too long");
             }
         }
         bail!(LOST)
     };
     tokio::select! {
-        answer = talk => answer,
+        outcome = exchange => outcome,
         // Ends only when the server does; what it sent before is read by then.
         Err(error) = connection => Err(error).context(LOST),
     }
 }
 
-async fn fill_here<O: Order>(
+async fn run_here<C: AdminCommand>(
     settings: &Settings,
-    house: House,
-    order: O,
-    hear: &mut (dyn FnMut(Value) + Send),
-) -> anyhow::Result<O::Answer> {
-    let desk = Desk {
-        addresses: Addresses::last(&house.folder, settings),
-        house: Arc::new(house),
+    app: App,
+    command: C,
+    on_progress: &mut (dyn FnMut(Value) + Send),
+) -> anyhow::Result<C::Output> {
+    let context = Context {
+        addresses: Addresses::last(&app.folder, settings),
+        app: Arc::new(app),
         gc_grace: settings.gc_grace,
         metrics: None,
     };
-    let (news, mut waiting) = News::channel();
-    let filled = async {
-        let outcome = order.fill(&desk, &news).await;
-        drop(news);
+    let (progress, mut reports) = Progress::channel();
+    let running = async {
+        let outcome = command.run(&context, &progress).await;
+        drop(progress);
         outcome
     };
-    let listened = async {
-        while let Some(news) = waiting.recv().await {
-            hear(news);
+    let reading = async {
+        while let Some(report) = reports.recv().await {
+            on_progress(report);
         }
     };
-    let (outcome, ()) = tokio::join!(filled, listened);
-    desk.house.close().await;
+    let (outcome, ()) = tokio::join!(running, reading);
+    context.app.close().await;
     outcome
 }

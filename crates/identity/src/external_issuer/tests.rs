@@ -1,4 +1,4 @@
-//! How often outside issuers are asked for keys, and what they may say.
+//! How often external issuers are asked for keys, and what they may say.
 
 use serde_json::json;
 
@@ -43,10 +43,10 @@ impl Web {
     }
 }
 
-fn issuers() -> (Arc<Web>, OutsideIssuers) {
+fn issuers() -> (Arc<Web>, ExternalIssuers) {
     let web = Arc::new(Web::default());
     let fetch = Arc::<Web>::clone(&web);
-    (web, OutsideIssuers::new(fetch))
+    (web, ExternalIssuers::new(fetch))
 }
 
 #[tokio::test]

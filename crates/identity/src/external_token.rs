@@ -13,7 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Deserializer};
 
 use crate::jws::{self, Jws};
-pub use key::{ForeignKey, KeySet, MAX_KEYS, NamedKey};
+pub use key::{ExternalKey, KeySet, MAX_KEYS, NamedKey};
 
 /// The longest token that is looked at.
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
@@ -50,7 +50,7 @@ struct Header {
 
 /// What a token says.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct ForeignClaims {
+pub struct ExternalClaims {
     /// Who issued it.
     pub iss: String,
     /// Whom it is about.
@@ -97,7 +97,7 @@ impl Audience {
 /// A token whose signature has not been looked at: good for finding the key, and for nothing else.
 pub struct Unverified<'a> {
     header: Header,
-    claims: ForeignClaims,
+    claims: ExternalClaims,
     token: Jws<'a>,
     signature: Vec<u8>,
 }
@@ -117,7 +117,7 @@ impl<'a> Unverified<'a> {
         if header.crit.is_some() {
             return Err(Error::Malformed { part: "header" });
         }
-        let claims: ForeignClaims =
+        let claims: ExternalClaims =
             serde_json::from_slice(&token.claims()?).map_err(|source| Error::Claims { source })?;
         if claims.iss.len() > MAX_CLAIM_BYTES || claims.sub.len() > MAX_CLAIM_BYTES {
             return Err(Error::Malformed { part: "claims" });
@@ -158,7 +158,7 @@ impl<'a> Unverified<'a> {
     ///
     /// # Errors
     /// The key did not sign this, or it is too early or too late.
-    pub fn verify(&self, key: &ForeignKey, now: i64) -> Result<ForeignClaims, Error> {
+    pub fn verify(&self, key: &ExternalKey, now: i64) -> Result<ExternalClaims, Error> {
         if !key.verifies(self.header.alg, self.token.message(), &self.signature) {
             return Err(Error::Signature);
         }

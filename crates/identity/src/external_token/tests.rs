@@ -40,8 +40,8 @@ impl Signer {
         jsonwebtoken::encode(&Header::new(self.algorithm), claims, &self.key).unwrap()
     }
 
-    fn key(&self) -> ForeignKey {
-        ForeignKey::of_certificate(&self.certificate).unwrap()
+    fn key(&self) -> ExternalKey {
+        ExternalKey::of_certificate(&self.certificate).unwrap()
     }
 }
 
@@ -49,7 +49,7 @@ fn claims() -> Value {
     json!({ "iss": "https://issuer.example", "sub": "repo:a", "aud": ["one", "two"], "exp": NOW + 300, "iat": NOW })
 }
 
-fn check(token: &str, key: &ForeignKey) -> Result<ForeignClaims, Error> {
+fn check(token: &str, key: &ExternalKey) -> Result<ExternalClaims, Error> {
     Unverified::parse(token)?.verify(key, NOW)
 }
 
@@ -156,7 +156,7 @@ fn times_count_with_a_small_skew() {
 #[test]
 fn a_key_set_gives_its_signing_keys_by_name() {
     let signer = signer(jsonwebtoken::Algorithm::RS256);
-    let ForeignKey::Rsa { modulus, exponent } = signer.key() else {
+    let ExternalKey::Rsa { modulus, exponent } = signer.key() else {
         panic!("an RSA key");
     };
     let (n, e) = (URL_SAFE_NO_PAD.encode(modulus), URL_SAFE_NO_PAD.encode(exponent));

@@ -1,5 +1,5 @@
 //! Passwords that people choose. They can be guessed, so what is stored is slow to compute (Argon2id) and needs a key of
-//! the server besides. It refuses to be used for generated secrets: those need no stretching
+//! the server besides. It refuses to be used for generated secrets: those need no slow hash
 //! ([`Sealer::verifier`](crate::Sealer::verifier)).
 
 use std::fmt;
@@ -16,9 +16,9 @@ use crate::sealed::derive;
 
 /// The shortest password that is taken (NIST SP 800-63B asks for 8 at least; a guesser needs no account name here).
 pub const MIN_PASSWORD_CHARS: usize = 12;
-/// The longest; stretching a longer one costs more time and gains nothing.
+/// The longest; hashing a longer one costs more time and gains nothing.
 pub const MAX_PASSWORD_BYTES: usize = 256;
-/// Memory that one stretching needs: 19 MiB, as OWASP advises for two passes.
+/// Memory that one hash needs: 19 MiB, as OWASP advises for two passes.
 pub const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
@@ -27,15 +27,15 @@ const HASH_BYTES: usize = 32;
 /// Begins a verifier; other parameters get another.
 const FORM: &str = "argon2id-1";
 
-/// Stretches passwords under a key of the server.
-pub struct Stretcher {
+/// Hashes passwords, slowly, under a key of the server.
+pub struct PasswordHasher {
     pepper: Zeroizing<[u8; 32]>,
     /// The verifier of a password that nobody knows: for accounts that do not exist.
     decoy: String,
 }
 
-impl Stretcher {
-    /// A stretcher under the server's master key. Every node with that key knows the passwords of all.
+impl PasswordHasher {
+    /// A hasher under the server's master key. Every node with that key knows the passwords of all.
     #[must_use]
     pub fn new(keys: &ServerKeys) -> Self {
         let pepper = derive(keys, b"holdfast passwords of people v1");
@@ -55,7 +55,7 @@ impl Stretcher {
         }
         let mut salt = [0; SALT_BYTES];
         getrandom::fill(&mut salt).expect("the operating system gives random bytes");
-        Ok(verifier_text(&salt, &self.stretch(text, &salt)))
+        Ok(verifier_text(&salt, &self.hash(text, &salt)))
     }
 
     /// Whether this is the password of the verifier; the same work is done, and `false` is said, when there is none,
@@ -69,11 +69,11 @@ impl Stretcher {
         // A longer one was never stored; its beginning costs what the others cost.
         let is_short_enough = text.len() <= MAX_PASSWORD_BYTES;
         let text = &text[..text.floor_char_boundary(MAX_PASSWORD_BYTES)];
-        let is_equal = constant_time::verify_slices_are_equal(&*self.stretch(text, &salt), &hash).is_ok();
+        let is_equal = constant_time::verify_slices_are_equal(&*self.hash(text, &salt), &hash).is_ok();
         is_equal && is_known && is_short_enough
     }
 
-    fn stretch(&self, password: &str, salt: &[u8; SALT_BYTES]) -> Zeroizing<[u8; HASH_BYTES]> {
+    fn hash(&self, password: &str, salt: &[u8; SALT_BYTES]) -> Zeroizing<[u8; HASH_BYTES]> {
         let params = Params::new(MEMORY_KIB, PASSES, LANES, Some(HASH_BYTES)).expect("the parameters are in range");
         let argon = Argon2::new_with_secret(&*self.pepper, Algorithm::Argon2id, Version::V0x13, params)
             .expect("the key is short enough");
@@ -100,9 +100,9 @@ fn parse(verifier: &str) -> Option<([u8; SALT_BYTES], [u8; HASH_BYTES])> {
     Some((salt, hash))
 }
 
-impl fmt::Debug for Stretcher {
+impl fmt::Debug for PasswordHasher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Stretcher(..)")
+        f.write_str("PasswordHasher(..)")
     }
 }
 
@@ -120,13 +120,13 @@ pub struct Error {
 mod tests {
     use super::*;
 
-    fn stretcher() -> Stretcher {
-        Stretcher::new(&ServerKeys::open_or_create(tempfile::tempdir().unwrap().path()).unwrap())
+    fn password_hasher() -> PasswordHasher {
+        PasswordHasher::new(&ServerKeys::open_or_create(tempfile::tempdir().unwrap().path()).unwrap())
     }
 
     #[test]
     fn a_password_is_recognised_by_its_own_server_only() {
-        let (ours, theirs) = (stretcher(), stretcher());
+        let (ours, theirs) = (password_hasher(), password_hasher());
         let password = SecretString::from("correct horse battery");
         let verifier = ours.verifier(&password).unwrap();
         assert!(ours.matches(&password, Some(&verifier)));
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn nobody_and_damaged_verifiers_match_nothing() {
-        let ours = stretcher();
+        let ours = password_hasher();
         for password in ["", "x", &"x".repeat(10_000)] {
             let password = SecretString::from(password);
             assert!(!ours.matches(&password, None));
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn short_long_and_odd_passwords_are_not_taken() {
-        let ours = stretcher();
+        let ours = password_hasher();
         for bad in [
             "",
             "elevenchars",
