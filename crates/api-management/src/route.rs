@@ -3,7 +3,7 @@
 
 mod directory;
 mod operation;
-mod place;
+mod parent;
 mod role;
 mod scope_map;
 mod storage_account;

@@ -59,7 +59,7 @@ pub struct Management {
     pub(crate) password_hasher: Arc<PasswordHasher>,
     /// Turns at comparing passwords, which costs a processor and memory.
     pub(crate) password_checks: Arc<Semaphore>,
-    /// Places to wait for such a turn.
+    /// How many may wait for such a turn.
     pub(crate) queue: Semaphore,
     pub(crate) external_issuers: Arc<ExternalIssuers>,
     pub(crate) throttle: Arc<Throttle>,

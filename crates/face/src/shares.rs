@@ -32,7 +32,7 @@ pub(crate) struct Shares {
     near: Mutex<HashMap<Neighbourhood, Arc<Semaphore>>>,
 }
 
-/// A turn, until it is dropped; also a place in the queue for one.
+/// A turn, until it is dropped; also a permit to wait for one.
 #[derive(Debug)]
 pub(crate) struct Share {
     shares: Arc<Shares>,

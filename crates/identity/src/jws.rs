@@ -1,4 +1,4 @@
-//! JSON Web Signatures in the compact form (RFC 7515 section 7.1): the one place where a token is taken apart or put
+//! JSON Web Signatures in the compact form (RFC 7515 section 7.1): nothing else takes a token apart or puts one
 //! together. It refuses to choose keys and to read headers and claims; each kind of token has its own strict types.
 
 use base64::Engine;

@@ -5,6 +5,7 @@
 //! It knows no HTTP library and no database: faces hand it header values, and it hands back values to store. It decides
 //! no permission; that is `holdfast-access`. No function here reads the clock: `now` is an argument, in Unix seconds.
 
+pub mod admin_password;
 pub mod authority;
 pub mod basic;
 pub mod certificate;
@@ -26,6 +27,7 @@ pub mod tls;
 pub mod token;
 pub mod trusted;
 
+pub use admin_password::NewAdminPassword;
 pub use basic::Credentials;
 pub use directory::DirectoryIssuer;
 pub use external_issuer::ExternalIssuers;

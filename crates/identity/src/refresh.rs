@@ -15,8 +15,8 @@ use crate::Sealer;
 pub const REFRESH_TOKEN_SECS: i64 = 90 * 24 * 60 * 60;
 /// The longest that is looked at.
 const MAX_BYTES: usize = 1024;
-/// Nothing sealed for another place passes for a refresh token.
-const PLACE: &str = "refresh token of the directory";
+/// Nothing sealed for another context passes for a refresh token.
+const CONTEXT: &str = "refresh token of the directory";
 
 /// What a refresh token says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,7 +38,7 @@ impl RefreshToken {
     pub fn seal(&self, sealer: &Sealer) -> SecretString {
         let text = serde_json::to_string(self).expect("ids and numbers serialise");
         let sealed = sealer
-            .seal(&SecretString::from(text), PLACE)
+            .seal(&SecretString::from(text), CONTEXT)
             .expect("a refresh token is short");
         SecretString::from(URL_SAFE_NO_PAD.encode(sealed))
     }
@@ -51,7 +51,7 @@ impl RefreshToken {
             return None;
         }
         let sealed = URL_SAFE_NO_PAD.decode(token).ok()?;
-        let text = sealer.open(&sealed, PLACE).ok()?;
+        let text = sealer.open(&sealed, CONTEXT).ok()?;
         serde_json::from_str(text.expose_secret()).ok()
     }
 }
@@ -82,7 +82,7 @@ mod tests {
             assert_eq!(RefreshToken::open(&SecretString::from(bad), &ours), None);
         }
         let padded = format!("{}{}", serde_json::to_string(&token).unwrap(), " ".repeat(MAX_BYTES));
-        let padded = ours.seal(&SecretString::from(padded), PLACE).unwrap();
+        let padded = ours.seal(&SecretString::from(padded), CONTEXT).unwrap();
         let padded = SecretString::from(URL_SAFE_NO_PAD.encode(padded));
         assert_eq!(RefreshToken::open(&padded, &ours), None, "whole, and too long");
     }

@@ -38,12 +38,12 @@ impl Sealer {
         }
     }
 
-    /// Seals a secret for one place, such as `registry 7 password2`. It opens only with the same `place`, so a row copied
+    /// Seals a secret for one context, such as `registry 7 password2`. It opens only with the same `context`, so a row copied
     /// over another one does not open. The result differs each time.
     ///
     /// # Errors
     /// The secret is longer than [`MAX_SECRET_BYTES`].
-    pub fn seal(&self, secret: &SecretString, place: &str) -> Result<Vec<u8>, Error> {
+    pub fn seal(&self, secret: &SecretString, context: &str) -> Result<Vec<u8>, Error> {
         let secret = secret.expose_secret().as_bytes();
         if secret.len() > MAX_SECRET_BYTES {
             return Err(Error::TooLong {
@@ -55,18 +55,18 @@ impl Sealer {
         text.extend_from_slice(secret);
         let nonce = self
             .sealing
-            .seal_in_place_append_tag(Aad::from(place.as_bytes()), &mut text)
+            .seal_in_place_append_tag(Aad::from(context.as_bytes()), &mut text)
             .expect("a text of bounded length can be sealed");
         Ok([&[VERSION], nonce.as_ref().as_slice(), &text].concat())
     }
 
-    /// Opens what [`seal`](Self::seal) made for the same place.
+    /// Opens what [`seal`](Self::seal) made for the same context.
     ///
     /// # Errors
-    /// It was sealed for another place or with another master key, or is damaged; which of these is not told.
-    pub fn open(&self, sealed: &[u8], place: &str) -> Result<SecretString, Error> {
+    /// It was sealed for another context or with another master key, or is damaged; which of these is not told.
+    pub fn open(&self, sealed: &[u8], context: &str) -> Result<SecretString, Error> {
         let does_not_open = || Error::DoesNotOpen {
-            place: place.to_owned(),
+            context: context.to_owned(),
         };
         let (version, rest) = sealed.split_first().ok_or_else(does_not_open)?;
         if *version != VERSION || rest.len() < NONCE_BYTES || rest.len() > NONCE_BYTES + MAX_SECRET_BYTES + TAG_BYTES {
@@ -77,7 +77,7 @@ impl Sealer {
         let mut text = Zeroizing::new(text.to_vec());
         let plain = self
             .sealing
-            .open_in_place(nonce, Aad::from(place.as_bytes()), &mut text)
+            .open_in_place(nonce, Aad::from(context.as_bytes()), &mut text)
             .map_err(|_| does_not_open())?;
         let plain = std::str::from_utf8(plain).map_err(|_| does_not_open())?;
         Ok(SecretString::from(plain))
@@ -118,12 +118,6 @@ impl Sealer {
     }
 }
 
-/// Where an admin password of a registry is sealed for.
-#[must_use]
-pub fn admin_password_place(registry: &str, slot: u8) -> String {
-    format!("registry {} admin password {slot}", registry.to_ascii_lowercase())
-}
-
 impl fmt::Debug for Sealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Sealer(..)")
@@ -150,11 +144,11 @@ pub enum Error {
         /// Its length.
         length_bytes: usize,
     },
-    /// Not sealed for this place with this server's master key.
-    #[error("the secret stored for {place:?} does not open; was the database moved here without the key folder?")]
+    /// Not sealed for this context with this server's master key.
+    #[error("the secret stored for {context:?} does not open; was the database moved here without the key folder?")]
     DoesNotOpen {
         /// Where it was to be used.
-        place: String,
+        context: String,
     },
 }
 
@@ -169,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sealed_secret_opens_in_its_place_only() {
+    fn a_sealed_secret_opens_in_its_context_only() {
         let (ours, theirs) = (sealer(), sealer());
         let sealed = ours.seal(&SecretString::from("tiger"), "registry 1 password").unwrap();
         assert_eq!(

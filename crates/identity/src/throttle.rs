@@ -10,15 +10,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use holdfast_access::network_of;
 
-/// Failures from one place at one account before the brake is felt.
+/// Failures from one source at one account before the brake is felt.
 pub const FREE_FAILURES: u32 = 10;
-/// Wrong passwords of people from one place, whatever names they came with: each costs a slow hash.
+/// Wrong passwords of people from one source, whatever names they came with: each costs a slow hash.
 pub const FREE_PASSWORDS: u32 = 30;
-/// Devices that begin to wait at one place.
+/// Devices that begin to wait at one source.
 pub const FREE_DEVICES: u32 = 200;
-/// Codes typed at one place that no device waits for.
+/// Codes typed at one source that no device waits for.
 pub const FREE_USER_CODES: u32 = 50;
-/// Attempts from one place at one account that may be under way; many clients of one network may share an account.
+/// Attempts from one source at one account that may be under way; many clients of one network may share an account.
 pub const MAX_AT_ONCE: u32 = 64;
 /// The same for what costs a slow hash, under all names together.
 pub const MAX_PASSWORDS_AT_ONCE: u32 = 16;
@@ -28,8 +28,8 @@ pub const MAX_WAIT_SECS: i64 = 60;
 pub const FORGET_SECS: i64 = 15 * 60;
 /// Counts that are remembered; about 100 bytes each. When full, those with the fewest failures go.
 pub const MAX_ENTRIES: usize = 20_000;
-/// How many of them one place may have, so that it crowds out its own and not the others'.
-pub const MAX_ENTRIES_OF_PLACE: usize = 256;
+/// How many of them one source may have, so that it crowds out its own and not the others'.
+pub const MAX_ENTRIES_OF_SOURCE: usize = 256;
 /// The bits of an IPv6 address that one host cannot choose.
 const HOST_BITS: u32 = 64;
 /// The part of an account name that counts; what an attacker may make us remember ends here.
@@ -41,7 +41,7 @@ pub struct Throttle {
     counts: Mutex<Counts>,
 }
 
-/// What attempts from one place are counted at.
+/// What attempts from one source are counted at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target<'a> {
     /// One account, by its name.
@@ -59,7 +59,7 @@ pub enum Target<'a> {
 #[must_use = "an attempt that is dropped has failed"]
 pub struct Attempt<'a> {
     throttle: &'a Throttle,
-    place: IpAddr,
+    source: IpAddr,
     mark: Mark,
     now: i64,
     verdict: Verdict,
@@ -89,10 +89,10 @@ enum Mark {
     UserCodes,
 }
 
-/// By place. Of an IPv6 address only the network counts: a host has 2^64 addresses to choose from.
+/// By source. Of an IPv6 address only the network counts: a host has 2^64 addresses to choose from.
 #[derive(Debug, Default)]
 struct Counts {
-    places: HashMap<IpAddr, HashMap<Mark, Entry>>,
+    sources: HashMap<IpAddr, HashMap<Mark, Entry>>,
     len: usize,
 }
 
@@ -115,29 +115,29 @@ impl Throttle {
     /// Counts an attempt before anything is looked at. `now` is in Unix seconds.
     ///
     /// # Errors
-    /// The place has failed too often at this target, or has too many attempts under way.
+    /// The source has failed too often at this target, or has too many attempts under way.
     pub fn take(&self, peer: IpAddr, target: Target<'_>, now: i64) -> Result<Attempt<'_>, TooMany> {
-        let (place, mark) = (network_of(peer, HOST_BITS), Mark::of(target));
+        let (source, mark) = (network_of(peer, HOST_BITS), Mark::of(target));
         let mut counts = self.lock();
-        let known = counts.places.get_mut(&place).and_then(|marks| marks.get_mut(&mark));
+        let known = counts.sources.get_mut(&source).and_then(|marks| marks.get_mut(&mark));
         if let Some(entry) = known {
             entry.ease(&mark, now);
             entry.check(&mark, now)?;
             entry.under_way += 1;
         } else {
-            counts.make_room(place, now)?;
+            counts.make_room(source, now)?;
             let entry = Entry {
                 failures: 0,
                 under_way: 1,
                 last_failed_at: now,
                 eased_at: now,
             };
-            counts.places.entry(place).or_default().insert(mark.clone(), entry);
+            counts.sources.entry(source).or_default().insert(mark.clone(), entry);
             counts.len += 1;
         }
         Ok(Attempt {
             throttle: self,
-            place,
+            source,
             mark,
             now,
             verdict: Verdict::Failed,
@@ -168,7 +168,7 @@ impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         self.throttle
             .lock()
-            .settle(self.place, &self.mark, self.verdict, self.now);
+            .settle(self.source, &self.mark, self.verdict, self.now);
     }
 }
 
@@ -251,13 +251,13 @@ impl Entry {
 const CROWDED: TooMany = TooMany { retry_after_secs: 1 };
 
 impl Counts {
-    /// Room for one more of this place, at the cost of its own if it has many. Few failures go before many, else a flood
+    /// Room for one more of this source, at the cost of its own if it has many. Few failures go before many, else a flood
     /// of names would release the one that is braked.
-    fn make_room(&mut self, place: IpAddr, now: i64) -> Result<(), TooMany> {
+    fn make_room(&mut self, source: IpAddr, now: i64) -> Result<(), TooMany> {
         if let Some(marks) = self
-            .places
-            .get_mut(&place)
-            .filter(|it| it.len() >= MAX_ENTRIES_OF_PLACE)
+            .sources
+            .get_mut(&source)
+            .filter(|it| it.len() >= MAX_ENTRIES_OF_SOURCE)
         {
             let idle = marks.iter().filter(|(_, entry)| entry.under_way == 0);
             let weakest = idle.min_by_key(|(_, entry)| (!entry.is_stale(now), entry.failures, entry.last_failed_at));
@@ -277,7 +277,7 @@ impl Counts {
     /// A tenth, so that the work is paid for by many failures.
     fn drop_weakest_tenth(&mut self) {
         let strength = |entry: &Entry| (entry.under_way > 0, entry.failures, entry.last_failed_at);
-        let mut strengths: Vec<_> = self.places.values().flat_map(HashMap::values).map(strength).collect();
+        let mut strengths: Vec<_> = self.sources.values().flat_map(HashMap::values).map(strength).collect();
         let tenth = strengths.len() / 10;
         let (_, cut, _) = strengths.select_nth_unstable(tenth);
         let cut = *cut;
@@ -290,15 +290,15 @@ impl Counts {
     }
 
     fn retain(&mut self, mut stays: impl FnMut(&Entry) -> bool) {
-        self.places.retain(|_, marks| {
+        self.sources.retain(|_, marks| {
             marks.retain(|_, entry| stays(entry));
             !marks.is_empty()
         });
-        self.len = self.places.values().map(HashMap::len).sum();
+        self.len = self.sources.values().map(HashMap::len).sum();
     }
 
-    fn settle(&mut self, place: IpAddr, mark: &Mark, verdict: Verdict, now: i64) {
-        let Some(marks) = self.places.get_mut(&place) else {
+    fn settle(&mut self, source: IpAddr, mark: &Mark, verdict: Verdict, now: i64) {
+        let Some(marks) = self.sources.get_mut(&source) else {
             return;
         };
         let Some(entry) = marks.get_mut(mark) else {
@@ -320,7 +320,7 @@ impl Counts {
             marks.remove(mark);
             self.len -= 1;
             if marks.is_empty() {
-                self.places.remove(&place);
+                self.sources.remove(&source);
             }
         }
     }

@@ -106,7 +106,7 @@ impl ApplicationRecord {
         fold_case(&self.display_name)
     }
 
-    /// The place of this application in listings.
+    /// The position of this application in listings.
     #[must_use]
     pub fn marker(&self) -> ApplicationMarker {
         ApplicationMarker {

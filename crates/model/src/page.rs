@@ -14,7 +14,7 @@ pub enum ListOrder {
     TimeDescending,
 }
 
-/// A place in a listing. It stays where it is when the row that it was taken from moves or goes.
+/// A position in a listing. It stays where it is when the row that it was taken from moves or goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Position<Name> {
     /// When that row had changed, which a listing by time goes on from. Without it only the name is known: a listing by
@@ -25,13 +25,13 @@ pub struct Position<Name> {
 }
 
 impl<Name> Position<Name> {
-    /// The place of a name in a listing by name.
+    /// The position of a name in a listing by name.
     #[must_use]
     pub fn of(name: Name) -> Self {
         Self { updated_at: None, name }
     }
 
-    /// The place of a row in a listing of either kind.
+    /// The position of a row in a listing of either kind.
     #[must_use]
     pub fn at(updated_at: Timestamp, name: Name) -> Self {
         Self {
@@ -53,7 +53,7 @@ pub enum Visibility {
 /// A page of a listing: at most `limit` rows after a position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<Name> {
-    /// The place of the last row of the page before, exclusive.
+    /// The position of the last row of the page before, exclusive.
     pub after: Option<Position<Name>>,
     /// Most rows to return; at least 1.
     pub limit: usize,

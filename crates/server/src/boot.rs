@@ -1,5 +1,5 @@
-//! Opening the app on its data folder: nothing else knows all adapters. It makes what is missing on first start and refuses to
-//! open where that would be unsafe, with a message that says what to do.
+//! Opening the app on its data folder: nothing else knows all adapters. It makes what is missing on first start and refuses
+//! to open where that would be unsafe, with a message that says what to do.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use holdfast_blobs::{FilesystemPlaces, FilesystemStore};
-use holdfast_identity::{PasswordHasher, Sealer, ServerKeys, password, sealed::admin_password_place};
+use holdfast_identity::{NewAdminPassword, PasswordHasher, Sealer, ServerKeys, admin_password::Slot};
 use holdfast_metadata::SqliteStore;
 use holdfast_model::{
     Blobs, Clock, Metadata, MetadataExt as _, Places as _, RandomIds, RegistryRecord, StorageAccountId, StoreError,
@@ -19,7 +19,6 @@ use holdfast_model::{
 use holdfast_registry::{
     FirstStart, Limits, Operator, Overview, RegistryParts, SealedPassword, ensure_location, forget_location,
 };
-use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
 use crate::{
@@ -58,21 +57,6 @@ pub(crate) struct App {
     pub(crate) location_roots: LocationRoots,
     // Last: the folder is let go when everything in it is closed.
     _held: Held,
-}
-
-/// The name of an admin password, by slot.
-pub(crate) const PASSWORD_NAMES: [&str; 2] = ["password", "password2"];
-
-/// A fresh admin password, ready to be stored.
-pub(crate) fn make_password(
-    sealer: &Sealer,
-    registry: &str,
-    slot: u8,
-) -> anyhow::Result<(SecretString, SealedPassword)> {
-    let secret = password::generate();
-    let sealed = sealer.seal(&secret, &admin_password_place(registry, slot))?;
-    let verifier = sealer.verifier(secret.expose_secret());
-    Ok((secret, SealedPassword { sealed, verifier }))
 }
 
 impl App {
@@ -186,13 +170,16 @@ impl App {
 }
 
 fn first_start(sealer: &Sealer) -> anyhow::Result<FirstStart> {
-    let make = |slot| make_password(sealer, REGISTRY, slot).map(|(_, sealed)| sealed);
+    let make = |slot| {
+        let NewAdminPassword { sealed, verifier, .. } = NewAdminPassword::generate(sealer, REGISTRY, slot)?;
+        anyhow::Ok(SealedPassword { sealed, verifier })
+    };
     Ok(FirstStart {
         registry: REGISTRY.to_owned(),
         resource_group: RESOURCE_GROUP.to_owned(),
         location: LOCAL.to_owned(),
         storage_account: OWN_ACCOUNT.to_owned(),
-        passwords: [make(1)?, make(2)?],
+        passwords: [make(Slot::First)?, make(Slot::Second)?],
     })
 }
 

@@ -10,7 +10,7 @@ const MAX_CONNECTIONS: usize = 8192;
 const FEWEST: (usize, usize) = (16, 8);
 /// Threads that wait for the disk. Each may have a file and its folder open for a moment.
 pub(crate) const BLOCKING_THREADS: usize = 96;
-/// Files that nobody counts: the database, the log, listeners, connections beyond the places, and what those threads open.
+/// Files that nobody counts: the database, the log, listeners, connections beyond the slots, and what those threads open.
 const SPARE_FILES: usize = 64 + 2 * BLOCKING_THREADS;
 /// More files than this are never asked for.
 const MAX_FILES: u64 = 1 << 20;

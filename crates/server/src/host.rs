@@ -27,7 +27,7 @@ pub(crate) struct Visit {
     pub(crate) is_base: bool,
 }
 
-/// Why a request has no place here.
+/// Why no registry answers a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error("the request names no host")]

@@ -22,15 +22,15 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     activity::Activity,
-    places::{Place, Places, Refusal, Reserved},
     service::{MAX_HEADERS, Service, Wire},
     settings::ListenAddress,
     shutdown::Shutdown,
+    slots::{Refusal, Reserved, Slot, Slots},
     socket::Socket,
     stream::{Refusing, Streams},
 };
 
-/// How long a connection beyond the places may take, whatever it does.
+/// How long a connection beyond the slots may take, whatever it does.
 const RESERVED: Duration = Duration::from_secs(3);
 /// How long a peer that made no request for long may take to hear that the connection ends.
 const GOODBYE: Duration = Duration::from_secs(5);
@@ -144,9 +144,9 @@ fn explain(error: io::Error, scheme: &str) -> anyhow::Error {
 
 /// The room that a connection has, until this is dropped.
 enum Room {
-    /// A place.
-    Place(#[expect(dead_code, reason = "it is held, not read")] Place),
-    /// Beyond the places.
+    /// A slot.
+    Slot(#[expect(dead_code, reason = "it is held, not read")] Slot),
+    /// Beyond the slots.
     Reserve(#[expect(dead_code, reason = "it is held, not read")] Reserved),
 }
 
@@ -155,7 +155,7 @@ pub(crate) struct Acceptor {
     pub(crate) service: Arc<Service>,
     pub(crate) shutdown: Shutdown,
     pub(crate) connections: TaskTracker,
-    pub(crate) places: Arc<Places>,
+    pub(crate) slots: Arc<Slots>,
 }
 
 impl Acceptor {
@@ -198,23 +198,23 @@ impl Acceptor {
         }
     }
 
-    /// Accepts one connection and finds room for it. When there is none, also beyond the places, the others wait in the
+    /// Accepts one connection and finds room for it. When there is none, also beyond the slots, the others wait in the
     /// kernel.
     async fn accept_one(&self, socket: &TcpListener) -> io::Result<(TcpStream, SocketAddr, Room)> {
         loop {
             let (stream, peer) = socket.accept().await?;
-            let refusal = match self.places.take(peer.ip()) {
-                Ok(place) => return Ok((stream, peer, Room::Place(place))),
+            let refusal = match self.slots.take(peer.ip()) {
+                Ok(slot) => return Ok((stream, peer, Room::Slot(slot))),
                 Err(refusal) => refusal,
             };
-            if let Some(reserved) = self.places.try_reserve() {
+            if let Some(reserved) = self.slots.try_reserve() {
                 return Ok((stream, peer, Room::Reserve(reserved)));
             }
             if refusal == Refusal::Crowded {
                 // Whoever has taken all it may holds up nobody else.
                 continue;
             }
-            let reserved = self.places.reserve().await.map_err(io::Error::other)?;
+            let reserved = self.slots.reserve().await.map_err(io::Error::other)?;
             return Ok((stream, peer, Room::Reserve(reserved)));
         }
     }
@@ -245,16 +245,16 @@ impl Acceptor {
 
     async fn speak_in<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, room: &Room, stream: S, wire: Wire) {
         match room {
-            Room::Place(_) => self.speak(stream, wire).await,
+            Room::Slot(_) => self.speak(stream, wire).await,
             Room::Reserve(_) => {
                 if timeout(RESERVED, self.speak_briefly(stream, wire)).await.is_err() {
-                    tracing::debug!(peer = %wire.peer, "a connection beyond the places took too long");
+                    tracing::debug!(peer = %wire.peer, "a connection beyond the slots took too long");
                 }
             }
         }
     }
 
-    /// One request on a connection for which there is no place: probes are answered, all others are told to come again.
+    /// One request on a connection for which there is no slot: probes are answered, all others are told to come again.
     async fn speak_briefly<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, stream: S, wire: Wire) {
         let service = Arc::clone(&self.service);
         let answer = service_fn(move |request: Request<Incoming>| {
@@ -269,7 +269,7 @@ impl Acceptor {
             .max_headers(MAX_HEADERS)
             .keep_alive(false);
         if let Err(error) = protocol.serve_connection(TokioIo::new(stream), answer).await {
-            tracing::debug!(peer = %wire.peer, error = %error, "a connection beyond the places broke");
+            tracing::debug!(peer = %wire.peer, error = %error, "a connection beyond the slots broke");
         }
     }
 

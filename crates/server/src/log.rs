@@ -35,10 +35,10 @@ pub(crate) fn start(level: &str, format: LogFormat) -> anyhow::Result<Writing> {
         access::use_json(writer);
     }
     panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string);
+        let location = panic.location().map(ToString::to_string);
         let message = panic.payload_as_str().unwrap_or("no message");
         tracing::error!(
-            panic.place = place,
+            panic.location = location,
             panic.message = message,
             "a part of the program panicked"
         );

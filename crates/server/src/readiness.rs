@@ -235,13 +235,13 @@ impl Readiness {
         stores: &HashMap<StorageAccountId, Arc<dyn Blobs>>,
     ) -> State {
         let store = stores.get(&account.id).map(Arc::clone);
-        let places = Arc::clone(&self.users_probes);
+        let permits = Arc::clone(&self.users_probes);
         let looked = timeout(PROBE_WAIT, async {
-            let place = places.acquire_owned().await;
-            // A task of its own, which nobody cuts off: a probe that hangs keeps its place.
+            let permit = permits.acquire_owned().await;
+            // A task of its own, which nobody cuts off: a probe that hangs keeps its permit.
             tokio::spawn(async move {
                 let state = probe(store.as_ref(), Purpose::Read).await;
-                drop(place);
+                drop(permit);
                 state
             })
             .await

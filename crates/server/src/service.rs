@@ -151,7 +151,7 @@ impl Service {
         }
     }
 
-    /// Answers on a connection for which there is no place: what watches the server, and nothing else.
+    /// Answers on a connection for which there is no slot: what watches the server, and nothing else.
     pub(crate) async fn answer_when_full(
         self: Arc<Self>,
         request: Request<Incoming>,

@@ -144,9 +144,9 @@ impl Document {
         required
     }
 
-    fn compare(&self, schema: &Value, value: &Value, place: &str, faults: &mut Vec<String>) {
+    fn compare(&self, schema: &Value, value: &Value, path: &str, faults: &mut Vec<String>) {
         let schema = self.resolve(schema);
-        let mut wrong = |what: &str| faults.push(format!("{place} is {value}, {what}"));
+        let mut wrong = |what: &str| faults.push(format!("{path} is {value}, {what}"));
         if let Some(allowed) = schema["enum"].as_array()
             && !allowed.contains(value)
         {
@@ -170,44 +170,44 @@ impl Document {
                 None => wrong("no list"),
                 Some(items) => {
                     for (index, item) in items.iter().enumerate() {
-                        self.compare(&schema["items"], item, &format!("{place}[{index}]"), faults);
+                        self.compare(&schema["items"], item, &format!("{path}[{index}]"), faults);
                     }
                 }
             },
-            Some("object") | None => self.compare_object(schema, value, place, faults),
+            Some("object") | None => self.compare_object(schema, value, path, faults),
             Some(_) => {}
         }
     }
 
-    fn compare_object(&self, schema: &Value, value: &Value, place: &str, faults: &mut Vec<String>) {
+    fn compare_object(&self, schema: &Value, value: &Value, path: &str, faults: &mut Vec<String>) {
         let members = self.members(schema);
         if members.is_empty() && schema["type"] != "object" {
             return;
         }
         let Some(object) = value.as_object() else {
-            faults.push(format!("{place} is {value}, no object"));
+            faults.push(format!("{path} is {value}, no object"));
             return;
         };
         for name in self.required(schema) {
             if !object.contains_key(name) {
-                faults.push(format!("{place} has no {name}"));
+                faults.push(format!("{path} has no {name}"));
             }
         }
         let rest = schema.get("additionalProperties");
         for (name, item) in object {
-            let place = format!("{place}.{name}");
+            let path = format!("{path}.{name}");
             let member = members.iter().find(|(known, _)| known == name);
             match (member, rest) {
                 (Some((_, member)), _) => {
                     let hidden = member["x-ms-mutability"].as_array();
                     if member["x-ms-secret"] == true || hidden.is_some_and(|all| !all.contains(&Value::from("read"))) {
-                        faults.push(format!("{place} is not for answers"));
+                        faults.push(format!("{path} is not for answers"));
                     }
-                    self.compare(member, item, &place, faults);
+                    self.compare(member, item, &path, faults);
                 }
-                (None, Some(rest)) => self.compare(rest, item, &place, faults),
+                (None, Some(rest)) => self.compare(rest, item, &path, faults),
                 (None, None) if members.is_empty() => {}
-                (None, None) => faults.push(format!("{place} is unknown in this version")),
+                (None, None) => faults.push(format!("{path} is unknown in this version")),
             }
         }
     }
@@ -286,7 +286,7 @@ mod tests {
         let body = r#"{"location":"local","sku":{"name":"Gold","tier":"Basic"},"tags":{"a":1},"properties":
             {"loginServer":5,"creationDate":"today","provisioningState":"Made","zoneRedundancy":"Disabled"}}"#;
         let faults = operation.faults(200, body.as_bytes());
-        for (place, expected) in [
+        for (path, expected) in [
             ("body.sku.name", 1),
             ("body.sku.tier", 0),
             ("body.tags.a", 1),
@@ -295,8 +295,8 @@ mod tests {
             ("body.properties.provisioningState", 1),
             ("body.properties.zoneRedundancy is unknown", 1),
         ] {
-            let found = faults.iter().filter(|fault| fault.starts_with(place)).count();
-            assert_eq!(found, expected, "{place}: {faults:?}");
+            let found = faults.iter().filter(|fault| fault.starts_with(path)).count();
+            assert_eq!(found, expected, "{path}: {faults:?}");
         }
         assert_eq!(operation.faults(200, b"{}").len(), 2, "location and sku are missing");
         assert_eq!(operation.faults(202, b"").len(), 1);

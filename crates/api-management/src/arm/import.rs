@@ -72,8 +72,8 @@ pub(crate) async fn import_image(
         untagged,
         is_forced,
     };
-    let place = import.secret_place();
-    let sealed = password.map(|password| call.app.sealer.seal(&password, &place));
+    let context = import.secret_place();
+    let sealed = password.map(|password| call.app.sealer.seal(&password, &context));
     let sealed = sealed.transpose().map_err(Error::Sealed)?;
     let registry = &call.app.registry;
     let (id, location) = registry.ask_for_import(&grant, import, pull.as_ref(), sealed).await?;

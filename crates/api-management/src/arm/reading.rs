@@ -115,8 +115,8 @@ fn wrong(path: &str, wanted: &str, found: &Value) -> Arm {
         Value::Array(_) => "a list",
         Value::Object(_) => "an object",
     };
-    let place = if path.is_empty() { "the body" } else { path };
-    Arm::invalid_request_content(&format!("{place} must be {wanted}, not {found}")).with_target(path)
+    let what = if path.is_empty() { "the body" } else { path };
+    Arm::invalid_request_content(&format!("{what} must be {wanted}, not {found}")).with_target(path)
 }
 
 #[cfg(test)]

@@ -5,7 +5,10 @@ use holdfast_access::{ControlGrant, ControlReach, control};
 use holdfast_arm::{
     Error as Arm, RegistryName, ResourceGroupName, SubscriptionId, name::INVALID_REGISTRY_NAME, shape::registry_has,
 };
-use holdfast_identity::{password, sealed::admin_password_place};
+use holdfast_identity::{
+    NewAdminPassword,
+    admin_password::{self, Slot},
+};
 use holdfast_model::{AdminPassword, RegistryRecord};
 use holdfast_registry::SealedPassword;
 use http::{Response, StatusCode};
@@ -27,18 +30,19 @@ use crate::{
     serve::{Call, uuid},
 };
 
-/// The names of the two passwords, by slot.
-const PASSWORDS: [&str; 2] = ["password", "password2"];
-
 pub(crate) async fn put(
     call: &Call<'_>,
     grant: ControlGrant<control::RegistriesWrite>,
     path: &RegistryPath,
 ) -> Result<Response<Bytes>, Error> {
-    let (location, mut change) = read_put(call.body)?;
-    change.storage = storage(call, &grant)?;
+    let body = body::parse(call.body)?;
+    let (location, mut change) = read_put(&body)?;
+    change.storage = storage(call, &grant, &body)?;
     let name = path.name.to_string();
-    let passwords = [fresh(call.app, &name, 1)?, fresh(call.app, &name, 2)?];
+    let passwords = [
+        fresh(call.app, &name, Slot::First)?,
+        fresh(call.app, &name, Slot::Second)?,
+    ];
     let registry = &call.app.registry;
     let (record, is_new) = registry
         .put_registry(&grant, (name, location), change, passwords, call.precondition.clone())
@@ -59,8 +63,9 @@ pub(crate) async fn patch(
     call: &Call<'_>,
     grant: ControlGrant<control::RegistriesWrite>,
 ) -> Result<Response<Bytes>, Error> {
-    let mut change = read_patch(call.body)?;
-    change.storage = storage(call, &grant)?;
+    let body = body::parse(call.body)?;
+    let mut change = read_patch(&body)?;
+    change.storage = storage(call, &grant, &body)?;
     let precondition = call.precondition.clone();
     let record = call.app.registry.change_registry(&grant, change, precondition).await?;
     answer(call, StatusCode::OK, &record).await
@@ -95,8 +100,9 @@ async fn whole(call: &Call<'_>, record: &RegistryRecord) -> Result<Value, Error>
 fn storage(
     call: &Call<'_>,
     grant: &ControlGrant<control::RegistriesWrite>,
+    body: &Value,
 ) -> Result<Option<ControlGrant<control::StorageAccountsWrite>>, Error> {
-    let id = read_storage(call.body)?;
+    let id = read_storage(body)?;
     id.map(|id| storage_account::may_use(call, grant, &id)).transpose()
 }
 
@@ -191,24 +197,22 @@ pub(crate) async fn regenerate_credential(
     path: &RegistryPath,
 ) -> Result<Response<Bytes>, Error> {
     let request: Regenerate = body::parse(call.body)?;
-    let slot = match request.name.as_str() {
-        "password" => 1,
-        "password2" => 2,
-        _ => return Err(Arm::invalid_parameter("name", "The name must be password or password2.").into()),
-    };
+    let slot = Slot::of_name(&request.name)
+        .ok_or_else(|| Arm::invalid_parameter("name", "The name must be password or password2."))?;
     let password = fresh(call.app, path.name.as_str(), slot)?;
     let registry = &call.app.registry;
-    let (record, passwords) = registry.regenerate_registry_credential(&grant, slot, password).await?;
+    let (record, passwords) = registry
+        .regenerate_registry_credential(&grant, slot.number(), password)
+        .await?;
     credentials(call.app, &record, &passwords)
 }
 
 /// A password that nobody has seen yet.
-fn fresh(app: &Management, registry: &str, slot: u8) -> Result<SealedPassword, Error> {
-    let secret = password::generate();
-    let place = admin_password_place(registry, slot);
+fn fresh(app: &Management, registry: &str, slot: Slot) -> Result<SealedPassword, Error> {
+    let fresh = NewAdminPassword::generate(&app.sealer, registry, slot).map_err(Error::Sealed)?;
     Ok(SealedPassword {
-        sealed: app.sealer.seal(&secret, &place).map_err(Error::Sealed)?,
-        verifier: app.sealer.verifier(secret.expose_secret()),
+        sealed: fresh.sealed,
+        verifier: fresh.verifier,
     })
 }
 
@@ -218,10 +222,9 @@ fn credentials(
     passwords: &[AdminPassword],
 ) -> Result<Response<Bytes>, Error> {
     let mut shown = Vec::new();
-    for (stored, name) in passwords.iter().zip(PASSWORDS) {
-        let place = admin_password_place(&record.name, stored.slot);
-        let secret = app.sealer.open(&stored.sealed, &place).map_err(Error::Sealed)?;
-        shown.push(json!({ "name": name, "value": secret.expose_secret() }));
+    for (stored, slot) in passwords.iter().zip(Slot::ALL) {
+        let secret = admin_password::open(&app.sealer, &record.name, slot, &stored.sealed).map_err(Error::Sealed)?;
+        shown.push(json!({ "name": slot.name(), "value": secret.expose_secret() }));
     }
     let answer = json!({ "username": record.name, "passwords": shown });
     Ok(body::json(StatusCode::OK, &answer))

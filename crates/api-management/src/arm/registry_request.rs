@@ -9,7 +9,6 @@ use holdfast_registry::RegistryChange;
 use serde_json::Value;
 
 use super::{reading::Object, registry_body::fixed};
-use crate::{body, error::Error};
 
 /// The tiers that can be asked for.
 const SKUS: [&str; 4] = ["Classic", "Basic", "Standard", "Premium"];
@@ -23,29 +22,30 @@ const MAX_IP_RULES: usize = 1_000;
 const SWITCH: &[(&str, bool)] = &[("enabled", true), ("disabled", false)];
 
 /// The id of the storage account that a PUT or PATCH names.
-pub(crate) fn read_storage(body: &[u8]) -> Result<Option<String>, Error> {
-    let body: Value = body::parse(body)?;
-    let properties = Object::of_body(&body)?.object("properties")?;
+pub(crate) fn read_storage(body: &Value) -> Result<Option<String>, Arm> {
+    let properties = Object::of_body(body)?.object("properties")?;
     let Some(account) = properties.value("storageAccount").filter(|account| !account.is_null()) else {
         return Ok(None);
     };
     match account["id"].as_str() {
         Some(id) => Ok(Some(id.to_owned())),
-        None => Err(Arm::invalid_parameter("properties.storageAccount.id", "The id must be a text.").into()),
+        None => Err(Arm::invalid_parameter(
+            "properties.storageAccount.id",
+            "The id must be a text.",
+        )),
     }
 }
 
 /// A PUT: location and tier must be there.
-pub(crate) fn read_put(body: &[u8]) -> Result<(String, RegistryChange), Error> {
-    let body: Value = body::parse(body)?;
-    let body = Object::of_body(&body)?;
+pub(crate) fn read_put(body: &Value) -> Result<(String, RegistryChange), Arm> {
+    let body = Object::of_body(body)?;
     let location: Location = body
         .text("location")?
         .ok_or_else(Arm::location_required)?
         .parse()
         .map_err(Arm::from)?;
     if body.value("sku").is_none() {
-        return Err(Arm::invalid_request_content("The property 'sku' is missing").into());
+        return Err(Arm::invalid_request_content("The property 'sku' is missing"));
     }
     let mut change = read_change(&body)?;
     // A PUT is the whole: tags that it leaves out go.
@@ -54,9 +54,8 @@ pub(crate) fn read_put(body: &[u8]) -> Result<(String, RegistryChange), Error> {
 }
 
 /// A PATCH: what it leaves out stays.
-pub(crate) fn read_patch(body: &[u8]) -> Result<RegistryChange, Error> {
-    let body: Value = body::parse(body)?;
-    Ok(read_change(&Object::of_body(&body)?)?)
+pub(crate) fn read_patch(body: &Value) -> Result<RegistryChange, Arm> {
+    read_change(&Object::of_body(body)?)
 }
 
 /// The tags of a resource, within ARM's limits.
@@ -179,7 +178,8 @@ mod tests {
     use super::*;
 
     fn patch(body: &str) -> Result<RegistryChange, String> {
-        read_patch(body.as_bytes()).map_err(|error| error.to_string())
+        let body = crate::body::parse(body.as_bytes()).map_err(|error| error.to_string())?;
+        read_patch(&body).map_err(|error| error.to_string())
     }
 
     #[test]

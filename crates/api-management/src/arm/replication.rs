@@ -1,5 +1,5 @@
 //! Replications: a registry of the Premium tier shows the one at home, as ACR does. There are no others, and none can be
-//! made: this server keeps a registry in one place.
+//! made: this server keeps a registry in one location.
 
 use bytes::Bytes;
 use holdfast_access::{ControlGrant, control};

@@ -1,4 +1,4 @@
-//! Storage accounts of users: named places in a location that Classic registries lie in. They are no service for blobs:
+//! Storage accounts of users: each in one location, for Classic registries to lie in. They are no service for blobs:
 //! there are no endpoints, no keys and no network of their own, and what would need one is refused.
 
 use bytes::Bytes;

@@ -36,7 +36,7 @@ pub(super) async fn prove(
     };
     let at_name = take(Target::Account(name))?;
     // Names are free to make up, and one that nobody has costs as much as another.
-    let at_place = match take(Target::Passwords) {
+    let at_source = match take(Target::Passwords) {
         Ok(attempt) => attempt,
         Err(error) => {
             at_name.withdraw();
@@ -47,17 +47,17 @@ pub(super) async fn prove(
         Ok(Some(person)) => {
             at_name.succeeded();
             // A right password of one's own buys no tries at those of others.
-            at_place.withdraw();
+            at_source.withdraw();
             person
         }
         Ok(None) => {
             at_name.failed();
-            at_place.failed();
+            at_source.failed();
             return Err(refusal::wrong_password());
         }
         Err(error) => {
             at_name.withdraw();
-            at_place.withdraw();
+            at_source.withdraw();
             return Err(error);
         }
     };

@@ -1,4 +1,4 @@
-//! Pages of objects: `$filter`, `$top`, `$skiptoken` and `@odata.nextLink`. A filter by name seeks to its place; any
+//! Pages of objects: `$filter`, `$top`, `$skiptoken` and `@odata.nextLink`. A filter by name seeks to where it begins; any
 //! other is held against one object after the other, so many to a request.
 
 use holdfast_access::{ControlGrant, control};
@@ -94,7 +94,7 @@ impl Query {
     }
 }
 
-/// A place that no page ended at.
+/// A position that no page ended at.
 pub(super) fn odd_marker() -> Error {
     Error::new(Code::BadRequest, "The $skiptoken is not one of this server's.")
 }

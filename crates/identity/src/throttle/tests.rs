@@ -15,7 +15,12 @@ fn fail(throttle: &Throttle, times: u32, now: i64) {
             Ok(attempt) => attempt.failed(),
             Err(_) => {
                 let mut counts = throttle.lock();
-                let entry = counts.places.get_mut(&HERE).unwrap().get_mut(&Mark::of(ADMIN)).unwrap();
+                let entry = counts
+                    .sources
+                    .get_mut(&HERE)
+                    .unwrap()
+                    .get_mut(&Mark::of(ADMIN))
+                    .unwrap();
                 entry.under_way += 1;
                 counts.settle(HERE, &Mark::of(ADMIN), Verdict::Failed, now);
             }
@@ -114,16 +119,16 @@ fn what_everybody_behind_one_address_shares_is_eased_bit_by_bit() {
 }
 
 #[test]
-fn addresses_of_one_ipv6_network_are_one_place() {
+fn addresses_of_one_ipv6_network_are_one_source() {
     let throttle = Throttle::new();
     for host in 0..FREE_FAILURES {
         let host = u16::try_from(host).unwrap();
         let peer = Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, host);
         throttle.take(peer.into(), ADMIN, 1000).unwrap().failed();
     }
-    let place = |network| IpAddr::from(Ipv6Addr::new(0x2001, 0xdb8, 0, network, 9, 9, 9, 9));
-    assert!(check(&throttle, place(1), ADMIN, 1000).is_err());
-    assert_eq!(check(&throttle, place(2), ADMIN, 1000), Ok(()));
+    let source = |network| IpAddr::from(Ipv6Addr::new(0x2001, 0xdb8, 0, network, 9, 9, 9, 9));
+    assert!(check(&throttle, source(1), ADMIN, 1000).is_err());
+    assert_eq!(check(&throttle, source(2), ADMIN, 1000), Ok(()));
     fail(&throttle, 50, 1000);
     let mapped = "::ffff:192.0.2.1".parse().unwrap();
     assert!(check(&throttle, mapped, ADMIN, 1000).is_err(), "mapped addresses too");
@@ -140,12 +145,12 @@ fn a_flood_of_names_crowds_out_its_own_and_not_what_is_braked() {
     }
     assert_eq!(wait(&throttle, ADMIN, 1001), 59);
     let counts = throttle.lock();
-    assert_eq!(counts.places[&HERE].len(), MAX_ENTRIES_OF_PLACE);
-    assert_eq!(counts.places[&THERE].len(), 1, "others are not crowded out");
+    assert_eq!(counts.sources[&HERE].len(), MAX_ENTRIES_OF_SOURCE);
+    assert_eq!(counts.sources[&THERE].len(), 1, "others are not crowded out");
 }
 
 #[test]
-fn a_flood_of_places_is_bounded_and_releases_nobody_who_is_braked() {
+fn a_flood_of_sources_is_bounded_and_releases_nobody_who_is_braked() {
     let throttle = Throttle::new();
     fail(&throttle, 50, 1000);
     for index in 0..u32::try_from(MAX_ENTRIES).unwrap() + 5000 {
@@ -155,5 +160,5 @@ fn a_flood_of_places_is_bounded_and_releases_nobody_who_is_braked() {
     assert_eq!(wait(&throttle, ADMIN, 1001), 59);
     let counts = throttle.lock();
     assert!(counts.len <= MAX_ENTRIES);
-    assert_eq!(counts.len, counts.places.values().map(HashMap::len).sum::<usize>());
+    assert_eq!(counts.len, counts.sources.values().map(HashMap::len).sum::<usize>());
 }

@@ -32,12 +32,12 @@ use crate::{
     maintenance::{Certificate, Maintenance},
     metrics::Metrics,
     operator::{Context, addresses::Addresses, admin_socket::AdminSocket},
-    places::Places,
     readiness::Readiness,
     remains::{self, Remains},
     service::{Base, RequestIds, Service},
     settings::{ENTRIES, Entry, Flags, Settings},
     shutdown::{Shutdown, Signals},
+    slots::Slots,
     welcome,
 };
 
@@ -142,7 +142,7 @@ async fn run(
         service: Arc::new(service(settings, app, &metrics, &addresses, &outgoing, files)),
         shutdown: shutdown.clone(),
         connections: connections.clone(),
-        places: Arc::new(Places::new(files.connections, settings.trusted_proxies.clone())),
+        slots: Arc::new(Slots::new(files.connections, settings.trusted_proxies.clone())),
     });
     let context = Arc::new(Context {
         app: Arc::clone(app),

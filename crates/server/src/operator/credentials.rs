@@ -1,13 +1,15 @@
 //! The admin account's credentials: shown, or one of its passwords renewed first.
 
 use anyhow::{Context as _, bail};
-use holdfast_identity::sealed::admin_password_place;
+use holdfast_identity::{
+    NewAdminPassword,
+    admin_password::{self, Slot},
+};
 use holdfast_model::RegistryRecord;
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 
 use super::{AdminCommand, Context, Progress};
-use crate::boot::{PASSWORD_NAMES, make_password};
 
 /// Shows the credentials of a registry.
 #[derive(Debug, Serialize, Deserialize)]
@@ -54,11 +56,10 @@ impl AdminCommand for ShowCredentials {
         }
         let mut passwords = Vec::new();
         for stored in context.app.registry.list_admin_passwords(record.id).await? {
-            let place = admin_password_place(&record.name, stored.slot);
-            let secret = context.app.sealer.open(&stored.sealed, &place)?;
-            let name = PASSWORD_NAMES.get(usize::from(stored.slot).wrapping_sub(1));
+            let slot = Slot::of_number(stored.slot).context("the database holds a third password")?;
+            let secret = admin_password::open(&context.app.sealer, &record.name, slot, &stored.sealed)?;
             passwords.push(Password {
-                name: name.context("the database holds a third password")?.to_string(),
+                name: slot.name().to_owned(),
                 value: secret.expose_secret().to_owned(),
             });
         }
@@ -80,15 +81,13 @@ impl AdminCommand for ShowCredentials {
 }
 
 async fn renew(context: &Context, record: &RegistryRecord, name: &str) -> anyhow::Result<()> {
-    let index = PASSWORD_NAMES.iter().position(|known| *known == name);
-    let Some(index) = index else {
+    let Some(slot) = Slot::of_name(name) else {
         bail!("there is no password called {name:?}; the two are password and password2");
     };
-    let slot = u8::try_from(index + 1)?;
-    let (_, fresh) = make_password(&context.app.sealer, &record.name, slot)?;
+    let fresh = NewAdminPassword::generate(&context.app.sealer, &record.name, slot)?;
     let registry = &context.app.registry;
     registry
-        .renew_admin_password(record.id, slot, fresh.sealed, fresh.verifier)
+        .renew_admin_password(record.id, slot.number(), fresh.sealed, fresh.verifier)
         .await?;
     tracing::info!(
         registry.name = record.name,

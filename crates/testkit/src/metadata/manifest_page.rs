@@ -34,7 +34,7 @@ async fn walk(metadata: &dyn Metadata, repository: RepositoryId, order: ListOrde
     }
 }
 
-/// Ascending by digest, SHA-256 before SHA-512; a marker that is gone still has its place.
+/// Ascending by digest, SHA-256 before SHA-512; a marker that is gone still has its position.
 pub async fn manifests_page_by_digest(metadata: &dyn Metadata) {
     let (_, repository) = fixture::home(metadata).await;
     let mut digests: Vec<Digest> = (0..6).map(|n| fixture::digest(&n.to_string())).collect();

@@ -1,4 +1,4 @@
-//! Where the thing that a route names lies: its subscription and its resource group. It refuses to look whether they exist.
+//! What a route is inside of: its subscription and its resource group. It refuses to look whether they exist.
 
 use holdfast_arm::{ResourceGroupName, SubscriptionId};
 
@@ -8,16 +8,16 @@ impl ArmRoute {
     /// The subscription it is in.
     #[must_use]
     pub fn subscription(&self) -> Option<&SubscriptionId> {
-        self.place().0
+        self.parents().0
     }
 
     /// The resource group it is in.
     #[must_use]
     pub fn group(&self) -> Option<&ResourceGroupName> {
-        self.place().1
+        self.parents().1
     }
 
-    fn place(&self) -> (Option<&SubscriptionId>, Option<&ResourceGroupName>) {
+    fn parents(&self) -> (Option<&SubscriptionId>, Option<&ResourceGroupName>) {
         match self {
             Self::TenantsList | Self::OperationsList | Self::SubscriptionsList => (None, None),
             Self::SubscriptionGet(id)
