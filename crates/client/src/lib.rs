@@ -1,4 +1,4 @@
-//! Requests that the server sends to others. [`Outgoing`] is the one way out of the house: it decides what may be
+//! Requests that the server sends to others. [`Outgoing`] is the only way to others: it decides what may be
 //! reached, and connects to exactly the address it looked at. Nobody else opens a connection. [`registry`] speaks the
 //! distribution API through it.
 

@@ -129,7 +129,7 @@ impl Request {
     }
 }
 
-/// The one way out of the house. Cheap to clone.
+/// The only way to others. Cheap to clone.
 #[derive(Clone)]
 pub struct Outgoing {
     destinations: Arc<Destinations>,

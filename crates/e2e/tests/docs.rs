@@ -15,7 +15,7 @@ use holdfast_e2e::{Containerd, Dockerd, Output, Sandbox, Shared, image, project}
 
 use markdown::{Page, pages};
 
-static DESK: Shared<Desk> = Shared::new(Desk::new);
+static WORKSTATION: Shared<Workstation> = Shared::new(Workstation::new);
 
 /// How README.md starts the registry. The test starts the same binary, which is built already, on free ports.
 const START: &str = "cargo run --release --bin holdfast -- serve";
@@ -28,7 +28,7 @@ const NOT_RUN: [(&str, &str); 2] = [
 ];
 
 /// A user's machine: the built binary, a registry started with it, and the container engines.
-struct Desk {
+struct Workstation {
     // In the order in which they must end.
     registry: Daemon,
     dockerd: Dockerd,
@@ -39,14 +39,14 @@ struct Desk {
     sandbox: Sandbox,
 }
 
-impl Drop for Desk {
+impl Drop for Workstation {
     fn drop(&mut self) {
         // It is there only once the documentation's commands made it.
         fs::remove_dir_all(&self.trusted).ok();
     }
 }
 
-impl Desk {
+impl Workstation {
     fn new() -> Self {
         let sandbox = Sandbox::new();
         fs::create_dir_all(sandbox.work().join("target/release")).expect("the sandbox is writable");
@@ -82,7 +82,7 @@ impl Desk {
             let port = registry.wait_until(Duration::from_secs(60), port(scheme));
             format!("localhost:{port}")
         });
-        let desk = Self {
+        let workstation = Self {
             registry,
             dockerd: Dockerd::start(),
             containerd: Containerd::start(),
@@ -91,10 +91,10 @@ impl Desk {
             https,
             sandbox,
         };
-        let context = image::build_context(&desk.sandbox, "context", "my-image");
+        let context = image::build_context(&workstation.sandbox, "context", "my-image");
         let build = ["build", "--quiet", "--network=none", "--tag", "my-image", &context];
-        desk.dockerd.docker(&desk.sandbox).args(build).run();
-        desk
+        workstation.dockerd.docker(&workstation.sandbox).args(build).run();
+        workstation
     }
 
     /// Types a line at a shell, but for the ports.
@@ -123,15 +123,15 @@ impl Desk {
 
 #[test]
 fn every_command_in_the_documentation_works_as_it_stands_there() {
-    let desk = DESK.get();
-    let told = desk.told();
+    let workstation = WORKSTATION.get();
+    let told = workstation.told();
     assert_eq!(
         told.len(),
         4,
         "the first start says how to sign in, tag, push and pull: {told:?}"
     );
     for line in &told {
-        desk.type_in(line);
+        workstation.type_in(line);
     }
     let mut starts = 0;
     for page in pages() {
@@ -142,21 +142,21 @@ fn every_command_in_the_documentation_works_as_it_stands_there() {
                 exists(&page.name, line);
             } else if !NOT_RUN.iter().any(|(command, _)| command == line) {
                 eprintln!("{}: {line}", page.name);
-                desk.type_in(line);
+                workstation.type_in(line);
             }
         }
     }
     assert_eq!(starts, 1, "one command starts the registry");
-    let containers = desk.type_in("docker run --rm --network=none localhost:5000/my-image");
+    let containers = workstation.type_in("docker run --rm --network=none localhost:5000/my-image");
     assert_eq!(containers.text(), "my-image");
 }
 
 #[test]
 fn the_readme_repeats_what_the_first_start_says() {
     let readme = Page::read("README.md");
-    let desk = DESK.get();
-    for line in desk.told() {
-        let line = line.replace(&desk.http, "localhost:5000");
+    let workstation = WORKSTATION.get();
+    for line in workstation.told() {
+        let line = line.replace(&workstation.http, "localhost:5000");
         assert!(readme.commands.contains(&line), "README.md does not say: {line}");
     }
 }

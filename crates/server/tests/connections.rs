@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests panic on purpose")]
 
-mod house;
+mod harness;
 
 use std::{
     fs,
@@ -13,11 +13,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use house::{House, ask_from, http2::Http2, text};
+use harness::{Harness, ask_from, http2::Http2, text};
 
 /// Asks over HTTPS with a real client, which checks the certificate.
-fn curl(house: &House, ca: &str, arguments: &[&str]) -> (bool, String) {
-    let address = house.https.unwrap();
+fn curl(harness: &Harness, ca: &str, arguments: &[&str]) -> (bool, String) {
+    let address = harness.https.unwrap();
     let output = Command::new("curl")
         .args([
             "--silent",
@@ -39,12 +39,12 @@ fn curl(house: &House, ca: &str, arguments: &[&str]) -> (bool, String) {
 
 #[test]
 fn clients_that_trust_the_local_ca_speak_both_protocols() {
-    let house = House::running();
-    let ca = house.data().join("tls/ca.pem");
+    let harness = Harness::running();
+    let ca = harness.data().join("tls/ca.pem");
     let ca = ca.to_str().unwrap();
-    assert_eq!(curl(&house, ca, &["--http2"]), (true, "2 200".to_owned()));
-    assert_eq!(curl(&house, ca, &["--http1.1"]), (true, "1.1 200".to_owned()));
-    assert!(!curl(&house, "/etc/ssl/certs/ca-certificates.crt", &[]).0);
+    assert_eq!(curl(&harness, ca, &["--http2"]), (true, "2 200".to_owned()));
+    assert_eq!(curl(&harness, ca, &["--http1.1"]), (true, "1.1 200".to_owned()));
+    assert!(!curl(&harness, "/etc/ssl/certs/ca-certificates.crt", &[]).0);
 }
 
 #[test]
@@ -60,9 +60,9 @@ fn a_replaced_certificate_is_taken_up() {
     let folder = tempfile::tempdir().unwrap();
     let make = |name: &str| ensure(&folder.path().join(name), &Names::new("localhost", &[]).unwrap(), now).unwrap();
     let (first, second) = (make("first"), make("second"));
-    let mut house = House::empty();
+    let mut harness = Harness::empty();
     let (cert, key) = (first.certificate.to_str().unwrap(), first.key.to_str().unwrap());
-    house.start(&[
+    harness.start(&[
         "--http",
         "off",
         "--https",
@@ -72,26 +72,26 @@ fn a_replaced_certificate_is_taken_up() {
         "--tls-key",
         key,
     ]);
-    assert!(curl(&house, first.ca.to_str().unwrap(), &[]).0);
-    assert!(!curl(&house, second.ca.to_str().unwrap(), &[]).0);
+    assert!(curl(&harness, first.ca.to_str().unwrap(), &[]).0);
+    assert!(!curl(&harness, second.ca.to_str().unwrap(), &[]).0);
     fs::copy(&second.key, &first.key).unwrap();
     fs::copy(&second.certificate, &first.certificate).unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
-    while !curl(&house, second.ca.to_str().unwrap(), &[]).0 {
-        assert!(Instant::now() < deadline, "{}", house.log());
+    while !curl(&harness, second.ca.to_str().unwrap(), &[]).0 {
+        assert!(Instant::now() < deadline, "{}", harness.log());
         thread::sleep(Duration::from_millis(200));
     }
     assert!(
-        !house.operate(&["ca"]).status.success(),
+        !harness.operate(&["ca"]).status.success(),
         "a certificate of one's own has no local CA"
     );
 }
 
 #[test]
 fn more_connections_than_files_are_allowed_do_no_lasting_harm() {
-    let mut house = House::empty();
-    house.start_limited(64, &["--http", "127.0.0.1:0", "--https", "off"]);
-    let address = house.http.unwrap();
+    let mut harness = Harness::empty();
+    harness.start_limited(64, &["--http", "127.0.0.1:0", "--https", "off"]);
+    let address = harness.http.unwrap();
     let crowd: Vec<TcpStream> = (0..200).filter_map(|_| TcpStream::connect(address).ok()).collect();
     assert!(crowd.len() > 64);
     thread::sleep(Duration::from_millis(300));
@@ -111,12 +111,12 @@ fn more_connections_than_files_are_allowed_do_no_lasting_harm() {
 
 #[test]
 fn a_hanging_handshake_holds_up_nobody() {
-    let house = House::running();
+    let harness = Harness::running();
     let _hanging: Vec<TcpStream> = (0..20)
-        .map(|_| TcpStream::connect(house.https.unwrap()).unwrap())
+        .map(|_| TcpStream::connect(harness.https.unwrap()).unwrap())
         .collect();
-    let ca = house.data().join("tls/ca.pem");
-    assert!(curl(&house, ca.to_str().unwrap(), &["--max-time", "5"]).0);
+    let ca = harness.data().join("tls/ca.pem");
+    assert!(curl(&harness, ca.to_str().unwrap(), &["--max-time", "5"]).0);
 }
 
 /// What a server answers to bytes as they are.
@@ -131,8 +131,8 @@ fn raw(address: SocketAddr, bytes: &[u8]) -> String {
 
 #[test]
 fn malformed_and_oversized_heads_are_refused() {
-    let house = House::running();
-    let address = house.http.unwrap();
+    let harness = Harness::running();
+    let address = harness.http.unwrap();
     let large = format!(
         "GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n",
         "x".repeat(300_000)
@@ -164,18 +164,18 @@ fn malformed_and_oversized_heads_are_refused() {
         let status = answer.split(' ').nth(1).unwrap_or_default();
         assert!(statuses.contains(&status), "{:.80}: {answer}", request);
     }
-    assert_eq!(house.ask("GET", "/healthz", &[], b"").status, 200);
+    assert_eq!(harness.ask("GET", "/healthz", &[], b"").status, 200);
 }
 
 #[test]
 fn a_refusal_of_a_head_reaches_a_client_that_is_still_sending() {
-    let house = House::running();
+    let harness = Harness::running();
     let large = format!(
         "GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n",
         "x".repeat(8 << 20)
     );
     for number in 0..20 {
-        let answer = raw(house.http.unwrap(), large.as_bytes());
+        let answer = raw(harness.http.unwrap(), large.as_bytes());
         assert!(answer.starts_with("HTTP/1.1 431 "), "try {number}: {answer:?}");
     }
 }
@@ -183,12 +183,12 @@ fn a_refusal_of_a_head_reaches_a_client_that_is_still_sending() {
 #[test]
 fn a_refusal_of_a_head_reaches_a_client_that_sends_a_long_body_behind_it() {
     const BODY_BYTES: usize = 64 << 20;
-    let house = House::running();
+    let harness = Harness::running();
     let header = "x".repeat(70_000);
     let head = format!("PUT /v2/ HTTP/1.1\r\nHost: localhost\r\nX: {header}\r\nContent-Length: {BODY_BYTES}\r\n\r\n");
     let request = [head.as_bytes(), &vec![7; BODY_BYTES]].concat();
     for number in 0..5 {
-        let answer = raw(house.http.unwrap(), &request);
+        let answer = raw(harness.http.unwrap(), &request);
         assert!(answer.starts_with("HTTP/1.1 431 "), "try {number}: {answer:?}");
     }
 }
@@ -209,9 +209,9 @@ fn idle_crowd(server: SocketAddr, host: u8, count: usize) -> Vec<Http2> {
 
 #[test]
 fn one_address_with_idle_connections_leaves_room_for_others() {
-    let mut house = House::empty();
-    house.start_limited(FEW_FILES, &["--http", "127.0.0.1:0", "--https", "off"]);
-    let server = house.http.unwrap();
+    let mut harness = Harness::empty();
+    harness.start_limited(FEW_FILES, &["--http", "127.0.0.1:0", "--https", "off"]);
+    let server = harness.http.unwrap();
     let crowd = idle_crowd(server, 1, 300);
     thread::sleep(Duration::from_millis(300));
     let ask = |host, path| ask_from(loopback(host), server, "GET", path, &[], b"");
@@ -226,16 +226,16 @@ fn one_address_with_idle_connections_leaves_room_for_others() {
     drop(crowd);
     let deadline = Instant::now() + Duration::from_secs(20);
     while ask(1, "/v2/").status != 401 {
-        assert!(Instant::now() < deadline, "{}", house.log());
+        assert!(Instant::now() < deadline, "{}", harness.log());
         thread::sleep(Duration::from_millis(50));
     }
 }
 
 #[test]
 fn a_server_whose_connections_are_all_taken_still_answers_health_checks() {
-    let mut house = House::empty();
-    house.start_limited(FEW_FILES, &["--http", "127.0.0.1:0", "--https", "off"]);
-    let server = house.http.unwrap();
+    let mut harness = Harness::empty();
+    harness.start_limited(FEW_FILES, &["--http", "127.0.0.1:0", "--https", "off"]);
+    let server = harness.http.unwrap();
     let crowds: Vec<_> = (1..10).map(|host| idle_crowd(server, host, 60)).collect();
     thread::sleep(Duration::from_millis(300));
     let ask = |host, path| ask_from(loopback(host), server, "GET", path, &[], b"");

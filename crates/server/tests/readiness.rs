@@ -2,14 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "tests panic on purpose, in their helpers too")]
 
-mod house;
+mod harness;
 
 use std::{
     fs, thread,
     time::{Duration, Instant},
 };
 
-use house::House;
+use harness::Harness;
 use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -17,17 +17,17 @@ const PLAIN: [&str; 4] = ["--http", "127.0.0.1:0", "--https", "off"];
 
 /// Asks until the answer has this status: what was found counts for a second.
 #[track_caller]
-fn becomes(house: &House, path: &str, status: u16) {
+fn becomes(harness: &Harness, path: &str, status: u16) {
     let deadline = Instant::now() + PATIENCE;
-    while house.ask("GET", path, &[], b"").status != status {
+    while harness.ask("GET", path, &[], b"").status != status {
         assert!(Instant::now() < deadline, "{path} is not {status}");
         thread::sleep(Duration::from_millis(50));
     }
 }
 
 #[track_caller]
-fn shows(house: &House, lines: &[&str]) {
-    let metrics = house.ask("GET", "/metrics", &[], b"").body;
+fn shows(harness: &Harness, lines: &[&str]) {
+    let metrics = harness.ask("GET", "/metrics", &[], b"").body;
     for line in lines {
         assert!(
             metrics.lines().any(|shown| shown == *line),
@@ -38,54 +38,54 @@ fn shows(house: &House, lines: &[&str]) {
 
 #[test]
 fn a_store_that_cannot_be_written_leaves_reads_ready() {
-    let mut house = House::empty();
-    house.start(&PLAIN);
-    let basic = house.basic();
-    house.push_image(&basic, "app", "v1", b"layer");
+    let mut harness = Harness::empty();
+    harness.start(&PLAIN);
+    let basic = harness.basic();
+    harness.push_image(&basic, "app", "v1", b"layer");
     for path in ["/readyz", "/readyz?for=read", "/readyz?for=write"] {
-        becomes(&house, path, 200);
+        becomes(&harness, path, 200);
     }
-    assert_eq!(house.ask("GET", "/readyz?for=tea", &[], b"").status, 400);
+    assert_eq!(harness.ask("GET", "/readyz?for=tea", &[], b"").status, 400);
     // No disk of a test is full; a folder where the probe goes stops writes as well, even those of root.
-    let probe = house.data().join("blobs/default/probe");
+    let probe = harness.data().join("blobs/default/probe");
     fs::create_dir(&probe).unwrap();
-    becomes(&house, "/readyz?for=write", 503);
-    becomes(&house, "/readyz", 200);
+    becomes(&harness, "/readyz?for=write", 503);
+    becomes(&harness, "/readyz", 200);
     shows(
-        &house,
+        &harness,
         &[
             "holdfast_ready{purpose=\"read\"} 1",
             "holdfast_ready{purpose=\"write\"} 0",
             "holdfast_storage_accounts{owner=\"service\",state=\"broken\"} 1",
         ],
     );
-    let pulled = house.ask("GET", "/v2/app/manifests/v1", &[("Authorization", &basic)], b"");
+    let pulled = harness.ask("GET", "/v2/app/manifests/v1", &[("Authorization", &basic)], b"");
     assert_eq!(pulled.status, 200);
 
     fs::remove_dir(&probe).unwrap();
-    becomes(&house, "/readyz?for=write", 200);
+    becomes(&harness, "/readyz?for=write", 200);
     let (objects, away) = (
-        house.data().join("blobs/default/objects"),
-        house.data().join("blobs/away"),
+        harness.data().join("blobs/default/objects"),
+        harness.data().join("blobs/away"),
     );
     fs::rename(&objects, &away).unwrap();
-    becomes(&house, "/readyz", 503);
+    becomes(&harness, "/readyz", 503);
     fs::rename(&away, &objects).unwrap();
-    becomes(&house, "/readyz", 200);
+    becomes(&harness, "/readyz", 200);
 }
 
 #[test]
 fn a_broken_store_of_a_user_is_counted_and_takes_nothing_out() {
-    let mut house = House::empty();
-    house.start(&PLAIN);
-    put_storage_account(&house, "mine");
-    let account = house.data().join("blobs/mine");
+    let mut harness = Harness::empty();
+    harness.start(&PLAIN);
+    put_storage_account(&harness, "mine");
+    let account = harness.data().join("blobs/mine");
     fs::remove_dir_all(&account).unwrap();
     for path in ["/readyz", "/readyz?for=write"] {
-        assert_eq!(house.ask("GET", path, &[], b"").status, 200, "{path}");
+        assert_eq!(harness.ask("GET", path, &[], b"").status, 200, "{path}");
     }
     shows(
-        &house,
+        &harness,
         &[
             "holdfast_ready{purpose=\"write\"} 1",
             "holdfast_storage_accounts{owner=\"service\",state=\"ready\"} 1",
@@ -97,36 +97,36 @@ fn a_broken_store_of_a_user_is_counted_and_takes_nothing_out() {
 
 #[test]
 fn a_store_that_cannot_be_written_at_start_is_told_by_whose_it_is() {
-    let mut house = House::empty();
-    house.start(&PLAIN);
-    put_storage_account(&house, "mine");
-    house.stop();
+    let mut harness = Harness::empty();
+    harness.start(&PLAIN);
+    put_storage_account(&harness, "mine");
+    harness.stop();
     let (users, own) = (
-        house.data().join("blobs/mine/probe"),
-        house.data().join("blobs/default/probe"),
+        harness.data().join("blobs/mine/probe"),
+        harness.data().join("blobs/default/probe"),
     );
     fs::create_dir(&users).unwrap();
-    house.start(&PLAIN);
+    harness.start(&PLAIN);
     assert!(
-        house.log().contains("a storage account cannot be written"),
+        harness.log().contains("a storage account cannot be written"),
         "{}",
-        house.log()
+        harness.log()
     );
-    house.stop();
+    harness.stop();
     fs::create_dir(&own).unwrap();
-    let refused = house.operate(&["serve", "--http", "127.0.0.1:0", "--https", "off"]);
+    let refused = harness.operate(&["serve", "--http", "127.0.0.1:0", "--https", "off"]);
     assert_eq!(refused.status.code(), Some(1));
 }
 
 /// Makes a user's storage account through ARM, as an owner.
-fn put_storage_account(house: &House, name: &str) {
-    let status = house.json(&["status"]);
+fn put_storage_account(harness: &Harness, name: &str) {
+    let status = harness.json(&["status"]);
     let (tenant, subscription) = (
         status["tenantId"].as_str().unwrap(),
         status["subscriptionId"].as_str().unwrap(),
     );
-    let made = house.json(&["principal", "create", "ops", "--role", "Owner"]);
-    let arm = format!("http://{}", house.http.unwrap());
+    let made = harness.json(&["principal", "create", "ops", "--role", "Owner"]);
+    let arm = format!("http://{}", harness.http.unwrap());
     let form = format!(
         "grant_type=client_credentials&client_id={}&client_secret={}&scope={arm}/.default",
         made["appId"].as_str().unwrap(),
@@ -134,7 +134,7 @@ fn put_storage_account(house: &House, name: &str) {
     );
     let headers = [("Content-Type", "application/x-www-form-urlencoded")];
     let path = format!("/{tenant}/oauth2/v2.0/token");
-    let answer = house.ask("POST", &path, &headers, form.as_bytes());
+    let answer = harness.ask("POST", &path, &headers, form.as_bytes());
     let token: Value = serde_json::from_str(&answer.body).unwrap();
     let bearer = format!(
         "Bearer {}",
@@ -146,6 +146,6 @@ fn put_storage_account(house: &House, name: &str) {
     );
     let body = json!({ "location": "local", "sku": { "name": "Standard_LRS" }, "kind": "StorageV2" }).to_string();
     let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
-    let answer = house.ask("PUT", &path, &headers, body.as_bytes());
+    let answer = harness.ask("PUT", &path, &headers, body.as_bytes());
     assert!([200, 201, 202].contains(&answer.status), "{answer:?}");
 }

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests panic on purpose")]
 
-mod house;
+mod harness;
 
 use std::{
     io::Write as _,
@@ -11,14 +11,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use house::{House, digest, read_answer};
+use harness::{Harness, digest, read_answer};
 use rustix::process::Signal;
 
 const BYTES: &[u8] = b"these bytes come slowly";
 
 /// Sends the head of an upload and half of its body.
-fn begin(house: &House) -> TcpStream {
-    let (basic, address) = (house.basic(), house.http.unwrap());
+fn begin(harness: &Harness) -> TcpStream {
+    let (basic, address) = (harness.basic(), harness.http.unwrap());
     let mut stream = TcpStream::connect(address).unwrap();
     let head = format!(
         "POST /v2/app/blobs/uploads/?digest={} HTTP/1.1\r\nHost: {address}\r\nAuthorization: {basic}\r\n\
@@ -28,13 +28,13 @@ fn begin(house: &House) -> TcpStream {
     );
     stream.write_all(head.as_bytes()).unwrap();
     stream.write_all(&BYTES[..5]).unwrap();
-    wait_for(house, |metrics| metrics.contains("holdfast_uploads_in_flight 1"));
+    wait_for(harness, |metrics| metrics.contains("holdfast_uploads_in_flight 1"));
     stream
 }
 
-fn wait_for(house: &House, is_so: impl Fn(&str) -> bool) {
+fn wait_for(harness: &Harness, is_so: impl Fn(&str) -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);
-    while !is_so(&house.ask("GET", "/metrics", &[], b"").body) {
+    while !is_so(&harness.ask("GET", "/metrics", &[], b"").body) {
         assert!(Instant::now() < deadline);
         thread::sleep(Duration::from_millis(20));
     }
@@ -42,55 +42,58 @@ fn wait_for(house: &House, is_so: impl Fn(&str) -> bool) {
 
 #[test]
 fn a_running_upload_finishes_before_the_end() {
-    let mut house = House::running();
-    let mut upload = begin(&house);
-    house.signal(Signal::TERM);
+    let mut harness = Harness::running();
+    let mut upload = begin(&harness);
+    harness.signal(Signal::TERM);
     thread::sleep(Duration::from_millis(300));
-    assert!(house.is_running());
-    assert!(TcpStream::connect(house.http.unwrap()).is_err(), "nobody new is let in");
+    assert!(harness.is_running());
+    assert!(
+        TcpStream::connect(harness.http.unwrap()).is_err(),
+        "nobody new is let in"
+    );
     upload.write_all(&BYTES[5..]).unwrap();
     assert_eq!(read_answer(&mut upload).status, 201);
-    assert!(house.wait().success());
+    assert!(harness.wait().success());
     // What was acknowledged is there.
-    house.start(&["--http", "127.0.0.1:0", "--https", "off"]);
+    harness.start(&["--http", "127.0.0.1:0", "--https", "off"]);
     let path = format!("/v2/app/blobs/{}", digest(BYTES));
-    let answer = house.ask("GET", &path, &[("Authorization", &house.basic())], b"");
+    let answer = harness.ask("GET", &path, &[("Authorization", &harness.basic())], b"");
     assert_eq!((answer.status, answer.body.as_bytes()), (200, BYTES));
 }
 
 #[test]
 fn resting_connections_hold_up_nothing() {
-    let mut house = House::running();
-    let address = house.http.unwrap();
+    let mut harness = Harness::running();
+    let address = harness.http.unwrap();
     let _silent = TcpStream::connect(address).unwrap();
     let mut resting = TcpStream::connect(address).unwrap();
     write!(resting, "GET /healthz HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
-    wait_for(&house, |metrics| metrics.contains("route=\"healthz\""));
+    wait_for(&harness, |metrics| metrics.contains("route=\"healthz\""));
     let started = Instant::now();
-    house.stop();
+    harness.stop();
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
 }
 
 #[test]
 fn the_grace_period_has_an_end() {
-    let mut house = House::empty();
-    house.start(&["--http", "127.0.0.1:0", "--https", "off", "--shutdown-grace", "500ms"]);
-    let _upload = begin(&house);
+    let mut harness = Harness::empty();
+    harness.start(&["--http", "127.0.0.1:0", "--https", "off", "--shutdown-grace", "500ms"]);
+    let _upload = begin(&harness);
     let started = Instant::now();
-    house.stop();
+    harness.stop();
     assert!(started.elapsed() >= Duration::from_millis(500));
-    assert!(house.log().contains("cutting them off"), "{}", house.log());
+    assert!(harness.log().contains("cutting them off"), "{}", harness.log());
 }
 
 #[test]
 fn a_second_signal_ends_at_once() {
-    let mut house = House::running();
-    let _upload = begin(&house);
-    house.signal(Signal::TERM);
+    let mut harness = Harness::running();
+    let _upload = begin(&harness);
+    harness.signal(Signal::TERM);
     thread::sleep(Duration::from_millis(300));
-    assert!(house.is_running());
-    house.signal(Signal::INT);
+    assert!(harness.is_running());
+    harness.signal(Signal::INT);
     let started = Instant::now();
-    assert!(house.wait().success());
+    assert!(harness.wait().success());
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
 }

@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests panic on purpose")]
 
-mod house;
+mod harness;
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -13,8 +13,8 @@ use std::{
 
 use serde_json::{Value, json};
 
-use house::{
-    House, ask_from,
+use harness::{
+    Harness, ask_from,
     http2::{Http2, INITIAL_WINDOW_SIZE},
 };
 
@@ -45,10 +45,10 @@ fn layer() -> Vec<u8> {
 
 /// Has a crowd read a layer, or a part of it, and looks at the server meanwhile.
 fn withstand(range: Option<&str>, window: u32) {
-    let house = House::running();
-    let (server, basic) = (house.http.unwrap(), house.basic());
-    house.push_image(&basic, "app", "v1", &layer());
-    let path = format!("/v2/app/blobs/{}", house::digest(&layer()));
+    let harness = Harness::running();
+    let (server, basic) = (harness.http.unwrap(), harness.basic());
+    harness.push_image(&basic, "app", "v1", &layer());
+    let path = format!("/v2/app/blobs/{}", harness::digest(&layer()));
     let authorized = [("authorization", basic.as_str())];
     let headers: Vec<_> = authorized
         .into_iter()
@@ -67,7 +67,7 @@ fn withstand(range: Option<&str>, window: u32) {
         assert_eq!(pulled.header("content-length"), Some(LAYER_BYTES.to_string().as_str()));
         assert_eq!(pulled.status, 200);
     }
-    let most = house.most_resident_mib();
+    let most = harness.most_resident_mib();
     eprintln!("{} readers took {most} MiB", CONNECTIONS * STREAMS as usize);
     assert!(most <= MOST_MIB, "{most} MiB");
     drop(crowd);
@@ -90,11 +90,11 @@ fn a_crowd_that_takes_layers_and_stops_takes_little_memory() {
 
 #[test]
 fn a_crowd_that_takes_a_byte_of_each_listing_takes_little_memory() {
-    let house = House::running();
-    let (server, basic) = (house.http.unwrap(), house.basic());
-    let subject = house.push_image(&basic, "app", "v1", b"layer");
+    let harness = Harness::running();
+    let (server, basic) = (harness.http.unwrap(), harness.basic());
+    let subject = harness.push_image(&basic, "app", "v1", b"layer");
     for number in 0..20 {
-        push_referrer(&house, &basic, &subject, number);
+        push_referrer(&harness, &basic, &subject, number);
     }
     let path = format!("/v2/app/referrers/{subject}");
     let authorized = [("authorization", basic.as_str())];
@@ -112,15 +112,15 @@ fn a_crowd_that_takes_a_byte_of_each_listing_takes_little_memory() {
         assert_eq!(ask(host, "/v2/app/manifests/v1").status, 200);
     }
     assert_eq!(ask(2, &path).status, 200);
-    let most = house.most_resident_mib();
+    let most = harness.most_resident_mib();
     eprintln!("{} readers took {most} MiB", CONNECTIONS * STREAMS as usize);
     assert!(most <= MOST_MIB, "{most} MiB");
     drop(crowd);
 }
 
 /// Pushes a referrer that a listing has much to say about.
-fn push_referrer(house: &House, basic: &str, subject: &str, number: usize) {
-    let manifest = house.ask("GET", "/v2/app/manifests/v1", &[("Authorization", basic)], b"");
+fn push_referrer(harness: &Harness, basic: &str, subject: &str, number: usize) {
+    let manifest = harness.ask("GET", "/v2/app/manifests/v1", &[("Authorization", basic)], b"");
     let mut manifest: Value = serde_json::from_str(&manifest.body).unwrap();
     manifest["subject"] = json!({
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
@@ -133,17 +133,17 @@ fn push_referrer(house: &House, basic: &str, subject: &str, number: usize) {
         ("Content-Type", "application/vnd.oci.image.manifest.v1+json"),
     ];
     let path = format!("/v2/app/manifests/referrer-{number}");
-    let answer = house.ask("PUT", &path, &headers, manifest.to_string().as_bytes());
+    let answer = harness.ask("PUT", &path, &headers, manifest.to_string().as_bytes());
     assert_eq!(answer.status, 201, "{answer:?}");
 }
 
 #[test]
 fn where_few_files_may_be_open_a_crowd_of_readers_leaves_some_to_all_others() {
-    let mut house = House::empty();
-    house.start_limited(700, &["--http", "127.0.0.1:0", "--https", "off"]);
-    let (server, basic) = (house.http.unwrap(), house.basic());
-    house.push_image(&basic, "app", "v1", &layer());
-    let path = format!("/v2/app/blobs/{}", house::digest(&layer()));
+    let mut harness = Harness::empty();
+    harness.start_limited(700, &["--http", "127.0.0.1:0", "--https", "off"]);
+    let (server, basic) = (harness.http.unwrap(), harness.basic());
+    harness.push_image(&basic, "app", "v1", &layer());
+    let path = format!("/v2/app/blobs/{}", harness::digest(&layer()));
     let authorized = [("authorization", basic.as_str())];
     let mut first = reader(server, &path, &authorized, 1);
     // Of some 110 blobs that may be read at once, half are for one address.
@@ -155,7 +155,7 @@ fn where_few_files_may_be_open_a_crowd_of_readers_leaves_some_to_all_others() {
         move || ask_from(loopback(1), server, "GET", &path, &[("authorization", &basic)], b"")
     });
     for number in 0..30 {
-        house.push_image(
+        harness.push_image(
             &basic,
             "app",
             &format!("of-{number}"),
@@ -172,24 +172,24 @@ fn where_few_files_may_be_open_a_crowd_of_readers_leaves_some_to_all_others() {
         told.head
     );
     assert!(told.body.contains("too many blobs"), "{}", told.body);
-    assert!(!house.log().contains("os error 24"), "{}", house.log());
+    assert!(!harness.log().contains("os error 24"), "{}", harness.log());
     drop(crowd);
 }
 
 #[test]
 fn where_few_files_may_be_open_a_crowd_of_uploads_leaves_some_to_another_address() {
-    let mut house = House::empty();
-    house.start_limited(700, &["--http", "127.0.0.1:0", "--https", "off"]);
-    let (server, basic) = (house.http.unwrap(), house.basic());
+    let mut harness = Harness::empty();
+    harness.start_limited(700, &["--http", "127.0.0.1:0", "--https", "off"]);
+    let (server, basic) = (harness.http.unwrap(), harness.basic());
     let authorized = [("authorization", basic.as_str())];
     let push = |number: usize| {
         let content = format!("of {number}");
-        let path = format!("/v2/app/blobs/uploads/?digest={}", house::digest(content.as_bytes()));
+        let path = format!("/v2/app/blobs/uploads/?digest={}", harness::digest(content.as_bytes()));
         ask_from(loopback(2), server, "POST", &path, &authorized, content.as_bytes())
     };
     assert_eq!(push(0).status, 201);
     // More than twice what all may write at once.
-    let path = format!("/v2/app/blobs/uploads/?digest={}", house::digest(b"never"));
+    let path = format!("/v2/app/blobs/uploads/?digest={}", harness::digest(b"never"));
     let crowd = (0..4).map(|_| {
         let mut http2 = Http2::open(loopback(1), server, &[]).unwrap();
         for stream in 0..STREAMS {
@@ -200,8 +200,8 @@ fn where_few_files_may_be_open_a_crowd_of_uploads_leaves_some_to_another_address
     let crowd: Vec<_> = crowd.collect();
     let deadline = Instant::now() + Duration::from_secs(60);
     let under_way = format!("uploads_in_flight {}", 4 * STREAMS);
-    while !house.ask("GET", "/metrics", &[], b"").body.contains(&under_way) {
-        assert!(Instant::now() < deadline, "{}", house.log());
+    while !harness.ask("GET", "/metrics", &[], b"").body.contains(&under_way) {
+        assert!(Instant::now() < deadline, "{}", harness.log());
         thread::sleep(Duration::from_millis(20));
     }
     for number in 1..20 {

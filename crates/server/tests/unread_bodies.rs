@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests panic on purpose")]
 
-mod house;
+mod harness;
 
 use std::{
     fs,
@@ -14,8 +14,8 @@ use std::{
     time::Duration,
 };
 
-use house::{
-    House, ask_from,
+use harness::{
+    Harness, ask_from,
     http2::{Http2, INITIAL_WINDOW_SIZE, allow_many},
     text,
 };
@@ -34,10 +34,10 @@ fn loopback(host: u8) -> Ipv4Addr {
     Ipv4Addr::new(127, 0, 0, host)
 }
 
-fn await_resident(house: &House, what: &str, most_mib: u64) {
+fn await_resident(harness: &Harness, what: &str, most_mib: u64) {
     // What was sent is on its way; nothing says when it is there.
     thread::sleep(Duration::from_secs(2));
-    let most = house.most_resident_mib();
+    let most = harness.most_resident_mib();
     eprintln!("{what} took {most} MiB");
     assert!(most <= most_mib, "{what} took {most} MiB");
 }
@@ -57,11 +57,11 @@ fn sender(server: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]
 
 #[test]
 fn bodies_that_nobody_wants_are_thrown_away_while_their_requests_wait() {
-    let mut house = House::empty();
-    house.start_limited(FEW_FILES, &["--http", "127.0.0.1:0", "--https", "off"]);
-    let (server, basic) = (house.http.unwrap(), house.basic());
+    let mut harness = Harness::empty();
+    harness.start_limited(FEW_FILES, &["--http", "127.0.0.1:0", "--https", "off"]);
+    let (server, basic) = (harness.http.unwrap(), harness.basic());
     let layer: Vec<u8> = (0..8 << 20).map(|index| (index % 251) as u8).collect();
-    let path = format!("/v2/app/blobs/{}", house.push_blob(&basic, "app", &layer));
+    let path = format!("/v2/app/blobs/{}", harness.push_blob(&basic, "app", &layer));
     let authorized = [("authorization", basic.as_str())];
     let mut readers = Http2::open(loopback(1), server, &[(INITIAL_WINDOW_SIZE, 1)]).unwrap();
     for stream in 0..STREAMS {
@@ -71,7 +71,7 @@ fn bodies_that_nobody_wants_are_thrown_away_while_their_requests_wait() {
     let crowd: Vec<_> = (0..CONNECTIONS)
         .map(|_| sender(server, "GET", &path, &authorized))
         .collect();
-    await_resident(&house, "bodies of reading requests", 110);
+    await_resident(&harness, "bodies of reading requests", 110);
     assert_eq!(
         ask_from(loopback(2), server, "GET", &path, &authorized, b"").status,
         200
@@ -83,9 +83,9 @@ fn bodies_that_nobody_wants_are_thrown_away_while_their_requests_wait() {
 fn bodies_that_come_byte_by_byte_take_little_memory() {
     const CONNECTIONS: usize = 3000;
     allow_many();
-    let mut house = House::empty();
-    house.start(&["--http", "127.0.0.1:0", "--https", "off"]);
-    let server = house.http.unwrap();
+    let mut harness = Harness::empty();
+    harness.start(&["--http", "127.0.0.1:0", "--https", "off"]);
+    let server = harness.http.unwrap();
     // Some of them are cut off before all is sent.
     let crowd: Vec<_> = (0..CONNECTIONS)
         .map(|_| {
@@ -96,24 +96,24 @@ fn bodies_that_come_byte_by_byte_take_little_memory() {
             http2
         })
         .collect();
-    await_resident(&house, "bodies of single bytes", 220);
-    assert_eq!(house.ask("GET", "/v2/", &[], b"").status, 401);
+    await_resident(&harness, "bodies of single bytes", 220);
+    assert_eq!(harness.ask("GET", "/v2/", &[], b"").status, 401);
     drop(crowd);
 }
 
 #[test]
 fn a_client_whose_body_is_thrown_away_reads_its_answer() {
-    let mut house = House::empty();
-    house.start(&["--http", "127.0.0.1:0", "--https", "off"]);
-    let basic = house.basic();
-    let path = house.data().join("body");
+    let mut harness = Harness::empty();
+    harness.start(&["--http", "127.0.0.1:0", "--https", "off"]);
+    let basic = harness.basic();
+    let path = harness.data().join("body");
     fs::write(&path, vec![7; 3 << 20]).unwrap();
     let told = Command::new("curl")
         .args(["--silent", "--show-error", "--http2-prior-knowledge", "--noproxy", "*"])
         .args(["--request", "GET", "--header", &format!("authorization: {basic}")])
         .args(["--data-binary", &format!("@{}", path.display())])
         .args(["--write-out", "%{http_version} %{http_code}"])
-        .arg(format!("http://{}/v2/", house.http.unwrap()))
+        .arg(format!("http://{}/v2/", harness.http.unwrap()))
         .output()
         .unwrap();
     assert_eq!(text(&told.stdout), "{}\n2 200", "{}", text(&told.stderr));
@@ -123,9 +123,9 @@ fn a_client_whose_body_is_thrown_away_reads_its_answer() {
 fn a_crowd_of_uploads_that_send_a_byte_and_wait_keeps_no_other_out() {
     // More than twice as many as may have a whole window unread at once.
     const UPLOADS: usize = 300;
-    let mut house = House::empty();
-    house.start(&["--http", "127.0.0.1:0", "--https", "off"]);
-    let (server, basic) = (house.http.unwrap(), house.basic());
+    let mut harness = Harness::empty();
+    harness.start(&["--http", "127.0.0.1:0", "--https", "off"]);
+    let (server, basic) = (harness.http.unwrap(), harness.basic());
     let authorized = [("authorization", basic.as_str())];
     let start = |host| {
         let answer = ask_from(
@@ -150,7 +150,7 @@ fn a_crowd_of_uploads_that_send_a_byte_and_wait_keeps_no_other_out() {
     let upload = |host: u8| curl_upload(loopback(host), server, &basic, &start(host));
     assert_eq!(upload(1), "2 202");
     assert_eq!(upload(2), "2 202", "of another address");
-    house.push_blob(&basic, "app", b"over HTTP/1");
+    harness.push_blob(&basic, "app", b"over HTTP/1");
     drop(crowd);
 }
 

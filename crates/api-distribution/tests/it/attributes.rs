@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    house::{House, Image, LOGIN_SERVER, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, descriptor, sha256},
+    harness::{Harness, Image, LOGIN_SERVER, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, descriptor, sha256},
     wire::Ask,
 };
 
@@ -28,15 +28,15 @@ fn without_times(text: &str) -> String {
     out + rest
 }
 
-async fn shows(house: &House, target: &str, expected: &str) {
-    let answer = house.get(target).await.expect(200);
+async fn shows(harness: &Harness, target: &str, expected: &str) {
+    let answer = harness.get(target).await.expect(200);
     assert_eq!(answer.header("content-type"), Some("application/json; charset=utf-8"));
     assert_eq!(without_times(answer.text()), format!("{expected}\n"), "{target}");
-    let head = house.admin("HEAD", target).send().await.expect(200);
+    let head = harness.admin("HEAD", target).send().await.expect(200);
     assert_eq!(head.header("content-length"), answer.header("content-length"));
     // What the SDKs add is ignored.
     let separator = if target.contains('?') { '&' } else { '?' };
-    house
+    harness
         .get(&format!("{target}{separator}api-version=2021-07-01"))
         .await
         .expect(200);
@@ -44,28 +44,28 @@ async fn shows(house: &House, target: &str, expected: &str) {
 
 #[tokio::test]
 async fn a_repository_looks_as_in_acr() {
-    let house = House::new().await;
-    house.push_tags("library/busybox", "first", &["v1", "v2"]).await;
-    house.push_tags("library/busybox", "second", &["v3"]).await;
+    let harness = Harness::new().await;
+    harness.push_tags("library/busybox", "first", &["v1", "v2"]).await;
+    harness.push_tags("library/busybox", "second", &["v3"]).await;
     let expected = format!(
         "{{\"registry\":\"{LOGIN_SERVER}:5443\",\"imageName\":\"library/busybox\",\"createdTime\":\"T\",\"lastUpdateTime\":\"T\",\
          \"manifestCount\":2,\"tagCount\":3,\"changeableAttributes\":{ON}}}"
     );
-    shows(&house, "/acr/v1/library/busybox", &expected).await;
-    shows(&house, "/acr/v1/library%2Fbusybox", &expected).await;
-    let patched = house
+    shows(&harness, "/acr/v1/library/busybox", &expected).await;
+    shows(&harness, "/acr/v1/library%2Fbusybox", &expected).await;
+    let patched = harness
         .admin("PATCH", "/acr/v1/library%2Fbusybox")
         .body("{\"deleteEnabled\":false}");
     let patched = patched.send().await.expect(200);
     let expected = expected.replace("\"deleteEnabled\":true", "\"deleteEnabled\":false");
     assert_eq!(without_times(patched.text()), format!("{expected}\n"));
-    shows(&house, "/acr/v1/library%2Fbusybox", &expected).await;
+    shows(&harness, "/acr/v1/library%2Fbusybox", &expected).await;
     for method in ["GET", "DELETE"] {
-        let gap = house.admin(method, "/acr/v1/library/gap").send().await;
+        let gap = harness.admin(method, "/acr/v1/library/gap").send().await;
         let gap = gap.refuses(404, "NAME_UNKNOWN", "library/gap");
         assert_eq!(gap.detail(), json!({ "name": "library/gap" }));
     }
-    house
+    harness
         .admin("PATCH", "/acr/v1/gap")
         .body("{}")
         .send()
@@ -75,8 +75,8 @@ async fn a_repository_looks_as_in_acr() {
 
 #[tokio::test]
 async fn a_tag_looks_as_in_acr() {
-    let house = House::new().await;
-    let digest = house.push_tags("foo", "image", &["v1", "v2"]).await;
+    let harness = Harness::new().await;
+    let digest = harness.push_tags("foo", "image", &["v1", "v2"]).await;
     let tag = |name: &str| {
         format!(
             "{{\"name\":\"{name}\",\"digest\":\"{digest}\",\"createdTime\":\"T\",\"lastUpdateTime\":\"T\",\"signed\":false,\
@@ -88,14 +88,14 @@ async fn a_tag_looks_as_in_acr() {
         tag("v1"),
         tag("v2")
     );
-    shows(&house, "/acr/v1/foo/_tags", &list).await;
-    shows(&house, "/acr/v1/foo/_tags?orderby=none&n=100&last=", &list).await;
+    shows(&harness, "/acr/v1/foo/_tags", &list).await;
+    shows(&harness, "/acr/v1/foo/_tags?orderby=none&n=100&last=", &list).await;
     let one = format!(
         "{{\"registry\":\"{LOGIN_SERVER}:5443\",\"imageName\":\"foo\",\"tag\":{}}}",
         tag("v1")
     );
-    shows(&house, "/acr/v1/foo/_tags/v1", &one).await;
-    let patched = house
+    shows(&harness, "/acr/v1/foo/_tags/v1", &one).await;
+    let patched = harness
         .admin("PATCH", "/acr/v1/foo/_tags/v1")
         .body("{\"listEnabled\":false,\"unknown\":1}");
     let patched = patched.send().await.expect(200);
@@ -103,27 +103,27 @@ async fn a_tag_looks_as_in_acr() {
     assert_eq!(without_times(patched.text()), format!("{hidden}\n"));
     for method in ["GET", "PATCH", "DELETE"] {
         for target in ["/acr/v1/foo/_tags/gone", "/acr/v1/gap/_tags/v1"] {
-            let answer = house.admin(method, target).body("{}").send().await;
+            let answer = harness.admin(method, target).body("{}").send().await;
             let is_gap = target.contains("gap") && method != "DELETE";
             let code = if is_gap { "NAME_UNKNOWN" } else { "TAG_UNKNOWN" };
             answer.refuses(404, code, "");
         }
     }
-    let untagged = house.admin("DELETE", "/acr/v1/foo/_tags/v2").send().await.expect(202);
+    let untagged = harness.admin("DELETE", "/acr/v1/foo/_tags/v2").send().await.expect(202);
     assert_eq!((untagged.header("content-length"), untagged.body.len()), (Some("0"), 0));
-    house
+    harness
         .get("/acr/v1/foo/_tags/v2")
         .await
         .refuses(404, "TAG_UNKNOWN", "v2");
-    house.get(&format!("/v2/foo/manifests/{digest}")).await.expect(200);
+    harness.get(&format!("/v2/foo/manifests/{digest}")).await.expect(200);
 }
 
 #[tokio::test]
 async fn a_manifest_looks_as_in_acr() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let image = Image::new("image");
-    house.push_image("foo", "v1", &image).await;
-    house
+    harness.push_image("foo", "v1", &image).await;
+    harness
         .put_manifest("foo", "latest", OCI_MANIFEST, &image.manifest)
         .send()
         .await
@@ -140,11 +140,11 @@ async fn a_manifest_looks_as_in_acr() {
     let tagged = manifest("\"tags\":[\"latest\",\"v1\"],");
     let encoded = image.digest.replace(':', "%3A");
     let list = format!("{{\"registry\":\"{LOGIN_SERVER}:5443\",\"imageName\":\"foo\",\"manifests\":[{tagged}]}}");
-    shows(&house, "/acr/v1/foo/_manifests", &list).await;
+    shows(&harness, "/acr/v1/foo/_manifests", &list).await;
     let one = format!("{{\"registry\":\"{LOGIN_SERVER}:5443\",\"imageName\":\"foo\",\"manifest\":{tagged}}}");
-    shows(&house, &format!("/acr/v1/foo/_manifests/{encoded}"), &one).await;
+    shows(&harness, &format!("/acr/v1/foo/_manifests/{encoded}"), &one).await;
     for tag in ["v1", "latest"] {
-        house
+        harness
             .admin("DELETE", &format!("/acr/v1/foo/_tags/{tag}"))
             .send()
             .await
@@ -154,9 +154,9 @@ async fn a_manifest_looks_as_in_acr() {
         "{{\"registry\":\"{LOGIN_SERVER}:5443\",\"imageName\":\"foo\",\"manifest\":{}}}",
         manifest("")
     );
-    shows(&house, &format!("/acr/v1/foo/_manifests/{}", image.digest), &one).await;
+    shows(&harness, &format!("/acr/v1/foo/_manifests/{}", image.digest), &one).await;
     let target = format!("/acr/v1/foo/_manifests/{encoded}");
-    let patched = house
+    let patched = harness
         .admin("PATCH", &target)
         .body("{\"writeEnabled\":false,\"quarantineState\":\"Passed\"}");
     let patched = patched.send().await.expect(200).json();
@@ -174,7 +174,7 @@ async fn a_manifest_looks_as_in_acr() {
             "MANIFEST_UNKNOWN"
         };
         for method in ["GET", "PATCH"] {
-            house
+            harness
                 .admin(method, &target)
                 .body("{}")
                 .send()
@@ -186,17 +186,17 @@ async fn a_manifest_looks_as_in_acr() {
 
 #[tokio::test]
 async fn an_index_looks_as_in_acr() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let images = [Image::new("one"), Image::new("two")];
     for image in &images {
-        house.push_image("foo", "child", image).await;
+        harness.push_image("foo", "child", image).await;
     }
     let mut children = images.each_ref().map(|image| descriptor(OCI_MANIFEST, &image.manifest));
     children.sort_by_key(|child| child["digest"].as_str().unwrap().to_owned());
     let index = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": children })
         .to_string()
         .into_bytes();
-    house
+    harness
         .put_manifest("foo", "multi", OCI_INDEX, &index)
         .send()
         .await
@@ -218,8 +218,8 @@ async fn an_index_looks_as_in_acr() {
         sha256(&index),
         references.join(",")
     );
-    shows(&house, &format!("/acr/v1/foo/_manifests/{}", sha256(&index)), &one).await;
-    let list = house.get("/acr/v1/foo/_manifests").await.expect(200).json();
+    shows(&harness, &format!("/acr/v1/foo/_manifests/{}", sha256(&index)), &one).await;
+    let list = harness.get("/acr/v1/foo/_manifests").await.expect(200).json();
     let entry = list["manifests"]
         .as_array()
         .unwrap()
@@ -231,14 +231,14 @@ async fn an_index_looks_as_in_acr() {
 
 #[tokio::test]
 async fn a_deleted_repository_says_what_went_with_it() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let mut digests = vec![
-        house.push_tags("team/app", "first", &["v1", "latest"]).await,
-        house.push_tags("team/app", "second", &["v2"]).await,
+        harness.push_tags("team/app", "first", &["v1", "latest"]).await,
+        harness.push_tags("team/app", "second", &["v2"]).await,
     ];
     digests.sort();
-    house.push_tags("team/app2", "first", &["v1"]).await;
-    let deleted = house.admin("DELETE", "/acr/v1/team%2Fapp").send().await.expect(202);
+    harness.push_tags("team/app2", "first", &["v1"]).await;
+    let deleted = harness.admin("DELETE", "/acr/v1/team%2Fapp").send().await.expect(202);
     assert_eq!(deleted.header("content-type"), Some("application/json; charset=utf-8"));
     assert!(
         deleted.text().starts_with("{\"manifestsDeleted\":["),
@@ -253,19 +253,19 @@ async fn a_deleted_repository_says_what_went_with_it() {
         body,
         json!({ "manifestsDeleted": digests, "tagsDeleted": ["latest", "v1", "v2"] })
     );
-    house
+    harness
         .get("/v2/team/app/manifests/v1")
         .await
         .refuses(404, "MANIFEST_UNKNOWN", "v1");
-    house
+    harness
         .get("/v2/team/app/tags/list")
         .await
         .refuses(404, "NAME_UNKNOWN", "team/app");
-    house.get("/acr/v1/team/app").await.expect(404);
-    house.get("/v2/team/app2/manifests/v1").await.expect(200);
+    harness.get("/acr/v1/team/app").await.expect(404);
+    harness.get("/v2/team/app2/manifests/v1").await.expect(200);
     // Born again, it has no locks of its past.
-    house.push_tags("team/app", "third", &["v1"]).await;
-    house
+    harness.push_tags("team/app", "third", &["v1"]).await;
+    harness
         .get("/v2/team/app/manifests/latest")
         .await
         .refuses(404, "MANIFEST_UNKNOWN", "latest");
@@ -273,14 +273,14 @@ async fn a_deleted_repository_says_what_went_with_it() {
 
 #[tokio::test]
 async fn attributes_that_cannot_be_read_change_nothing() {
-    let house = House::new().await;
-    let digest = house.push_tags("foo", "image", &["v1"]).await;
+    let harness = Harness::new().await;
+    let digest = harness.push_tags("foo", "image", &["v1"]).await;
     for target in [
         "/acr/v1/foo".to_owned(),
         "/acr/v1/foo/_tags/v1".to_owned(),
         format!("/acr/v1/foo/_manifests/{digest}"),
     ] {
-        let before = house.get(&target).await.json();
+        let before = harness.get(&target).await.json();
         for body in [
             "",
             "x",
@@ -299,31 +299,31 @@ async fn attributes_that_cannot_be_read_change_nothing() {
             "[false,false,false,false]",
             " [null,null,null,null]",
         ] {
-            let answer = house.admin("PATCH", &target).body(body).send().await;
+            let answer = harness.admin("PATCH", &target).body(body).send().await;
             assert!(!answer.text().contains("Patch"), "{}", answer.text());
             answer.refuses(400, "UNSUPPORTED", "body cannot be read");
         }
         let huge = format!("{{\"x\":\"{}\"}}", "x".repeat(64 << 10));
-        house
+        harness
             .admin("PATCH", &target)
             .body(huge.clone())
             .send()
             .await
             .refuses(413, "SIZE_INVALID", "65536");
-        house
+        harness
             .admin("PATCH", &target)
             .chunked(huge)
             .send()
             .await
             .refuses(413, "SIZE_INVALID", "65536");
         let deep = "[".repeat(60_000);
-        house
+        harness
             .admin("PATCH", &target)
             .body(format!("{{\"x\":{deep}"))
             .send()
             .await
             .expect(400);
-        assert_eq!(house.get(&target).await.json(), before);
+        assert_eq!(harness.get(&target).await.json(), before);
         // Nothing asked, nothing changed, not even the time. ACR has more attributes, so others are taken and left out.
         for body in [
             "{}",
@@ -331,7 +331,7 @@ async fn attributes_that_cannot_be_read_change_nothing() {
             " {\"other\":{\"a\":[1]}} ",
             "{\"deleteEnabled\":true,\"listEnabled\":true}",
         ] {
-            let answer = house.admin("PATCH", &target).body(body).send().await.expect(200);
+            let answer = harness.admin("PATCH", &target).body(body).send().await.expect(200);
             assert!(without_times(answer.text()).contains(ON), "{}", answer.text());
             assert_eq!(answer.json(), before, "{body}");
         }
@@ -354,42 +354,42 @@ struct Attempts {
     delete_repository: Ask,
 }
 
-async fn attempts(house: &House) -> Attempts {
+async fn attempts(harness: &Harness) -> Attempts {
     let [image, other] = [Image::new("image"), Image::new("other")];
-    house.push_image("app", "v1", &image).await;
-    house.push_blob("app", &other.config).await;
-    house.push_blob("app", &other.layer).await;
-    let elsewhere = house.push_blob("elsewhere", b"elsewhere").await;
+    harness.push_image("app", "v1", &image).await;
+    harness.push_blob("app", &other.config).await;
+    harness.push_blob("app", &other.layer).await;
+    let elsewhere = harness.push_blob("elsewhere", b"elsewhere").await;
     let digest = &image.digest;
-    let put = |reference: &str, image: &Image| house.put_manifest("app", reference, OCI_MANIFEST, &image.manifest);
+    let put = |reference: &str, image: &Image| harness.put_manifest("app", reference, OCI_MANIFEST, &image.manifest);
     Attempts {
-        pull_tag: house.admin("GET", "/v2/app/manifests/v1"),
-        pull_digest: house.admin("GET", &format!("/v2/app/manifests/{digest}")),
-        pull_blob: house.admin("GET", &format!("/v2/app/blobs/{}", sha256(&image.layer))),
+        pull_tag: harness.admin("GET", "/v2/app/manifests/v1"),
+        pull_digest: harness.admin("GET", &format!("/v2/app/manifests/{digest}")),
+        pull_blob: harness.admin("GET", &format!("/v2/app/blobs/{}", sha256(&image.layer))),
         overwrite: put("v1", &other),
         retag: put("again", &image),
         new_image: put("new", &other),
-        start: house.admin("POST", "/v2/app/blobs/uploads/").body(""),
-        mount: house
+        start: harness.admin("POST", "/v2/app/blobs/uploads/").body(""),
+        mount: harness
             .admin(
                 "POST",
                 &format!("/v2/app/blobs/uploads/?mount={elsewhere}&from=elsewhere"),
             )
             .body(""),
-        untag: house.admin("DELETE", "/acr/v1/app/_tags/v1"),
-        delete_tag: house.admin("DELETE", "/v2/app/manifests/v1"),
-        delete_manifest: house.admin("DELETE", &format!("/v2/app/manifests/{digest}")),
-        delete_repository: house.admin("DELETE", "/acr/v1/app"),
+        untag: harness.admin("DELETE", "/acr/v1/app/_tags/v1"),
+        delete_tag: harness.admin("DELETE", "/v2/app/manifests/v1"),
+        delete_manifest: harness.admin("DELETE", &format!("/v2/app/manifests/{digest}")),
+        delete_repository: harness.admin("DELETE", "/acr/v1/app"),
     }
 }
 
-async fn disallowed(house: &House, asks: &[&Ask]) {
+async fn disallowed(harness: &Harness, asks: &[&Ask]) {
     for ask in asks {
-        let before = house.remains().await;
+        let before = harness.remains().await;
         let answer = ask.send().await;
         let answer = answer.refuses(405, "REGISTRY_DISALLOWED_OPERATION", "is locked");
         assert_eq!(answer.detail(), json!({}));
-        assert_eq!(house.remains().await, before, "{ask:?}");
+        assert_eq!(harness.remains().await, before, "{ask:?}");
     }
 }
 
@@ -400,14 +400,14 @@ async fn allowed(asks: &[&Ask]) {
     }
 }
 
-/// A house with an image, one lock on it, and the attempts.
-async fn locked(place: &str, switch: &str) -> (House, Attempts) {
-    let house = House::new().await;
-    let attempts = attempts(&house).await;
+/// A harness with an image, one lock on it, and the attempts.
+async fn locked(place: &str, switch: &str) -> (Harness, Attempts) {
+    let harness = Harness::new().await;
+    let attempts = attempts(&harness).await;
     let target = place.replace("{D}", &Image::new("image").digest);
-    let lock = house.admin("PATCH", &target).body(format!("{{\"{switch}\":false}}"));
+    let lock = harness.admin("PATCH", &target).body(format!("{{\"{switch}\":false}}"));
     lock.send().await.expect(200);
-    (house, attempts)
+    (harness, attempts)
 }
 
 const TAG: &str = "/acr/v1/app/_tags/v1";
@@ -416,21 +416,21 @@ const REPOSITORY: &str = "/acr/v1/app";
 
 #[tokio::test]
 async fn a_tag_that_may_not_be_deleted_stays_and_moves() {
-    let (house, a) = locked(TAG, "deleteEnabled").await;
+    let (harness, a) = locked(TAG, "deleteEnabled").await;
     disallowed(
-        &house,
+        &harness,
         &[&a.untag, &a.delete_tag, &a.delete_manifest, &a.delete_repository],
     )
     .await;
     allowed(&[&a.pull_tag, &a.retag, &a.overwrite, &a.new_image]).await;
-    disallowed(&house, &[&a.untag]).await;
+    disallowed(&harness, &[&a.untag]).await;
 }
 
 #[tokio::test]
 async fn a_tag_that_may_not_be_written_neither_moves_nor_goes() {
-    let (house, a) = locked(TAG, "writeEnabled").await;
+    let (harness, a) = locked(TAG, "writeEnabled").await;
     disallowed(
-        &house,
+        &harness,
         &[
             &a.overwrite,
             &a.untag,
@@ -441,15 +441,15 @@ async fn a_tag_that_may_not_be_written_neither_moves_nor_goes() {
     )
     .await;
     let other = Image::new("other");
-    let by_query = house.put_manifest(
+    let by_query = harness.put_manifest(
         "app",
         &format!("{}?tag=v1", other.digest),
         OCI_MANIFEST,
         &other.manifest,
     );
-    disallowed(&house, &[&by_query]).await;
+    disallowed(&harness, &[&by_query]).await;
     allowed(&[&a.pull_tag, &a.pull_digest, &a.retag, &a.new_image]).await;
-    house
+    harness
         .admin("PATCH", TAG)
         .body("{\"writeEnabled\":true}")
         .send()
@@ -460,39 +460,39 @@ async fn a_tag_that_may_not_be_written_neither_moves_nor_goes() {
 
 #[tokio::test]
 async fn a_tag_that_may_not_be_read_can_be_read_by_digest_only() {
-    let (house, a) = locked(TAG, "readEnabled").await;
-    let head = house.admin("HEAD", "/v2/app/manifests/v1").send().await;
+    let (harness, a) = locked(TAG, "readEnabled").await;
+    let head = harness.admin("HEAD", "/v2/app/manifests/v1").send().await;
     head.expect(405);
-    disallowed(&house, &[&a.pull_tag]).await;
+    disallowed(&harness, &[&a.pull_tag]).await;
     allowed(&[&a.pull_digest, &a.pull_blob, &a.overwrite, &a.untag]).await;
 }
 
 #[tokio::test]
 async fn a_manifest_that_may_not_be_deleted_stays() {
-    let (house, a) = locked(MANIFEST, "deleteEnabled").await;
-    disallowed(&house, &[&a.delete_manifest, &a.delete_repository]).await;
+    let (harness, a) = locked(MANIFEST, "deleteEnabled").await;
+    disallowed(&harness, &[&a.delete_manifest, &a.delete_repository]).await;
     allowed(&[&a.pull_tag, &a.retag, &a.overwrite, &a.untag]).await;
-    disallowed(&house, &[&a.delete_manifest]).await;
+    disallowed(&harness, &[&a.delete_manifest]).await;
 }
 
 #[tokio::test]
 async fn a_manifest_that_may_not_be_written_stays_as_it_is() {
-    let (house, a) = locked(MANIFEST, "writeEnabled").await;
-    disallowed(&house, &[&a.delete_manifest, &a.delete_repository, &a.retag]).await;
+    let (harness, a) = locked(MANIFEST, "writeEnabled").await;
+    disallowed(&harness, &[&a.delete_manifest, &a.delete_repository, &a.retag]).await;
     allowed(&[&a.pull_tag, &a.pull_digest, &a.new_image]).await;
 }
 
 #[tokio::test]
 async fn a_manifest_that_may_not_be_read_is_not_read_by_any_name() {
-    let (house, a) = locked(MANIFEST, "readEnabled").await;
-    disallowed(&house, &[&a.pull_tag, &a.pull_digest]).await;
+    let (harness, a) = locked(MANIFEST, "readEnabled").await;
+    disallowed(&harness, &[&a.pull_tag, &a.pull_digest]).await;
     allowed(&[&a.new_image, &a.untag, &a.delete_manifest]).await;
 }
 
 #[tokio::test]
 async fn a_repository_that_may_not_be_deleted_is_otherwise_free() {
-    let (house, a) = locked(REPOSITORY, "deleteEnabled").await;
-    disallowed(&house, &[&a.delete_repository]).await;
+    let (harness, a) = locked(REPOSITORY, "deleteEnabled").await;
+    disallowed(&harness, &[&a.delete_repository]).await;
     allowed(&[
         &a.pull_tag,
         &a.overwrite,
@@ -507,13 +507,13 @@ async fn a_repository_that_may_not_be_deleted_is_otherwise_free() {
 
 #[tokio::test]
 async fn a_repository_that_may_not_be_written_is_frozen() {
-    let (house, a) = locked(REPOSITORY, "writeEnabled").await;
-    let loose = house.admin(
+    let (harness, a) = locked(REPOSITORY, "writeEnabled").await;
+    let loose = harness.admin(
         "DELETE",
         &format!("/v2/app/blobs/{}", sha256(&Image::new("other").layer)),
     );
     disallowed(
-        &house,
+        &harness,
         &[
             &a.overwrite,
             &a.retag,
@@ -529,10 +529,10 @@ async fn a_repository_that_may_not_be_written_is_frozen() {
     )
     .await;
     let whole = format!("/v2/app/blobs/uploads/?digest={}", sha256("x"));
-    disallowed(&house, &[&house.admin("POST", &whole).body("x")]).await;
+    disallowed(&harness, &[&harness.admin("POST", &whole).body("x")]).await;
     allowed(&[&a.pull_tag, &a.pull_digest, &a.pull_blob]).await;
     // Locks themselves can be changed, or nobody could ever unlock.
-    house
+    harness
         .admin("PATCH", REPOSITORY)
         .body("{\"writeEnabled\":true}")
         .send()
@@ -543,37 +543,37 @@ async fn a_repository_that_may_not_be_written_is_frozen() {
 
 #[tokio::test]
 async fn an_upload_that_was_open_when_its_repository_was_frozen_cannot_end() {
-    let house = House::new().await;
-    let a = attempts(&house).await;
-    let place = house.start("app").await;
-    house
+    let harness = Harness::new().await;
+    let a = attempts(&harness).await;
+    let place = harness.start("app").await;
+    harness
         .admin("PATCH", &place)
         .body("x".repeat(70_000))
         .send()
         .await
         .expect(202);
-    house
+    harness
         .admin("PATCH", REPOSITORY)
         .body("{\"writeEnabled\":false}")
         .send()
         .await
         .expect(200);
     let digest = sha256("x".repeat(70_000));
-    let finish = house.admin("PUT", &format!("{place}?digest={digest}"));
-    disallowed(&house, &[&finish]).await;
-    house.get(&format!("/v2/app/blobs/{digest}")).await.expect(404);
+    let finish = harness.admin("PUT", &format!("{place}?digest={digest}"));
+    disallowed(&harness, &[&finish]).await;
+    harness.get(&format!("/v2/app/blobs/{digest}")).await.expect(404);
     allowed(&[&a.pull_tag]).await;
 }
 
 #[tokio::test]
 async fn a_repository_that_may_not_be_read_gives_nothing_away() {
-    let (house, a) = locked(REPOSITORY, "readEnabled").await;
-    disallowed(&house, &[&a.pull_tag, &a.pull_digest, &a.pull_blob]).await;
+    let (harness, a) = locked(REPOSITORY, "readEnabled").await;
+    disallowed(&harness, &[&a.pull_tag, &a.pull_digest, &a.pull_blob]).await;
     // Nor by way of another repository.
     let layer = sha256(&Image::new("image").layer);
     for query in [format!("mount={layer}&from=app"), format!("mount={layer}")] {
         let target = format!("/v2/thief/blobs/uploads/?{query}");
-        house.admin("POST", &target).body("").send().await.expect(202);
+        harness.admin("POST", &target).body("").send().await.expect(202);
     }
     allowed(&[&a.overwrite, &a.new_image]).await;
 }

@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 
 use crate::{
-    house::{ADMIN, House, Image, OCI_MANIFEST, PASSWORD, STALL, sha256},
+    harness::{ADMIN, Harness, Image, OCI_MANIFEST, PASSWORD, STALL, sha256},
     wire::{Ask, basic},
 };
 
 /// The head of a request whose body is said to have this many bytes.
-fn head(house: &House, method: &str, target: &str, length: &str) -> String {
+fn head(harness: &Harness, method: &str, target: &str, length: &str) -> String {
     format!(
         "{method} {target} HTTP/1.1\r\nHost: {}\r\nAuthorization: {}\r\nContent-Type: {OCI_MANIFEST}\r\n{length}\r\n\r\n",
-        house.address,
+        harness.address,
         basic(ADMIN, PASSWORD)
     )
 }
@@ -40,7 +40,7 @@ impl Reader {
 /// Every endpoint that reads a body.
 const READERS: usize = 6;
 
-async fn reader(house: &House, index: usize) -> Reader {
+async fn reader(harness: &Harness, index: usize) -> Reader {
     let digest = sha256("x");
     match index {
         0 => Reader::new("PUT", "/v2/a/manifests/v2"),
@@ -48,14 +48,14 @@ async fn reader(house: &House, index: usize) -> Reader {
         2 => Reader::new("PATCH", "/acr/v1/a"),
         3 => Reader::new("POST", "/oauth2/token"),
         4 => {
-            let place = house.start("a").await;
+            let place = harness.start("a").await;
             Reader {
                 session: Some((place.clone(), true)),
                 ..Reader::new("PATCH", &place)
             }
         }
         _ => {
-            let place = house.start("a").await;
+            let place = harness.start("a").await;
             Reader {
                 session: Some((place.clone(), false)),
                 ..Reader::new("PUT", &format!("{place}?digest={digest}"))
@@ -65,14 +65,14 @@ async fn reader(house: &House, index: usize) -> Reader {
 }
 
 /// Sends a part of a body and then nothing.
-async fn hang(house: &House, index: usize, length: &str) {
+async fn hang(harness: &Harness, index: usize, length: &str) {
     let Reader {
         method,
         target,
         session,
-    } = reader(house, index).await;
-    let mut wire = house.wire().await;
-    wire.say(head(house, method, &target, length)).await;
+    } = reader(harness, index).await;
+    let mut wire = harness.wire().await;
+    wire.say(head(harness, method, &target, length)).await;
     let part = if length.starts_with('T') {
         "a\r\nten bytes!\r\n"
     } else {
@@ -91,30 +91,30 @@ async fn hang(house: &House, index: usize, length: &str) {
     assert_eq!(answer.header("connection"), Some("close"));
     assert!(wire.is_closed().await);
     if let Some((place, keeps)) = session {
-        let progress = house.get(&place).await.expect(204);
+        let progress = harness.get(&place).await.expect(204);
         assert_eq!(progress.header("range"), Some(if keeps { "0-9" } else { "0-0" }));
-        house.admin("DELETE", &place).send().await.expect(204);
+        harness.admin("DELETE", &place).send().await.expect(204);
     }
 }
 
 #[tokio::test]
 async fn a_client_that_hangs_is_told_so_and_hung_up_on() {
-    let house = House::new().await;
-    house.push_tags("a", "image", &["v1"]).await;
-    let before = house.remains().await;
+    let harness = Harness::new().await;
+    harness.push_tags("a", "image", &["v1"]).await;
+    let before = harness.remains().await;
     let mut hanging = Vec::new();
     for length in ["Content-Length: 1000", "Transfer-Encoding: chunked"] {
-        hanging.extend((0..READERS).map(|index| hang(&house, index, length)));
+        hanging.extend((0..READERS).map(|index| hang(&harness, index, length)));
     }
     join_all(hanging).await;
-    house.comes_back_to(&before).await;
-    house.get("/v2/a/manifests/v1").await.expect(200);
+    harness.comes_back_to(&before).await;
+    harness.get("/v2/a/manifests/v1").await.expect(200);
 }
 
 #[tokio::test]
 async fn a_client_that_hangs_up_leaves_nothing_but_what_it_can_go_on_with() {
-    let house = House::new().await;
-    house.push_tags("a", "image", &["v1"]).await;
+    let harness = Harness::new().await;
+    harness.push_tags("a", "image", &["v1"]).await;
     let many = "x".repeat(150_000);
     for (length, sent) in [
         ("Content-Length: 1000", "ten bytes!".to_owned()),
@@ -125,33 +125,33 @@ async fn a_client_that_hangs_up_leaves_nothing_but_what_it_can_go_on_with() {
         ("Transfer-Encoding: chunked", "a\r\nten".to_owned()),
     ] {
         for index in 0..READERS {
-            let before = house.remains().await;
+            let before = harness.remains().await;
             let Reader {
                 method,
                 target,
                 session,
-            } = reader(&house, index).await;
-            let mut wire = house.wire().await;
-            wire.say(head(&house, method, &target, length)).await;
+            } = reader(&harness, index).await;
+            let mut wire = harness.wire().await;
+            wire.say(head(&harness, method, &target, length)).await;
             wire.say(&sent).await;
             tokio::time::sleep(Duration::from_millis(20)).await;
             wire.cut();
             if let Some((place, _)) = session {
                 // The session is free again, and stands where the bytes ended that came.
-                let progress = idle(&house, &place).await;
+                let progress = idle(&harness, &place).await;
                 assert!(progress <= sent.len(), "{progress}");
-                house.admin("DELETE", &place).send().await.expect(204);
+                harness.admin("DELETE", &place).send().await.expect(204);
             }
-            house.comes_back_to(&before).await;
+            harness.comes_back_to(&before).await;
         }
     }
-    house.get("/v2/a/manifests/v1").await.expect(200);
+    harness.get("/v2/a/manifests/v1").await.expect(200);
 }
 
 /// Waits until no request writes to a session, and says how far it is.
-async fn idle(house: &House, place: &str) -> usize {
+async fn idle(harness: &Harness, place: &str) -> usize {
     for _ in 0..100 {
-        let answer = house.admin("PATCH", place).body("").send().await;
+        let answer = harness.admin("PATCH", place).body("").send().await;
         if answer.status == 202 {
             let (_, last) = answer.header("range").unwrap().split_once('-').unwrap();
             return last.parse().unwrap();
@@ -164,60 +164,61 @@ async fn idle(house: &House, place: &str) -> usize {
 
 #[tokio::test]
 async fn an_upload_goes_on_after_the_connection_was_cut() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let bytes: Vec<u8> = (0..600_000_u32).map(|index| (index % 253) as u8).collect();
-    let place = house.start("a").await;
-    let mut wire = house.wire().await;
-    wire.say(head(&house, "PATCH", &place, "Content-Length: 600000")).await;
+    let place = harness.start("a").await;
+    let mut wire = harness.wire().await;
+    wire.say(head(&harness, "PATCH", &place, "Content-Length: 600000"))
+        .await;
     wire.say(&bytes[..350_000]).await;
     tokio::time::sleep(Duration::from_millis(100)).await;
     wire.cut();
-    idle(&house, &place).await;
-    let progress = house.get(&place).await.expect(204);
+    idle(&harness, &place).await;
+    let progress = harness.get(&place).await.expect(204);
     let (_, last) = progress.header("range").unwrap().split_once('-').unwrap();
     let next = last.parse::<usize>().unwrap() + 1;
     assert_eq!(next, 350_000, "all that came is kept");
-    let rest = house
+    let rest = harness
         .admin("PATCH", &place)
         .header("Content-Range", &format!("{next}-599999"))
         .body(&bytes[next..]);
     rest.send().await.expect(202);
     let closing = format!("{place}?digest={}", sha256(&bytes));
-    house.admin("PUT", &closing).send().await.expect(201);
-    let pulled = house.get(&format!("/v2/a/blobs/{}", sha256(&bytes))).await;
+    harness.admin("PUT", &closing).send().await.expect(201);
+    let pulled = harness.get(&format!("/v2/a/blobs/{}", sha256(&bytes))).await;
     assert!(pulled.body == bytes);
 }
 
 #[tokio::test]
 async fn only_one_request_at_a_time_writes_to_a_session() {
-    let house = House::new().await;
-    let place = house.start("a").await;
+    let harness = Harness::new().await;
+    let place = harness.start("a").await;
     let id = place.rsplit('/').next().unwrap();
-    let mut slow = house.wire().await;
-    slow.say(head(&house, "PATCH", &place, "Content-Length: 10")).await;
+    let mut slow = harness.wire().await;
+    slow.say(head(&harness, "PATCH", &place, "Content-Length: 10")).await;
     slow.say("12345").await;
     tokio::time::sleep(Duration::from_millis(50)).await;
     let closing = format!("{place}?digest={}", sha256("12345"));
     for ask in [
-        house.admin("PATCH", &place).body("abc"),
-        house.admin("PUT", &closing).body("12345"),
-        house.admin("DELETE", &place),
+        harness.admin("PATCH", &place).body("abc"),
+        harness.admin("PUT", &closing).body("12345"),
+        harness.admin("DELETE", &place),
     ] {
         ask.send().await.refuses(409, "BLOB_UPLOAD_INVALID", id);
     }
-    house.get(&place).await.expect(204);
+    harness.get(&place).await.expect(204);
     slow.say("67890").await;
     let done = slow.hear(false).await.unwrap().expect(202);
     assert_eq!(done.header("range"), Some("0-9"));
     let closing = format!("{place}?digest={}", sha256("1234567890"));
-    house.admin("PUT", &closing).send().await.expect(201);
+    harness.admin("PUT", &closing).send().await.expect(201);
 }
 
 #[tokio::test]
 async fn lengths_that_lie_or_contradict_are_refused() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let target = format!("/v2/a/blobs/uploads/?digest={}", sha256("abc"));
-    let before = house.remains().await;
+    let before = harness.remains().await;
     for length in [
         "Content-Length: -3",
         "Content-Length: +3",
@@ -229,8 +230,8 @@ async fn lengths_that_lie_or_contradict_are_refused() {
         "Transfer-Encoding: chunked, identity",
         "Transfer-Encoding: xchunked",
     ] {
-        let mut wire = house.wire().await;
-        wire.say(head(&house, "POST", &target, length)).await;
+        let mut wire = harness.wire().await;
+        wire.say(head(&harness, "POST", &target, length)).await;
         wire.say("abc").await;
         wire.end().await;
         let answer = wire.hear(false).await.unwrap_or_else(|| panic!("{length}"));
@@ -243,8 +244,8 @@ async fn lengths_that_lie_or_contradict_are_refused() {
         "3\r\nabcdef\r\n0\r\n\r\n",
         "3;\0\r\nabc",
     ] {
-        let mut wire = house.wire().await;
-        wire.say(head(&house, "POST", &target, "Transfer-Encoding: chunked"))
+        let mut wire = harness.wire().await;
+        wire.say(head(&harness, "POST", &target, "Transfer-Encoding: chunked"))
             .await;
         wire.say(chunks).await;
         wire.end().await;
@@ -252,10 +253,10 @@ async fn lengths_that_lie_or_contradict_are_refused() {
             assert_eq!(answer.status, 400, "{chunks}: {answer:?}");
         }
     }
-    house.comes_back_to(&before).await;
+    harness.comes_back_to(&before).await;
     // A body longer than declared is the next request, and no good one.
-    let mut wire = house.wire().await;
-    wire.say(head(&house, "POST", &target, "Content-Length: 3")).await;
+    let mut wire = harness.wire().await;
+    wire.say(head(&harness, "POST", &target, "Content-Length: 3")).await;
     wire.say("abcdef\r\n\r\n").await;
     wire.hear(false).await.unwrap().expect(201);
     if let Some(answer) = wire.hear(false).await {
@@ -263,9 +264,9 @@ async fn lengths_that_lie_or_contradict_are_refused() {
     }
     assert!(wire.is_closed().await);
     // Both lengths at once: chunks count, or the request is refused; never the one here and the other behind a proxy.
-    let mut wire = house.wire().await;
+    let mut wire = harness.wire().await;
     let both = "Content-Length: 30\r\nTransfer-Encoding: chunked";
-    wire.say(head(&house, "POST", &target, both)).await;
+    wire.say(head(&harness, "POST", &target, both)).await;
     wire.say("3\r\nabc\r\n0\r\n\r\n").await;
     let answer = wire.hear(false).await.unwrap();
     assert!(matches!(answer.status, 201 | 400), "{answer:?}");
@@ -274,12 +275,12 @@ async fn lengths_that_lie_or_contradict_are_refused() {
 #[tokio::test]
 async fn the_azure_sdks_way_keeps_its_connection() {
     // It sends a chunk of 4 MiB first, is refused, signs in and sends it again, on one connection.
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let bytes = vec![42; 4 << 20];
-    let place = house.start("a").await;
-    let mut wire = house.wire().await;
+    let place = harness.start("a").await;
+    let mut wire = harness.wire().await;
     for _ in 0..2 {
-        let refused = house
+        let refused = harness
             .ask("PATCH", &place)
             .body(bytes.clone())
             .send_on(&mut wire)
@@ -287,15 +288,15 @@ async fn the_azure_sdks_way_keeps_its_connection() {
             .expect(401);
         assert_eq!(refused.header("connection"), None);
     }
-    let token = house.token("repository:a:pull,push").await;
-    let sent = house.ask("PATCH", &place).bearer(&token).body(bytes.clone());
+    let token = harness.token("repository:a:pull,push").await;
+    let sent = harness.ask("PATCH", &place).bearer(&token).body(bytes.clone());
     let accepted = sent.send_on(&mut wire).await.expect(202);
     assert_eq!(
         accepted.header("range"),
         Some(format!("0-{}", bytes.len() - 1).as_str())
     );
     let closing = format!("{place}?digest={}", sha256(&bytes));
-    house
+    harness
         .ask("PUT", &closing)
         .bearer(&token)
         .send_on(&mut wire)
@@ -303,34 +304,36 @@ async fn the_azure_sdks_way_keeps_its_connection() {
         .expect(201);
     // Also after bad requests of other kinds.
     for ask in [
-        house.admin("PUT", "/v2/UPPER/manifests/v1").body(bytes.clone()),
-        house.admin("PUT", "/v2/a/manifests/v1").body(vec![b' '; (4 << 20) + 1]),
-        house
+        harness.admin("PUT", "/v2/UPPER/manifests/v1").body(bytes.clone()),
+        harness
+            .admin("PUT", "/v2/a/manifests/v1")
+            .body(vec![b' '; (4 << 20) + 1]),
+        harness
             .admin("PUT", "/v2/a/manifests/v1")
             .chunked(vec![b' '; (4 << 20) + 1]),
-        house.ask("POST", "/nowhere").body(bytes.clone()),
-        house.admin("GET", "/v2/").body("a body with a GET"),
-        house.admin("DELETE", "/v2/a/manifests/v1").body("and with a DELETE"),
+        harness.ask("POST", "/nowhere").body(bytes.clone()),
+        harness.admin("GET", "/v2/").body("a body with a GET"),
+        harness.admin("DELETE", "/v2/a/manifests/v1").body("and with a DELETE"),
     ] {
         let answer = ask.send_on(&mut wire).await;
         assert_eq!(answer.header("connection"), None, "{answer:?}");
     }
-    house.admin("GET", "/v2/").send_on(&mut wire).await.expect(200);
+    harness.admin("GET", "/v2/").send_on(&mut wire).await.expect(200);
 }
 
 #[tokio::test]
 async fn a_body_nobody_wants_is_read_up_to_a_limit() {
-    let house = House::new().await;
-    let place = house.start("a").await;
+    let harness = Harness::new().await;
+    let place = harness.start("a").await;
     let nobody = |length: &str| format!("PATCH {place} HTTP/1.1\r\nHost: x\r\n{length}\r\n\r\n");
     // Said to be too long: not read at all.
-    let mut wire = house.wire().await;
+    let mut wire = harness.wire().await;
     wire.say(nobody("Content-Length: 1000000000000")).await;
     let answer = wire.hear(false).await.unwrap().expect(401);
     assert_eq!(answer.header("connection"), Some("close"));
     assert!(wire.is_closed().await);
     // Longer than the limit, without saying so.
-    let mut wire = house.wire().await;
+    let mut wire = harness.wire().await;
     wire.say(nobody("Transfer-Encoding: chunked")).await;
     let chunk = format!("{:x}\r\n{}\r\n", 1 << 20, "x".repeat(1 << 20));
     for _ in 0..17 {
@@ -342,19 +345,19 @@ async fn a_body_nobody_wants_is_read_up_to_a_limit() {
 
 #[tokio::test]
 async fn a_stranger_who_trickles_is_answered_soon() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let strangers = [
         "PUT /v2/a/manifests/v1",
         "PATCH /acr/v1/a",
         "PUT /v2/UPPER/manifests/v1",
         "POST /nowhere",
     ];
-    join_all(strangers.map(|line| trickle(&house, line))).await;
+    join_all(strangers.map(|line| trickle(&harness, line))).await;
 }
 
 /// Sends a body that nobody wants a byte at a time.
-async fn trickle(house: &House, line: &str) {
-    let mut wire = house.wire().await;
+async fn trickle(harness: &Harness, line: &str) {
+    let mut wire = harness.wire().await;
     wire.say(format!("{line} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"))
         .await;
     let started = Instant::now();
@@ -372,17 +375,17 @@ async fn trickle(house: &House, line: &str) {
 
 #[tokio::test]
 async fn a_client_that_waits_for_a_go_ahead_gets_one_only_when_its_body_is_wanted() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let target = format!("/v2/a/blobs/uploads/?digest={}", sha256("abc"));
-    let mut wire = house.wire().await;
+    let mut wire = harness.wire().await;
     let expecting = "Content-Length: 3\r\nExpect: 100-continue";
-    wire.say(head(&house, "POST", &target, expecting)).await;
+    wire.say(head(&harness, "POST", &target, expecting)).await;
     wire.hear(false).await.unwrap().expect(100);
     wire.say("abc").await;
     wire.hear(false).await.unwrap().expect(201);
-    house.admin("GET", "/v2/").send_on(&mut wire).await.expect(200);
+    harness.admin("GET", "/v2/").send_on(&mut wire).await.expect(200);
     // Refused before the body is asked for; what comes next on this connection would be anybody's guess.
-    let mut wire = house.wire().await;
+    let mut wire = harness.wire().await;
     let refused = format!("POST {target} HTTP/1.1\r\nHost: x\r\n{expecting}\r\n\r\n");
     wire.say(refused).await;
     let answer = wire.hear(false).await.unwrap().expect(401);
@@ -390,7 +393,7 @@ async fn a_client_that_waits_for_a_go_ahead_gets_one_only_when_its_body_is_wante
     assert!(wire.is_closed().await);
     // Expectations that nobody knows.
     for expectation in ["200-ok", "", "100-continue, x", "\u{e9}"] {
-        let ask = house.admin("POST", &target).header("Expect", expectation).body("abc");
+        let ask = harness.admin("POST", &target).header("Expect", expectation).body("abc");
         let answer = ask.send().await;
         assert!(matches!(answer.status, 201 | 417), "{answer:?}");
     }
@@ -398,12 +401,12 @@ async fn a_client_that_waits_for_a_go_ahead_gets_one_only_when_its_body_is_wante
 
 #[tokio::test]
 async fn headers_beyond_all_measure_are_refused_or_ignored() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let image = Image::new("image");
-    house.push_image("a", "v1", &image).await;
-    let before = house.remains().await;
+    harness.push_image("a", "v1", &image).await;
+    let before = harness.remains().await;
     let long = "x".repeat(50_000);
-    let get = || house.admin("GET", "/v2/a/manifests/v1");
+    let get = || harness.admin("GET", "/v2/a/manifests/v1");
     for (ask, status) in [
         (get().header("Accept", &long), 200),
         (get().header("Accept", "*/*, text/html; q=0.0000001, \u{e9}"), 200),
@@ -414,26 +417,26 @@ async fn headers_beyond_all_measure_are_refused_or_ignored() {
         (get().header("X-Ms-Client-Request-Id", &long), 200),
         (get().header("Cookie", &long), 200),
         (
-            house
+            harness
                 .ask("GET", "/v2/")
                 .header("Authorization", &format!("Bearer {long}")),
             401,
         ),
         (
-            house
+            harness
                 .ask("GET", "/v2/")
                 .header("Authorization", &format!("Basic {long}")),
             401,
         ),
-        (house.ask("GET", "/v2/").header("Authorization", "Basic \u{e9}"), 401),
-        (house.ask("GET", "/v2/").basic(&"u".repeat(300), "p"), 401),
-        (house.ask("GET", "/v2/").basic(ADMIN, &"p".repeat(17_000)), 401),
+        (harness.ask("GET", "/v2/").header("Authorization", "Basic \u{e9}"), 401),
+        (harness.ask("GET", "/v2/").basic(&"u".repeat(300), "p"), 401),
+        (harness.ask("GET", "/v2/").basic(ADMIN, &"p".repeat(17_000)), 401),
     ] {
-        let ask = ask.peer(&House::stranger());
+        let ask = ask.peer(&Harness::stranger());
         let answer = ask.send().await;
         assert_eq!(answer.status, status, "{ask:?} {answer:?}");
     }
-    let put = |content_type: &str| put_as(&house, content_type, &image.manifest);
+    let put = |content_type: &str| put_as(&harness, content_type, &image.manifest);
     for (content_type, named) in [
         (long.as_str(), "\"xxxx"),
         ("\u{e9}", "Content-Type"),
@@ -453,20 +456,20 @@ async fn headers_beyond_all_measure_are_refused_or_ignored() {
             answer.refuses(400, "UNSUPPORTED", &name.to_ascii_lowercase());
         }
     }
-    let mut crowd = house.wire().await;
+    let mut crowd = harness.wire().await;
     let many: String = (0..150).map(|index| format!("X-{index}: y\r\n")).collect();
     crowd.say(format!("GET /v2/ HTTP/1.1\r\nHost: x\r\n{many}\r\n")).await;
     crowd.hear(false).await.unwrap().expect(431);
-    let mut endless = house.wire().await;
+    let mut endless = harness.wire().await;
     endless
         .say(format!("GET /v2/ HTTP/1.1\r\nHost: x\r\nX: {}", "y".repeat(200_000)))
         .await;
     endless.hear(false).await.unwrap().expect(431);
-    assert_eq!(house.remains().await, before);
+    assert_eq!(harness.remains().await, before);
 }
 
-fn put_as(house: &House, content_type: &str, bytes: &[u8]) -> Ask {
-    house
+fn put_as(harness: &Harness, content_type: &str, bytes: &[u8]) -> Ask {
+    harness
         .admin("PUT", "/v2/a/manifests/v2")
         .header("Content-Type", content_type)
         .body(bytes)

@@ -10,7 +10,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    house::{ADMIN, House, Image, OCI_MANIFEST, OTHER_LOGIN_SERVER, PASSWORD, foreign_keys, sha256},
+    harness::{ADMIN, Harness, Image, OCI_MANIFEST, OTHER_LOGIN_SERVER, PASSWORD, foreign_keys, sha256},
     wire::{Answer, Ask, basic},
 };
 
@@ -173,13 +173,13 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) async fn set(house: &House, repository: &str) -> Self {
+    pub(crate) async fn set(harness: &Harness, repository: &str) -> Self {
         let image = Image::new(repository);
-        house.push_image(repository, "v1", &image).await;
-        let blob = house
+        harness.push_image(repository, "v1", &image).await;
+        let blob = harness
             .push_blob(repository, format!("loose in {repository}").as_bytes())
             .await;
-        let location = house.start(repository).await;
+        let location = harness.start(repository).await;
         Self {
             repository: repository.to_owned(),
             image,
@@ -206,8 +206,8 @@ impl Stage {
             .replace("{N}", &sha256(NEW))
     }
 
-    fn ask(&self, house: &House, sample: &Sample) -> Ask {
-        let ask = house.ask(sample.method, &self.fill(sample.target));
+    fn ask(&self, harness: &Harness, sample: &Sample) -> Ask {
+        let ask = harness.ask(sample.method, &self.fill(sample.target));
         match sample.body {
             None => ask,
             Some("{manifest}") => ask
@@ -234,13 +234,13 @@ impl Stage {
 
     /// Asserts a 401 with exactly ACR's challenge and nothing else of interest.
     #[track_caller]
-    fn refused(&self, house: &House, sample: &Sample, error: Option<&str>, answer: &Answer, who: &str) {
+    fn refused(&self, harness: &Harness, sample: &Sample, error: Option<&str>, answer: &Answer, who: &str) {
         let place = format!("{who}: {} {}", sample.method, sample.target);
         assert_eq!(answer.status, 401, "{place}: {answer:?}");
         let scope = self.scope(sample.demand);
         let mut challenge = format!(
             "Bearer realm=\"http://{0}/oauth2/token\",service=\"{0}\"",
-            house.address
+            harness.address
         );
         if let Some(scope) = &scope {
             challenge.push_str(&format!(",scope=\"{scope}\""));
@@ -311,12 +311,12 @@ fn header_of(token: &str) -> Value {
 }
 
 /// Callers whose credential is bad or says nothing.
-async fn bad_callers(house: &House, repository: &str) -> Vec<Caller> {
+async fn bad_callers(harness: &Harness, repository: &str) -> Vec<Caller> {
     let everything = format!("repository:{repository}:* registry:catalog:*");
-    let good = house.token(&everything).await;
-    let claims = house.claims(&everything).await;
-    let issue = |claims, at| house.issuer.issue_access(claims, at).unwrap();
-    let now = house.now();
+    let good = harness.token(&everything).await;
+    let claims = harness.claims(&everything).await;
+    let issue = |claims, at| harness.issuer.issue_access(claims, at).unwrap();
+    let now = harness.now();
     let other = holdfast_identity::token::AccessClaims {
         audience: OTHER_LOGIN_SERVER.to_owned(),
         ..claims.clone()
@@ -352,7 +352,7 @@ async fn bad_callers(house: &House, repository: &str) -> Vec<Caller> {
         bad("an unknown user", &basic("stranger", PASSWORD), None),
         bad(
             "another registry's admin",
-            &basic("othershop", crate::house::OTHER_PASSWORD),
+            &basic("othershop", crate::harness::OTHER_PASSWORD),
             None,
         ),
         bad("broken base64", "Basic !!!", None),
@@ -391,14 +391,14 @@ async fn bad_callers(house: &House, repository: &str) -> Vec<Caller> {
         forged("a token with other claims", &parts.join(".")),
         Caller {
             may: |demand| demand == Demand::Token,
-            ..forged("a refresh token", &house.refresh_token().await)
+            ..forged("a refresh token", &harness.refresh_token().await)
         },
     ]
 }
 
 /// Tokens that are good for something.
-async fn limited_callers(house: &House, repository: &str) -> Vec<Caller> {
-    let token = |scope: String| async move { house.token(&scope).await };
+async fn limited_callers(harness: &Harness, repository: &str) -> Vec<Caller> {
+    let token = |scope: String| async move { harness.token(&scope).await };
     let own = |actions: &str| token(format!("repository:{repository}:{actions}"));
     vec![
         limited("a token without scope", &token(String::new()).await, |demand| {
@@ -443,10 +443,10 @@ async fn limited_callers(house: &House, repository: &str) -> Vec<Caller> {
     ]
 }
 
-async fn good_callers(house: &House) -> Vec<Caller> {
+async fn good_callers(harness: &Harness) -> Vec<Caller> {
     let all = |demand| demand != Demand::Token;
-    let token = house.token("repository:*:* registry:catalog:*").await;
-    let refresh = house.refresh_token().await;
+    let token = harness.token("repository:*:* registry:catalog:*").await;
+    let refresh = harness.refresh_token().await;
     vec![
         Caller {
             name: "the admin",
@@ -456,7 +456,7 @@ async fn good_callers(house: &House) -> Vec<Caller> {
         },
         Caller {
             name: "the admin's name in capitals",
-            authorization: vec![basic(&ADMIN.to_uppercase(), crate::house::PASSWORD2)],
+            authorization: vec![basic(&ADMIN.to_uppercase(), crate::harness::PASSWORD2)],
             error: None,
             may: all,
         },
@@ -474,7 +474,7 @@ fn as_caller(ask: Ask, caller: &Caller) -> Ask {
     caller
         .authorization
         .iter()
-        .fold(ask.peer(&House::stranger()), |ask, value| {
+        .fold(ask.peer(&Harness::stranger()), |ask, value| {
             ask.header("Authorization", value)
         })
 }
@@ -502,25 +502,25 @@ fn error_of(caller: &Caller, sample: &Sample) -> Option<&'static str> {
 }
 
 /// Drives one sample as one caller, on a stage of its own where something would change.
-async fn drive(house: &House, stage: &Stage, sample: &Sample, caller: &Caller) {
+async fn drive(harness: &Harness, stage: &Stage, sample: &Sample, caller: &Caller) {
     if !gets_through(caller, sample) {
-        let answer = as_caller(stage.ask(house, sample), caller).send().await;
-        stage.refused(house, sample, error_of(caller, sample), &answer, caller.name);
+        let answer = as_caller(stage.ask(harness, sample), caller).send().await;
+        stage.refused(harness, sample, error_of(caller, sample), &answer, caller.name);
         return;
     }
     let changes = !matches!(sample.method, "GET" | "HEAD");
     let own = if changes {
-        Some(Stage::set(house, &stage.repository).await)
+        Some(Stage::set(harness, &stage.repository).await)
     } else {
         None
     };
-    let answer = as_caller(own.as_ref().unwrap_or(stage).ask(house, sample), caller)
+    let answer = as_caller(own.as_ref().unwrap_or(stage).ask(harness, sample), caller)
         .send()
         .await;
     let place = format!("{}: {} {}", caller.name, sample.method, sample.target);
     assert_eq!(answer.status, sample.status, "{place}: {answer:?}");
     if sample.demand == Demand::Delete {
-        Stage::set(house, &stage.repository).await;
+        Stage::set(harness, &stage.repository).await;
     }
 }
 
@@ -542,33 +542,33 @@ fn every_endpoint_has_a_sample() {
 
 #[tokio::test]
 async fn a_bad_credential_gets_the_challenge_everywhere_and_changes_nothing() {
-    let house = House::new().await;
-    let stage = Stage::set(&house, "team/app").await;
-    let before = house.remains().await;
-    for caller in bad_callers(&house, "team/app").await {
+    let harness = Harness::new().await;
+    let stage = Stage::set(&harness, "team/app").await;
+    let before = harness.remains().await;
+    for caller in bad_callers(&harness, "team/app").await {
         for sample in SAMPLES {
-            drive(&house, &stage, sample, &caller).await;
+            drive(&harness, &stage, sample, &caller).await;
         }
     }
-    assert_eq!(house.remains().await, before);
+    assert_eq!(harness.remains().await, before);
 }
 
 #[tokio::test]
 async fn what_exists_and_what_does_not_look_the_same_to_who_may_not_see_it() {
-    let house = House::new().await;
-    let stage = Stage::set(&house, "team/app").await;
+    let harness = Harness::new().await;
+    let stage = Stage::set(&harness, "team/app").await;
     let missing = stage.missing("team/gap");
-    let mut callers = bad_callers(&house, "team/app").await;
+    let mut callers = bad_callers(&harness, "team/app").await;
     callers.push(limited(
         "a token for others",
-        &house.token("repository:others:*").await,
+        &harness.token("repository:others:*").await,
         nothing,
     ));
     for caller in callers {
         let samples = SAMPLES.iter().filter(|sample| sample.target.contains("{R}"));
         for sample in samples.filter(|sample| sample.demand != Demand::Token) {
-            let there = as_caller(stage.ask(&house, sample), &caller).send().await;
-            let gone = as_caller(missing.ask(&house, sample), &caller).send().await;
+            let there = as_caller(stage.ask(&harness, sample), &caller).send().await;
+            let gone = as_caller(missing.ask(&harness, sample), &caller).send().await;
             let place = format!("{}: {} {}", caller.name, sample.method, sample.target);
             assert_eq!(there.status, 401, "{place}");
             assert_eq!(there.status, gone.status, "{place}");
@@ -584,32 +584,32 @@ async fn what_exists_and_what_does_not_look_the_same_to_who_may_not_see_it() {
 
 #[tokio::test]
 async fn a_token_opens_exactly_what_its_scope_says() {
-    let house = House::new().await;
-    let stage = Stage::set(&house, "team/app").await;
-    for caller in limited_callers(&house, "team/app").await {
+    let harness = Harness::new().await;
+    let stage = Stage::set(&harness, "team/app").await;
+    for caller in limited_callers(&harness, "team/app").await {
         for sample in SAMPLES {
-            drive(&house, &stage, sample, &caller).await;
+            drive(&harness, &stage, sample, &caller).await;
         }
     }
 }
 
 #[tokio::test]
 async fn who_may_do_everything_gets_through_everywhere() {
-    let house = House::new().await;
-    for caller in good_callers(&house).await {
-        let stage = Stage::set(&house, "team/app").await;
+    let harness = Harness::new().await;
+    for caller in good_callers(&harness).await {
+        let stage = Stage::set(&harness, "team/app").await;
         for sample in SAMPLES {
-            drive(&house, &stage, sample, &caller).await;
+            drive(&harness, &stage, sample, &caller).await;
         }
     }
 }
 
 #[tokio::test]
 async fn anonymous_pull_reads_and_lists_and_nothing_else() {
-    let house = House::new().await;
-    let stage = Stage::set(&house, "team/app").await;
-    house.update(|registry| registry.anonymous_pull = true).await;
-    let before = house.remains().await;
+    let harness = Harness::new().await;
+    let stage = Stage::set(&harness, "team/app").await;
+    harness.update(|registry| registry.anonymous_pull = true).await;
+    let before = harness.remains().await;
     let reads = |demand| {
         matches!(
             demand,
@@ -622,7 +622,7 @@ async fn anonymous_pull_reads_and_lists_and_nothing_else() {
         error: None,
         may: reads,
     };
-    let issued = house.ask("GET", "/oauth2/token").send().await.expect(200);
+    let issued = harness.ask("GET", "/oauth2/token").send().await.expect(200);
     let token = issued.json()["access_token"].as_str().unwrap().to_owned();
     let with_token = limited("an anonymous token", &token, |demand| {
         matches!(
@@ -632,15 +632,15 @@ async fn anonymous_pull_reads_and_lists_and_nothing_else() {
     });
     let wrong = bad("a wrong password", &basic(ADMIN, "wrong"), None);
     for sample in SAMPLES.iter().filter(|sample| sample.demand != Demand::Token) {
-        drive(&house, &stage, sample, &nobody).await;
-        drive(&house, &stage, sample, &with_token).await;
-        drive(&house, &stage, sample, &wrong).await;
+        drive(&harness, &stage, sample, &nobody).await;
+        drive(&harness, &stage, sample, &with_token).await;
+        drive(&harness, &stage, sample, &wrong).await;
     }
-    assert_eq!(house.remains().await, before);
-    house.update(|registry| registry.anonymous_pull = false).await;
+    assert_eq!(harness.remains().await, before);
+    harness.update(|registry| registry.anonymous_pull = false).await;
     for sample in SAMPLES {
         drive(
-            &house,
+            &harness,
             &stage,
             sample,
             &forged("an anonymous token of yesterday", &token),
@@ -651,16 +651,16 @@ async fn anonymous_pull_reads_and_lists_and_nothing_else() {
 
 #[tokio::test]
 async fn a_renewed_password_revokes_its_tokens_at_once_and_no_others() {
-    let house = House::new().await;
-    let stage = Stage::set(&house, "team/app").await;
+    let harness = Harness::new().await;
+    let stage = Stage::set(&harness, "team/app").await;
     let everything = "repository:team/app:* registry:catalog:*";
-    let access = house.token(everything).await;
-    let refresh = house.refresh_token().await;
-    let mut claims = house.claims(everything).await;
-    claims.credential = house.credential(2).await;
-    let of_second = house.issuer.issue_access(claims, house.now()).unwrap();
-    house.ask("GET", "/v2/").bearer(&access).send().await.expect(200);
-    house.renew(1, "the-new-password").await;
+    let access = harness.token(everything).await;
+    let refresh = harness.refresh_token().await;
+    let mut claims = harness.claims(everything).await;
+    claims.credential = harness.credential(2).await;
+    let of_second = harness.issuer.issue_access(claims, harness.now()).unwrap();
+    harness.ask("GET", "/v2/").bearer(&access).send().await.expect(200);
+    harness.renew(1, "the-new-password").await;
     for sample in SAMPLES {
         for caller in [
             forged("a revoked token", &access),
@@ -671,11 +671,11 @@ async fn a_renewed_password_revokes_its_tokens_at_once_and_no_others() {
             ),
             bad("the old password", &basic(ADMIN, PASSWORD), None),
         ] {
-            drive(&house, &stage, sample, &caller).await;
+            drive(&harness, &stage, sample, &caller).await;
         }
     }
-    house.ask("GET", "/v2/").bearer(&of_second).send().await.expect(200);
-    house
+    harness.ask("GET", "/v2/").bearer(&of_second).send().await.expect(200);
+    harness
         .ask("GET", "/v2/")
         .basic(ADMIN, "the-new-password")
         .send()
@@ -685,35 +685,35 @@ async fn a_renewed_password_revokes_its_tokens_at_once_and_no_others() {
 
 #[tokio::test]
 async fn a_disabled_admin_account_closes_all_doors_at_once() {
-    let house = House::new().await;
-    let stage = Stage::set(&house, "team/app").await;
-    let access = house.token("repository:team/app:* registry:catalog:*").await;
-    let refresh = house.refresh_token().await;
-    house.update(|registry| registry.admin_enabled = false).await;
+    let harness = Harness::new().await;
+    let stage = Stage::set(&harness, "team/app").await;
+    let access = harness.token("repository:team/app:* registry:catalog:*").await;
+    let refresh = harness.refresh_token().await;
+    harness.update(|registry| registry.admin_enabled = false).await;
     for sample in SAMPLES {
         for caller in [
             forged("a token of a closed account", &access),
             bad("its refresh token", &basic(NULL_GUID, &refresh), Some("invalid_token")),
             bad("its password", &basic(ADMIN, PASSWORD), None),
         ] {
-            drive(&house, &stage, sample, &caller).await;
+            drive(&harness, &stage, sample, &caller).await;
         }
     }
-    house.update(|registry| registry.admin_enabled = true).await;
-    house.ask("GET", "/v2/").bearer(&access).send().await.expect(200);
+    harness.update(|registry| registry.admin_enabled = true).await;
+    harness.ask("GET", "/v2/").bearer(&access).send().await.expect(200);
 }
 
 #[tokio::test]
 async fn registries_on_one_server_know_nothing_of_each_other() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let image = Image::new("mine");
-    house.push_image("team/app", "v1", &image).await;
+    harness.push_image("team/app", "v1", &image).await;
     let layer = sha256(&image.layer);
     let there = |method: &str, target: &str| {
-        house
+        harness
             .ask(method, target)
-            .host(&house.other_host())
-            .basic("othershop", crate::house::OTHER_PASSWORD)
+            .host(&harness.other_host())
+            .basic("othershop", crate::harness::OTHER_PASSWORD)
     };
     let catalog = there("GET", "/v2/_catalog").send().await.expect(200);
     assert_eq!(catalog.json(), json!({ "repositories": [] }));
@@ -726,13 +726,13 @@ async fn registries_on_one_server_know_nothing_of_each_other() {
     let target = format!("/v2/team/app/blobs/{layer}");
     there("GET", &target).send().await.refuses(404, "BLOB_UNKNOWN", &layer);
     // Tokens are good for the registry that issued them only, in both directions.
-    let token = house.token("repository:*:* registry:catalog:*").await;
-    let ask = house
+    let token = harness.token("repository:*:* registry:catalog:*").await;
+    let ask = harness
         .ask("GET", "/v2/_catalog")
-        .host(&house.other_host())
+        .host(&harness.other_host())
         .bearer(&token);
     let challenge = ask.send().await.expect(401);
-    let host = house.other_host();
+    let host = harness.other_host();
     assert_eq!(
         challenge.header("www-authenticate").unwrap(),
         format!(
@@ -740,6 +740,6 @@ async fn registries_on_one_server_know_nothing_of_each_other() {
         )
     );
     // A host that is no registry of ours.
-    let gone = house.admin("GET", "/v2/").host("nosuchshop.registry.localhost");
+    let gone = harness.admin("GET", "/v2/").host("nosuchshop.registry.localhost");
     gone.send().await.refuses(404, "NAME_UNKNOWN", "nosuchshop");
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     caller::SAMPLES,
-    house::{House, Image, OCI_MANIFEST, descriptor, sha256},
+    harness::{Harness, Image, OCI_MANIFEST, descriptor, sha256},
     wire::Answer,
 };
 
@@ -56,19 +56,19 @@ fn referrer(seed: &str) -> Vec<u8> {
     Image::with(b"{}".to_vec(), b"{}".to_vec(), &more).manifest
 }
 
-async fn push(house: &House, repository: &str, reference: &str, manifest: &[u8]) {
-    let put = house.put_manifest(repository, reference, OCI_MANIFEST, manifest);
+async fn push(harness: &Harness, repository: &str, reference: &str, manifest: &[u8]) {
+    let put = harness.put_manifest(repository, reference, OCI_MANIFEST, manifest);
     put.send().await.expect(201);
 }
 
 /// A row: what it is listed as, and what it is made from.
 type Row = (String, String);
 
-async fn fill(house: &House, kind: &str) -> Vec<Row> {
+async fn fill(harness: &Harness, kind: &str) -> Vec<Row> {
     let mut rows = Vec::new();
-    house.push_blob("app", b"{}").await;
+    harness.push_blob("app", b"{}").await;
     if matches!(kind, "referrer" | "twin") {
-        push(house, "app", &sha256(image("subject")), &image("subject")).await;
+        push(harness, "app", &sha256(image("subject")), &image("subject")).await;
     }
     for row in 0..ROWS {
         // Not in the order of their names.
@@ -80,12 +80,12 @@ async fn fill(house: &House, kind: &str) -> Vec<Row> {
         };
         match kind {
             "repository" => {
-                house.push_blob(&seed, b"{}").await;
-                push(house, &seed, "v1", &image(&seed)).await;
+                harness.push_blob(&seed, b"{}").await;
+                push(harness, &seed, "v1", &image(&seed)).await;
             }
-            "twin" => push(house, "app", &seed, &image("subject")).await,
-            "referrer" => push(house, "app", &listed, &referrer(&seed)).await,
-            _ => push(house, "app", &seed, &image(&seed)).await,
+            "twin" => push(harness, "app", &seed, &image("subject")).await,
+            "referrer" => push(harness, "app", &listed, &referrer(&seed)).await,
+            _ => push(harness, "app", &seed, &image(&seed)).await,
         }
         rows.push((listed, seed));
     }
@@ -93,7 +93,7 @@ async fn fill(house: &House, kind: &str) -> Vec<Row> {
 }
 
 /// What happens to a row.
-async fn disturb(house: &House, change: &str, kind: &str, (listed, seed): &Row) {
+async fn disturb(harness: &Harness, change: &str, kind: &str, (listed, seed): &Row) {
     let (repository, tag) = match kind {
         "repository" => (listed.as_str(), "v1"),
         _ => ("app", seed.as_str()),
@@ -108,9 +108,9 @@ async fn disturb(house: &House, change: &str, kind: &str, (listed, seed): &Row) 
         "referrer" => referrer(seed),
         _ => image(seed),
     };
-    let delete = async |target: &str| drop(house.admin("DELETE", target).send().await.expect(202));
+    let delete = async |target: &str| drop(harness.admin("DELETE", target).send().await.expect(202));
     let lock = async |name: &str| {
-        let patch = house.admin("PATCH", &row).body(json!({ name: false }).to_string());
+        let patch = harness.admin("PATCH", &row).body(json!({ name: false }).to_string());
         patch.send().await.expect(200);
     };
     match (change, kind) {
@@ -122,10 +122,10 @@ async fn disturb(house: &House, change: &str, kind: &str, (listed, seed): &Row) 
         }
         ("delete" | "untag", _) => delete(&format!("/acr/v1/{repository}/_tags/{tag}")).await,
         ("move", "repository" | "tag" | "twin" | "manifest") => {
-            push(house, repository, tag, &image("elsewhere")).await;
+            push(harness, repository, tag, &image("elsewhere")).await;
         }
-        (_, "referrer") => push(house, "app", listed, &manifest).await,
-        _ => push(house, repository, tag, &manifest).await,
+        (_, "referrer") => push(harness, "app", listed, &manifest).await,
+        _ => push(harness, repository, tag, &manifest).await,
     }
 }
 
@@ -142,9 +142,9 @@ fn names(answer: &Answer) -> Vec<String> {
 
 /// The list in pages of `n`, with changes after the first ones: of their last row, of one before it and of one behind it.
 async fn walk(target: &str, change: &str, kind: &str, n: usize) {
-    let house = House::new().await;
-    let rows = fill(&house, kind).await;
-    let whole = names(&house.get(target).await.expect(200));
+    let harness = Harness::new().await;
+    let rows = fill(&harness, kind).await;
+    let whole = names(&harness.get(target).await.expect(200));
     let steady_at_first: BTreeSet<&String> = rows.iter().map(|(listed, _)| listed).collect();
     assert_eq!(whole.iter().collect::<BTreeSet<_>>(), steady_at_first, "{target}");
     let place = format!("{target}, {change}, by {n}");
@@ -153,7 +153,7 @@ async fn walk(target: &str, change: &str, kind: &str, n: usize) {
     while let Some(target) = next {
         pages += 1;
         assert!(pages < MOST_PAGES, "{place} never ends: {seen:?}");
-        let page = house.get(&target).await.expect(200);
+        let page = harness.get(&target).await.expect(200);
         let shown = names(&page);
         next = page.next();
         assert!(
@@ -171,12 +171,12 @@ async fn walk(target: &str, change: &str, kind: &str, n: usize) {
         {
             let row = rows.iter().find(|(listed, _)| *listed == whole[victim]).unwrap();
             if victims.insert(&row.0) {
-                disturb(&house, change, kind, row).await;
+                disturb(&harness, change, kind, row).await;
             }
         }
     }
     // A change moves a row in a list by time, and in no other.
-    let left: BTreeSet<String> = names(&house.get(target).await.expect(200)).into_iter().collect();
+    let left: BTreeSet<String> = names(&harness.get(target).await.expect(200)).into_iter().collect();
     let is_sure = |name: &&String| !victims.contains(name) || !target.contains("time") && left.contains(*name);
     for name in whole.iter().filter(is_sure) {
         let times = seen.iter().filter(|found| *found == name).count();

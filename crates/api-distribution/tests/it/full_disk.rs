@@ -4,30 +4,30 @@ use holdfast_blobs::fault::{Fault, Operation};
 use holdfast_registry::ROW_BLOB_BYTES;
 
 use crate::{
-    house::{House, Image, sha256},
+    harness::{Harness, Image, sha256},
     wire::Ask,
 };
 
 /// Ways to bring bytes, small and large, each with an operation of the store that may find no room.
-async fn pushes(house: &House, bytes: &[u8]) -> Vec<Ask> {
+async fn pushes(harness: &Harness, bytes: &[u8]) -> Vec<Ask> {
     let digest = sha256(bytes);
     let target = format!("/v2/a/blobs/uploads/?digest={digest}");
-    let [first, second] = [house.start("a").await, house.start("a").await];
+    let [first, second] = [harness.start("a").await, harness.start("a").await];
     vec![
-        house.admin("POST", &target).body(bytes),
-        house.admin("POST", &target).chunked(bytes),
-        house.admin("PUT", &format!("{first}?digest={digest}")).body(bytes),
-        house.admin("PATCH", &second).chunked(bytes),
+        harness.admin("POST", &target).body(bytes),
+        harness.admin("POST", &target).chunked(bytes),
+        harness.admin("PUT", &format!("{first}?digest={digest}")).body(bytes),
+        harness.admin("PATCH", &second).chunked(bytes),
     ]
 }
 
 #[tokio::test]
 async fn a_push_into_a_full_store_says_so_and_leaves_nothing() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let image = Image::new("image");
-    house.push_image("a", "v1", &image).await;
-    clean(&house, b"nothing").await;
-    let before = house.remains().await;
+    harness.push_image("a", "v1", &image).await;
+    clean(&harness, b"nothing").await;
+    let before = harness.remains().await;
     for length in [ROW_BLOB_BYTES, ROW_BLOB_BYTES + 1, 2_000_000] {
         let bytes = vec![7; length];
         for operation in [
@@ -38,8 +38,8 @@ async fn a_push_into_a_full_store_says_so_and_leaves_nothing() {
             Operation::Complete,
         ] {
             for fault in [Fault::Full, Fault::CutShort { kept_bytes: 60 }] {
-                let pushes = pushes(&house, &bytes).await;
-                house.blobs.fail_always(operation, fault);
+                let pushes = pushes(&harness, &bytes).await;
+                harness.blobs.fail_always(operation, fault);
                 let mut reached = 0;
                 for ask in &pushes {
                     let answer = ask.send().await;
@@ -50,93 +50,96 @@ async fn a_push_into_a_full_store_says_so_and_leaves_nothing() {
                     reached += 1;
                 }
                 // What was there is served meanwhile.
-                house.get("/v2/a/manifests/v1").await.expect(200);
-                house
+                harness.get("/v2/a/manifests/v1").await.expect(200);
+                harness
                     .get(&format!("/v2/a/blobs/{}", sha256(&image.layer)))
                     .await
                     .expect(200);
-                house.blobs.heal();
+                harness.blobs.heal();
                 assert!(
                     reached > 0 || length < 100_000 || operation == Operation::Put,
                     "{operation:?} is never used"
                 );
                 assert!(reached == 0 || length > ROW_BLOB_BYTES, "no store is asked for a row");
-                clean(&house, &bytes).await;
-                assert_eq!(house.remains().await, before, "{operation:?} {fault:?} {length}");
+                clean(&harness, &bytes).await;
+                assert_eq!(harness.remains().await, before, "{operation:?} {fault:?} {length}");
             }
         }
     }
     // And everything works again.
-    house.push_tags("b", "later", &["v1"]).await;
+    harness.push_tags("b", "later", &["v1"]).await;
 }
 
 /// Takes away what pushes that did get through left.
-async fn clean(house: &House, bytes: &[u8]) {
+async fn clean(harness: &Harness, bytes: &[u8]) {
     let digest = sha256(bytes);
     let target = format!("/v2/a/blobs/{digest}");
-    let answer = house.admin("DELETE", &target).send().await;
+    let answer = harness.admin("DELETE", &target).send().await;
     assert!(matches!(answer.status, 202 | 404), "{answer:?}");
-    let uploads = house.open_uploads("a").await;
+    let uploads = harness.open_uploads("a").await;
     for id in uploads {
         let target = format!("/v2/a/blobs/uploads/{id}");
-        house.admin("DELETE", &target).send().await.expect(204);
+        harness.admin("DELETE", &target).send().await.expect(204);
     }
     let all = holdfast_registry::CollectOptions {
         grace: std::time::Duration::ZERO,
         dry_run: false,
     };
-    house.registry.collect_garbage(all).await.unwrap();
+    harness.registry.collect_garbage(all).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_session_whose_disk_filled_up_is_over_and_another_can_be_had() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let bytes = vec![9; 300_000];
-    let place = house.start("a").await;
-    house
+    let place = harness.start("a").await;
+    harness
         .admin("PATCH", &place)
         .body(&bytes[..200_000])
         .send()
         .await
         .expect(202);
-    house
+    harness
         .blobs
         .fail_nth(Operation::Write, 1, Fault::CutShort { kept_bytes: 1_000 });
-    let full = house.admin("PATCH", &place).body(&bytes[200_000..]).send().await;
+    let full = harness.admin("PATCH", &place).body(&bytes[200_000..]).send().await;
     full.refuses(507, "UNAVAILABLE", "nothing was stored");
-    house.get(&place).await.refuses(404, "BLOB_UPLOAD_UNKNOWN", "");
-    let remains = house.remains().await;
+    harness.get(&place).await.refuses(404, "BLOB_UPLOAD_UNKNOWN", "");
+    let remains = harness.remains().await;
     assert_eq!((remains.uploads(), remains.objects()), (0, 0));
-    house.push_blob("a", &bytes).await;
+    harness.push_blob("a", &bytes).await;
 }
 
 #[tokio::test]
 async fn an_empty_closing_request_on_a_full_disk_is_no_success() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let bytes = vec![9; 300_000];
-    let place = house.start("a").await;
-    house
+    let place = harness.start("a").await;
+    harness
         .admin("PATCH", &place)
         .body(bytes.clone())
         .send()
         .await
         .expect(202);
-    house.blobs.fail_nth(Operation::Complete, 1, Fault::Full);
-    let closing = house.admin("PUT", &format!("{place}?digest={}", sha256(&bytes)));
+    harness.blobs.fail_nth(Operation::Complete, 1, Fault::Full);
+    let closing = harness.admin("PUT", &format!("{place}?digest={}", sha256(&bytes)));
     closing.send().await.refuses(507, "UNAVAILABLE", "storage is full");
-    house.get(&format!("/v2/a/blobs/{}", sha256(&bytes))).await.expect(404);
-    assert_eq!(house.remains().await.uploads(), 0);
-    house.push_blob("a", &bytes).await;
+    harness
+        .get(&format!("/v2/a/blobs/{}", sha256(&bytes)))
+        .await
+        .expect(404);
+    assert_eq!(harness.remains().await.uploads(), 0);
+    harness.push_blob("a", &bytes).await;
 }
 
 #[tokio::test]
 async fn a_store_that_is_away_says_when_to_ask_again() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let bytes = vec![9; 300_000];
-    house.push_blob("a", &bytes).await;
+    harness.push_blob("a", &bytes).await;
     let target = format!("/v2/a/blobs/{}", sha256(&bytes));
-    house.blobs.fail_nth(Operation::Open, 1, Fault::Unavailable);
-    let away = house.get(&target).await.refuses(503, "UNAVAILABLE", "");
+    harness.blobs.fail_nth(Operation::Open, 1, Fault::Unavailable);
+    let away = harness.get(&target).await.refuses(503, "UNAVAILABLE", "");
     assert_eq!(away.header("retry-after"), Some("1"));
-    house.get(&target).await.expect(200);
+    harness.get(&target).await.expect(200);
 }

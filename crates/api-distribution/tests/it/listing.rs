@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::{
-    house::{House, Image, OCI_INDEX, OCI_MANIFEST, descriptor, sha256},
+    harness::{Harness, Image, OCI_INDEX, OCI_MANIFEST, descriptor, sha256},
     wire::Answer,
 };
 
@@ -31,12 +31,12 @@ fn items(answer: &Answer) -> Vec<String> {
 }
 
 /// Follows the links from a target to the end; no page may be longer than `n`, and each that leads on is full.
-async fn walk(house: &House, target: &str, n: usize) -> Vec<String> {
+async fn walk(harness: &Harness, target: &str, n: usize) -> Vec<String> {
     let mut next = Some(target.to_owned());
     let mut seen = Vec::new();
     for _ in 0..1_000 {
         let Some(target) = next else { return seen };
-        let answer = house.get(&target).await.expect(200);
+        let answer = harness.get(&target).await.expect(200);
         let page = items(&answer);
         assert!(page.len() <= n, "{target}: {page:?}");
         next = answer.next();
@@ -47,12 +47,12 @@ async fn walk(house: &House, target: &str, n: usize) -> Vec<String> {
 }
 
 /// The same list in pages of every size.
-async fn walks_alike(house: &House, target: &str, expected: &[String]) {
-    assert_eq!(walk(house, target, 1_000).await, expected, "{target}");
+async fn walks_alike(harness: &Harness, target: &str, expected: &[String]) {
+    assert_eq!(walk(harness, target, 1_000).await, expected, "{target}");
     let separator = if target.contains('?') { '&' } else { '?' };
     for n in 1..=expected.len() + 1 {
         let paged = format!("{target}{separator}n={n}");
-        assert_eq!(walk(house, &paged, n).await, expected, "{paged}");
+        assert_eq!(walk(harness, &paged, n).await, expected, "{paged}");
     }
 }
 
@@ -62,15 +62,15 @@ fn strings(names: &[&str]) -> Vec<String> {
 
 #[tokio::test]
 async fn the_catalog_is_walked_once_in_the_order_of_bytes() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for name in NAMES.iter().rev() {
-        house.push_tags(name, name, &["v1"]).await;
+        harness.push_tags(name, name, &["v1"]).await;
     }
     // Without manifests there is no repository, whatever else lies in it.
-    house.push_blob("a-empty", b"bytes").await;
-    house.start("a-started").await;
+    harness.push_blob("a-empty", b"bytes").await;
+    harness.start("a-started").await;
     for target in ["/v2/_catalog", "/acr/v1/_catalog"] {
-        walks_alike(&house, target, &strings(&NAMES)).await;
+        walks_alike(&harness, target, &strings(&NAMES)).await;
         for (last, from) in [
             ("a", 1),
             ("a-a", 1),
@@ -80,14 +80,14 @@ async fn the_catalog_is_walked_once_in_the_order_of_bytes() {
             ("zz", 9),
             ("%27%20OR%201%3D1", 0),
         ] {
-            let rest = walk(&house, &format!("{target}?n=2&last={last}"), 2).await;
+            let rest = walk(&harness, &format!("{target}?n=2&last={last}"), 2).await;
             assert_eq!(rest, NAMES[from..], "{last}");
         }
     }
-    let first = house.get("/v2/_catalog?n=3").await;
+    let first = harness.get("/v2/_catalog?n=3").await;
     assert_eq!(first.header("link"), Some("</v2/_catalog?last=a.b&n=3>; rel=\"next\""));
     assert_eq!(first.text(), "{\"repositories\":[\"a\",\"a-b\",\"a.b\"]}\n");
-    let first = house.get("/acr/v1/_catalog?n=4").await;
+    let first = harness.get("/acr/v1/_catalog?n=4").await;
     assert_eq!(
         first.header("link"),
         Some("</acr/v1/_catalog?last=a%2Fb&n=4&orderby=>; rel=\"next\"")
@@ -96,12 +96,12 @@ async fn the_catalog_is_walked_once_in_the_order_of_bytes() {
 
 #[tokio::test]
 async fn tags_are_walked_once_in_the_order_of_bytes() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let mut tags = TAGS;
     tags.reverse();
-    let digest = house.push_tags("a/b", "image", &tags).await;
-    house.push_tags("a/b", "other", &["elsewhere"]).await;
-    house
+    let digest = harness.push_tags("a/b", "image", &tags).await;
+    harness.push_tags("a/b", "other", &["elsewhere"]).await;
+    harness
         .admin("DELETE", "/acr/v1/a%2Fb/_tags/elsewhere")
         .send()
         .await
@@ -112,25 +112,25 @@ async fn tags_are_walked_once_in_the_order_of_bytes() {
         "/acr/v1/a/b/_tags",
         "/acr/v1/a%2Fb/_tags",
     ] {
-        walks_alike(&house, target, &strings(&TAGS)).await;
+        walks_alike(&harness, target, &strings(&TAGS)).await;
         for (last, from) in [("A", 2), ("B", 2), ("_", 3), ("a-", 5), ("a-b", 6), ("gone", 10)] {
-            let rest = walk(&house, &format!("{target}?last={last}"), 10).await;
+            let rest = walk(&harness, &format!("{target}?last={last}"), 10).await;
             assert_eq!(rest, TAGS[from..], "{last}");
         }
     }
-    let first = house.get("/v2/a%2Fb/tags/list?n=4").await;
+    let first = harness.get("/v2/a%2Fb/tags/list?n=4").await;
     assert_eq!(
         first.header("link"),
         Some("</v2/a%2Fb/tags/list?last=_a&n=4>; rel=\"next\"")
     );
     assert_eq!(first.text(), "{\"name\":\"a/b\",\"tags\":[\"0\",\"A\",\"Z\",\"_a\"]}\n");
-    let first = house.get("/acr/v1/a%2Fb/_tags?n=2&orderby=").await;
+    let first = harness.get("/acr/v1/a%2Fb/_tags?n=2&orderby=").await;
     assert_eq!(
         first.header("link"),
         Some("</acr/v1/a%2Fb/_tags?last=A&n=2&orderby=>; rel=\"next\"")
     );
     let target = format!("/acr/v1/a%2Fb/_tags?n=2&digest={}", digest.replace(':', "%3A"));
-    let first = house.get(&target).await;
+    let first = harness.get(&target).await;
     let link = format!(
         "</acr/v1/a%2Fb/_tags?last=A&n=2&orderby=&digest={}>; rel=\"next\"",
         digest.replace(':', "%3A")
@@ -140,38 +140,38 @@ async fn tags_are_walked_once_in_the_order_of_bytes() {
 
 #[tokio::test]
 async fn acr_lists_in_the_order_of_time_when_asked_to() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let names = ["m", "z", "a", "0", "k"];
     let mut digests = Vec::new();
     for name in names {
-        digests.push(house.push_tags("a", name, &[name]).await);
+        digests.push(harness.push_tags("a", name, &[name]).await);
     }
     // Pushed again, a tag is the newest.
-    house.push_tags("a", "new z", &["z"]).await;
+    harness.push_tags("a", "new z", &["z"]).await;
     let by_time = strings(&["m", "a", "0", "k", "z"]);
     let newest: Vec<String> = by_time.iter().rev().cloned().collect();
-    walks_alike(&house, "/acr/v1/a/_tags?orderby=timeasc", &by_time).await;
-    walks_alike(&house, "/acr/v1/a/_tags?orderby=timedesc", &newest).await;
+    walks_alike(&harness, "/acr/v1/a/_tags?orderby=timeasc", &by_time).await;
+    walks_alike(&harness, "/acr/v1/a/_tags?orderby=timedesc", &newest).await;
     for order in ["none", ""] {
         walks_alike(
-            &house,
+            &harness,
             &format!("/acr/v1/a/_tags?orderby={order}"),
             &strings(&["0", "a", "k", "m", "z"]),
         )
         .await;
     }
     digests.push(Image::new("new z").digest);
-    walks_alike(&house, "/acr/v1/a/_manifests?orderby=timeasc", &digests).await;
+    walks_alike(&harness, "/acr/v1/a/_manifests?orderby=timeasc", &digests).await;
     let newest: Vec<String> = digests.iter().rev().cloned().collect();
-    walks_alike(&house, "/acr/v1/a/_manifests?orderby=timedesc", &newest).await;
-    let first = house.get("/acr/v1/a/_tags?orderby=timedesc&n=1").await;
+    walks_alike(&harness, "/acr/v1/a/_manifests?orderby=timedesc", &newest).await;
+    let first = harness.get("/acr/v1/a/_tags?orderby=timedesc&n=1").await;
     let link = first.header("link").unwrap();
     let ticks = link.strip_prefix("</acr/v1/a/_tags?last=").unwrap();
     let ticks = ticks.strip_suffix("%26z&n=1&orderby=timedesc>; rel=\"next\"").unwrap();
     assert!(ticks.bytes().all(|byte| byte.is_ascii_digit()), "{link}");
     for order in ["time", "TIMEDESC", "name%20asc", "%00"] {
         for list in ["_tags", "_manifests"] {
-            let answer = house.get(&format!("/acr/v1/a/{list}?orderby={order}")).await;
+            let answer = harness.get(&format!("/acr/v1/a/{list}?orderby={order}")).await;
             answer.refuses(400, "PAGINATION_NUMBER_INVALID", "orderby=");
         }
     }
@@ -179,18 +179,18 @@ async fn acr_lists_in_the_order_of_time_when_asked_to() {
 
 #[tokio::test]
 async fn tags_of_one_digest_are_walked_once() {
-    let house = House::new().await;
-    let digest = house.push_tags("a", "image", &["a", "c", "e", "g"]).await;
-    house.push_tags("a", "other", &["b", "d", "f"]).await;
+    let harness = Harness::new().await;
+    let digest = harness.push_tags("a", "image", &["a", "c", "e", "g"]).await;
+    harness.push_tags("a", "other", &["b", "d", "f"]).await;
     let target = format!("/acr/v1/a/_tags?digest={digest}");
-    walks_alike(&house, &target, &strings(&["a", "c", "e", "g"])).await;
+    walks_alike(&harness, &target, &strings(&["a", "c", "e", "g"])).await;
     walks_alike(
-        &house,
+        &harness,
         &format!("{target}&orderby=timedesc"),
         &strings(&["g", "e", "c", "a"]),
     )
     .await;
-    let none = house
+    let none = harness
         .get(&format!("/acr/v1/a/_tags?digest={}", sha256("none")))
         .await
         .expect(200);
@@ -199,14 +199,14 @@ async fn tags_of_one_digest_are_walked_once() {
 
 #[tokio::test]
 async fn manifests_are_walked_once_by_digest() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let mut digests = BTreeSet::new();
     for index in 0..7 {
-        digests.insert(house.push_tags("a/b", &format!("image {index}"), &["moving"]).await);
+        digests.insert(harness.push_tags("a/b", &format!("image {index}"), &["moving"]).await);
     }
     let digests: Vec<String> = digests.into_iter().collect();
-    walks_alike(&house, "/acr/v1/a%2Fb/_manifests", &digests).await;
-    let first = house.get("/acr/v1/a%2Fb/_manifests?n=2&orderby=").await;
+    walks_alike(&harness, "/acr/v1/a%2Fb/_manifests", &digests).await;
+    let first = harness.get("/acr/v1/a%2Fb/_manifests?n=2&orderby=").await;
     let link = format!(
         "</acr/v1/a%2Fb/_manifests?last={}&n=2&orderby=>; rel=\"next\"",
         digests[1].replace(':', "%3A")
@@ -216,14 +216,14 @@ async fn manifests_are_walked_once_by_digest() {
 
 #[tokio::test]
 async fn what_is_hidden_is_left_out_and_breaks_no_walk() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let mut digests = BTreeSet::new();
     for name in ["a", "b", "c", "d", "e", "f"] {
-        digests.insert(house.push_tags("app", name, &[name]).await);
-        house.push_tags(name, name, &["v1"]).await;
+        digests.insert(harness.push_tags("app", name, &[name]).await);
+        harness.push_tags(name, name, &["v1"]).await;
     }
     let digests: Vec<String> = digests.into_iter().collect();
-    let hide = |target: String| house.admin("PATCH", &target).body("{\"listEnabled\":false}");
+    let hide = |target: String| harness.admin("PATCH", &target).body("{\"listEnabled\":false}");
     for name in ["a", "c", "d"] {
         hide(format!("/acr/v1/app/_tags/{name}")).send().await.expect(200);
         hide(format!("/acr/v1/{name}")).send().await.expect(200);
@@ -234,34 +234,34 @@ async fn what_is_hidden_is_left_out_and_breaks_no_walk() {
             .await
             .expect(200);
     }
-    walks_alike(&house, "/v2/_catalog", &strings(&["app", "b", "e", "f"])).await;
-    walks_alike(&house, "/v2/app/tags/list", &strings(&["b", "e", "f"])).await;
-    walks_alike(&house, "/acr/v1/app/_tags", &strings(&["b", "e", "f"])).await;
+    walks_alike(&harness, "/v2/_catalog", &strings(&["app", "b", "e", "f"])).await;
+    walks_alike(&harness, "/v2/app/tags/list", &strings(&["b", "e", "f"])).await;
+    walks_alike(&harness, "/acr/v1/app/_tags", &strings(&["b", "e", "f"])).await;
     let shown = [&digests[1], &digests[4], &digests[5]].map(Clone::clone);
-    walks_alike(&house, "/acr/v1/app/_manifests", &shown).await;
+    walks_alike(&harness, "/acr/v1/app/_manifests", &shown).await;
     // Hidden is not gone.
-    house.get("/v2/app/manifests/a").await.expect(200);
-    house.get("/acr/v1/app/_tags/a").await.expect(200);
-    house.get("/acr/v1/a").await.expect(200);
+    harness.get("/v2/app/manifests/a").await.expect(200);
+    harness.get("/acr/v1/app/_tags/a").await.expect(200);
+    harness.get("/acr/v1/a").await.expect(200);
 }
 
 /// What happens to the last row of a page before the next page is asked for.
-async fn disturb(house: &House, what: &str, repository: &str, tag: &str) {
+async fn disturb(harness: &Harness, what: &str, repository: &str, tag: &str) {
     let digest = Image::new(tag).digest;
     match what {
         "untag" => {
             let target = format!("/acr/v1/{repository}/_tags/{tag}");
-            house.admin("DELETE", &target).send().await.expect(202);
+            harness.admin("DELETE", &target).send().await.expect(202);
         }
         "delete" => {
             let target = format!("/v2/{repository}/manifests/{digest}");
-            house.admin("DELETE", &target).send().await.expect(202);
+            harness.admin("DELETE", &target).send().await.expect(202);
         }
-        "move" => drop(house.push_tags(repository, "elsewhere", &[tag]).await),
-        "push again" => drop(house.push_tags(repository, tag, &[tag]).await),
+        "move" => drop(harness.push_tags(repository, "elsewhere", &[tag]).await),
+        "push again" => drop(harness.push_tags(repository, tag, &[tag]).await),
         _ => {
             for target in [format!("_tags/{tag}"), format!("_manifests/{digest}")] {
-                let patch = house.admin("PATCH", &format!("/acr/v1/{repository}/{target}"));
+                let patch = harness.admin("PATCH", &format!("/acr/v1/{repository}/{target}"));
                 patch.body("{\"writeEnabled\":false}").send().await.expect(200);
             }
         }
@@ -271,7 +271,7 @@ async fn disturb(house: &House, what: &str, repository: &str, tag: &str) {
 /// ARCHITECTURE.md, law 9.
 #[tokio::test]
 async fn a_page_by_time_goes_on_from_its_position_whatever_became_of_its_last_row() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let tags = ["t1", "t2", "t3", "t4", "t5", "t6"];
     let mut repositories = 0;
     for what in ["untag", "delete", "move", "push again", "lock"] {
@@ -281,20 +281,20 @@ async fn a_page_by_time_goes_on_from_its_position_whatever_became_of_its_last_ro
                 let repository = format!("r{repositories}");
                 let mut rows = Vec::new();
                 for tag in tags {
-                    let digest = house.push_tags(&repository, tag, &[tag]).await;
+                    let digest = harness.push_tags(&repository, tag, &[tag]).await;
                     rows.push(if list == "_tags" { tag.to_owned() } else { digest });
                 }
                 if order == "timedesc" {
                     rows.reverse();
                 }
                 let marker = if order == "timedesc" { "t4" } else { "t3" };
-                let first = house
+                let first = harness
                     .get(&format!("/acr/v1/{repository}/{list}?n=3&orderby={order}"))
                     .await;
                 assert_eq!(items(&first), rows[..3]);
                 let next = first.next().unwrap();
-                disturb(&house, what, &repository, marker).await;
-                let second = house.get(&next).await.expect(200);
+                disturb(&harness, what, &repository, marker).await;
+                let second = harness.get(&next).await.expect(200);
                 assert_eq!(items(&second)[..3], rows[3..], "{what}, {list}, {order}");
             }
         }
@@ -303,12 +303,12 @@ async fn a_page_by_time_goes_on_from_its_position_whatever_became_of_its_last_ro
 
 #[tokio::test]
 async fn a_page_by_time_takes_a_position_and_a_bare_name() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for tag in ["a", "b", "c"] {
-        house.push_tags("app", tag, &[tag]).await;
+        harness.push_tags("app", tag, &[tag]).await;
     }
     let target = "/acr/v1/app/_tags?orderby=timeasc&n=1";
-    let next = house.get(target).await.next().unwrap();
+    let next = harness.get(target).await.next().unwrap();
     let position = next.split(['=', '&']).nth(1).unwrap();
     let ticks = position.strip_suffix("%26a").expect("a position is ticks and a name");
     assert!(
@@ -316,7 +316,7 @@ async fn a_page_by_time_takes_a_position_and_a_bare_name() {
         "{ticks}"
     );
     for last in ["a", position] {
-        let page = house.get(&format!("{target}&last={last}")).await.expect(200);
+        let page = harness.get(&format!("{target}&last={last}")).await.expect(200);
         assert_eq!(items(&page), ["b"], "{last}");
     }
     for last in [
@@ -327,33 +327,33 @@ async fn a_page_by_time_takes_a_position_and_a_bare_name() {
         "1%261%26a",
         "99999999999999999999%26a",
     ] {
-        let answer = house.get(&format!("{target}&last={last}")).await;
+        let answer = harness.get(&format!("{target}&last={last}")).await;
         answer.refuses(400, "PAGINATION_NUMBER_INVALID", "last=");
     }
 }
 
 #[tokio::test]
 async fn where_a_list_of_acr_has_no_row_there_is_no_array() {
-    let house = House::new().await;
-    let digest = house.push_tags("a", "image", &["v1"]).await;
+    let harness = Harness::new().await;
+    let digest = harness.push_tags("a", "image", &["v1"]).await;
     for (list, field, last) in [("_tags", "tags", "v1"), ("_manifests", "manifests", digest.as_str())] {
         for order in ["", "none", "timeasc"] {
             let target = format!("/acr/v1/a/{list}?orderby={order}");
-            let all = house.get(&target).await.expect(200);
+            let all = harness.get(&target).await.expect(200);
             assert_eq!(all.json()[field].as_array().map(Vec::len), Some(1), "{target}");
-            let end = house.get(&format!("{target}&last={last}")).await.expect(200);
+            let end = harness.get(&format!("{target}&last={last}")).await.expect(200);
             assert_eq!(end.json().get(field), None, "{target}");
             assert_eq!(end.json()["imageName"], "a", "{target}");
         }
     }
     // The Azure CLI wants the field in a first page, and Microsoft's `acr` no array without rows.
-    house.admin("DELETE", "/acr/v1/a/_tags/v1").send().await.expect(202);
+    harness.admin("DELETE", "/acr/v1/a/_tags/v1").send().await.expect(202);
     for query in ["", "?orderby=timedesc", "?n=1"] {
-        let none = house.get(&format!("/acr/v1/a/_tags{query}")).await.expect(200);
+        let none = harness.get(&format!("/acr/v1/a/_tags{query}")).await.expect(200);
         assert_eq!(none.json().get("tags"), Some(&Value::Null), "{query}");
     }
     // The specification's own listing always has its array.
-    let end = house.get("/v2/a/tags/list?last=v1").await.expect(200);
+    let end = harness.get("/v2/a/tags/list?last=v1").await.expect(200);
     assert_eq!(end.json()["tags"], json!([]));
 }
 
@@ -365,17 +365,17 @@ fn referrer(subject: &Value, seed: &str, kind: &str) -> Vec<u8> {
 
 #[tokio::test]
 async fn referrers_are_walked_once_also_by_type() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let image = Image::new("image");
-    house.push_image("a/b", "v1", &image).await;
-    house.push_blob("a/b", b"{}").await;
+    harness.push_image("a/b", "v1", &image).await;
+    harness.push_blob("a/b", b"{}").await;
     let subject = descriptor(OCI_MANIFEST, &image.manifest);
     let kinds = ["application/x+json", "text/plain"];
     let mut digests = [BTreeSet::new(), BTreeSet::new()];
     for index in 0..9 {
         let bytes = referrer(&subject, &index.to_string(), kinds[index % 2]);
         let digest = sha256(&bytes);
-        house
+        harness
             .put_manifest("a/b", &digest, OCI_MANIFEST, &bytes)
             .send()
             .await
@@ -390,17 +390,17 @@ async fn referrers_are_walked_once_also_by_type() {
         .collect::<BTreeSet<_>>()
         .into_iter()
         .collect();
-    walks_alike(&house, &target, &all).await;
+    walks_alike(&harness, &target, &all).await;
     for (kind, digests) in kinds.iter().zip(&digests) {
         let encoded: String = form_urlencoded::byte_serialize(kind.as_bytes()).collect();
         let expected: Vec<String> = digests.iter().cloned().collect();
-        walks_alike(&house, &format!("{target}?artifactType={encoded}"), &expected).await;
+        walks_alike(&harness, &format!("{target}?artifactType={encoded}"), &expected).await;
     }
     let target = format!(
         "/v2/a%2Fb/referrers/{}?n=1&artifactType=application%2Fx%2Bjson",
         image.digest.replace(':', "%3A")
     );
-    let first = house.get(&target).await;
+    let first = harness.get(&target).await;
     let last = digests[0].first().unwrap().replace(':', "%3A");
     let link = format!(
         "</v2/a%2Fb/referrers/{}?last={last}&n=1&artifactType=application%2Fx%2Bjson>; rel=\"next\"",
@@ -428,12 +428,12 @@ const LOCKED: [(&str, &str, &str); 12] = [
 
 #[tokio::test]
 async fn every_route_that_reads_keeps_to_every_lock() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let image = Image::new("image");
-    house.push_image("app", "v1", &image).await;
-    house.push_blob("app", b"{}").await;
+    harness.push_image("app", "v1", &image).await;
+    harness.push_blob("app", b"{}").await;
     let bytes = referrer(&descriptor(OCI_MANIFEST, &image.manifest), "0", "a/b");
-    let put = house.put_manifest("app", &sha256(&bytes), OCI_MANIFEST, &bytes);
+    let put = harness.put_manifest("app", &sha256(&bytes), OCI_MANIFEST, &bytes);
     put.send().await.expect(201);
     let filled = |text: &str| {
         text.replace("IMAGE", &image.digest)
@@ -446,13 +446,13 @@ async fn every_route_that_reads_keeps_to_every_lock() {
         .flat_map(|thing| [(thing, "readEnabled"), (thing, "listEnabled")]);
     for (column, (thing, lock)) in locks.enumerate() {
         let thing = filled(&format!("/acr/v1/app{thing}"));
-        let switch = |on: bool| house.admin("PATCH", &thing).body(json!({ lock: on }).to_string());
+        let switch = |on: bool| harness.admin("PATCH", &thing).body(json!({ lock: on }).to_string());
         switch(false).send().await.expect(200);
         for (target, mark, outcomes) in LOCKED {
             let outcome = outcomes.chars().filter(|c| *c != ' ').nth(column).unwrap();
             let (target, mark) = (filled(target), filled(mark));
-            let answer = house.get(&target).await;
-            let head = house.admin("HEAD", &target).send().await;
+            let answer = harness.get(&target).await;
+            let head = harness.admin("HEAD", &target).send().await;
             assert_eq!(head.status, answer.status, "{target} under {lock} of {thing}");
             let seen = match answer.status {
                 405 => 'r',
@@ -468,46 +468,46 @@ async fn every_route_that_reads_keeps_to_every_lock() {
 
 #[tokio::test]
 async fn a_page_of_locked_referrers_leads_on() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let image = Image::new("image");
-    house.push_image("app", "v1", &image).await;
-    house.push_blob("app", b"{}").await;
+    harness.push_image("app", "v1", &image).await;
+    harness.push_blob("app", b"{}").await;
     let subject = descriptor(OCI_MANIFEST, &image.manifest);
     let mut digests = BTreeSet::new();
     for index in 0..5 {
         let bytes = referrer(&subject, &index.to_string(), "a/b");
-        let put = house.put_manifest("app", &sha256(&bytes), OCI_MANIFEST, &bytes);
+        let put = harness.put_manifest("app", &sha256(&bytes), OCI_MANIFEST, &bytes);
         put.send().await.expect(201);
         digests.insert(sha256(&bytes));
     }
     let digests: Vec<String> = digests.into_iter().collect();
     for (digest, lock) in digests.iter().zip(["listEnabled", "readEnabled", "listEnabled"]) {
-        let patch = house.admin("PATCH", &format!("/acr/v1/app/_manifests/{digest}"));
+        let patch = harness.admin("PATCH", &format!("/acr/v1/app/_manifests/{digest}"));
         patch.body(json!({ lock: false }).to_string()).send().await.expect(200);
     }
-    walks_alike(&house, &format!("/v2/app/referrers/{}", image.digest), &digests[3..]).await;
+    walks_alike(&harness, &format!("/v2/app/referrers/{}", image.digest), &digests[3..]).await;
 }
 
 #[tokio::test]
 async fn referrers_are_an_index_whatever_is_there() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let empty = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [] });
     let unknown = format!("/v2/nowhere/referrers/{}", sha256("nothing"));
     let image = Image::new("image");
-    house.push_image("a", "v1", &image).await;
+    harness.push_image("a", "v1", &image).await;
     for target in [
         unknown,
         format!("/v2/a/referrers/{}", sha256("nothing")),
         format!("/v2/a/referrers/{}", image.digest),
     ] {
-        let answer = house.get(&target).await.expect(200);
+        let answer = harness.get(&target).await.expect(200);
         assert_eq!(answer.header("content-type"), Some(OCI_INDEX));
         assert_eq!(answer.json(), empty);
-        let filtered = house.get(&format!("{target}?artifactType=a%2Fb")).await.expect(200);
+        let filtered = harness.get(&format!("{target}?artifactType=a%2Fb")).await.expect(200);
         assert_eq!(filtered.header("oci-filters-applied"), Some("artifactType"));
         assert_eq!(filtered.json(), empty);
     }
-    house.push_blob("a", b"{}").await;
+    harness.push_blob("a", b"{}").await;
     let subject = descriptor(OCI_MANIFEST, &image.manifest);
     let by_config = Image::with(
         image.config.clone(),
@@ -522,7 +522,7 @@ async fn referrers_are_an_index_whatever_is_there() {
         (OCI_MANIFEST, &typed),
         (OCI_INDEX, &listing),
     ] {
-        house
+        harness
             .put_manifest("a", &sha256(bytes), media_type, bytes)
             .send()
             .await
@@ -539,7 +539,7 @@ async fn referrers_are_an_index_whatever_is_there() {
     expected[1]["annotations"] = json!({ "seed": "typed" });
     expected.sort_by_key(|entry| entry["digest"].as_str().unwrap().to_owned());
     let target = format!("/v2/a/referrers/{}", image.digest);
-    let answer = house.get(&target).await.expect(200);
+    let answer = harness.get(&target).await.expect(200);
     assert_eq!(answer.json()["manifests"], json!(expected));
     assert_eq!(answer.header("oci-filters-applied"), None);
     assert!(
@@ -549,21 +549,21 @@ async fn referrers_are_an_index_whatever_is_there() {
     );
     // A type is compared as it is, also when it looks like something else.
     for kind in ["a%2Fb'%20OR%20'1'%3D'1", "A%2FB", "%25", "a%2F_", "%00"] {
-        let none = house.get(&format!("{target}?artifactType={kind}")).await.expect(200);
+        let none = harness.get(&format!("{target}?artifactType={kind}")).await.expect(200);
         assert_eq!(none.json(), empty, "{kind}");
     }
-    let gone = house
+    let gone = harness
         .admin("DELETE", &format!("/v2/a/manifests/{}", sha256(&typed)))
         .send()
         .await;
     gone.expect(202);
-    assert_eq!(items(&house.get(&target).await).len(), 2);
+    assert_eq!(items(&harness.get(&target).await).len(), 2);
 }
 
 #[tokio::test]
 async fn a_count_that_is_none_is_refused_and_a_huge_one_is_cut() {
-    let house = House::new().await;
-    let digest = house.push_tags("a", "image", &["v1", "v2"]).await;
+    let harness = Harness::new().await;
+    let digest = harness.push_tags("a", "image", &["v1", "v2"]).await;
     let targets = [
         "/v2/_catalog".to_owned(),
         "/acr/v1/_catalog".to_owned(),
@@ -586,7 +586,7 @@ async fn a_count_that_is_none_is_refused_and_a_huge_one_is_cut() {
             "-9223372036854775808",
             "NaN",
         ] {
-            let answer = house.get(&format!("{target}?n={n}")).await;
+            let answer = harness.get(&format!("{target}?n={n}")).await;
             answer.refuses(400, "PAGINATION_NUMBER_INVALID", "n=\"");
         }
         for n in [
@@ -596,23 +596,23 @@ async fn a_count_that_is_none_is_refused_and_a_huge_one_is_cut() {
             "18446744073709551616",
             "99999999999999999999999999999999999999",
         ] {
-            let answer = house.get(&format!("{target}?n={n}")).await.expect(200);
+            let answer = harness.get(&format!("{target}?n={n}")).await.expect(200);
             assert_eq!(answer.next(), None);
         }
         // Without a value it is not given (ACR).
-        let unsaid = house.get(&format!("{target}?n=")).await.expect(200);
-        assert_eq!(items(&unsaid), items(&house.get(target).await));
+        let unsaid = harness.get(&format!("{target}?n=")).await.expect(200);
+        assert_eq!(items(&unsaid), items(&harness.get(target).await));
         if !target.contains("referrers") {
-            let none = house.get(&format!("{target}?n=0")).await.expect(200);
+            let none = harness.get(&format!("{target}?n=0")).await.expect(200);
             assert!(items(&none).is_empty() && none.next().is_none(), "{none:?}");
         }
-        let head = house.admin("HEAD", target).send().await.expect(200);
-        let get = house.get(target).await;
+        let head = harness.admin("HEAD", target).send().await.expect(200);
+        let get = harness.get(target).await;
         assert_eq!(head.header("content-length"), get.header("content-length"));
     }
     for target in ["/v2/a/tags/list", "/acr/v1/a/_tags", "/acr/v1/a/_manifests"] {
         for last in ["a%20b", "%00", "..", "%C3%A9"] {
-            let answer = house.get(&format!("{target}?last={last}")).await;
+            let answer = harness.get(&format!("{target}?last={last}")).await;
             answer.refuses(400, "PAGINATION_NUMBER_INVALID", "last=");
         }
     }
@@ -622,15 +622,15 @@ async fn a_count_that_is_none_is_refused_and_a_huge_one_is_cut() {
         "/acr/v1/gap/_manifests",
         "/v2/gap/tags/list?n=0",
     ] {
-        house.get(target).await.refuses(404, "NAME_UNKNOWN", "gap");
+        harness.get(target).await.refuses(404, "NAME_UNKNOWN", "gap");
     }
 }
 
 #[tokio::test]
 async fn no_page_has_more_than_a_thousand_rows() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let image = Image::new("image");
-    house.push_image("a", "t0000", &image).await;
+    harness.push_image("a", "t0000", &image).await;
     let tags: Vec<String> = (0..1_003).map(|index| format!("t{index:04}")).collect();
     for some in tags.chunks(100) {
         let query = some
@@ -639,7 +639,7 @@ async fn no_page_has_more_than_a_thousand_rows() {
             .collect::<Vec<_>>()
             .join("&");
         let target = format!("{}?{query}", image.digest);
-        house
+        harness
             .put_manifest("a", &target, OCI_MANIFEST, &image.manifest)
             .send()
             .await
@@ -650,14 +650,14 @@ async fn no_page_has_more_than_a_thousand_rows() {
         "/v2/a/tags/list?n=999999999999999999999",
         "/acr/v1/a/_tags?n=1001",
     ] {
-        let page = house.get(target).await.expect(200);
+        let page = harness.get(target).await.expect(200);
         assert_eq!(items(&page), tags[..1_000], "{target}");
         let next = page.next().unwrap();
         assert!(next.contains("last=t0999&n=1000"), "{next}");
-        assert_eq!(walk(&house, target, 1_000).await, tags);
+        assert_eq!(walk(&harness, target, 1_000).await, tags);
     }
     // ACR's own default is shorter.
-    let page = house.get("/acr/v1/a/_tags").await.expect(200);
+    let page = harness.get("/acr/v1/a/_tags").await.expect(200);
     assert_eq!(items(&page).len(), 100);
-    assert_eq!(walk(&house, "/acr/v1/a/_tags", 100).await, tags);
+    assert_eq!(walk(&harness, "/acr/v1/a/_tags", 100).await, tags);
 }

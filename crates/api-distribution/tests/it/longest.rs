@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::house::{House, Image, OCI_MANIFEST, descriptor, sha256};
+use crate::harness::{Harness, Image, OCI_MANIFEST, descriptor, sha256};
 
 /// Bytes of a repository's name, of a tag and of a type (ACR, distribution's grammar, RFC 6838).
 const MOST: [(&str, usize); 4] = [
@@ -41,23 +41,23 @@ impl Texts {
 
 #[tokio::test]
 async fn the_longest_names_and_types_are_shown_whole_and_longer_ones_are_refused_by_name() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let Texts {
         repository,
         tag,
         manifest,
     } = Texts::new("");
-    house.push_blob(&repository, b"{}").await;
-    let before = house.remains().await;
+    harness.push_blob(&repository, b"{}").await;
+    let before = harness.remains().await;
     for (input, most) in MOST {
         let over = Texts::new(input);
-        let put = house.put_manifest(&over.repository, &over.tag, OCI_MANIFEST, &over.manifest);
+        let put = harness.put_manifest(&over.repository, &over.tag, OCI_MANIFEST, &over.manifest);
         let refused = put.send().await.expect(400);
         let (told, long) = (refused.message(), (most + 1).to_string());
         assert!(told.contains(input) && told.contains(&long), "{input}: {told}");
-        assert_eq!(house.remains().await, before, "{input}");
+        assert_eq!(harness.remains().await, before, "{input}");
     }
-    let put = house.put_manifest(&repository, &tag, OCI_MANIFEST, &manifest);
+    let put = harness.put_manifest(&repository, &tag, OCI_MANIFEST, &manifest);
     put.send().await.expect(201);
     let (digest, subject) = (sha256(&manifest), Image::new("s").digest);
     let (artifact, config) = ("n".repeat(MOST[2].1), "n".repeat(MOST[3].1));
@@ -76,7 +76,7 @@ async fn the_longest_names_and_types_are_shown_whole_and_longer_ones_are_refused
         ),
         (format!("/v2/{repository}/referrers/{subject}"), vec![&artifact]),
     ] {
-        let shown = house.get(&target).await.expect(200);
+        let shown = harness.get(&target).await.expect(200);
         for text in texts {
             assert!(
                 shown.text().contains(&format!("\"{text}\"")),
@@ -86,28 +86,28 @@ async fn the_longest_names_and_types_are_shown_whole_and_longer_ones_are_refused
         }
     }
     // The place that a page goes on from is as long.
-    house.push_tags("o", "other", &["v1"]).await;
-    let first = house.get("/v2/_catalog?n=1").await.expect(200);
-    let second = house.get(&first.next().unwrap()).await.expect(200);
+    harness.push_tags("o", "other", &["v1"]).await;
+    let first = harness.get("/v2/_catalog?n=1").await.expect(200);
+    let second = harness.get(&first.next().unwrap()).await.expect(200);
     assert_eq!(second.json()["repositories"], json!(["o"]));
-    house.push_tags(&repository, "other", &["o"]).await;
+    harness.push_tags(&repository, "other", &["o"]).await;
     for (list, query) in [("_tags", ""), ("_tags", "&orderby=timeasc")] {
-        let first = house.get(&format!("{acr}/{list}?n=1{query}")).await.expect(200);
-        let second = house.get(&first.next().unwrap()).await.expect(200);
+        let first = harness.get(&format!("{acr}/{list}?n=1{query}")).await.expect(200);
+        let second = harness.get(&first.next().unwrap()).await.expect(200);
         assert_eq!(second.json()["tags"][0]["name"], "o", "{query}");
     }
 }
 
 #[tokio::test]
 async fn the_longest_platform_is_shown_and_a_longer_one_is_not() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for (length, is_shown) in [(MOST_OF_PLATFORM, true), (MOST_OF_PLATFORM + 1, false)] {
         let text = "p".repeat(length);
         let config = json!({ "architecture": text, "os": text }).to_string().into_bytes();
         let image = Image::with(config, b"layer".to_vec(), &json!({}));
-        house.push_image("app", "v1", &image).await;
+        harness.push_image("app", "v1", &image).await;
         for target in [format!("_manifests/{}", image.digest), "_manifests".to_owned()] {
-            let shown = house.get(&format!("/acr/v1/app/{target}")).await.expect(200).json();
+            let shown = harness.get(&format!("/acr/v1/app/{target}")).await.expect(200).json();
             let one = shown["manifests"].as_array().map_or(&shown["manifest"], |list| {
                 list.iter().find(|one| one["digest"] == image.digest.as_str()).unwrap()
             });

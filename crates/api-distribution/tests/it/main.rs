@@ -1,5 +1,5 @@
 //! The data plane's face over real HTTP, in one process: who may do what, how one signs in, what bad input gets, and
-//! what the protocol promises. One module per noun; `house` is the server, `wire` the client.
+//! what the protocol promises. One module per noun; `harness` is the server, `wire` the client.
 #![expect(clippy::unwrap_used, reason = "tests panic on purpose")]
 
 mod attributes;
@@ -8,7 +8,7 @@ mod body;
 mod caller;
 mod disturbed;
 mod full_disk;
-mod house;
+mod harness;
 mod listing;
 mod longest;
 mod manifest;

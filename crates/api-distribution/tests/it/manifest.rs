@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    house::{House, Image, OCI_INDEX, OCI_MANIFEST, descriptor, sha256, sha512},
+    harness::{Harness, Image, OCI_INDEX, OCI_MANIFEST, descriptor, sha256, sha512},
     wire::Answer,
 };
 
@@ -196,47 +196,47 @@ fn invalid(image: &Image) -> Vec<(Vec<u8>, &'static str)> {
 }
 
 /// Asserts that a push left neither tag nor manifest nor repository.
-async fn left_nothing(house: &House, repository: &str, bytes: &[u8], tag: &str) {
+async fn left_nothing(harness: &Harness, repository: &str, bytes: &[u8], tag: &str) {
     for reference in [tag.to_owned(), sha256(bytes)] {
-        let answer = house.get(&format!("/v2/{repository}/manifests/{reference}")).await;
+        let answer = harness.get(&format!("/v2/{repository}/manifests/{reference}")).await;
         answer.refuses(404, "MANIFEST_UNKNOWN", &reference);
     }
-    let tags = house.get(&format!("/v2/{repository}/tags/list")).await;
+    let tags = harness.get(&format!("/v2/{repository}/tags/list")).await;
     tags.refuses(404, "NAME_UNKNOWN", repository);
-    assert_eq!(house.get("/v2/_catalog").await.json()["repositories"], json!([]));
+    assert_eq!(harness.get("/v2/_catalog").await.json()["repositories"], json!([]));
 }
 
 #[tokio::test]
 async fn what_is_no_manifest_is_refused_and_leaves_nothing() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let image = Image::new("image");
-    house.push_blob("a", &image.config).await;
-    house.push_blob("a", &image.layer).await;
-    let before = house.remains().await;
+    harness.push_blob("a", &image.config).await;
+    harness.push_blob("a", &image.layer).await;
+    let before = harness.remains().await;
     for (bytes, named) in invalid(&image) {
         let by_digest = sha256(&bytes);
         for reference in ["v1", &by_digest] {
-            let whole = house.put_manifest("a", reference, OCI_MANIFEST, &bytes).send().await;
+            let whole = harness.put_manifest("a", reference, OCI_MANIFEST, &bytes).send().await;
             whole.refuses(400, "MANIFEST_INVALID", named);
             let target = format!("/v2/a/manifests/{reference}");
-            let ask = house.admin("PUT", &target).header("Content-Type", OCI_MANIFEST);
+            let ask = harness.admin("PUT", &target).header("Content-Type", OCI_MANIFEST);
             ask.chunked(bytes.clone())
                 .send()
                 .await
                 .refuses(400, "MANIFEST_INVALID", named);
         }
-        left_nothing(&house, "a", &bytes, "v1").await;
+        left_nothing(&harness, "a", &bytes, "v1").await;
     }
-    assert_eq!(house.remains().await, before);
+    assert_eq!(harness.remains().await, before);
 }
 
 #[tokio::test]
 async fn the_media_type_must_be_one_that_is_known_and_agreed_on() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let image = Image::new("image");
-    house.push_blob("a", &image.config).await;
-    house.push_blob("a", &image.layer).await;
-    let before = house.remains().await;
+    harness.push_blob("a", &image.config).await;
+    harness.push_blob("a", &image.layer).await;
+    let before = harness.remains().await;
     let untyped = changed(&image, |manifest| {
         manifest.as_object_mut().unwrap().remove("mediaType");
     });
@@ -279,47 +279,47 @@ async fn the_media_type_must_be_one_that_is_known_and_agreed_on() {
             "application/vnd.example+json",
         ),
     ] {
-        let ask = house.admin("PUT", "/v2/a/manifests/v1").body(bytes.clone());
+        let ask = harness.admin("PUT", "/v2/a/manifests/v1").body(bytes.clone());
         let ask = content_type
             .iter()
             .fold(ask, |ask, value| ask.header("Content-Type", value));
         ask.send().await.refuses(400, "MANIFEST_INVALID", named);
-        left_nothing(&house, "a", bytes, "v1").await;
+        left_nothing(&harness, "a", bytes, "v1").await;
     }
-    assert_eq!(house.remains().await, before);
+    assert_eq!(harness.remains().await, before);
     // Parameters and case of the header say nothing; without the header the body says it.
     for (tag, content_type) in [
         ("v1", Some(format!("{OCI_MANIFEST}; charset=utf-8"))),
         ("v2", Some(OCI_MANIFEST.to_uppercase())),
         ("v3", None),
     ] {
-        let ask = house
+        let ask = harness
             .admin("PUT", &format!("/v2/a/manifests/{tag}"))
             .body(image.manifest.clone());
         let ask = content_type
             .iter()
             .fold(ask, |ask, value| ask.header("Content-Type", value));
         ask.send().await.expect(201);
-        let pulled = house.get(&format!("/v2/a/manifests/{tag}")).await.expect(200);
+        let pulled = harness.get(&format!("/v2/a/manifests/{tag}")).await.expect(200);
         assert_eq!(pulled.header("content-type"), Some(OCI_MANIFEST));
     }
 }
 
 #[tokio::test]
 async fn four_mebibytes_are_taken_and_not_a_byte_more() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let plain = Image::new("large");
-    house.push_blob("a", &plain.config).await;
-    house.push_blob("a", &plain.layer).await;
+    harness.push_blob("a", &plain.config).await;
+    harness.push_blob("a", &plain.layer).await;
     let padded = |length: usize| {
         let mut bytes = plain.manifest.clone();
         bytes.resize(length, b' ');
         bytes
     };
-    let before = house.remains().await;
+    let before = harness.remains().await;
     let over = padded(LIMIT + 1);
     let put = || {
-        house
+        harness
             .admin("PUT", "/v2/a/manifests/v1")
             .header("Content-Type", OCI_MANIFEST)
     };
@@ -333,7 +333,7 @@ async fn four_mebibytes_are_taken_and_not_a_byte_more() {
         .send()
         .await
         .refuses(413, "SIZE_INVALID", "4194304");
-    let mut wire = house.wire().await;
+    let mut wire = harness.wire().await;
     let declared = put().bytes();
     let declared = String::from_utf8(declared)
         .unwrap()
@@ -341,18 +341,18 @@ async fn four_mebibytes_are_taken_and_not_a_byte_more() {
     wire.say(declared).await;
     wire.say(&over).await;
     wire.hear(false).await.unwrap().refuses(413, "SIZE_INVALID", "4194304");
-    assert_eq!(house.remains().await, before);
+    assert_eq!(harness.remains().await, before);
     let most = padded(LIMIT);
     put().body(most.clone()).send().await.expect(201);
     put().chunked(most.clone()).send().await.expect(201);
-    let pulled = house.get("/v2/a/manifests/v1").await.expect(200);
+    let pulled = harness.get("/v2/a/manifests/v1").await.expect(200);
     assert!(pulled.body == most);
     // Ten thousand descriptors are taken too, in a time that nobody notices.
     let many = changed(&plain, |manifest| {
         let layer = manifest["layers"][0].clone();
         manifest["layers"] = vec![layer; 9_999].into();
     });
-    house
+    harness
         .put_manifest("a", "many", OCI_MANIFEST, &many)
         .send()
         .await
@@ -361,10 +361,10 @@ async fn four_mebibytes_are_taken_and_not_a_byte_more() {
 
 #[tokio::test]
 async fn content_that_is_missing_is_named() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let image = Image::new("image");
     let [config, layer] = [&image.config, &image.layer].map(sha256);
-    let put = |bytes: Vec<u8>, media_type: &'static str| house.put_manifest("a", "v1", media_type, &bytes);
+    let put = |bytes: Vec<u8>, media_type: &'static str| harness.put_manifest("a", "v1", media_type, &bytes);
     let missing = put(image.manifest.clone(), OCI_MANIFEST).send().await;
     let missing = missing.refuses(404, "MANIFEST_BLOB_UNKNOWN", &config);
     assert_eq!(
@@ -377,11 +377,11 @@ async fn content_that_is_missing_is_named() {
             .unwrap()
             .contains(&layer)
     );
-    left_nothing(&house, "a", &image.manifest, "v1").await;
-    house.push_blob("a", &image.config).await;
+    left_nothing(&harness, "a", &image.manifest, "v1").await;
+    harness.push_blob("a", &image.config).await;
     // In another repository it does not count.
-    house.push_blob("b", &image.layer).await;
-    let before = house.remains().await;
+    harness.push_blob("b", &image.layer).await;
+    let before = harness.remains().await;
     let missing = put(image.manifest.clone(), OCI_MANIFEST).send().await;
     assert_eq!(
         missing.refuses(404, "MANIFEST_BLOB_UNKNOWN", &layer).details(),
@@ -405,10 +405,10 @@ async fn content_that_is_missing_is_named() {
         .send()
         .await
         .refuses(404, "MANIFEST_BLOB_UNKNOWN", &digest);
-    left_nothing(&house, "a", &image.manifest, "v1").await;
-    assert_eq!(house.remains().await, before);
-    house.push_blob("a", &image.layer).await;
-    let before = house.remains().await;
+    left_nothing(&harness, "a", &image.manifest, "v1").await;
+    assert_eq!(harness.remains().await, before);
+    harness.push_blob("a", &image.layer).await;
+    let before = harness.remains().await;
     for size in [
         0,
         image.layer.len() - 1,
@@ -421,52 +421,54 @@ async fn content_that_is_missing_is_named() {
             .await
             .refuses(400, "SIZE_INVALID", &layer);
     }
-    left_nothing(&house, "a", &image.manifest, "v1").await;
-    assert_eq!(house.remains().await, before);
+    left_nothing(&harness, "a", &image.manifest, "v1").await;
+    assert_eq!(harness.remains().await, before);
     put(image.manifest.clone(), OCI_MANIFEST).send().await.expect(201);
 }
 
 /// Microsoft's own samples for Python write `sizeInBytes` for the config.
 #[tokio::test]
 async fn a_descriptor_without_a_size_is_taken_when_its_blob_is_there() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let image = Image::new("image");
     let bytes = changed(&image, |manifest| {
         let config = manifest["config"].as_object_mut().unwrap();
         let size = config.remove("size").unwrap();
         config.insert("sizeInBytes".to_owned(), size);
     });
-    house.push_blob("a", &image.layer).await;
-    let put = || house.put_manifest("a", "v1", OCI_MANIFEST, &bytes);
+    harness.push_blob("a", &image.layer).await;
+    let put = || harness.put_manifest("a", "v1", OCI_MANIFEST, &bytes);
     let refused = put().send().await;
     refused.refuses(404, "MANIFEST_BLOB_UNKNOWN", &sha256(&image.config));
-    house.push_blob("a", &image.config).await;
+    harness.push_blob("a", &image.config).await;
     put().send().await.expect(201);
-    let shown = house.get(&format!("/acr/v1/a/_manifests/{}", sha256(&bytes))).await;
+    let shown = harness.get(&format!("/acr/v1/a/_manifests/{}", sha256(&bytes))).await;
     let size = image.config.len() + image.layer.len();
     assert_eq!(shown.json()["manifest"]["imageSize"], json!(size));
 }
 
 #[tokio::test]
 async fn a_registry_may_accept_manifests_whose_content_is_elsewhere() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let image = Image::new("image");
     let child = descriptor(OCI_MANIFEST, b"elsewhere");
     let bytes = index(&[child]).to_string().into_bytes();
-    house.update(|registry| registry.accept_sparse_manifests = true).await;
-    house
+    harness.update(|registry| registry.accept_sparse_manifests = true).await;
+    harness
         .put_manifest("a", "sparse", OCI_MANIFEST, &image.manifest)
         .send()
         .await
         .expect(201);
-    house
+    harness
         .put_manifest("a", "index", OCI_INDEX, &bytes)
         .send()
         .await
         .expect(201);
-    house.update(|registry| registry.accept_sparse_manifests = false).await;
-    house.get("/v2/a/manifests/sparse").await.expect(200);
-    let again = house
+    harness
+        .update(|registry| registry.accept_sparse_manifests = false)
+        .await;
+    harness.get("/v2/a/manifests/sparse").await.expect(200);
+    let again = harness
         .put_manifest("b", "sparse", OCI_MANIFEST, &image.manifest)
         .send()
         .await;
@@ -475,31 +477,31 @@ async fn a_registry_may_accept_manifests_whose_content_is_elsewhere() {
 
 #[tokio::test]
 async fn a_manifest_pushed_by_digest_is_what_its_digest_says() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let image = Image::new("image");
-    house.push_image("a", "v1", &image).await;
-    let before = house.remains().await;
+    harness.push_image("a", "v1", &image).await;
+    let before = harness.remains().await;
     let other = Image::new("other");
     for digest in [&other.digest, &sha512(&other.manifest)] {
-        let answer = house
+        let answer = harness
             .put_manifest("a", digest, OCI_MANIFEST, &image.manifest)
             .send()
             .await;
         answer.refuses(400, "DIGEST_INVALID", digest);
-        let gone = house.get(&format!("/v2/a/manifests/{digest}")).await;
+        let gone = harness.get(&format!("/v2/a/manifests/{digest}")).await;
         gone.refuses(404, "MANIFEST_UNKNOWN", digest);
     }
-    assert_eq!(house.remains().await, before);
+    assert_eq!(harness.remains().await, before);
     let digest = sha512(&image.manifest);
     let target = format!("{digest}?tag=by512");
-    let pushed = house
+    let pushed = harness
         .put_manifest("a", &target, OCI_MANIFEST, &image.manifest)
         .send()
         .await
         .expect(201);
     assert_eq!(pushed.header("docker-content-digest"), Some(digest.as_str()));
     for reference in ["by512", &digest] {
-        let pulled = house.get(&format!("/v2/a/manifests/{reference}")).await.expect(200);
+        let pulled = harness.get(&format!("/v2/a/manifests/{reference}")).await.expect(200);
         assert_eq!(pulled.header("docker-content-digest"), Some(digest.as_str()));
         assert!(pulled.body == image.manifest);
     }
@@ -507,12 +509,12 @@ async fn a_manifest_pushed_by_digest_is_what_its_digest_says() {
 
 #[tokio::test]
 async fn a_push_answers_with_the_headers_of_the_specification() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let image = Image::new("image");
-    house.push_blob("team/app", &image.config).await;
-    house.push_blob("team/app", &image.layer).await;
+    harness.push_blob("team/app", &image.config).await;
+    harness.push_blob("team/app", &image.layer).await;
     for reference in ["v1", &image.digest] {
-        let pushed = house
+        let pushed = harness
             .put_manifest("team/app", reference, OCI_MANIFEST, &image.manifest)
             .send()
             .await
@@ -523,13 +525,13 @@ async fn a_push_answers_with_the_headers_of_the_specification() {
         assert_eq!(pushed.header("content-length"), Some("0"));
         assert_eq!(pushed.header("oci-subject"), None);
         assert!(pushed.headers_named("oci-tag").is_empty());
-        house.get(&location).await.expect(200);
+        harness.get(&location).await.expect(200);
     }
 }
 
 #[tokio::test]
 async fn the_exact_bytes_come_back_with_their_type_and_digest() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let config = b"{}".to_vec();
     // Odd spacing, escapes and fields of the future: none of it is ours to change.
     let text = format!(
@@ -538,17 +540,17 @@ async fn the_exact_bytes_come_back_with_their_type_and_digest() {
         descriptor("application/vnd.oci.empty.v1+json", &config)
     );
     let bytes = text.replace("2e0", "2").into_bytes();
-    house.push_blob("a", &config).await;
-    house
+    harness.push_blob("a", &config).await;
+    harness
         .put_manifest("a", "v1", OCI_MANIFEST, &bytes)
         .send()
         .await
         .expect(201);
     for reference in ["v1".to_owned(), sha256(&bytes)] {
         let target = format!("/v2/a/manifests/{reference}");
-        let pulled = house.get(&target).await.expect(200);
+        let pulled = harness.get(&target).await.expect(200);
         assert!(pulled.body == bytes);
-        let head = house.admin("HEAD", &target).send().await.expect(200);
+        let head = harness.admin("HEAD", &target).send().await.expect(200);
         for answer in [&pulled, &head] {
             assert_eq!(answer.header("content-type"), Some(OCI_MANIFEST));
             assert_eq!(answer.header("content-length"), Some(bytes.len().to_string().as_str()));
@@ -566,9 +568,9 @@ fn without_date(answer: &Answer) -> Vec<(String, String)> {
 
 #[tokio::test]
 async fn every_kind_of_manifest_is_taken() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let image = Image::new("image");
-    house.push_image("a", "image", &image).await;
+    harness.push_image("a", "image", &image).await;
     let child = descriptor(OCI_MANIFEST, &image.manifest);
     let inner = index(std::slice::from_ref(&child)).to_string().into_bytes();
     let config = descriptor("application/vnd.docker.container.image.v1+json", &image.config);
@@ -600,10 +602,10 @@ async fn every_kind_of_manifest_is_taken() {
         ("oras", oras, json!({ "mediaType": oras, "artifactType": "a/b", "blobs": [] }).to_string().into_bytes()),
     ] {
         if tag == "data" {
-            house.push_blob("a", b"{}").await;
+            harness.push_blob("a", b"{}").await;
         }
-        house.put_manifest("a", tag, media_type, &bytes).send().await.expect(201);
-        let pulled = house.get(&format!("/v2/a/manifests/{tag}")).await.expect(200);
+        harness.put_manifest("a", tag, media_type, &bytes).send().await.expect(201);
+        let pulled = harness.get(&format!("/v2/a/manifests/{tag}")).await.expect(200);
         assert_eq!(pulled.header("content-type"), Some(media_type));
         assert!(pulled.body == bytes, "{tag}");
     }
@@ -611,10 +613,10 @@ async fn every_kind_of_manifest_is_taken() {
 
 #[tokio::test]
 async fn tags_of_the_query_are_set_with_the_push_all_or_none() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let image = Image::new("image");
-    house.push_blob("a", &image.config).await;
-    house.push_blob("a", &image.layer).await;
+    harness.push_blob("a", &image.config).await;
+    harness.push_blob("a", &image.layer).await;
     let tags: Vec<String> = (0..101).map(|index| format!("t{index:03}")).collect();
     let query = |tags: &[String]| {
         tags.iter()
@@ -624,12 +626,12 @@ async fn tags_of_the_query_are_set_with_the_push_all_or_none() {
     };
     let put = |target: String| {
         let bytes = image.manifest.clone();
-        house.put_manifest("a", &target, OCI_MANIFEST, &bytes)
+        harness.put_manifest("a", &target, OCI_MANIFEST, &bytes)
     };
-    let before = house.remains().await;
+    let before = harness.remains().await;
     let many = put(format!("{}?{}", image.digest, query(&tags))).send().await;
     many.refuses(414, "TAG_INVALID", "101 tags");
-    assert_eq!(house.remains().await, before);
+    assert_eq!(harness.remains().await, before);
     let most = put(format!("{}?{}", image.digest, query(&tags[..100])))
         .send()
         .await
@@ -638,7 +640,7 @@ async fn tags_of_the_query_are_set_with_the_push_all_or_none() {
         most.headers_named("oci-tag"),
         tags[..100].iter().map(String::as_str).collect::<Vec<_>>()
     );
-    assert_eq!(house.get("/v2/a/tags/list").await.json()["tags"], json!(tags[..100]));
+    assert_eq!(harness.get("/v2/a/tags/list").await.json()["tags"], json!(tags[..100]));
     let twice = put(format!("{}?tag=x&tag=y&tag=x&other=z", image.digest))
         .send()
         .await
@@ -649,31 +651,31 @@ async fn tags_of_the_query_are_set_with_the_push_all_or_none() {
         let by_tag = put(format!("v1?{ignored}")).send().await.expect(201);
         assert!(by_tag.headers_named("oci-tag").is_empty());
     }
-    let ignored = house.get("/v2/a/manifests/ignored").await;
+    let ignored = harness.get("/v2/a/manifests/ignored").await;
     ignored.refuses(404, "MANIFEST_UNKNOWN", "ignored");
     // One of them is locked: none moves.
-    let locked = house
+    let locked = harness
         .admin("PATCH", "/acr/v1/a/_tags/y")
         .body("{\"writeEnabled\":false}");
     locked.send().await.expect(200);
     let other = Image::new("other");
-    house.push_blob("a", &other.config).await;
-    house.push_blob("a", &other.layer).await;
-    let before = house.remains().await;
+    harness.push_blob("a", &other.config).await;
+    harness.push_blob("a", &other.layer).await;
+    let before = harness.remains().await;
     let target = format!("{}?tag=new&tag=x&tag=y&tag=z", other.digest);
-    let refused = house
+    let refused = harness
         .put_manifest("a", &target, OCI_MANIFEST, &other.manifest)
         .send()
         .await;
     refused.refuses(405, "REGISTRY_DISALLOWED_OPERATION", "tag y");
-    assert_eq!(house.remains().await, before);
+    assert_eq!(harness.remains().await, before);
 }
 
 #[tokio::test]
 async fn a_subject_is_named_in_the_answer_also_when_it_is_not_there() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let image = Image::new("image");
-    house.push_image("a", "v1", &image).await;
+    harness.push_image("a", "v1", &image).await;
     for subject in [
         descriptor(OCI_MANIFEST, &image.manifest),
         descriptor(OCI_MANIFEST, b"not there yet"),
@@ -685,7 +687,7 @@ async fn a_subject_is_named_in_the_answer_also_when_it_is_not_there() {
         let listing = listing.to_string().into_bytes();
         for (media_type, bytes) in [(OCI_MANIFEST, &referrer), (OCI_INDEX, &listing)] {
             for reference in ["signature", &sha256(bytes)] {
-                let pushed = house
+                let pushed = harness
                     .put_manifest("a", reference, media_type, bytes)
                     .send()
                     .await
@@ -698,13 +700,13 @@ async fn a_subject_is_named_in_the_answer_also_when_it_is_not_there() {
 
 #[tokio::test]
 async fn a_reader_that_has_it_is_told_so() {
-    let house = House::new().await;
-    let digest = house.push_tags("a", "image", &["v1"]).await;
+    let harness = Harness::new().await;
+    let digest = harness.push_tags("a", "image", &["v1"]).await;
     let other = sha256("other");
     for reference in ["v1", &digest] {
         for method in ["GET", "HEAD"] {
             let target = format!("/v2/a/manifests/{reference}");
-            let ask = |condition: &str| house.admin(method, &target).header("If-None-Match", condition);
+            let ask = |condition: &str| harness.admin(method, &target).header("If-None-Match", condition);
             for condition in [
                 format!("\"{digest}\""),
                 format!("W/\"{digest}\""),
@@ -725,23 +727,25 @@ async fn a_reader_that_has_it_is_told_so() {
             }
         }
     }
-    let absent = house.admin("GET", "/v2/a/manifests/gone").header("If-None-Match", "*");
+    let absent = harness
+        .admin("GET", "/v2/a/manifests/gone")
+        .header("If-None-Match", "*");
     absent.send().await.expect(404);
 }
 
 #[tokio::test]
 async fn a_conditional_push_loses_when_somebody_was_faster() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let [first, second] = [Image::new("first"), Image::new("second")];
-    house.push_image("a", "v1", &first).await;
-    house.push_blob("a", &second.config).await;
-    house.push_blob("a", &second.layer).await;
+    harness.push_image("a", "v1", &first).await;
+    harness.push_blob("a", &second.config).await;
+    harness.push_blob("a", &second.layer).await;
     let put = |target: &str, name: &str, value: &str| {
-        house
+        harness
             .put_manifest("a", target, OCI_MANIFEST, &second.manifest)
             .header(name, value)
     };
-    let before = house.remains().await;
+    let before = harness.remains().await;
     let [stale, current] = [format!("\"{}\"", second.digest), format!("\"{}\"", first.digest)];
     for (target, name, value) in [
         ("v1", "If-Match", stale.as_str()),
@@ -755,7 +759,7 @@ async fn a_conditional_push_loses_when_somebody_was_faster() {
     ] {
         let answer = put(target, name, value).send().await;
         answer.refuses(412, "DENIED", "not where the request expects it");
-        assert_eq!(house.remains().await, before, "{target} {name}: {value}");
+        assert_eq!(harness.remains().await, before, "{target} {name}: {value}");
     }
     put("v1", "If-None-Match", &current)
         .send()
@@ -771,15 +775,15 @@ async fn a_conditional_push_loses_when_somebody_was_faster() {
 
 #[tokio::test]
 async fn of_many_writers_with_one_expectation_one_wins() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let first = Image::new("first");
-    house.push_image("a", "v1", &first).await;
+    harness.push_image("a", "v1", &first).await;
     let mut writers = Vec::new();
     for index in 0..8 {
         let image = Image::new(&format!("writer {index}"));
-        house.push_blob("a", &image.config).await;
-        house.push_blob("a", &image.layer).await;
-        let ask = house.put_manifest("a", "v1", OCI_MANIFEST, &image.manifest);
+        harness.push_blob("a", &image.config).await;
+        harness.push_blob("a", &image.layer).await;
+        let ask = harness.put_manifest("a", "v1", OCI_MANIFEST, &image.manifest);
         let ask = ask.header("If-Match", &format!("\"{}\"", first.digest));
         writers.push(tokio::spawn(async move { ask.send().await.status }));
     }
@@ -795,48 +799,51 @@ async fn of_many_writers_with_one_expectation_one_wins() {
 
 #[tokio::test]
 async fn deleting_a_tag_keeps_the_manifest_and_deleting_the_manifest_takes_its_tags() {
-    let house = House::new().await;
-    let digest = house.push_tags("a", "image", &["v1", "v2", "v3"]).await;
-    let kept = house.push_tags("a", "other", &["kept"]).await;
-    let gone = house.admin("DELETE", "/v2/a/manifests/v1").send().await.expect(202);
+    let harness = Harness::new().await;
+    let digest = harness.push_tags("a", "image", &["v1", "v2", "v3"]).await;
+    let kept = harness.push_tags("a", "other", &["kept"]).await;
+    let gone = harness.admin("DELETE", "/v2/a/manifests/v1").send().await.expect(202);
     assert_eq!((gone.header("content-length"), gone.body.len()), (Some("0"), 0));
-    let missing = house.get("/v2/a/manifests/v1").await.refuses(
+    let missing = harness.get("/v2/a/manifests/v1").await.refuses(
         404,
         "MANIFEST_UNKNOWN",
         "manifest tagged by \"v1\" is not found",
     );
     assert_eq!(missing.detail(), json!({ "Tag": "v1" }));
-    house.get(&format!("/v2/a/manifests/{digest}")).await.expect(200);
-    house
+    harness.get(&format!("/v2/a/manifests/{digest}")).await.expect(200);
+    harness
         .admin("DELETE", &format!("/v2/a/manifests/{digest}"))
         .send()
         .await
         .expect(202);
     for reference in ["v2", "v3", &digest] {
         let target = format!("/v2/a/manifests/{reference}");
-        house.get(&target).await.refuses(404, "MANIFEST_UNKNOWN", reference);
-        house.admin("HEAD", &target).send().await.expect(404);
+        harness.get(&target).await.refuses(404, "MANIFEST_UNKNOWN", reference);
+        harness.admin("HEAD", &target).send().await.expect(404);
     }
-    let again = house.admin("DELETE", &format!("/v2/a/manifests/{digest}")).send().await;
+    let again = harness
+        .admin("DELETE", &format!("/v2/a/manifests/{digest}"))
+        .send()
+        .await;
     let again = again.refuses(404, "MANIFEST_UNKNOWN", &digest);
     assert_eq!(again.detail(), json!({ "Name": "a", "Revision": digest }));
-    let again = house.admin("DELETE", "/v2/a/manifests/v2").send().await;
+    let again = harness.admin("DELETE", "/v2/a/manifests/v2").send().await;
     again.refuses(404, "TAG_UNKNOWN", "v2");
-    assert_eq!(house.get("/v2/a/tags/list").await.json()["tags"], json!(["kept"]));
+    assert_eq!(harness.get("/v2/a/tags/list").await.json()["tags"], json!(["kept"]));
     // With its last manifest the repository is gone.
-    house
+    harness
         .admin("DELETE", &format!("/v2/a/manifests/{kept}"))
         .send()
         .await
         .expect(202);
-    let unknown = house.get("/v2/a/tags/list").await.refuses(404, "NAME_UNKNOWN", "a");
+    let unknown = harness.get("/v2/a/tags/list").await.refuses(404, "NAME_UNKNOWN", "a");
     assert_eq!(unknown.detail(), json!({ "name": "a" }));
     // A client that asks for an image is told that there is none, as before: skopeo and oras tell by the code.
     for reference in ["kept", &kept] {
         let target = format!("/v2/a/manifests/{reference}");
-        house.get(&target).await.refuses(404, "MANIFEST_UNKNOWN", reference);
+        harness.get(&target).await.refuses(404, "MANIFEST_UNKNOWN", reference);
     }
-    let again = house.admin("DELETE", &format!("/v2/a/manifests/{kept}")).send().await;
+    let again = harness.admin("DELETE", &format!("/v2/a/manifests/{kept}")).send().await;
     again.refuses(404, "MANIFEST_UNKNOWN", &kept);
-    assert_eq!(house.get("/v2/_catalog").await.json()["repositories"], json!([]));
+    assert_eq!(harness.get("/v2/_catalog").await.json()["repositories"], json!([]));
 }

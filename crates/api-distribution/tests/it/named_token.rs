@@ -12,7 +12,7 @@ use holdfast_registry::{KeptPassword, NewTokenPasswords, ScopeMapChange, TokenCh
 use serde_json::{Value, json};
 
 use crate::{
-    house::{ADMIN, House, OTHER, PASSWORD},
+    harness::{ADMIN, Harness, OTHER, PASSWORD},
     wire::{Answer, Ask},
 };
 
@@ -23,14 +23,14 @@ const SECOND: &str = "the-second-password-of-build";
 
 /// The control plane of a registry, as its owner uses it.
 pub(crate) struct Owner<'a> {
-    house: &'a House,
+    harness: &'a Harness,
     registry: ResourceId,
 }
 
 impl<'a> Owner<'a> {
-    pub(crate) async fn of(house: &'a House, registry: &str) -> Self {
-        let registry = ResourceId::parse(&house.record(registry).await.arm_id()).unwrap();
-        Self { house, registry }
+    pub(crate) async fn of(harness: &'a Harness, registry: &str) -> Self {
+        let registry = ResourceId::parse(&harness.record(registry).await.arm_id()).unwrap();
+        Self { harness, registry }
     }
 
     fn may<A: ControlAction>(id: &ResourceId) -> ControlGrant<A> {
@@ -49,7 +49,7 @@ impl<'a> Owner<'a> {
         let grant = Self::may(&self.map(name));
         let actions = ScopeMap::parse(actions).unwrap();
         let put = self
-            .house
+            .harness
             .registry
             .put_scope_map(&grant, name.to_owned(), None, actions);
         put.await.unwrap();
@@ -61,7 +61,7 @@ impl<'a> Owner<'a> {
             actions: Some(ScopeMap::parse(actions).unwrap()),
         };
         let grant = Self::may(&self.map(name));
-        self.house.registry.change_scope_map(&grant, change).await.unwrap();
+        self.harness.registry.change_scope_map(&grant, change).await.unwrap();
     }
 
     pub(crate) async fn put_token(&self, name: &str, map: &str) {
@@ -70,27 +70,27 @@ impl<'a> Owner<'a> {
             ..TokenChange::default()
         };
         let grant = Self::may(&self.token(name));
-        let put = self.house.registry.put_token(&grant, name.to_owned(), change);
+        let put = self.harness.registry.put_token(&grant, name.to_owned(), change);
         put.await.unwrap();
     }
 
     async fn change(&self, name: &str, change: TokenChange) {
         let grant = Self::may(&self.token(name));
-        self.house.registry.change_token(&grant, change).await.unwrap();
+        self.harness.registry.change_token(&grant, change).await.unwrap();
     }
 
     async fn delete(&self, name: &str) {
         let grant = Self::may(&self.token(name));
-        assert!(self.house.registry.delete_token(&grant).await.unwrap());
+        assert!(self.harness.registry.delete_token(&grant).await.unwrap());
     }
 
     pub(crate) async fn set_password(&self, name: &str, slot: u8, password: &str, expires_at: Option<Timestamp>) {
         let new = NewTokenPasswords {
-            verifiers: vec![(slot, self.house.sealer.verifier(password))],
+            verifiers: vec![(slot, self.harness.sealer.verifier(password))],
             expires_at,
         };
         let (grant, token) = (Self::may(&self.registry), self.token(name));
-        let set = self.house.registry.generate_token_passwords(&grant, &token, new);
+        let set = self.harness.registry.generate_token_passwords(&grant, &token, new);
         set.await.unwrap();
     }
 
@@ -120,7 +120,7 @@ fn claims(token: &str) -> Value {
 }
 
 /// An access token and a refresh token for a password.
-async fn sign_in(house: &House, password: &str, scope: &str) -> (String, String) {
+async fn sign_in(harness: &Harness, password: &str, scope: &str) -> (String, String) {
     let fields = [
         ("grant_type", "password"),
         ("username", NAME),
@@ -128,17 +128,17 @@ async fn sign_in(house: &House, password: &str, scope: &str) -> (String, String)
         ("access_type", "offline"),
         ("scope", scope),
     ];
-    let answer = house.ask("POST", TOKEN).form(&fields).send().await.expect(200);
+    let answer = harness.ask("POST", TOKEN).form(&fields).send().await.expect(200);
     (issued(&answer, "access_token"), issued(&answer, "refresh_token"))
 }
 
-fn refresh(house: &House, refresh_token: &str, scope: &str) -> Ask {
+fn refresh(harness: &Harness, refresh_token: &str, scope: &str) -> Ask {
     let fields = [
         ("grant_type", "refresh_token"),
         ("refresh_token", refresh_token),
         ("scope", scope),
     ];
-    house.ask("POST", TOKEN).form(&fields)
+    harness.ask("POST", TOKEN).form(&fields)
 }
 
 const PULL: &str = "/v2/app/manifests/v1";
@@ -147,8 +147,8 @@ const READ_APP: &[&str] = &["repositories/app/content/read"];
 
 #[tokio::test]
 async fn every_way_to_sign_in_gives_what_the_scope_map_allows() {
-    let house = House::new().await;
-    let owner = Owner::of(&house, ADMIN).await;
+    let harness = Harness::new().await;
+    let owner = Owner::of(&harness, ADMIN).await;
     owner
         .make(&[
             "repositories/samples/*/content/read",
@@ -158,21 +158,21 @@ async fn every_way_to_sign_in_gives_what_the_scope_map_allows() {
         ])
         .await;
     for repository in ["app", "samples", "samples/a/b", "other"] {
-        house.push_tags(repository, repository, &["v1"]).await;
+        harness.push_tags(repository, repository, &["v1"]).await;
     }
     let asked = "repository:samples/a/b:pull,push repository:app:* repository:other:pull repository:samples:pull \
                  repository:*:pull registry:catalog:*";
     let query: String = form_urlencoded::Serializer::new(String::new())
         .append_pair("scope", asked)
         .finish();
-    let get = house.ask("GET", &format!("{TOKEN}?{query}"));
-    let (first, refresh_token) = sign_in(&house, FIRST, asked).await;
+    let get = harness.ask("GET", &format!("{TOKEN}?{query}"));
+    let (first, refresh_token) = sign_in(&harness, FIRST, asked).await;
     let mut tokens = vec![first];
     for ask in [
         get.clone().basic(NAME, FIRST),
         get.clone().basic("BUILD-1", SECOND),
         get.basic(NULL_GUID, &refresh_token),
-        refresh(&house, &refresh_token, asked),
+        refresh(&harness, &refresh_token, asked),
     ] {
         tokens.push(issued(&ask.send().await.expect(200), "access_token"));
     }
@@ -197,7 +197,7 @@ async fn every_way_to_sign_in_gives_what_the_scope_map_allows() {
         ("GET", "/acr/v1/app", 401),
         ("GET", "/v2/_catalog", 401),
     ] {
-        let ask = house.ask(method, target).body("");
+        let ask = harness.ask(method, target).body("");
         for ask in [
             ask.clone().basic(NAME, FIRST),
             ask.clone().bearer(&tokens[0]),
@@ -207,19 +207,19 @@ async fn every_way_to_sign_in_gives_what_the_scope_map_allows() {
             assert_eq!(answer.status, status, "{method} {target}: {answer:?}");
         }
     }
-    let served = house.served.lock().unwrap();
+    let served = harness.served.lock().unwrap();
     assert!(served.iter().any(|served| served.actor == "token:Build-1"));
 }
 
 #[tokio::test]
 async fn the_catalog_is_for_those_who_read_every_repositorys_metadata() {
-    let house = House::new().await;
-    house.push_tags("app", "image", &["v1"]).await;
-    let owner = Owner::of(&house, ADMIN).await;
+    let harness = Harness::new().await;
+    harness.push_tags("app", "image", &["v1"]).await;
+    let owner = Owner::of(&harness, ADMIN).await;
     owner.make(&["repositories/app/metadata/read"]).await;
-    let list = house.ask("GET", "/v2/_catalog").basic(NAME, FIRST);
+    let list = harness.ask("GET", "/v2/_catalog").basic(NAME, FIRST);
     list.send().await.expect(401);
-    house
+    harness
         .ask("GET", "/acr/v1/app")
         .basic(NAME, FIRST)
         .send()
@@ -235,31 +235,31 @@ async fn the_catalog_is_for_those_who_read_every_repositorys_metadata() {
     };
     owner.change(NAME, change).await;
     list.send().await.expect(401);
-    house.ask("GET", PULL).basic(NAME, FIRST).send().await.expect(200);
+    harness.ask("GET", PULL).basic(NAME, FIRST).send().await.expect(200);
 }
 
 #[tokio::test]
 async fn a_change_is_in_force_at_the_next_request() {
-    let house = House::new().await;
-    house.push_tags("app", "image", &["v1"]).await;
-    let owner = Owner::of(&house, ADMIN).await;
+    let harness = Harness::new().await;
+    harness.push_tags("app", "image", &["v1"]).await;
+    let owner = Owner::of(&harness, ADMIN).await;
     owner.make(READ_APP).await;
-    let (access, refresh_token) = sign_in(&house, FIRST, PULL_SCOPE).await;
-    let (access2, refresh2) = sign_in(&house, SECOND, PULL_SCOPE).await;
+    let (access, refresh_token) = sign_in(&harness, FIRST, PULL_SCOPE).await;
+    let (access2, refresh2) = sign_in(&harness, SECOND, PULL_SCOPE).await;
     // The statuses of: Basic, access token and refresh token of either password.
     let statuses = async || {
-        let pull = house.ask("GET", PULL);
+        let pull = harness.ask("GET", PULL);
         let asks = [
             pull.clone().basic(NAME, FIRST),
             pull.clone().bearer(&access),
-            refresh(&house, &refresh_token, PULL_SCOPE),
+            refresh(&harness, &refresh_token, PULL_SCOPE),
             pull.clone().basic(NAME, SECOND),
             pull.bearer(&access2),
-            refresh(&house, &refresh2, PULL_SCOPE),
+            refresh(&harness, &refresh2, PULL_SCOPE),
         ];
         let mut statuses = Vec::new();
         for ask in asks {
-            statuses.push(ask.peer(&House::stranger()).send().await.status);
+            statuses.push(ask.peer(&Harness::stranger()).send().await.status);
         }
         statuses
     };
@@ -313,32 +313,32 @@ async fn a_change_is_in_force_at_the_next_request() {
 
 #[tokio::test]
 async fn an_expired_password_ends_with_all_that_it_gave() {
-    let house = House::new().await;
-    house.push_tags("app", "image", &["v1"]).await;
-    let owner = Owner::of(&house, ADMIN).await;
+    let harness = Harness::new().await;
+    harness.push_tags("app", "image", &["v1"]).await;
+    let owner = Owner::of(&harness, ADMIN).await;
     owner.make(READ_APP).await;
-    let expires_at = house.registry.now().plus(Duration::from_secs(2));
+    let expires_at = harness.registry.now().plus(Duration::from_secs(2));
     owner.set_password(NAME, 1, FIRST, Some(expires_at)).await;
-    let (access, refresh_token) = sign_in(&house, FIRST, PULL_SCOPE).await;
-    house.ask("GET", PULL).bearer(&access).send().await.expect(200);
-    while house.registry.now() < expires_at {
+    let (access, refresh_token) = sign_in(&harness, FIRST, PULL_SCOPE).await;
+    harness.ask("GET", PULL).bearer(&access).send().await.expect(200);
+    while harness.registry.now() < expires_at {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let pull = house.ask("GET", PULL);
+    let pull = harness.ask("GET", PULL);
     pull.clone().basic(NAME, FIRST).send().await.expect(401);
     pull.clone().bearer(&access).send().await.expect(401);
-    refresh(&house, &refresh_token, PULL_SCOPE).send().await.expect(401);
+    refresh(&harness, &refresh_token, PULL_SCOPE).send().await.expect(401);
     pull.basic(NAME, SECOND).send().await.expect(200);
 }
 
 #[tokio::test]
 async fn a_token_is_of_one_registry_and_never_takes_another_accounts_name() {
-    let house = House::new().await;
-    house.push_tags("app", "image", &["v1"]).await;
-    let owner = Owner::of(&house, ADMIN).await;
+    let harness = Harness::new().await;
+    harness.push_tags("app", "image", &["v1"]).await;
+    let owner = Owner::of(&harness, ADMIN).await;
     owner.make(READ_APP).await;
-    let pull = house.ask("GET", PULL);
-    let elsewhere = pull.clone().host(&house.other_host()).basic(NAME, FIRST);
+    let pull = harness.ask("GET", PULL);
+    let elsewhere = pull.clone().host(&harness.other_host()).basic(NAME, FIRST);
     elsewhere.send().await.expect(401);
     let change = || TokenChange {
         scope_map: Some(owner.map("_repositories_pull")),
@@ -346,20 +346,20 @@ async fn a_token_is_of_one_registry_and_never_takes_another_accounts_name() {
     };
     for name in [ADMIN, "HoldFast", "11111111-2222-3333-4444-555555555555"] {
         let grant = Owner::may(&owner.token(name));
-        let refused = house.registry.put_token(&grant, name.to_owned(), change()).await;
+        let refused = harness.registry.put_token(&grant, name.to_owned(), change()).await;
         assert!(refused.unwrap_err().to_string().contains("user name of"), "{name}");
     }
     // The other registry's name means nothing here.
     owner.put_token(OTHER, "_repositories_pull").await;
     owner.set_password(OTHER, 1, SECOND, None).await;
     pull.clone().basic(OTHER, SECOND).send().await.expect(200);
-    let foreign = Owner::of(&house, OTHER).await;
+    let foreign = Owner::of(&harness, OTHER).await;
     let change = TokenChange {
         scope_map: Some(foreign.map("_repositories_pull")),
         ..TokenChange::default()
     };
     let grant = Owner::may(&owner.token("stranger"));
-    let refused = house.registry.put_token(&grant, "stranger".to_owned(), change).await;
+    let refused = harness.registry.put_token(&grant, "stranger".to_owned(), change).await;
     assert!(
         refused
             .unwrap_err()
@@ -367,42 +367,42 @@ async fn a_token_is_of_one_registry_and_never_takes_another_accounts_name() {
             .contains("no scope map of this registry")
     );
     // While the admin account is off, nobody has its name.
-    house.update(|registry| registry.admin_enabled = false).await;
+    harness.update(|registry| registry.admin_enabled = false).await;
     pull.basic(ADMIN, PASSWORD).send().await.expect(401);
 }
 
 #[tokio::test]
 async fn guessing_is_slowed_down_for_names_that_exist_and_those_that_do_not() {
-    let house = House::new().await;
-    house.push_tags("app", "image", &["v1"]).await;
-    let owner = Owner::of(&house, ADMIN).await;
+    let harness = Harness::new().await;
+    harness.push_tags("app", "image", &["v1"]).await;
+    let owner = Owner::of(&harness, ADMIN).await;
     owner.make(READ_APP).await;
     for name in [NAME, "nobody"] {
-        let here = House::stranger();
-        let guess = house.ask("GET", PULL).basic(name, "wrong").peer(&here);
+        let here = Harness::stranger();
+        let guess = harness.ask("GET", PULL).basic(name, "wrong").peer(&here);
         for _ in 0..FREE_FAILURES {
             guess.send().await.expect(401);
         }
         let braked = guess.send().await.expect(429);
         assert!(braked.header("retry-after").is_some());
-        let right = house.ask("GET", PULL).basic(name, FIRST).peer(&here);
+        let right = harness.ask("GET", PULL).basic(name, FIRST).peer(&here);
         right.send().await.expect(429);
-        let elsewhere = guess.host(&house.other_host());
+        let elsewhere = guess.host(&harness.other_host());
         elsewhere.send().await.expect(401);
     }
 }
 
 #[tokio::test]
 async fn what_everybody_may_read_a_token_may_read_too() {
-    let house = House::new().await;
-    house.push_tags("app", "image", &["v1"]).await;
-    let owner = Owner::of(&house, ADMIN).await;
+    let harness = Harness::new().await;
+    harness.push_tags("app", "image", &["v1"]).await;
+    let owner = Owner::of(&harness, ADMIN).await;
     owner.make(&["repositories/elsewhere/content/write"]).await;
-    house.ask("GET", PULL).basic(NAME, FIRST).send().await.expect(401);
-    house.update(|registry| registry.anonymous_pull = true).await;
-    house.ask("GET", PULL).basic(NAME, FIRST).send().await.expect(200);
-    let (access, _) = sign_in(&house, FIRST, PULL_SCOPE).await;
-    house.ask("GET", PULL).bearer(&access).send().await.expect(200);
-    let push = house.ask("POST", "/v2/app/blobs/uploads/").basic(NAME, FIRST);
+    harness.ask("GET", PULL).basic(NAME, FIRST).send().await.expect(401);
+    harness.update(|registry| registry.anonymous_pull = true).await;
+    harness.ask("GET", PULL).basic(NAME, FIRST).send().await.expect(200);
+    let (access, _) = sign_in(&harness, FIRST, PULL_SCOPE).await;
+    harness.ask("GET", PULL).bearer(&access).send().await.expect(200);
+    let push = harness.ask("POST", "/v2/app/blobs/uploads/").basic(NAME, FIRST);
     push.body("").send().await.expect(401);
 }

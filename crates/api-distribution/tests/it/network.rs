@@ -8,15 +8,15 @@ use holdfast_registry::{NewPrincipal, NewSecret};
 
 use crate::{
     caller::SAMPLES,
-    house::{ADMIN, House, PASSWORD, sha256},
+    harness::{ADMIN, Harness, PASSWORD, sha256},
 };
 
 const INSIDE: &str = "192.0.2.7";
 const OUTSIDE: &str = "198.51.100.1";
 
-async fn deny_but(house: &House, rules: &[&str]) {
+async fn deny_but(harness: &Harness, rules: &[&str]) {
     let ip_rules: Vec<_> = rules.iter().map(|rule| rule.parse().unwrap()).collect();
-    house
+    harness
         .update(move |registry| {
             registry.anonymous_pull = true;
             registry.network = NetworkRules {
@@ -30,8 +30,8 @@ async fn deny_but(house: &House, rules: &[&str]) {
 
 #[tokio::test]
 async fn a_client_outside_of_the_rules_gets_the_same_answer_everywhere() {
-    let house = House::new().await;
-    deny_but(&house, &["192.0.2.0/24", "2001:db8::/32"]).await;
+    let harness = Harness::new().await;
+    deny_but(&harness, &["192.0.2.0/24", "2001:db8::/32"]).await;
     let digest = sha256("any");
     let targets = SAMPLES.iter().map(|sample| (sample.method, sample.target));
     for (method, target) in targets.chain([("GET", "/v2/nothing/here"), ("POST", "/v2/A/tags/list")]) {
@@ -42,9 +42,9 @@ async fn a_client_outside_of_the_rules_gets_the_same_answer_everywhere() {
         let target = ["{M}", "{L}", "{B}", "{N}"]
             .iter()
             .fold(target, |target, name| target.replace(name, &digest));
-        let good = house.ask(method, &target).basic(ADMIN, PASSWORD).peer(OUTSIDE);
-        let bad = house.ask(method, &target).basic(ADMIN, "wrong").peer(OUTSIDE);
-        let nobody = house.ask(method, &target).peer(OUTSIDE);
+        let good = harness.ask(method, &target).basic(ADMIN, PASSWORD).peer(OUTSIDE);
+        let bad = harness.ask(method, &target).basic(ADMIN, "wrong").peer(OUTSIDE);
+        let nobody = harness.ask(method, &target).peer(OUTSIDE);
         for ask in [good, bad, nobody] {
             let answer = ask.send().await.expect(403);
             assert!(answer.header("www-authenticate").is_none(), "{method} {target}");
@@ -58,38 +58,38 @@ async fn a_client_outside_of_the_rules_gets_the_same_answer_everywhere() {
             }
         }
     }
-    assert_eq!(house.remains().await.objects(), 0, "nothing was begun");
+    assert_eq!(harness.remains().await.objects(), 0, "nothing was begun");
 }
 
 #[tokio::test]
 async fn the_rules_of_now_count_for_every_form_of_an_address() {
-    let house = House::new().await;
-    deny_but(&house, &["192.0.2.0/24", "2001:db8::/32"]).await;
-    let ask = |peer: &str| house.admin("GET", "/v2/_catalog").peer(peer);
+    let harness = Harness::new().await;
+    deny_but(&harness, &["192.0.2.0/24", "2001:db8::/32"]).await;
+    let ask = |peer: &str| harness.admin("GET", "/v2/_catalog").peer(peer);
     for peer in [INSIDE, "::ffff:192.0.2.9", "2001:db8:1::2"] {
         ask(peer).send().await.expect(200);
     }
     // What was issued inside does not open the door outside.
-    let token = house.token("registry:catalog:*").await;
-    let with_token = |peer: &str| house.ask("GET", "/v2/_catalog").bearer(&token).peer(peer);
+    let token = harness.token("registry:catalog:*").await;
+    let with_token = |peer: &str| harness.ask("GET", "/v2/_catalog").bearer(&token).peer(peer);
     with_token(INSIDE).send().await.expect(200);
     for peer in [OUTSIDE, "127.0.0.1", "::1", "2001:db9::1"] {
         with_token(peer).send().await.expect(403);
     }
-    deny_but(&house, &[OUTSIDE]).await;
+    deny_but(&harness, &[OUTSIDE]).await;
     ask(INSIDE).send().await.expect(403);
     ask(OUTSIDE).send().await.expect(200);
-    house.update(|registry| registry.network.public_access = false).await;
+    harness.update(|registry| registry.network.public_access = false).await;
     ask(OUTSIDE).send().await.expect(403);
-    house
+    harness
         .update(|registry| registry.network = NetworkRules::default())
         .await;
     ask(INSIDE).send().await.expect(200);
     // The rules of one registry are not those of another.
-    deny_but(&house, &[]).await;
-    house
+    deny_but(&harness, &[]).await;
+    harness
         .ask("GET", "/v2/")
-        .host(&house.other_host())
+        .host(&harness.other_host())
         .peer(OUTSIDE)
         .send()
         .await
@@ -98,21 +98,21 @@ async fn the_rules_of_now_count_for_every_form_of_an_address() {
 
 #[tokio::test]
 async fn a_token_for_arm_is_exchanged_only_where_the_policy_allows_it() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let operator = ControlCaller::operator();
-    let principal = house
+    let principal = harness
         .registry
         .create_principal(
             &decide_control(&operator, "/").unwrap(),
-            &decide_control(&operator, &house.record(ADMIN).await.scope()).unwrap(),
+            &decide_control(&operator, &harness.record(ADMIN).await.scope()).unwrap(),
             NewPrincipal {
                 display_name: "somebody".to_owned(),
                 secret: NewSecret {
                     display_name: None,
                     hint: "a s".to_owned(),
-                    verifier: house.sealer.verifier("a secret"),
-                    starts_at: house.registry.now(),
-                    expires_at: house.registry.now().plus(Duration::from_secs(3600)),
+                    verifier: harness.sealer.verifier("a secret"),
+                    starts_at: harness.registry.now(),
+                    expires_at: harness.registry.now().plus(Duration::from_secs(3600)),
                 },
                 role: RoleId::ACR_PULL,
             },
@@ -128,9 +128,9 @@ async fn a_token_for_arm_is_exchanged_only_where_the_policy_allows_it() {
             generation: principal.generation,
             source_ends_at: None,
         };
-        let token = house.directory.issue(grant, house.now()).unwrap();
+        let token = harness.directory.issue(grant, harness.now()).unwrap();
         let form = format!("grant_type=access_token&access_token={token}");
-        house.ask("POST", "/oauth2/exchange").body(form)
+        harness.ask("POST", "/oauth2/exchange").body(form)
     };
     let (arm, registries) = ("https://localhost:5443/", "https://containerregistry.azure.net");
     for audience in [arm, "https://management.azure.com", registries] {
@@ -139,7 +139,7 @@ async fn a_token_for_arm_is_exchanged_only_where_the_policy_allows_it() {
     for audience in ["https://vault.azure.net", "https://graph.microsoft.com"] {
         exchange(audience).send().await.expect(401);
     }
-    house.update(|registry| registry.accept_arm_tokens = false).await;
+    harness.update(|registry| registry.accept_arm_tokens = false).await;
     exchange(registries).send().await.expect(200);
     let refused = exchange(arm).send().await.expect(401);
     let message = refused.json()["errors"][0]["message"].clone();

@@ -6,7 +6,7 @@ use holdfast_testkit::openapi::Document;
 use serde_json::json;
 
 use crate::{
-    house::{House, Image, LOGIN_SERVER, OCI_INDEX, OCI_MANIFEST, sha256},
+    harness::{Harness, Image, LOGIN_SERVER, OCI_INDEX, OCI_MANIFEST, sha256},
     wire::Ask,
 };
 
@@ -15,9 +15,9 @@ const AS_ACR_DOES: [&str; 2] = [".mediaType is unknown in this version", ".detai
 
 #[tokio::test]
 async fn every_answer_has_the_shape_that_the_document_says() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let document = Document::data_plane();
-    let image = house.push_tags("team/app", "image", &["v1", "v2"]).await;
+    let image = harness.push_tags("team/app", "image", &["v1", "v2"]).await;
     let manifest = Image::new("image").manifest;
     let index = json!({
         "schemaVersion": 2, "mediaType": OCI_INDEX,
@@ -27,13 +27,13 @@ async fn every_answer_has_the_shape_that_the_document_says() {
         }],
     });
     let index = index.to_string();
-    let put = house.put_manifest("team/app", "all", OCI_INDEX, index.as_bytes());
+    let put = harness.put_manifest("team/app", "all", OCI_INDEX, index.as_bytes());
     put.send().await.expect(201);
     let index = sha256(&index);
-    let refresh = house.refresh_token().await;
+    let refresh = harness.refresh_token().await;
     let scope = "repository:team/app:metadata_read";
-    let form = |fields: &[(&str, &str)]| house.ask("POST", "/oauth2/token").form(fields);
-    let ask = |method: &str, target: &str| house.admin(method, target);
+    let form = |fields: &[(&str, &str)]| harness.ask("POST", "/oauth2/token").form(fields);
+    let ask = |method: &str, target: &str| harness.admin(method, target);
     let attributes = |target: &str| ask("PATCH", target).body("{\"listEnabled\":true}");
     let asks: Vec<(&str, String, Ask)> = [
         ("GET", "/acr/v1/_catalog"),

@@ -5,7 +5,7 @@ use holdfast_registry::Limits;
 
 use crate::{
     caller::{SAMPLES, Stage},
-    house::{House, OCI_MANIFEST},
+    harness::{Harness, OCI_MANIFEST},
 };
 
 /// More than any limit: the largest is that of manifests, since blobs have a small one here.
@@ -20,9 +20,9 @@ async fn no_body_beyond_its_limit_is_taken_or_leaves_anything() {
         max_blob_bytes: MAX_BLOB_BYTES,
         ..Limits::default()
     };
-    let house = House::with_limits(limits).await;
-    let stage = Stage::set(&house, "team/app").await;
-    let before = house.remains().await;
+    let harness = Harness::with_limits(limits).await;
+    let stage = Stage::set(&harness, "team/app").await;
+    let before = harness.remains().await;
     let reading = SAMPLES
         .iter()
         .filter(|sample| sample.body.is_some() && sample.target != START);
@@ -31,22 +31,22 @@ async fn no_body_beyond_its_limit_is_taken_or_leaves_anything() {
             let mut target = sample.target.to_owned();
             if target.contains("{U}") {
                 // Which ends with its blob.
-                let place = house.start("team/app").await;
+                let place = harness.start("team/app").await;
                 target = target.replace("{U}", place.rsplit('/').next().unwrap());
             }
-            let ask = house.admin(sample.method, &stage.fill(&target));
+            let ask = harness.admin(sample.method, &stage.fill(&target));
             let ask = ask.header("Content-Type", OCI_MANIFEST);
             let much = vec![b' '; TOO_MUCH];
             let ask = if is_chunked { ask.chunked(much) } else { ask.body(much) };
             ask.send().await.refuses(413, "SIZE_INVALID", "");
-            assert_eq!(house.remains().await, before, "{} {target}", sample.method);
+            assert_eq!(harness.remains().await, before, "{} {target}", sample.method);
         }
     }
 }
 
 #[tokio::test]
 async fn a_form_that_is_none_opens_nothing() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for target in ["/oauth2/token", "/oauth2/exchange"] {
         for body in [
             "",
@@ -59,7 +59,7 @@ async fn a_form_that_is_none_opens_nothing() {
             "%",
             "grant_type=%FF",
         ] {
-            let answer = house.ask("POST", target).body(body).send().await;
+            let answer = harness.ask("POST", target).body(body).send().await;
             answer.refuses(400, "UNSUPPORTED", "grant_type");
         }
     }

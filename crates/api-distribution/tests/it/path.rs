@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::{
-    house::{House, Image, OCI_MANIFEST, sha256},
+    harness::{Harness, Image, OCI_MANIFEST, sha256},
     wire::Answer,
 };
 
@@ -116,14 +116,14 @@ fn targets(name: &str) -> Vec<(&'static str, String)> {
 
 #[tokio::test]
 async fn what_is_no_name_is_refused_at_every_endpoint() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let image = Image::new("image");
-    let before = house.remains().await;
+    let before = harness.remains().await;
     for name in bad_names() {
         // Messages escape what would be odd in a log.
         let named = &name[..name.len().min(60)].escape_debug().to_string();
         for (method, target) in targets(&name) {
-            let ask = house.admin(method, &target).header("Content-Type", OCI_MANIFEST);
+            let ask = harness.admin(method, &target).header("Content-Type", OCI_MANIFEST);
             let answer = ask.body(image.manifest.clone()).send().await;
             answer.refuses(400, "NAME_INVALID", named);
         }
@@ -131,7 +131,11 @@ async fn what_is_no_name_is_refused_at_every_endpoint() {
             continue;
         }
         for method in ["GET", "PATCH", "DELETE"] {
-            let answer = house.admin(method, &format!("/acr/v1/{name}")).body("{}").send().await;
+            let answer = harness
+                .admin(method, &format!("/acr/v1/{name}"))
+                .body("{}")
+                .send()
+                .await;
             answer.refuses(400, "NAME_INVALID", named);
         }
         let target = format!(
@@ -139,26 +143,26 @@ async fn what_is_no_name_is_refused_at_every_endpoint() {
             sha256("x"),
             name.replace('+', "%2B").replace('&', "%26")
         );
-        house
+        harness
             .admin("POST", &target)
             .send()
             .await
             .refuses(400, "NAME_INVALID", named);
     }
-    assert_eq!(house.remains().await, before);
+    assert_eq!(harness.remains().await, before);
 }
 
 #[tokio::test]
 async fn no_spelling_but_the_two_that_clients_use_is_decoded() {
-    let house = House::new().await;
-    let before = house.remains().await;
+    let harness = Harness::new().await;
+    let before = harness.remains().await;
     for spelled in ENCODED {
         for (method, target) in targets(spelled) {
-            let answer = house.admin(method, &target).body("{}").send().await;
+            let answer = harness.admin(method, &target).body("{}").send().await;
             answer.refuses(400, "NAME_INVALID", "only %2F and %3A");
         }
         let target = format!("/v2/a/manifests/{spelled}");
-        house
+        harness
             .admin("PUT", &target)
             .body("{}")
             .send()
@@ -167,20 +171,20 @@ async fn no_spelling_but_the_two_that_clients_use_is_decoded() {
     }
     // Once decoded, a slash is a slash: it makes no new way up.
     for name in ["..%2F..", "a%2F..%2Fb", "%2Fa", "a%2F", "a%2F%2Fb", "%2F%2F..%2F"] {
-        let answer = house.get(&format!("/v2/{name}/manifests/v1")).await;
+        let answer = harness.get(&format!("/v2/{name}/manifests/v1")).await;
         answer.refuses(400, "NAME_INVALID", "");
-        house
+        harness
             .get(&format!("/acr/v1/{name}/_tags"))
             .await
             .refuses(400, "NAME_INVALID", "");
     }
-    assert_eq!(house.remains().await, before);
+    assert_eq!(harness.remains().await, before);
 }
 
 #[tokio::test]
 async fn both_spellings_of_a_name_are_one_repository() {
-    let house = House::new().await;
-    let digest = house.push_tags("library/busybox", "image", &["v1"]).await;
+    let harness = Harness::new().await;
+    let digest = harness.push_tags("library/busybox", "image", &["v1"]).await;
     let encoded = digest.replace(':', "%3A");
     for target in [
         format!("/v2/library%2Fbusybox/manifests/{encoded}"),
@@ -192,12 +196,12 @@ async fn both_spellings_of_a_name_are_one_repository() {
         "/acr/v1/library%2Fbusybox/_tags/v1".to_owned(),
         format!("/acr/v1/library%2Fbusybox/_manifests/{encoded}"),
     ] {
-        house.get(&target).await.expect(200);
+        harness.get(&target).await.expect(200);
     }
-    let token = house.token("repository:library/busybox:pull").await;
-    let ask = house.ask("GET", "/v2/library%2Fbusybox/manifests/v1").bearer(&token);
+    let token = harness.token("repository:library/busybox:pull").await;
+    let ask = harness.ask("GET", "/v2/library%2Fbusybox/manifests/v1").bearer(&token);
     ask.send().await.expect(200);
-    let refused = house
+    let refused = harness
         .ask("GET", "/v2/library%2Fbusybox/manifests/v1")
         .send()
         .await
@@ -208,32 +212,32 @@ async fn both_spellings_of_a_name_are_one_repository() {
         "{challenge}"
     );
     // Pushed in the one spelling, there in the other.
-    let place = house.start("library%2Fother").await;
+    let place = harness.start("library%2Fother").await;
     assert!(place.starts_with("/v2/library/other/blobs/uploads/"), "{place}");
 }
 
 #[tokio::test]
 async fn what_is_no_tag_is_refused_and_leaves_nothing() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let image = Image::new("image");
-    house.push_image("a", "v1", &image).await;
-    let before = house.remains().await;
+    harness.push_image("a", "v1", &image).await;
+    let before = harness.remains().await;
     for tag in bad_tags() {
         let named = &tag[..tag.len().min(60)].escape_debug().to_string();
         for method in ["GET", "PUT", "DELETE"] {
-            let ask = house
+            let ask = harness
                 .admin(method, &format!("/v2/a/manifests/{tag}"))
                 .header("Content-Type", OCI_MANIFEST);
             let answer = ask.body(image.manifest.clone()).send().await;
             answer.refuses(400, "TAG_INVALID", named);
         }
         for method in ["GET", "PATCH", "DELETE"] {
-            let ask = house.admin(method, &format!("/acr/v1/a/_tags/{tag}")).body("{}");
+            let ask = harness.admin(method, &format!("/acr/v1/a/_tags/{tag}")).body("{}");
             ask.send().await.refuses(400, "TAG_INVALID", named);
         }
         let query = form_urlencoded::byte_serialize(tag.as_bytes()).collect::<String>();
         let target = format!("{}?tag=good&tag={query}", image.digest);
-        let answer = house
+        let answer = harness
             .put_manifest("a", &target, OCI_MANIFEST, &image.manifest)
             .send()
             .await;
@@ -241,19 +245,19 @@ async fn what_is_no_tag_is_refused_and_leaves_nothing() {
     }
     for tag in ["", "a%20b", "a%2Fb", "%00", "a%0Ab", "%C3%A9", "%FF"] {
         let target = format!("{}?tag={tag}", image.digest);
-        let answer = house
+        let answer = harness
             .put_manifest("a", &target, OCI_MANIFEST, &image.manifest)
             .send()
             .await;
         answer.refuses(400, "TAG_INVALID", "tag");
     }
-    assert_eq!(house.remains().await, before);
-    assert_eq!(house.get("/v2/a/tags/list").await.json()["tags"], json!(["v1"]));
+    assert_eq!(harness.remains().await, before);
+    assert_eq!(harness.get("/v2/a/tags/list").await.json()["tags"], json!(["v1"]));
 }
 
 #[tokio::test]
 async fn paths_that_lead_nowhere_are_not_found_whoever_asks() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for target in [
         "/v2/manifests/v1",
         "/v2/tags/list",
@@ -273,7 +277,7 @@ async fn paths_that_lead_nowhere_are_not_found_whoever_asks() {
         "/acr/v1/_deleted/_catalog/x/y",
     ] {
         for method in ["GET", "PUT", "POST", "DELETE", "PATCH"] {
-            for ask in [house.admin(method, target), house.ask(method, target)] {
+            for ask in [harness.admin(method, target), harness.ask(method, target)] {
                 let answer = ask.send().await;
                 assert!(matches!(answer.status, 400 | 404), "{method} {target}: {answer:?}");
             }
@@ -283,7 +287,7 @@ async fn paths_that_lead_nowhere_are_not_found_whoever_asks() {
 
 #[tokio::test]
 async fn a_method_that_is_not_known_gets_those_that_are() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let digest = sha256("x");
     let id = "6ba7b810-9dad-41d1-80b4-00c04fd430c8";
     for (target, allow) in [
@@ -308,7 +312,7 @@ async fn a_method_that_is_not_known_gets_those_that_are() {
             if allow.split(", ").any(|allowed| allowed == method) {
                 continue;
             }
-            let answer = house.admin(method, &target).send().await.expect(405);
+            let answer = harness.admin(method, &target).send().await.expect(405);
             assert_eq!(answer.header("allow"), Some(allow), "{method} {target}");
             if method != "HEAD" {
                 answer.refuses(405, "UNSUPPORTED", method);
@@ -319,7 +323,7 @@ async fn a_method_that_is_not_known_gets_those_that_are() {
 
 #[tokio::test]
 async fn a_target_that_is_too_long_is_refused_with_its_length() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let length = |answer: Answer, target: &str| {
         answer.refuses(414, "NAME_INVALID", &format!("{} bytes", target.len()));
     };
@@ -328,20 +332,20 @@ async fn a_target_that_is_too_long_is_refused_with_its_length() {
         format!("/v2/a/manifests/v1?{}", "x".repeat(16 << 10)),
         format!("/v2/a/manifests/{}", "v".repeat(60_000)),
     ] {
-        length(house.get(&target).await, &target);
+        length(harness.get(&target).await, &target);
     }
     // The longest name with the longest tag is fine.
     let name = format!("{}b", "a/".repeat(127));
     let image = Image::new("long");
-    house.push_image(&name, &"t".repeat(128), &image).await;
+    harness.push_image(&name, &"t".repeat(128), &image).await;
     let target = format!("/v2/{}/manifests/{}", name.replace('/', "%2F"), "t".repeat(128));
-    assert!(house.get(&target).await.expect(200).body == image.manifest);
+    assert!(harness.get(&target).await.expect(200).body == image.manifest);
 }
 
 #[tokio::test]
 async fn bytes_that_are_no_request_get_an_answer_and_no_more() {
-    let house = House::new().await;
-    let before = house.remains().await;
+    let harness = Harness::new().await;
+    let before = harness.remains().await;
     for line in [
         &b"GET /v2/\0/manifests/v1 HTTP/1.1\r\nHost: x\r\n\r\n"[..],
         b"GET /v2/a b/manifests/v1 HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -355,7 +359,7 @@ async fn bytes_that_are_no_request_get_an_answer_and_no_more() {
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 a TLS greeting\r\n\r\n",
         b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\r\n\r\n",
     ] {
-        let mut wire = house.wire().await;
+        let mut wire = harness.wire().await;
         wire.say(line).await;
         let answer = wire
             .hear(false)
@@ -369,15 +373,15 @@ async fn bytes_that_are_no_request_get_an_answer_and_no_more() {
     }
     // Whole targets and stars are paths like others, or none.
     for (target, status) in [
-        (format!("http://{}/v2/", house.address), 200),
+        (format!("http://{}/v2/", harness.address), 200),
         ("http://evil.example/v2/".to_owned(), 200),
         ("*".to_owned(), 404),
         ("/v2/#fragment".to_owned(), 200),
         ("/v2/?".to_owned(), 200),
         ("/v2/?a=%00%ff".to_owned(), 200),
     ] {
-        let answer = house.get(&target).await;
+        let answer = harness.get(&target).await;
         assert_eq!(answer.status, status, "{target}: {answer:?}");
     }
-    assert_eq!(house.remains().await, before);
+    assert_eq!(harness.remains().await, before);
 }

@@ -7,14 +7,14 @@ use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
 use crate::{
-    house::{ADMIN, House, Image, OCI_MANIFEST, PASSWORD, sha256},
+    harness::{ADMIN, Harness, Image, OCI_MANIFEST, PASSWORD, sha256},
     wire::basic,
 };
 
 type Sender = SendRequest<Full<Bytes>>;
 
-async fn connect(house: &House) -> Sender {
-    let stream = tokio::net::TcpStream::connect(house.address).await.unwrap();
+async fn connect(harness: &Harness) -> Sender {
+    let stream = tokio::net::TcpStream::connect(harness.address).await.unwrap();
     let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
         .await
         .unwrap();
@@ -45,10 +45,10 @@ async fn send(
 
 #[tokio::test]
 async fn http2_says_the_same_on_one_connection() {
-    let house = House::new().await;
-    let sender = connect(&house).await;
+    let harness = Harness::new().await;
+    let sender = connect(&harness).await;
     let admin = basic(ADMIN, PASSWORD);
-    let at = |target: &str| format!("http://{}{target}", house.address);
+    let at = |target: &str| format!("http://{}{target}", harness.address);
     let image = Image::new("image");
     for bytes in [&image.config, &image.layer] {
         let uri = at(&format!("/v2/a/blobs/uploads/?digest={}", sha256(bytes)));
@@ -78,47 +78,47 @@ async fn http2_says_the_same_on_one_connection() {
 
 #[tokio::test]
 async fn every_answer_tells_the_log_what_it_was_about() {
-    let house = House::new().await;
-    house.push_tags("team/app", "image", &["v1"]).await;
-    let token = house.token("").await;
+    let harness = Harness::new().await;
+    harness.push_tags("team/app", "image", &["v1"]).await;
+    let token = harness.token("").await;
     let forms = [
         (
-            house.admin("GET", "/v2/team%2Fapp/manifests/v1"),
+            harness.admin("GET", "/v2/team%2Fapp/manifests/v1"),
             "manifest.get",
             Some("team/app"),
             "admin:holdfast",
         ),
         (
-            house.ask("GET", "/v2/team/app/manifests/v1"),
+            harness.ask("GET", "/v2/team/app/manifests/v1"),
             "manifest.get",
             Some("team/app"),
             "anonymous",
         ),
         (
-            house.ask("GET", "/v2/gap/tags/list").bearer(&token),
+            harness.ask("GET", "/v2/gap/tags/list").bearer(&token),
             "tag.list",
             Some("gap"),
             "admin:holdfast",
         ),
         (
-            house.ask("GET", "/v2/gap/tags/list").bearer("bad"),
+            harness.ask("GET", "/v2/gap/tags/list").bearer("bad"),
             "tag.list",
             Some("gap"),
             "-",
         ),
-        (house.admin("GET", "/oauth2/token"), "token", None, "-"),
+        (harness.admin("GET", "/oauth2/token"), "token", None, "-"),
         (
-            house.admin("GET", "/v2/_catalog"),
+            harness.admin("GET", "/v2/_catalog"),
             "catalog.list",
             None,
             "admin:holdfast",
         ),
-        (house.admin("GET", "/v2/UPPER/manifests/v1"), "unknown", None, "-"),
-        (house.admin("BREW", "/v2/"), "unknown", None, "-"),
+        (harness.admin("GET", "/v2/UPPER/manifests/v1"), "unknown", None, "-"),
+        (harness.admin("BREW", "/v2/"), "unknown", None, "-"),
     ];
     for (ask, route, repository, actor) in forms {
         ask.send().await;
-        let served = house.served.lock().unwrap().last().unwrap().clone();
+        let served = harness.served.lock().unwrap().last().unwrap().clone();
         assert_eq!(served.route, route);
         assert_eq!(served.repository.as_deref(), repository);
         assert_eq!(served.actor, actor, "{ask:?}");

@@ -5,7 +5,7 @@ use holdfast_model::{Durability, MetadataExt as _, NewManifest};
 use serde_json::json;
 
 use crate::{
-    house::{ADMIN, House, OCI_INDEX, OCI_MANIFEST, PASSWORD, descriptor, large, sha256},
+    harness::{ADMIN, Harness, OCI_INDEX, OCI_MANIFEST, PASSWORD, descriptor, large, sha256},
     named_token::Owner,
     principal,
     wire::Ask,
@@ -16,12 +16,17 @@ const PULL: u64 = 2;
 /// The most that a push of a manifest may cost.
 const PUSH: u64 = 8;
 
-async fn issued(house: &House, fields: &[(&str, &str)]) -> String {
-    let answer = house.ask("POST", "/oauth2/token").form(fields).send().await.expect(200);
+async fn issued(harness: &Harness, fields: &[(&str, &str)]) -> String {
+    let answer = harness
+        .ask("POST", "/oauth2/token")
+        .form(fields)
+        .send()
+        .await
+        .expect(200);
     answer.json()["access_token"].as_str().unwrap().to_owned()
 }
 
-async fn token(house: &House, user: &str, password: &str) -> String {
+async fn token(harness: &Harness, user: &str, password: &str) -> String {
     let scope = "repository:team/app:pull,push";
     let fields = [
         ("grant_type", "password"),
@@ -29,12 +34,12 @@ async fn token(house: &House, user: &str, password: &str) -> String {
         ("password", password),
         ("scope", scope),
     ];
-    issued(house, &fields).await
+    issued(harness, &fields).await
 }
 
 /// A token of the admin, of a named token, and of an application.
-async fn tokens(house: &House) -> [(&'static str, String); 3] {
-    let owner = Owner::of(house, ADMIN).await;
+async fn tokens(harness: &Harness) -> [(&'static str, String); 3] {
+    let owner = Owner::of(harness, ADMIN).await;
     let actions = [
         "repositories/team/app/content/read",
         "repositories/team/app/content/write",
@@ -42,23 +47,23 @@ async fn tokens(house: &House) -> [(&'static str, String); 3] {
     owner.put_map("builders", &actions).await;
     owner.put_token("build", "builders").await;
     owner.set_password("build", 1, "the-password-of-build", None).await;
-    let application = principal::pusher(house).await.to_string();
+    let application = principal::pusher(harness).await.to_string();
     [
-        ("admin", token(house, ADMIN, PASSWORD).await),
-        ("token", token(house, "build", "the-password-of-build").await),
-        ("application", token(house, &application, principal::SECRET).await),
+        ("admin", token(harness, ADMIN, PASSWORD).await),
+        ("token", token(harness, "build", "the-password-of-build").await),
+        ("application", token(harness, &application, principal::SECRET).await),
     ]
 }
 
 #[tokio::test]
 async fn a_pull_costs_two_statements_whoever_asks() {
-    let house = House::new().await;
-    let digest = house.push_tags("team/app", "a", &["v1"]).await;
-    for (whose, token) in tokens(&house).await {
+    let harness = Harness::new().await;
+    let digest = harness.push_tags("team/app", "a", &["v1"]).await;
+    for (whose, token) in tokens(&harness).await {
         for reference in ["v1", &digest] {
             for method in ["GET", "HEAD"] {
-                let ask = house.ask(method, &format!("/v2/team/app/manifests/{reference}"));
-                let (answer, statements) = house.count_statements(ask.bearer(&token)).await;
+                let ask = harness.ask(method, &format!("/v2/team/app/manifests/{reference}"));
+                let (answer, statements) = harness.count_statements(ask.bearer(&token)).await;
                 answer.expect(200);
                 assert!(statements <= PULL, "{method} {reference} as {whose}: {statements}");
             }
@@ -67,9 +72,9 @@ async fn a_pull_costs_two_statements_whoever_asks() {
 }
 
 /// Makes the rows of a manifest that no push of this process has brought: its bytes are the tag's name.
-async fn insert_unseen(house: &House, tag: &'static str) {
-    let registry = house.record(ADMIN).await.id;
-    let now = house.registry.now();
+async fn insert_unseen(harness: &Harness, tag: &'static str) {
+    let registry = harness.record(ADMIN).await.id;
+    let now = harness.registry.now();
     let manifest = NewManifest {
         digest: sha256(tag).parse().unwrap(),
         media_type: OCI_MANIFEST.to_owned(),
@@ -85,7 +90,7 @@ async fn insert_unseen(house: &House, tag: &'static str) {
         children: Vec::new(),
         created_at: now,
     };
-    let insert = house.metadata().transact(Durability::Durable, move |tx| {
+    let insert = harness.metadata().transact(Durability::Durable, move |tx| {
         let repository = tx.find_repository(registry, &"team/app".parse().unwrap())?.unwrap();
         let id = tx.put_manifest(repository.id, &manifest, 0)?.id;
         tx.put_tags(repository.id, &[tag.parse().unwrap()], id, now).map(drop)
@@ -95,14 +100,14 @@ async fn insert_unseen(house: &House, tag: &'static str) {
 
 #[tokio::test]
 async fn a_manifest_that_is_not_in_memory_costs_a_pull_no_more() {
-    let house = House::new().await;
-    house.push_tags("team/app", "a", &["v1"]).await;
-    for (whose, token) in tokens(&house).await {
-        insert_unseen(&house, whose).await;
-        let ask = house
+    let harness = Harness::new().await;
+    harness.push_tags("team/app", "a", &["v1"]).await;
+    for (whose, token) in tokens(&harness).await {
+        insert_unseen(&harness, whose).await;
+        let ask = harness
             .ask("GET", &format!("/v2/team/app/manifests/{whose}"))
             .bearer(&token);
-        let (answer, statements) = house.count_statements(ask).await;
+        let (answer, statements) = harness.count_statements(ask).await;
         assert_eq!(answer.expect(200).text(), whose);
         assert!(statements <= PULL, "as {whose}: {statements}");
     }
@@ -110,12 +115,12 @@ async fn a_manifest_that_is_not_in_memory_costs_a_pull_no_more() {
 
 #[tokio::test]
 async fn a_blob_costs_two_statements_whoever_asks() {
-    let house = House::new().await;
-    let digest = house.push_blob("team/app", b"a layer").await;
-    for (whose, token) in tokens(&house).await {
+    let harness = Harness::new().await;
+    let digest = harness.push_blob("team/app", b"a layer").await;
+    for (whose, token) in tokens(&harness).await {
         for (method, more) in [("GET", 0), ("HEAD", 1)] {
-            let ask = house.ask(method, &format!("/v2/team/app/blobs/{digest}"));
-            let (answer, statements) = house.count_statements(ask.bearer(&token)).await;
+            let ask = harness.ask(method, &format!("/v2/team/app/blobs/{digest}"));
+            let (answer, statements) = harness.count_statements(ask.bearer(&token)).await;
             answer.expect(200);
             // HEAD looks whether the blob waits for the collector.
             assert!(statements <= PULL + more, "{method} as {whose}: {statements}");
@@ -125,10 +130,10 @@ async fn a_blob_costs_two_statements_whoever_asks() {
 
 #[tokio::test]
 async fn a_pull_that_is_repeated_costs_nothing_until_the_next_commit() {
-    let house = House::new().await;
-    let digest = house.push_tags("team/app", "a", &["v1"]).await;
-    let blob = house.push_blob("team/app", b"a layer").await;
-    let [(_, admin), _, (_, application)] = tokens(&house).await;
+    let harness = Harness::new().await;
+    let digest = harness.push_tags("team/app", "a", &["v1"]).await;
+    let blob = harness.push_blob("team/app", b"a layer").await;
+    let [(_, admin), _, (_, application)] = tokens(&harness).await;
     let paths = [
         "/v2/team/app/manifests/v1".to_owned(),
         format!("/v2/team/app/manifests/{digest}"),
@@ -136,13 +141,13 @@ async fn a_pull_that_is_repeated_costs_nothing_until_the_next_commit() {
     ];
     for token in [&admin, &application] {
         for path in &paths {
-            let pull = || house.ask("GET", path).bearer(token);
+            let pull = || harness.ask("GET", path).bearer(token);
             pull().send().await.expect(200);
-            let (answer, statements) = house.count_statements(pull()).await;
+            let (answer, statements) = harness.count_statements(pull()).await;
             answer.expect(200);
             assert_eq!(statements, 0, "{path}");
-            house.push_blob("team/other", path.as_bytes()).await;
-            let (answer, statements) = house.count_statements(pull()).await;
+            harness.push_blob("team/other", path.as_bytes()).await;
+            let (answer, statements) = harness.count_statements(pull()).await;
             answer.expect(200);
             assert_eq!(statements, PULL, "{path} after a commit");
         }
@@ -157,13 +162,13 @@ const FINISH: u64 = 10;
 
 #[tokio::test]
 async fn a_push_of_a_blob_costs_few_statements_and_one_more_when_it_is_large() {
-    let house = House::new().await;
-    house.push_blob("team/app", b"the repository is there").await;
-    for (whose, token) in tokens(&house).await {
+    let harness = Harness::new().await;
+    harness.push_blob("team/app", b"the repository is there").await;
+    for (whose, token) in tokens(&harness).await {
         for (bytes, more) in [(format!("small, of {whose}").into_bytes(), 0), (large(whose), 1)] {
             let digest = sha256(&bytes);
             let cost = async |what: &str, ask: Ask, status, most: u64| {
-                let (answer, statements) = house.count_statements(ask.bearer(&token)).await;
+                let (answer, statements) = harness.count_statements(ask.bearer(&token)).await;
                 let answer = answer.expect(status);
                 assert!(
                     statements <= most,
@@ -174,48 +179,48 @@ async fn a_push_of_a_blob_costs_few_statements_and_one_more_when_it_is_large() {
             };
             let uploads = "/v2/team/app/blobs/uploads/";
             let blob = format!("/v2/team/app/blobs/{digest}");
-            let gone = async || drop(house.admin("DELETE", &blob).send().await.expect(202));
-            let whole = house
+            let gone = async || drop(harness.admin("DELETE", &blob).send().await.expect(202));
+            let whole = harness
                 .ask("POST", &format!("{uploads}?digest={digest}"))
                 .body(&bytes[..]);
             // A large one is a session for a moment.
             cost("a push in one request", whole, 201, SMALL_BLOB + 5 * more).await;
             gone().await;
 
-            let place = cost("a start", house.ask("POST", uploads).body(""), 202, START).await;
+            let place = cost("a start", harness.ask("POST", uploads).body(""), 202, START).await;
             let closing = format!("{place}?digest={digest}");
             cost(
                 "all at the end",
-                house.ask("PUT", &closing).body(&bytes[..]),
+                harness.ask("PUT", &closing).body(&bytes[..]),
                 201,
                 FINISH + more,
             )
             .await;
             gone().await;
 
-            let place = cost("a start", house.ask("POST", uploads).body(""), 202, START).await;
+            let place = cost("a start", harness.ask("POST", uploads).body(""), 202, START).await;
             cost(
                 "a chunk",
-                house.ask("PATCH", &place).body(&bytes[..]),
+                harness.ask("PATCH", &place).body(&bytes[..]),
                 202,
                 CHUNK + more,
             )
             .await;
             let closing = format!("{place}?digest={digest}");
-            cost("nothing at the end", house.ask("PUT", &closing).body(""), 201, FINISH).await;
+            cost("nothing at the end", harness.ask("PUT", &closing).body(""), 201, FINISH).await;
             gone().await;
         }
     }
 }
 
 /// An image of so many layers, all of them pushed.
-async fn image(house: &House, layers: usize) -> Vec<u8> {
+async fn image(harness: &Harness, layers: usize) -> Vec<u8> {
     let config = json!({ "architecture": "arm64", "os": "linux", "layers": layers }).to_string();
-    house.push_blob("team/app", config.as_bytes()).await;
+    harness.push_blob("team/app", config.as_bytes()).await;
     let mut descriptors = Vec::new();
     for number in 0..layers {
         let layer = format!("layer {number} of {layers}");
-        house.push_blob("team/app", layer.as_bytes()).await;
+        harness.push_blob("team/app", layer.as_bytes()).await;
         descriptors.push(descriptor("application/vnd.oci.image.layer.v1.tar", layer.as_bytes()));
     }
     let manifest = json!({
@@ -227,8 +232,8 @@ async fn image(house: &House, layers: usize) -> Vec<u8> {
     manifest.to_string().into_bytes()
 }
 
-fn put(house: &House, reference: &str, media_type: &str, bytes: &[u8], token: &str) -> Ask {
-    house
+fn put(harness: &Harness, reference: &str, media_type: &str, bytes: &[u8], token: &str) -> Ask {
+    harness
         .ask("PUT", &format!("/v2/team/app/manifests/{reference}"))
         .header("Content-Type", media_type)
         .bearer(token)
@@ -237,13 +242,13 @@ fn put(house: &House, reference: &str, media_type: &str, bytes: &[u8], token: &s
 
 #[tokio::test]
 async fn a_push_costs_eight_statements_however_many_layers_it_names() {
-    let house = House::new().await;
-    for (whose, token) in tokens(&house).await {
+    let harness = Harness::new().await;
+    for (whose, token) in tokens(&harness).await {
         for layers in [2, 100] {
-            let manifest = image(&house, layers).await;
+            let manifest = image(&harness, layers).await;
             let tag = format!("{whose}-{layers}");
-            let (answer, statements) = house
-                .count_statements(put(&house, &tag, OCI_MANIFEST, &manifest, &token))
+            let (answer, statements) = harness
+                .count_statements(put(&harness, &tag, OCI_MANIFEST, &manifest, &token))
                 .await;
             answer.expect(201);
             assert!(statements <= PUSH, "{layers} layers as {whose}: {statements}");
@@ -253,21 +258,25 @@ async fn a_push_costs_eight_statements_however_many_layers_it_names() {
 
 #[tokio::test]
 async fn a_push_of_an_index_costs_eight_statements_however_many_images_it_lists() {
-    let house = House::new().await;
-    let token = token(&house, ADMIN, PASSWORD).await;
+    let harness = Harness::new().await;
+    let token = token(&harness, ADMIN, PASSWORD).await;
     for images in [2_usize, 30] {
         let mut listed = Vec::new();
         for number in 0..images {
-            let digest = house
+            let digest = harness
                 .push_tags("team/app", &format!("{number} of {images}"), &["part"])
                 .await;
-            let size = house.get(&format!("/v2/team/app/manifests/{digest}")).await.body.len();
+            let size = harness
+                .get(&format!("/v2/team/app/manifests/{digest}"))
+                .await
+                .body
+                .len();
             listed.push(json!({ "mediaType": OCI_MANIFEST, "digest": digest, "size": size }));
         }
         let index = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": listed }).to_string();
-        let (answer, statements) = house
+        let (answer, statements) = harness
             .count_statements(put(
-                &house,
+                &harness,
                 &format!("all-{images}"),
                 OCI_INDEX,
                 index.as_bytes(),
@@ -278,7 +287,7 @@ async fn a_push_of_an_index_costs_eight_statements_however_many_images_it_lists(
         assert!(statements <= PUSH, "{images} images: {statements}");
         assert_eq!(
             sha256(&index),
-            house
+            harness
                 .get(&format!("/v2/team/app/manifests/all-{images}"))
                 .await
                 .header("docker-content-digest")

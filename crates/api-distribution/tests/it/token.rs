@@ -10,7 +10,7 @@ use proptest::{
 use serde_json::{Value, json};
 
 use crate::{
-    house::{ADMIN, House, LOGIN_SERVER, OTHER, OTHER_LOGIN_SERVER, OTHER_PASSWORD, PASSWORD, PASSWORD2},
+    harness::{ADMIN, Harness, LOGIN_SERVER, OTHER, OTHER_LOGIN_SERVER, OTHER_PASSWORD, PASSWORD, PASSWORD2},
     wire::{Answer, Ask},
 };
 
@@ -39,31 +39,31 @@ fn scope_of(token: &str) -> String {
 }
 
 /// A GET with Basic for these scopes.
-fn get(house: &House, scopes: &[&str]) -> Ask {
+fn get(harness: &Harness, scopes: &[&str]) -> Ask {
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.append_pair("service", LOGIN_SERVER);
     query.extend_pairs(scopes.iter().map(|scope| ("scope", *scope)));
-    house.admin("GET", &format!("{TOKEN}?{}", query.finish()))
+    harness.admin("GET", &format!("{TOKEN}?{}", query.finish()))
 }
 
-fn post(house: &House, fields: &[(&str, &str)]) -> Ask {
-    house.ask("POST", TOKEN).form(fields)
+fn post(harness: &Harness, fields: &[(&str, &str)]) -> Ask {
+    harness.ask("POST", TOKEN).form(fields)
 }
 
 #[tokio::test]
 async fn the_challenge_is_spelled_as_clients_split_it() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for anonymous_pull in [false, true] {
-        house
+        harness
             .update(move |registry| registry.anonymous_pull = anonymous_pull)
             .await;
         for host in [
-            house.address.to_string(),
+            harness.address.to_string(),
             "localhost:5000".to_owned(),
             "registry.example".to_owned(),
-            house.other_host(),
+            harness.other_host(),
         ] {
-            let answer = house.ask("GET", "/v2/").host(&host).send().await.expect(401);
+            let answer = harness.ask("GET", "/v2/").host(&host).send().await.expect(401);
             assert_eq!(
                 answer.header("www-authenticate").unwrap(),
                 format!("Bearer realm=\"http://{host}/oauth2/token\",service=\"{host}\"")
@@ -78,27 +78,30 @@ async fn the_challenge_is_spelled_as_clients_split_it() {
             );
         }
     }
-    let signed_in = house.get("/v2/").await.expect(200);
+    let signed_in = harness.get("/v2/").await.expect(200);
     assert_eq!(signed_in.text(), "{}\n");
 }
 
 #[tokio::test]
 async fn a_token_says_what_acr_says() {
-    let house = House::new().await;
-    let answer = get(&house, &["repository:team/app:push,pull"]).send().await.expect(200);
+    let harness = Harness::new().await;
+    let answer = get(&harness, &["repository:team/app:push,pull"])
+        .send()
+        .await
+        .expect(200);
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     assert_eq!(answer.header("content-type"), Some("application/json; charset=utf-8"));
     let fields: Vec<String> = answer.json().as_object().unwrap().keys().cloned().collect();
     assert_eq!(fields, ["access_token"]);
     let claims = claims(&access_token(&answer));
-    let now = house.now();
+    let now = harness.now();
     assert_eq!(claims["iss"], "Azure Container Registry");
     assert_eq!(claims["aud"], LOGIN_SERVER);
     assert_eq!(claims["sub"], ADMIN);
     assert_eq!(claims["grant_type"], "access_token");
     assert_eq!(claims["version"], "1.0");
     assert_eq!(claims["roles"], json!([]));
-    assert_eq!(claims["rid"], house.record(ADMIN).await.rid.simple().to_string());
+    assert_eq!(claims["rid"], harness.record(ADMIN).await.rid.simple().to_string());
     assert_eq!(
         claims["access"],
         json!([{ "type": "repository", "name": "team/app", "actions": ["pull", "push"] }])
@@ -109,38 +112,38 @@ async fn a_token_says_what_acr_says() {
         (now - 900 - iat).abs() <= 5,
         "{iat} is a quarter of an hour before {now}"
     );
-    let metadata = get(&house, &["repository:team/app:metadata_read"]).send().await;
+    let metadata = get(&harness, &["repository:team/app:metadata_read"]).send().await;
     assert_eq!(self::claims(&access_token(&metadata))["version"], "2.0");
 }
 
 #[tokio::test]
 async fn every_way_to_sign_in_gives_a_token_that_works() {
-    let house = House::new().await;
-    house.push_tags("team/app", "image", &["v1"]).await;
+    let harness = Harness::new().await;
+    harness.push_tags("team/app", "image", &["v1"]).await;
     let scope = ("scope", "repository:team/app:pull");
     let (grant, service) = (("grant_type", "password"), ("service", LOGIN_SERVER));
-    let refresh = house.refresh_token().await;
+    let refresh = harness.refresh_token().await;
     let first = ("password", PASSWORD);
     for ask in [
-        get(&house, &[scope.1]),
-        house
+        get(&harness, &[scope.1]),
+        harness
             .ask("GET", &format!("{TOKEN}?scope={}", scope.1))
             .basic(ADMIN, PASSWORD2),
-        house
+        harness
             .ask("GET", &format!("{TOKEN}?scope={}", scope.1))
             .basic(NULL_GUID, &refresh),
-        post(&house, &[grant, service, scope, ("username", ADMIN), first]),
+        post(&harness, &[grant, service, scope, ("username", ADMIN), first]),
         post(
-            &house,
+            &harness,
             &[grant, service, scope, ("username", ADMIN), ("password", PASSWORD2)],
         ),
-        post(&house, &[grant, scope, ("username", "HoldFast"), first]),
+        post(&harness, &[grant, scope, ("username", "HoldFast"), first]),
         post(
-            &house,
+            &harness,
             &[grant, service, scope, ("username", NULL_GUID), ("password", &refresh)],
         ),
         post(
-            &house,
+            &harness,
             &[
                 ("grant_type", "refresh_token"),
                 service,
@@ -150,7 +153,7 @@ async fn every_way_to_sign_in_gives_a_token_that_works() {
         ),
         // As docker sends it.
         post(
-            &house,
+            &harness,
             &[
                 grant,
                 service,
@@ -165,19 +168,19 @@ async fn every_way_to_sign_in_gives_a_token_that_works() {
         let answer = ask.clone().send().await.expect(200);
         let token = access_token(&answer);
         assert_eq!(scope_of(&token), "repository:team/app:pull", "{ask:?}");
-        let pull = house.ask("GET", "/v2/team/app/manifests/v1").bearer(&token);
+        let pull = harness.ask("GET", "/v2/team/app/manifests/v1").bearer(&token);
         pull.send().await.expect(200);
     }
 }
 
 #[tokio::test]
 async fn only_who_asks_to_stay_gets_a_refresh_token() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let fields = [("grant_type", "password"), ("username", ADMIN), ("password", PASSWORD)];
-    let without = post(&house, &fields).send().await.expect(200);
+    let without = post(&harness, &fields).send().await.expect(200);
     assert_eq!(without.json()["refresh_token"], Value::Null);
     let fields = [&fields[..], &[("access_type", "offline")]].concat();
-    let with = post(&house, &fields).send().await.expect(200);
+    let with = post(&harness, &fields).send().await.expect(200);
     assert_eq!(with.header("cache-control"), Some("no-store"));
     let refresh = with.json()["refresh_token"].as_str().unwrap().to_owned();
     let claims = claims(&refresh);
@@ -186,9 +189,9 @@ async fn only_who_asks_to_stay_gets_a_refresh_token() {
     let [iat, exp] = ["iat", "exp"].map(|name| claims[name].as_i64().unwrap());
     assert_eq!(exp - iat, 11_700);
     let fields = [("grant_type", "refresh_token"), ("refresh_token", refresh.as_str())];
-    post(&house, &fields).send().await.expect(200);
-    house.renew(1, "another").await;
-    let refused = post(&house, &fields).send().await.expect(401);
+    post(&harness, &fields).send().await.expect(200);
+    harness.renew(1, "another").await;
+    let refused = post(&harness, &fields).send().await.expect(401);
     assert!(
         refused
             .header("www-authenticate")
@@ -199,7 +202,7 @@ async fn only_who_asks_to_stay_gets_a_refresh_token() {
 
 #[tokio::test]
 async fn scopes_may_be_repeated_or_joined_and_what_is_not_known_is_dropped() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for (asked, given) in [
         (
             &["repository:a:pull", "repository:b:push"][..],
@@ -232,7 +235,7 @@ async fn scopes_may_be_repeated_or_joined_and_what_is_not_known_is_dropped() {
         (&[""], ""),
         (&[], ""),
     ] {
-        let answer = get(&house, asked).send().await.expect(200);
+        let answer = get(&harness, asked).send().await.expect(200);
         assert_eq!(scope_of(&access_token(&answer)), given, "{asked:?}");
     }
 }
@@ -251,7 +254,7 @@ fn is_narrower(given: &str, asked: &[Scope]) -> bool {
 #[test]
 fn a_token_never_says_more_than_was_asked() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let house = runtime.block_on(House::new());
+    let harness = runtime.block_on(Harness::new());
     let scope = "(repository:([ab](/[ab]){0,2}|\\*|A|a:5000/b)|registry:(catalog|None)|x:y):\
                  (\\*|pull|push|delete|zap)?(,(pull|push|metadata_read|metadata_write|\\*)){0,3}";
     let scopes = proptest::collection::vec(scope.prop_filter("has actions", |text| !text.ends_with(':')), 0..8);
@@ -263,7 +266,7 @@ fn a_token_never_says_more_than_was_asked() {
         .run(&scopes, |scopes| {
             let texts: Vec<&str> = scopes.iter().map(String::as_str).collect();
             let asked: Vec<Scope> = texts.iter().map(|text| Scope::parse(text).unwrap()).collect();
-            let answer = runtime.block_on(get(&house, &texts).send()).expect(200);
+            let answer = runtime.block_on(get(&harness, &texts).send()).expect(200);
             let given = scope_of(&access_token(&answer));
             proptest::prop_assert!(is_narrower(&given, &asked), "{given:?} for {texts:?}");
             Ok(())
@@ -273,12 +276,12 @@ fn a_token_never_says_more_than_was_asked() {
 
 #[tokio::test]
 async fn an_access_token_as_password_never_becomes_more_and_never_lasts_longer() {
-    let house = House::new().await;
-    house.push_tags("team/app", "image", &["v1"]).await;
-    house.push_tags("team/secret", "secret", &["v1"]).await;
-    let token = house.token("repository:team/app:pull").await;
+    let harness = Harness::new().await;
+    harness.push_tags("team/app", "image", &["v1"]).await;
+    harness.push_tags("team/secret", "secret", &["v1"]).await;
+    let token = harness.token("repository:team/app:pull").await;
     // ACR takes one where it takes a password, and it opens what it opens as a token.
-    let with_password = |method: &str, target: &str| house.ask(method, target).basic(NULL_GUID, &token);
+    let with_password = |method: &str, target: &str| harness.ask(method, target).basic(NULL_GUID, &token);
     with_password("GET", "/v2/team/app/manifests/v1")
         .send()
         .await
@@ -299,7 +302,7 @@ async fn an_access_token_as_password_never_becomes_more_and_never_lasts_longer()
     ];
     for answer in [
         with_password("GET", &query).send().await.expect(200),
-        post(&house, &form).send().await.expect(200),
+        post(&harness, &form).send().await.expect(200),
     ] {
         let exchanged = access_token(&answer);
         assert_eq!(scope_of(&exchanged), "repository:team/app:pull");
@@ -312,12 +315,12 @@ async fn an_access_token_as_password_never_becomes_more_and_never_lasts_longer()
         ("refresh_token", token.as_str()),
         ("scope", wide),
     ];
-    post(&house, &fields).send().await.expect(401);
+    post(&harness, &fields).send().await.expect(401);
 }
 
 #[tokio::test]
 async fn nobody_gets_a_token_unless_everybody_may_pull() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let target = format!("{TOKEN}?scope=repository:team/app:pull");
     let fields = [
         ("grant_type", "password"),
@@ -325,17 +328,17 @@ async fn nobody_gets_a_token_unless_everybody_may_pull() {
         ("access_type", "offline"),
     ];
     // A user and a password that are both empty are nobody's (ACR).
-    let empty = || house.ask("GET", &target).basic("", "");
-    for ask in [house.ask("GET", &target), empty(), post(&house, &fields)] {
+    let empty = || harness.ask("GET", &target).basic("", "");
+    for ask in [harness.ask("GET", &target), empty(), post(&harness, &fields)] {
         let refused = ask.send().await.expect(401);
         let challenge = format!(
             "Bearer realm=\"http://{0}/oauth2/token\",service=\"{0}\"",
-            house.address
+            harness.address
         );
         assert_eq!(refused.header("www-authenticate"), Some(challenge.as_str()));
     }
-    house.update(|registry| registry.anonymous_pull = true).await;
-    for ask in [house.ask("GET", &target), empty(), post(&house, &fields)] {
+    harness.update(|registry| registry.anonymous_pull = true).await;
+    for ask in [harness.ask("GET", &target), empty(), post(&harness, &fields)] {
         let answer = ask.send().await.expect(200);
         assert_eq!(answer.json()["refresh_token"], Value::Null);
         let claims = claims(&access_token(&answer));
@@ -344,17 +347,22 @@ async fn nobody_gets_a_token_unless_everybody_may_pull() {
         assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 1_200);
     }
     // A bad credential is an error, never nobody.
-    house.ask("GET", &target).basic(ADMIN, "wrong").send().await.expect(401);
+    harness
+        .ask("GET", &target)
+        .basic(ADMIN, "wrong")
+        .send()
+        .await
+        .expect(401);
     let wrong = [("grant_type", "password"), ("username", ADMIN), ("password", "")];
-    post(&house, &wrong).send().await.expect(401);
+    post(&harness, &wrong).send().await.expect(401);
     let wrong = [("grant_type", "refresh_token"), ("refresh_token", "")];
-    post(&house, &wrong).send().await.expect(401);
+    post(&harness, &wrong).send().await.expect(401);
 }
 
 #[tokio::test]
 async fn the_service_must_be_this_registry() {
-    let house = House::new().await;
-    let authority = house.address.to_string();
+    let harness = Harness::new().await;
+    let authority = harness.address.to_string();
     let with_port = format!("{LOGIN_SERVER}:5443");
     // Tokens are good at every name of the registry, so any of them will do.
     let names = [
@@ -367,30 +375,30 @@ async fn the_service_must_be_this_registry() {
     ];
     for service in names {
         let target = format!("{TOKEN}?service={service}");
-        house.admin("GET", &target).send().await.expect(200);
+        harness.admin("GET", &target).send().await.expect(200);
     }
     let grant = [("grant_type", "password"), ("username", ADMIN), ("password", PASSWORD)];
     for service in [OTHER_LOGIN_SERVER, "", "registry.localhost", "evil.example"] {
         let target = format!("{TOKEN}?service={service}");
         let named = format!("{service:?}");
-        house
+        harness
             .admin("GET", &target)
             .send()
             .await
             .refuses(400, "UNSUPPORTED", &named);
         let fields = [&grant[..], &[("service", service)]].concat();
-        post(&house, &fields).send().await.refuses(400, "UNSUPPORTED", &named);
+        post(&harness, &fields).send().await.refuses(400, "UNSUPPORTED", &named);
     }
 }
 
 #[tokio::test]
 async fn each_registry_signs_in_its_own_admin_only() {
-    let house = House::new().await;
-    let at_other = house.ask("GET", TOKEN).host(&house.other_host());
+    let harness = Harness::new().await;
+    let at_other = harness.ask("GET", TOKEN).host(&harness.other_host());
     at_other.clone().basic(ADMIN, PASSWORD).send().await.expect(401);
     let answer = at_other.basic(OTHER, OTHER_PASSWORD).send().await.expect(200);
     assert_eq!(claims(&access_token(&answer))["aud"], OTHER_LOGIN_SERVER);
-    house
+    harness
         .ask("GET", TOKEN)
         .basic(OTHER, OTHER_PASSWORD)
         .send()
@@ -400,14 +408,14 @@ async fn each_registry_signs_in_its_own_admin_only() {
 
 #[tokio::test]
 async fn a_token_request_that_cannot_be_read_names_what_is_wrong() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for (fields, named) in [
         (&[][..], "grant_type \"\""),
         (&[("grant_type", "client_credentials")], "client_credentials"),
         (&[("grant_type", "refresh_token")], "parameter refresh_token"),
         (&[("grant_type", "password"), ("username", ADMIN)], "parameter password"),
     ] {
-        post(&house, fields).send().await.refuses(400, "UNSUPPORTED", named);
+        post(&harness, fields).send().await.refuses(400, "UNSUPPORTED", named);
     }
     for (form, named) in [
         ("", "application/x-www-form-urlencoded"),
@@ -415,19 +423,19 @@ async fn a_token_request_that_cannot_be_read_names_what_is_wrong() {
         ("grant_type=access_token_refresh_token", "parameter access_token"),
         ("grant_type=refresh_token", "parameter refresh_token"),
     ] {
-        let answer = house.ask("POST", "/oauth2/exchange").body(form).send().await;
+        let answer = harness.ask("POST", "/oauth2/exchange").body(form).send().await;
         answer.refuses(400, "UNSUPPORTED", named);
     }
     let many = vec!["repository:a:pull"; 33];
-    get(&house, &many).send().await.refuses(400, "UNSUPPORTED", "32");
+    get(&harness, &many).send().await.refuses(400, "UNSUPPORTED", "32");
     let long = format!("repository:{}:pull", "a".repeat(1024));
-    get(&house, &[&long]).send().await.refuses(400, "UNSUPPORTED", "1024");
-    let huge = house.ask("POST", TOKEN).body(vec![b'a'; (64 << 10) + 1]);
+    get(&harness, &[&long]).send().await.refuses(400, "UNSUPPORTED", "1024");
+    let huge = harness.ask("POST", TOKEN).body(vec![b'a'; (64 << 10) + 1]);
     huge.send().await.refuses(413, "SIZE_INVALID", "65536");
-    let huge = house.ask("POST", TOKEN).chunked(vec![b'a'; (64 << 10) + 1]);
+    let huge = harness.ask("POST", TOKEN).chunked(vec![b'a'; (64 << 10) + 1]);
     huge.send().await.refuses(413, "SIZE_INVALID", "65536");
     // Not a form at all is a form without fields.
-    let json = house.ask("POST", TOKEN).body(r#"{"grant_type":"password"}"#);
+    let json = harness.ask("POST", TOKEN).body(r#"{"grant_type":"password"}"#);
     let refused = json.send().await;
     assert!(
         refused.text().contains("application/x-www-form-urlencoded"),
@@ -435,15 +443,15 @@ async fn a_token_request_that_cannot_be_read_names_what_is_wrong() {
     );
     refused.refuses(400, "UNSUPPORTED", "grant_type");
     for method in ["PUT", "DELETE", "HEAD", "PATCH"] {
-        let answer = house.admin(method, TOKEN).send().await.expect(405);
+        let answer = harness.admin(method, TOKEN).send().await.expect(405);
         assert_eq!(answer.header("allow"), Some("GET, POST"));
     }
-    house.admin("GET", "/oauth2/other").send().await.expect(404);
+    harness.admin("GET", "/oauth2/other").send().await.expect(404);
 }
 
 #[tokio::test]
 async fn a_wrong_password_is_unauthorized_not_a_bad_request() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for fields in [
         &[("grant_type", "password"), ("username", ADMIN), ("password", "wrong")][..],
         &[("grant_type", "password"), ("username", ""), ("password", PASSWORD)],
@@ -455,7 +463,11 @@ async fn a_wrong_password_is_unauthorized_not_a_bad_request() {
         ],
         &[("grant_type", "refresh_token"), ("refresh_token", PASSWORD)],
     ] {
-        let refused = post(&house, fields).peer(&House::stranger()).send().await.expect(401);
+        let refused = post(&harness, fields)
+            .peer(&Harness::stranger())
+            .send()
+            .await
+            .expect(401);
         assert_eq!(refused.code(), "UNAUTHORIZED");
         assert_eq!(refused.json()["access_token"], Value::Null);
     }
@@ -463,7 +475,7 @@ async fn a_wrong_password_is_unauthorized_not_a_bad_request() {
 
 #[tokio::test]
 async fn an_unknown_user_and_a_wrong_password_get_the_same_answer() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let mut answers = Vec::new();
     for (user, password) in [
         (ADMIN, "wrong"),
@@ -471,13 +483,16 @@ async fn an_unknown_user_and_a_wrong_password_get_the_same_answer() {
         ("stranger", PASSWORD),
         (OTHER, OTHER_PASSWORD),
     ] {
-        let ask = house.ask("GET", TOKEN).basic(user, password).peer(&House::stranger());
+        let ask = harness
+            .ask("GET", TOKEN)
+            .basic(user, password)
+            .peer(&Harness::stranger());
         let mut answer = ask.send().await.expect(401);
         answer.headers.retain(|(name, _)| name != "date");
         answers.push((answer.headers, answer.body));
     }
-    house.update(|registry| registry.admin_enabled = false).await;
-    let mut closed = house.admin("GET", TOKEN).send().await.expect(401);
+    harness.update(|registry| registry.admin_enabled = false).await;
+    let mut closed = harness.admin("GET", TOKEN).send().await.expect(401);
     closed.headers.retain(|(name, _)| name != "date");
     answers.push((closed.headers, closed.body));
     assert!(answers.windows(2).all(|two| two[0] == two[1]), "{answers:?}");
@@ -485,32 +500,32 @@ async fn an_unknown_user_and_a_wrong_password_get_the_same_answer() {
 
 #[tokio::test]
 async fn a_token_that_would_be_too_long_is_a_bad_request_not_a_failure() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let actions = "pull,push,delete,metadata_read,metadata_write";
     let name = |index: usize| format!("{}/{index:02}", "a".repeat(252));
     let scopes: Vec<String> = (0..32)
         .map(|index| format!("repository:{}:{actions}", name(index)))
         .collect();
     let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
-    let longest = get(&house, &scopes).send().await.expect(200);
+    let longest = get(&harness, &scopes).send().await.expect(200);
     let token = access_token(&longest);
     let target = format!("/v2/{}/tags/list", name(31));
-    let used = house.ask("GET", &target).bearer(&token).send().await;
+    let used = harness.ask("GET", &target).bearer(&token).send().await;
     used.refuses(404, "NAME_UNKNOWN", "aaa");
     // A login server with a long domain leaves less room.
     let host = format!("othershop.{}registry.localhost", "domain.".repeat(40));
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.extend_pairs(scopes.iter().map(|scope| ("scope", *scope)));
-    let ask = house.ask("GET", &format!("{TOKEN}?{}", query.finish())).host(&host);
+    let ask = harness.ask("GET", &format!("{TOKEN}?{}", query.finish())).host(&host);
     let answer = ask.basic(OTHER, OTHER_PASSWORD).send().await;
     answer.refuses(400, "UNSUPPORTED", "fewer");
 }
 
 #[tokio::test]
 async fn guessing_is_slowed_down_and_nobody_else_feels_it() {
-    let house = House::new().await;
-    let here = House::stranger();
-    let wrong = |user: &str| house.ask("GET", TOKEN).basic(user, "wrong").peer(&here);
+    let harness = Harness::new().await;
+    let here = Harness::stranger();
+    let wrong = |user: &str| harness.ask("GET", TOKEN).basic(user, "wrong").peer(&here);
     for _ in 0..FREE_FAILURES + 3 {
         let answer = wrong(ADMIN).send().await;
         assert!(matches!(answer.status, 401 | 429), "{answer:?}");
@@ -523,9 +538,9 @@ async fn guessing_is_slowed_down_and_nobody_else_feels_it() {
     for ask in [
         wrong(ADMIN),
         // Not the right password either, or the brake would tell who guessed right.
-        house.admin("GET", "/v2/").peer(&here),
-        post(&house, &form).peer(&here),
-        house.admin("PUT", "/v2/a/manifests/b").body("{}").peer(&here),
+        harness.admin("GET", "/v2/").peer(&here),
+        post(&harness, &form).peer(&here),
+        harness.admin("PUT", "/v2/a/manifests/b").body("{}").peer(&here),
     ] {
         let answer = ask.send().await.expect(429);
         assert_eq!(answer.code(), "TOOMANYREQUESTS");
@@ -533,15 +548,15 @@ async fn guessing_is_slowed_down_and_nobody_else_feels_it() {
         assert!((1..=60).contains(&wait), "{wait}");
         assert_eq!(answer.text().matches("too many").count(), 1, "{}", answer.text());
     }
-    house
+    harness
         .admin("GET", "/v2/")
-        .peer(&House::stranger())
+        .peer(&Harness::stranger())
         .send()
         .await
         .expect(200);
     wrong("somebody").send().await.expect(401);
-    let token = house.token("").await;
-    house
+    let token = harness.token("").await;
+    harness
         .ask("GET", "/v2/")
         .bearer(&token)
         .peer(&here)

@@ -5,7 +5,7 @@ use holdfast_registry::Limits;
 use serde_json::json;
 
 use crate::{
-    house::{ADMIN, House, OTHER, OTHER_PASSWORD, sha256, sha512},
+    harness::{ADMIN, Harness, OTHER, OTHER_PASSWORD, sha256, sha512},
     wire::{Answer, Ask},
 };
 
@@ -60,10 +60,10 @@ fn chunk(ask: Ask, bytes: &[u8], start: usize) -> Ask {
 }
 
 /// Uploads in a style, checking all answers but the last, which is returned.
-async fn upload(house: &House, style: Style, repository: &str, bytes: &[u8], digest: &str) -> Answer {
+async fn upload(harness: &Harness, style: Style, repository: &str, bytes: &[u8], digest: &str) -> Answer {
     if style == Style::SinglePost {
         let target = format!("/v2/{repository}/blobs/uploads/?digest={digest}");
-        return house
+        return harness
             .admin("POST", &target)
             .header("Content-Type", STREAM)
             .body(bytes)
@@ -71,17 +71,17 @@ async fn upload(house: &House, style: Style, repository: &str, bytes: &[u8], dig
             .await;
     }
     // Without any body header, as some clients send it.
-    let started = house
+    let started = harness
         .admin("POST", &format!("/v2/{repository}/blobs/uploads/"))
         .send()
         .await;
     let mut place = location(&started, repository, 202, 0);
-    let finish = |place: &str| house.admin("PUT", &format!("{place}?digest={digest}"));
+    let finish = |place: &str| harness.admin("PUT", &format!("{place}?digest={digest}"));
     let middle = bytes.len() / 2;
     let chunks: &[&[u8]] = match style {
         Style::SinglePost | Style::PostThenPut => return finish(&place).body(bytes).send().await,
         Style::Streamed => {
-            let streamed = house
+            let streamed = harness
                 .admin("PATCH", &place)
                 .header("Content-Type", STREAM)
                 .chunked(bytes);
@@ -93,7 +93,7 @@ async fn upload(house: &House, style: Style, repository: &str, bytes: &[u8], dig
     };
     let mut offset = 0;
     for bytes in chunks {
-        let patch = house.admin("PATCH", &place);
+        let patch = harness.admin("PATCH", &place);
         // A range cannot say that it is empty.
         let patch = if bytes.is_empty() {
             patch.body("")
@@ -102,7 +102,7 @@ async fn upload(house: &House, style: Style, repository: &str, bytes: &[u8], dig
         };
         offset += bytes.len();
         place = location(&patch.send().await, repository, 202, offset);
-        location(&house.get(&place).await, repository, 204, offset);
+        location(&harness.get(&place).await, repository, 204, offset);
     }
     match &bytes[offset..] {
         [] => finish(&place).send().await,
@@ -112,60 +112,60 @@ async fn upload(house: &House, style: Style, repository: &str, bytes: &[u8], dig
 
 #[tokio::test]
 async fn every_style_stores_the_same_bytes() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for style in STYLES {
         for size in [0, 1, 2, 65_536, 65_537, 1_500_000] {
             let bytes: Vec<u8> = (0..size)
                 .map(|index: usize| (index * 7 + style as usize) as u8)
                 .collect();
             for digest in [sha256(&bytes), sha512(&bytes)] {
-                let created = upload(&house, style, "team/app", &bytes, &digest).await.expect(201);
+                let created = upload(&harness, style, "team/app", &bytes, &digest).await.expect(201);
                 let place = format!("/v2/team/app/blobs/{digest}");
                 assert_eq!(created.header("location"), Some(place.as_str()), "{style:?} {size}");
                 assert_eq!(created.header("docker-content-digest"), Some(digest.as_str()));
                 assert_eq!(created.header("content-length"), Some("0"));
-                let pulled = house.get(&place).await.expect(200);
+                let pulled = harness.get(&place).await.expect(200);
                 assert!(pulled.body == bytes, "{style:?} {size} {digest}");
                 assert_eq!(pulled.header("docker-content-digest"), Some(digest.as_str()));
             }
         }
     }
-    assert_eq!(house.remains().await.uploads(), 0);
+    assert_eq!(harness.remains().await.uploads(), 0);
 }
 
 #[tokio::test]
 async fn the_algorithm_may_be_announced() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let bytes = b"announced".repeat(20_000);
     let digest = sha512(&bytes);
     let start = "/v2/a/blobs/uploads/?digest-algorithm=sha512";
-    let place = location(&house.admin("POST", start).body("").send().await, "a", 202, 0);
-    house
+    let place = location(&harness.admin("POST", start).body("").send().await, "a", 202, 0);
+    harness
         .admin("PATCH", &place)
         .body(bytes.clone())
         .send()
         .await
         .expect(202);
-    let done = house
+    let done = harness
         .admin("PUT", &format!("{place}?digest={digest}"))
         .send()
         .await
         .expect(201);
     assert_eq!(done.header("docker-content-digest"), Some(digest.as_str()));
     // Announced and then ended with another: what counts is what the end says.
-    let place = location(&house.admin("POST", start).body("").send().await, "a", 202, 0);
-    house
+    let place = location(&harness.admin("POST", start).body("").send().await, "a", 202, 0);
+    harness
         .admin("PATCH", &place)
         .body(bytes.clone())
         .send()
         .await
         .expect(202);
     let target = format!("{place}?digest={}", sha256(&bytes));
-    house.admin("PUT", &target).send().await.expect(201);
+    harness.admin("PUT", &target).send().await.expect(201);
     for unknown in ["md5", "", "SHA512", "sha256:", "sha384"] {
         let target = format!("/v2/a/blobs/uploads/?digest-algorithm={unknown}");
         let named = format!("\"{unknown}\"");
-        house
+        harness
             .admin("POST", &target)
             .send()
             .await
@@ -175,26 +175,26 @@ async fn the_algorithm_may_be_announced() {
 
 #[tokio::test]
 async fn content_that_is_not_its_digest_is_refused_and_leaves_nothing() {
-    let house = House::new().await;
-    house.push_tags("team/app", "image", &["v1"]).await;
-    let before = house.remains().await;
+    let harness = Harness::new().await;
+    harness.push_tags("team/app", "image", &["v1"]).await;
+    let before = harness.remains().await;
     for style in STYLES {
         for size in [1, 300, 65_537, 400_000] {
             let bytes: Vec<u8> = (0..size).map(|index: usize| (index % 251) as u8).collect();
             // One byte less than was sent; the conformance program does the same.
             let promised = &bytes[..size - 1];
             for digest in [sha256(promised), sha512(promised)] {
-                let answer = upload(&house, style, "team/new", &bytes, &digest).await;
+                let answer = upload(&harness, style, "team/new", &bytes, &digest).await;
                 answer.refuses(400, "DIGEST_INVALID", &digest);
-                let gone = house.get(&format!("/v2/team/new/blobs/{digest}")).await;
+                let gone = harness.get(&format!("/v2/team/new/blobs/{digest}")).await;
                 gone.refuses(404, "BLOB_UNKNOWN", &digest);
-                assert_eq!(house.remains().await, before, "{style:?} {size}");
+                assert_eq!(harness.remains().await, before, "{style:?} {size}");
             }
         }
     }
-    house.get("/acr/v1/team/new").await.expect(404);
+    harness.get("/acr/v1/team/new").await.expect(404);
     assert_eq!(
-        house.get("/v2/_catalog").await.json(),
+        harness.get("/v2/_catalog").await.json(),
         json!({ "repositories": ["team/app"] })
     );
 }
@@ -227,10 +227,10 @@ fn bad_digests() -> Vec<String> {
 
 #[tokio::test]
 async fn no_digest_out_of_grammar_is_taken_anywhere() {
-    let house = House::new().await;
-    house.push_tags("a", "image", &["v1"]).await;
-    let place = house.start("a").await;
-    let before = house.remains().await;
+    let harness = Harness::new().await;
+    harness.push_tags("a", "image", &["v1"]).await;
+    let place = harness.start("a").await;
+    let before = harness.remains().await;
     for digest in bad_digests() {
         let shown = holdfast_oci::message::excerpt(&digest);
         let algorithm = holdfast_oci::message::excerpt(digest.split(':').next().unwrap());
@@ -243,7 +243,7 @@ async fn no_digest_out_of_grammar_is_taken_anywhere() {
             ("GET", format!("/v2/a/referrers/{}?last={digest}", sha256("x"))),
         ] {
             // In a query, a plus sign is a space.
-            let answer = house.admin(method, &target.replace('+', "%2B")).send().await;
+            let answer = harness.admin(method, &target.replace('+', "%2B")).send().await;
             let answer = answer.refuses(400, "DIGEST_INVALID", "");
             let message = answer.message();
             assert!(
@@ -262,7 +262,7 @@ async fn no_digest_out_of_grammar_is_taken_anywhere() {
             ("GET", format!("/acr/v1/a/_manifests/{digest}")),
             ("PATCH", format!("/acr/v1/a/_manifests/{digest}")),
         ] {
-            let answer = house.admin(method, &target).send().await.expect(400);
+            let answer = harness.admin(method, &target).send().await.expect(400);
             assert!(
                 method == "HEAD" || answer.code() == "DIGEST_INVALID",
                 "{method} {target}"
@@ -270,7 +270,7 @@ async fn no_digest_out_of_grammar_is_taken_anywhere() {
         }
         for method in ["GET", "PUT", "DELETE"] {
             let target = format!("/v2/a/manifests/{digest}");
-            let answer = house
+            let answer = harness
                 .admin(method, &target)
                 .send()
                 .await
@@ -281,24 +281,24 @@ async fn no_digest_out_of_grammar_is_taken_anywhere() {
     }
     for spelled in ["sha256%253A", "sha256%00:", "%2e%2e"] {
         let target = format!("{place}?digest={spelled}{}", &sha256("x")[7..]);
-        house
+        harness
             .admin("PUT", &target)
             .send()
             .await
             .refuses(400, "DIGEST_INVALID", "");
     }
-    let missing = house.admin("PUT", &place).body("bytes").send().await;
+    let missing = harness.admin("PUT", &place).body("bytes").send().await;
     missing.refuses(400, "DIGEST_INVALID", "digest parameter is missing");
-    assert_eq!(house.remains().await, before);
+    assert_eq!(harness.remains().await, before);
 }
 
 #[tokio::test]
 async fn a_chunk_out_of_order_is_refused_and_the_session_goes_on() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let bytes = b"0123456789".repeat(30_000);
     let (first, second) = bytes.split_at(100_000);
     let digest = sha256(&bytes);
-    let place = house.start("team/app").await;
+    let place = harness.start("team/app").await;
     let closing = format!("{place}?digest={digest}");
     let refused = |answer: Answer, offset: usize, start: usize| {
         location(&answer, "team/app", 416, offset_of(&answer));
@@ -312,12 +312,12 @@ async fn a_chunk_out_of_order_is_refused_and_the_session_goes_on() {
     };
     for target in [&place, &closing] {
         let method = if target == &place { "PATCH" } else { "PUT" };
-        let ahead = chunk(house.admin(method, target), second, 100_000).send().await;
+        let ahead = chunk(harness.admin(method, target), second, 100_000).send().await;
         refused(ahead, 0, 100_000);
-        location(&house.get(target).await, "team/app", 204, 0);
+        location(&harness.get(target).await, "team/app", 204, 0);
     }
-    chunk(house.admin("PATCH", &place), first, 0).send().await.expect(202);
-    let before = house.remains().await;
+    chunk(harness.admin("PATCH", &place), first, 0).send().await.expect(202);
+    let before = harness.remains().await;
     for (start, sent) in [
         (0, first),
         (0, second),
@@ -328,19 +328,19 @@ async fn a_chunk_out_of_order_is_refused_and_the_session_goes_on() {
     ] {
         for (method, target) in [("PATCH", &place), ("PUT", &closing)] {
             refused(
-                chunk(house.admin(method, target), sent, start).send().await,
+                chunk(harness.admin(method, target), sent, start).send().await,
                 100_000,
                 start,
             );
-            location(&house.get(target).await, "team/app", 204, 100_000);
+            location(&harness.get(target).await, "team/app", 204, 100_000);
         }
     }
-    assert_eq!(house.remains().await, before);
-    chunk(house.admin("PUT", &closing), second, 100_000)
+    assert_eq!(harness.remains().await, before);
+    chunk(harness.admin("PUT", &closing), second, 100_000)
         .send()
         .await
         .expect(201);
-    let pulled = house.get(&format!("/v2/team/app/blobs/{digest}")).await;
+    let pulled = harness.get(&format!("/v2/team/app/blobs/{digest}")).await;
     assert!(pulled.body == bytes);
 }
 
@@ -352,10 +352,10 @@ fn offset_of(answer: &Answer) -> usize {
 
 #[tokio::test]
 async fn a_chunk_that_is_not_what_it_declares_counts_as_not_sent() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let bytes = b"abcdefghij".repeat(20_000);
-    let place = house.start("a").await;
-    chunk(house.admin("PATCH", &place), &bytes[..1000], 0)
+    let place = harness.start("a").await;
+    chunk(harness.admin("PATCH", &place), &bytes[..1000], 0)
         .send()
         .await
         .expect(202);
@@ -368,7 +368,7 @@ async fn a_chunk_that_is_not_what_it_declares_counts_as_not_sent() {
             (1000, b""),
         ] {
             let ask = || {
-                house
+                harness
                     .admin(method, target)
                     .header("Content-Range", &format!("1000-{last}"))
             };
@@ -379,23 +379,23 @@ async fn a_chunk_that_is_not_what_it_declares_counts_as_not_sent() {
                 .send()
                 .await
                 .refuses(400, "SIZE_INVALID", "declared");
-            location(&house.get(&place).await, "a", 204, 1000);
+            location(&harness.get(&place).await, "a", 204, 1000);
         }
     }
-    chunk(house.admin("PUT", &closing), &bytes[1000..], 1000)
+    chunk(harness.admin("PUT", &closing), &bytes[1000..], 1000)
         .send()
         .await
         .expect(201);
-    let pulled = house.get(&format!("/v2/a/blobs/{}", sha256(&bytes))).await;
+    let pulled = harness.get(&format!("/v2/a/blobs/{}", sha256(&bytes))).await;
     assert!(pulled.body == bytes);
 }
 
 #[tokio::test]
 async fn a_range_that_cannot_be_read_is_refused_before_a_byte_is_kept() {
-    let house = House::new().await;
-    let place = house.start("a").await;
+    let harness = Harness::new().await;
+    let place = harness.start("a").await;
     let closing = format!("{place}?digest={}", sha256("abc"));
-    let before = house.remains().await;
+    let before = harness.remains().await;
     for range in [
         "",
         "abc",
@@ -422,20 +422,20 @@ async fn a_range_that_cannot_be_read_is_refused_before_a_byte_is_kept() {
         "0x0-0x2",
     ] {
         for (method, target) in [("PATCH", &place), ("PUT", &closing)] {
-            let ask = house.admin(method, target).header("Content-Range", range).body("abc");
+            let ask = harness.admin(method, target).header("Content-Range", range).body("abc");
             let named = if range.is_empty() { "Content-Range" } else { range };
             ask.send().await.refuses(400, "BLOB_UPLOAD_INVALID", named);
-            location(&house.get(&place).await, "a", 204, 0);
+            location(&harness.get(&place).await, "a", 204, 0);
         }
     }
-    let ask = house
+    let ask = harness
         .admin("PATCH", &place)
         .header("Content-Range", "\u{663}-\u{664}")
         .body("abc");
     ask.send().await.refuses(400, "BLOB_UPLOAD_INVALID", "Content-Range");
-    assert_eq!(house.remains().await, before);
+    assert_eq!(harness.remains().await, before);
     // HTTP's own spelling says the same as the specification's.
-    let ask = house
+    let ask = harness
         .admin("PUT", &closing)
         .header("Content-Range", "bytes 0-2/*")
         .body("abc");
@@ -443,16 +443,16 @@ async fn a_range_that_cannot_be_read_is_refused_before_a_byte_is_kept() {
 }
 
 /// Everything one can do with a session.
-fn uses(house: &House, place: &str) -> Vec<Ask> {
+fn uses(harness: &Harness, place: &str) -> Vec<Ask> {
     let closing = format!("{place}?digest={}", sha256("more"));
     vec![
-        house.ask("GET", place),
-        house.ask("HEAD", place),
-        house.ask("PATCH", place).body("more"),
-        chunk(house.ask("PATCH", place), b"more", 4),
-        house.ask("PUT", &closing).body("more"),
-        house.ask("PUT", &closing),
-        house.ask("DELETE", place),
+        harness.ask("GET", place),
+        harness.ask("HEAD", place),
+        harness.ask("PATCH", place).body("more"),
+        chunk(harness.ask("PATCH", place), b"more", 4),
+        harness.ask("PUT", &closing).body("more"),
+        harness.ask("PUT", &closing),
+        harness.ask("DELETE", place),
     ]
 }
 
@@ -465,41 +465,41 @@ async fn is_unknown(answer: Answer, named: &str) {
 
 #[tokio::test]
 async fn a_session_is_known_only_to_its_repository_registry_and_caller() {
-    let house = House::new().await;
-    let place = house.start("team/app").await;
-    house.admin("PATCH", &place).body("four").send().await.expect(202);
+    let harness = Harness::new().await;
+    let place = harness.start("team/app").await;
+    harness.admin("PATCH", &place).body("four").send().await.expect(202);
     let id = place.rsplit('/').next().unwrap().to_owned();
-    let before = house.remains().await;
+    let before = harness.remains().await;
     for repository in ["team/other", "team", "team/app/blobs", "app", "team/app/uploads"] {
-        for ask in uses(&house, &format!("/v2/{repository}/blobs/uploads/{id}")) {
-            is_unknown(ask.basic(ADMIN, crate::house::PASSWORD).send().await, &id).await;
+        for ask in uses(&harness, &format!("/v2/{repository}/blobs/uploads/{id}")) {
+            is_unknown(ask.basic(ADMIN, crate::harness::PASSWORD).send().await, &id).await;
         }
     }
-    for ask in uses(&house, &place) {
-        let ask = ask.host(&house.other_host()).basic(OTHER, OTHER_PASSWORD);
+    for ask in uses(&harness, &place) {
+        let ask = ask.host(&harness.other_host()).basic(OTHER, OTHER_PASSWORD);
         is_unknown(ask.send().await, &id).await;
     }
-    assert_eq!(house.remains().await, before);
-    location(&house.get(&place).await, "team/app", 204, 4);
+    assert_eq!(harness.remains().await, before);
+    location(&harness.get(&place).await, "team/app", 204, 4);
     // The same session in the hands of another caller, then in another registry.
-    let other = house.record(OTHER).await.id;
+    let other = harness.record(OTHER).await.id;
     for stolen in [
         |record: &mut UploadRecord, _| record.actor = "token:somebody".to_owned(),
         |record: &mut UploadRecord, other| record.registry = other,
     ] {
-        change(&house, &id, move |record| stolen(record, other)).await;
-        for ask in uses(&house, &place) {
-            is_unknown(ask.basic(ADMIN, crate::house::PASSWORD).send().await, &id).await;
+        change(&harness, &id, move |record| stolen(record, other)).await;
+        for ask in uses(&harness, &place) {
+            is_unknown(ask.basic(ADMIN, crate::harness::PASSWORD).send().await, &id).await;
         }
-        assert_eq!(house.remains().await, before);
-        change(&house, &id, |record| record.actor = format!("admin:{ADMIN}")).await;
+        assert_eq!(harness.remains().await, before);
+        change(&harness, &id, |record| record.actor = format!("admin:{ADMIN}")).await;
     }
 }
 
 /// Changes the row of a session.
-async fn change(house: &House, id: &str, change: impl Fn(&mut UploadRecord) + Send + Sync + 'static) {
+async fn change(harness: &Harness, id: &str, change: impl Fn(&mut UploadRecord) + Send + Sync + 'static) {
     let id = UploadId(id.parse().unwrap());
-    house
+    harness
         .metadata()
         .transact(Durability::Relaxed, move |tx| {
             let mut record = tx.find_upload(id)?.unwrap();
@@ -513,27 +513,27 @@ async fn change(house: &House, id: &str, change: impl Fn(&mut UploadRecord) + Se
 
 #[tokio::test]
 async fn a_session_that_is_over_or_never_was_is_unknown() {
-    let house = House::new().await;
-    let finished = house.start("a").await;
+    let harness = Harness::new().await;
+    let finished = harness.start("a").await;
     let closing = format!("{finished}?digest={}", sha256("done"));
-    house.admin("PUT", &closing).body("done").send().await.expect(201);
-    let cancelled = house.start("a").await;
-    house
+    harness.admin("PUT", &closing).body("done").send().await.expect(201);
+    let cancelled = harness.start("a").await;
+    harness
         .admin("PATCH", &cancelled)
         .body("x".repeat(100_000))
         .send()
         .await
         .expect(202);
-    let gone = house.admin("DELETE", &cancelled).send().await.expect(204);
+    let gone = harness.admin("DELETE", &cancelled).send().await.expect(204);
     assert_eq!((gone.header("content-length"), gone.body.len()), (None, 0));
-    let failed = house.start("a").await;
+    let failed = harness.start("a").await;
     let wrong = format!("{failed}?digest={}", sha256("other"));
-    house.admin("PUT", &wrong).body("done").send().await.expect(400);
+    harness.admin("PUT", &wrong).body("done").send().await.expect(400);
     let never = "/v2/a/blobs/uploads/6ba7b810-9dad-41d1-80b4-00c04fd430c8".to_owned();
     for place in [finished, cancelled, failed, never] {
-        for ask in uses(&house, &place) {
+        for ask in uses(&harness, &place) {
             let id = place.rsplit('/').next().unwrap();
-            is_unknown(ask.basic(ADMIN, crate::house::PASSWORD).send().await, id).await;
+            is_unknown(ask.basic(ADMIN, crate::harness::PASSWORD).send().await, id).await;
         }
     }
     for id in [
@@ -546,110 +546,110 @@ async fn a_session_that_is_over_or_never_was_is_unknown() {
         "_state",
         "~",
     ] {
-        for ask in uses(&house, &format!("/v2/a/blobs/uploads/{id}")) {
-            let answer = ask.basic(ADMIN, crate::house::PASSWORD).send().await;
+        for ask in uses(&harness, &format!("/v2/a/blobs/uploads/{id}")) {
+            let answer = ask.basic(ADMIN, crate::harness::PASSWORD).send().await;
             is_unknown(answer, "").await;
         }
     }
-    let remains = house.remains().await;
+    let remains = harness.remains().await;
     assert_eq!((remains.uploads(), remains.blobs(), remains.objects()), (0, 1, 0));
 }
 
 #[tokio::test]
 async fn equal_blobs_share_one_object() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let bytes = b"shared".repeat(20_000);
     for repository in ["a", "b", "a"] {
         for style in STYLES {
-            upload(&house, style, repository, &bytes, &sha256(&bytes))
+            upload(&harness, style, repository, &bytes, &sha256(&bytes))
                 .await
                 .expect(201);
         }
     }
-    let remains = house.remains().await;
+    let remains = harness.remains().await;
     assert_eq!((remains.uploads(), remains.objects()), (0, 1));
     let target = format!("/v2/c/blobs/{}", sha256(&bytes));
-    house.get(&target).await.refuses(404, "BLOB_UNKNOWN", "c");
+    harness.get(&target).await.refuses(404, "BLOB_UNKNOWN", "c");
 }
 
 #[tokio::test]
 async fn only_so_many_uploads_may_be_open() {
-    let house = House::with_limits(Limits {
+    let harness = Harness::with_limits(Limits {
         max_uploads_per_caller: 3,
         ..Limits::default()
     })
     .await;
     let mut places = Vec::new();
     for repository in ["a", "b", "c"] {
-        places.push(house.start(repository).await);
+        places.push(harness.start(repository).await);
     }
-    let before = house.remains().await;
+    let before = harness.remains().await;
     for target in [
         "/v2/d/blobs/uploads/".to_owned(),
         format!("/v2/d/blobs/uploads/?digest={}", sha256("d")),
         format!("/v2/d/blobs/uploads/?mount={}", sha256("d")),
     ] {
-        let refused = house.admin("POST", &target).body("d").send().await;
+        let refused = harness.admin("POST", &target).body("d").send().await;
         let refused = refused.refuses(429, "TOOMANYREQUESTS", "3 uploads");
         // When the first of them gives way.
         let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
         assert!((1..=600).contains(&wait), "{wait}");
         refused.refuses(429, "TOOMANYREQUESTS", &format!("in {wait} second"));
     }
-    assert_eq!(house.remains().await, before);
-    let other = house.ask("POST", "/v2/d/blobs/uploads/").host(&house.other_host());
+    assert_eq!(harness.remains().await, before);
+    let other = harness.ask("POST", "/v2/d/blobs/uploads/").host(&harness.other_host());
     other.basic(OTHER, OTHER_PASSWORD).send().await.expect(202);
-    house.admin("DELETE", &places[0]).send().await.expect(204);
-    house.start("d").await;
+    harness.admin("DELETE", &places[0]).send().await.expect(204);
+    harness.start("d").await;
 }
 
 #[tokio::test]
 async fn a_blob_over_the_limit_is_refused_and_leaves_nothing() {
-    let house = House::with_limits(Limits {
+    let harness = Harness::with_limits(Limits {
         max_blob_bytes: 100_000,
         ..Limits::default()
     })
     .await;
-    let before = house.remains().await;
+    let before = harness.remains().await;
     let bytes = vec![7; 100_001];
     let digest = sha256(&bytes);
     for style in STYLES
         .into_iter()
         .filter(|style| !matches!(style, Style::Chunked | Style::Streamed))
     {
-        let answer = upload(&house, style, "a", &bytes, &digest).await;
+        let answer = upload(&harness, style, "a", &bytes, &digest).await;
         answer.refuses(413, "SIZE_INVALID", "100000");
-        assert_eq!(house.remains().await, before, "{style:?}");
+        assert_eq!(harness.remains().await, before, "{style:?}");
     }
     for ask in [
         |ask: Ask, bytes: &[u8]| ask.chunked(bytes),
         |ask: Ask, bytes: &[u8]| chunk(ask, bytes, 0),
     ] {
-        let place = house.start("a").await;
-        let answer = ask(house.admin("PATCH", &place), &bytes).send().await;
+        let place = harness.start("a").await;
+        let answer = ask(harness.admin("PATCH", &place), &bytes).send().await;
         answer.refuses(413, "SIZE_INVALID", "100000");
-        assert_eq!(house.remains().await, before);
+        assert_eq!(harness.remains().await, before);
     }
-    upload(&house, Style::Chunked, "a", &bytes[1..], &sha256(&bytes[1..]))
+    upload(&harness, Style::Chunked, "a", &bytes[1..], &sha256(&bytes[1..]))
         .await
         .expect(201);
 }
 
 #[tokio::test]
 async fn sessions_of_a_registry_end_after_a_day_without_progress() {
-    let house = House::new().await;
-    let place = house.start("a").await;
-    house
+    let harness = Harness::new().await;
+    let place = harness.start("a").await;
+    harness
         .admin("PATCH", &place)
         .body("x".repeat(70_000))
         .send()
         .await
         .expect(202);
-    assert_eq!(house.registry.purge_uploads().await.unwrap().uploads, 0);
+    assert_eq!(harness.registry.purge_uploads().await.unwrap().uploads, 0);
     let id = place.rsplit('/').next().unwrap();
     let day_ago = |record: &mut UploadRecord| record.updated_at = Timestamp(record.updated_at.0 - 86_400_000_001);
-    change(&house, id, day_ago).await;
-    assert_eq!(house.registry.purge_uploads().await.unwrap().uploads, 1);
-    let remains = house.remains().await;
+    change(&harness, id, day_ago).await;
+    assert_eq!(harness.registry.purge_uploads().await.unwrap().uploads, 1);
+    let remains = harness.remains().await;
     assert_eq!((remains.uploads(), remains.objects()), (0, 0));
 }

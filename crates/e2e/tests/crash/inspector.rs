@@ -1,4 +1,4 @@
-//! Looks at everything that a ledger knows of, through the same door as any client, and hashes each byte itself.
+//! Looks at everything that a ledger knows of, through the same API as any client, and hashes each byte itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;

@@ -58,7 +58,7 @@ pub(crate) const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 pub(crate) type Log = Arc<Mutex<Vec<Served>>>;
 
 /// The data plane.
-pub(crate) struct House {
+pub(crate) struct Harness {
     pub(crate) address: SocketAddr,
     pub(crate) registry: Operator,
     pub(crate) issuer: Arc<Issuer>,
@@ -131,7 +131,7 @@ impl Image {
     }
 }
 
-impl House {
+impl Harness {
     pub(crate) async fn new() -> Self {
         Self::with_limits(Limits::default()).await
     }

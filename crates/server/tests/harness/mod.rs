@@ -32,7 +32,7 @@ const STOP: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A data folder, with or without a server on it.
-pub(crate) struct House {
+pub(crate) struct Harness {
     child: Option<Child>,
     folder: TempDir,
     starts: usize,
@@ -65,7 +65,7 @@ pub(crate) fn large(text: &str) -> Vec<u8> {
     bytes
 }
 
-impl House {
+impl Harness {
     /// An empty place; nothing is there yet.
     pub(crate) fn empty() -> Self {
         Self {
@@ -79,9 +79,9 @@ impl House {
 
     /// With a server that listens for both.
     pub(crate) fn running() -> Self {
-        let mut house = Self::empty();
-        house.start(&["--http", "127.0.0.1:0", "--https", "127.0.0.1:0"]);
-        house
+        let mut harness = Self::empty();
+        harness.start(&["--http", "127.0.0.1:0", "--https", "127.0.0.1:0"]);
+        harness
     }
 
     pub(crate) fn data(&self) -> PathBuf {
@@ -288,7 +288,7 @@ impl House {
     }
 }
 
-impl Drop for House {
+impl Drop for Harness {
     fn drop(&mut self) {
         if let Some(child) = &mut self.child {
             drop(child.kill());
