@@ -177,6 +177,12 @@ pub trait RegistryRead {
         group: &str,
         after: RegistryId,
     ) -> Result<Option<RegistryRecord>, MetadataError>;
+    /// The first one in a storage account that was made after another.
+    fn find_next_registry_in_account(
+        &mut self,
+        account: StorageAccountId,
+        after: RegistryId,
+    ) -> Result<Option<RegistryRecord>, MetadataError>;
     /// Bytes of the blobs that some repository of the registry links, each blob once.
     fn measure_registry(&mut self, registry: RegistryId) -> Result<u64, MetadataError>;
     /// By slot.

@@ -77,6 +77,12 @@ impl StorageAccount {
 pub trait StorageAccountRead {
     /// All of them, the first one made first.
     fn list_storage_accounts(&mut self) -> Result<Vec<StorageAccount>, MetadataError>;
+    /// Those of users in a resource group, the first one made first.
+    fn list_storage_accounts_of_group(
+        &mut self,
+        subscription: Uuid,
+        group: &str,
+    ) -> Result<Vec<StorageAccount>, MetadataError>;
     /// By row id.
     fn find_storage_account(&mut self, id: StorageAccountId) -> Result<Option<StorageAccount>, MetadataError>;
     /// Without regard to case.

@@ -94,7 +94,7 @@ impl Registry {
                 {
                     return Err(Error::RegistryProtected { name: first.name });
                 }
-                storage_account::list_to_erase(tx, &scope)?;
+                storage_account::list_to_erase(tx, &group)?;
                 Ok(ask_once(tx, JobKind::EraseGroup, &scope, id, now)?)
             })
             .await?;
@@ -177,7 +177,8 @@ impl Registry {
                 if !is_asked_for(read, &scope, job)? {
                     return Ok(None);
                 }
-                let accounts = storage_account::list_to_erase(read, &scope)?;
+                let group = load_group(read, &scope)?;
+                let accounts = storage_account::list_to_erase(read, &group)?;
                 let scopes = accounts.iter().filter_map(StorageAccount::scope);
                 Ok(scopes.filter(|scope| *scope > after).min())
             })
@@ -194,7 +195,7 @@ impl Registry {
                 let group = load_group(tx, &scope)?;
                 let (subscription, name) = (group.subscription_id, &group.name);
                 let registry = tx.find_next_registry_of_group(subscription, name, RegistryId(0))?;
-                if registry.is_some() || !storage_account::list_to_erase(tx, &scope)?.is_empty() {
+                if registry.is_some() || !storage_account::list_to_erase(tx, &group)?.is_empty() {
                     return Ok(false);
                 }
                 // A group made anew under the name starts without roles.

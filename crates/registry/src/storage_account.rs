@@ -6,7 +6,7 @@ mod error;
 use std::sync::Arc;
 
 use futures_util::TryStreamExt as _;
-use holdfast_access::{ControlGrant, ControlReach, control};
+use holdfast_access::{ControlGrant, ControlReach, RegistryId, control};
 use uuid::Uuid;
 
 pub use self::error::Error as StorageAccountError;
@@ -20,7 +20,7 @@ use crate::{
     resources::Error,
 };
 use holdfast_model::{
-    Durability, MetadataError, MetadataExt, Read, RegistryRecord, StorageAccount, StorageAccountId, StorageError,
+    Durability, MetadataError, MetadataExt, Read, RegistryRecord, ResourceGroup, StorageAccount, StorageError,
     StorageKind, StorageResource, Tags, Timestamp, Tx,
 };
 
@@ -362,18 +362,17 @@ async fn to_the_end<T: Send + 'static>(
     })?
 }
 
-/// The accounts in the group at a scope, which go with it: no registry outside of the group lies in one.
-pub(crate) fn list_to_erase(read: &mut dyn Read, group: &str) -> Result<Vec<StorageAccount>, Error> {
-    let inside = format!("{group}/");
-    let mut accounts = read.list_storage_accounts()?;
-    accounts.retain(|account| account.scope().is_some_and(|scope| scope.starts_with(&inside)));
-    if accounts.is_empty() {
-        return Ok(accounts);
-    }
-    for registry in read.list_registries()? {
-        let account = accounts.iter().find(|account| account.id == registry.storage_account);
-        if let Some(account) = account.filter(|_| !registry.scope().starts_with(&inside)) {
-            return Err(in_use(account, &format!("registry {} lies in it", registry.name)));
+/// The accounts in a group, which go with it: no registry outside of the group lies in one.
+pub(crate) fn list_to_erase(read: &mut dyn Read, group: &ResourceGroup) -> Result<Vec<StorageAccount>, Error> {
+    let accounts = read.list_storage_accounts_of_group(group.subscription_id, &group.name)?;
+    let inside = format!("{}/", group.scope());
+    for account in &accounts {
+        let mut after = RegistryId(0);
+        while let Some(registry) = read.find_next_registry_in_account(account.id, after)? {
+            if !registry.scope().starts_with(&inside) {
+                return Err(in_use(account, &format!("registry {} lies in it", registry.name)));
+            }
+            after = registry.id;
         }
     }
     Ok(accounts)
@@ -433,9 +432,8 @@ fn remove_if_empty(tx: &mut dyn Tx, account: &StorageAccount) -> Result<(), Erro
 }
 
 fn refuse_if_used(read: &mut dyn Read, account: &StorageAccount) -> Result<(), Error> {
-    let id: StorageAccountId = account.id;
-    let registry = read.list_registries()?.into_iter().find(|r| r.storage_account == id);
-    match registry {
+    let id = account.id;
+    match read.find_next_registry_in_account(id, RegistryId(0))? {
         Some(registry) => Err(in_use(account, &format!("registry {} lies in it", registry.name))),
         None if read.is_storage_account_used(id)? => Err(in_use(account, "blobs lie in it")),
         None => Ok(()),

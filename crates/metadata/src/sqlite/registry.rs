@@ -31,6 +31,7 @@ const LIST: &str = select!("ORDER BY id");
 const FIND_FIRST: &str = select!("WHERE id > 0 ORDER BY id LIMIT 1");
 const FIND_NEXT_OF_GROUP: &str =
     select!("WHERE subscription_id = ?1 AND resource_group = ?2 AND id > ?3 ORDER BY id LIMIT 1");
+const FIND_NEXT_IN_ACCOUNT: &str = select!("WHERE storage_account_id = ?1 AND id > ?2 ORDER BY id LIMIT 1");
 const MEASURE: &str = "SELECT coalesce(sum(size_bytes), 0) FROM blob \
     WHERE id IN (SELECT blob_id FROM blob_link WHERE registry_id = ?1)";
 const LIST_PASSWORDS: &str = "SELECT slot, sealed, verifier, generation, created_at \
@@ -63,6 +64,19 @@ impl RegistryRead for Session<'_> {
             "looked up the next registry of a group",
             FIND_NEXT_OF_GROUP,
             params![subscription.as_bytes(), group, after.0],
+            registry_row,
+        )
+    }
+
+    fn find_next_registry_in_account(
+        &mut self,
+        account: StorageAccountId,
+        after: RegistryId,
+    ) -> Result<Option<RegistryRecord>, MetadataError> {
+        self.find(
+            "looked up the next registry in a storage account",
+            FIND_NEXT_IN_ACCOUNT,
+            [account.0, after.0],
             registry_row,
         )
     }
@@ -211,6 +225,7 @@ pub(super) const PLANNED: &[&str] = &[
     FIND_BY_NAME,
     FIND_FIRST,
     FIND_NEXT_OF_GROUP,
+    FIND_NEXT_IN_ACCOUNT,
     MEASURE,
     REMOVE_PASSWORDS,
     REMOVE,

@@ -5,22 +5,37 @@ use holdfast_model::{
     StorageResource, Timestamp,
 };
 use rusqlite::{Row, params};
+use uuid::Uuid;
 
 use super::column;
 use super::session::Session;
 
-macro_rules! select {
-    ($rest:literal) => {
+macro_rules! select_from {
+    ($rest:expr) => {
         concat!(
             "SELECT storage_account.id, name, location, created_at, subscription_id, resource_group, tags, updated_at, \
-             kind FROM storage_account LEFT JOIN storage_resource ON storage_account_id = storage_account.id ",
+             kind FROM ",
             $rest
         )
     };
 }
 
+macro_rules! select {
+    ($rest:literal) => {
+        select_from!(concat!(
+            "storage_account LEFT JOIN storage_resource ON storage_account_id = storage_account.id ",
+            $rest
+        ))
+    };
+}
+
 // All rows are wanted.
 const LIST: &str = select!("ORDER BY storage_account.id");
+// From the side that has the group. The column's collation is NOCASE.
+const LIST_OF_GROUP: &str = select_from!(
+    "storage_resource JOIN storage_account ON storage_account.id = storage_account_id \
+     WHERE subscription_id = ?1 AND resource_group = ?2 ORDER BY storage_account_id"
+);
 const FIND: &str = select!("WHERE storage_account.id = ?1");
 // The column's collation is NOCASE.
 const FIND_BY_NAME: &str = select!("WHERE name = ?1");
@@ -38,6 +53,15 @@ const LIST_TO_DELETE: &str =
 impl StorageAccountRead for Session<'_> {
     fn list_storage_accounts(&mut self) -> Result<Vec<StorageAccount>, MetadataError> {
         self.list("listed storage accounts", LIST, [], account_row)
+    }
+
+    fn list_storage_accounts_of_group(
+        &mut self,
+        subscription: Uuid,
+        group: &str,
+    ) -> Result<Vec<StorageAccount>, MetadataError> {
+        let params = params![subscription.as_bytes(), group];
+        self.list("listed storage accounts of a group", LIST_OF_GROUP, params, account_row)
     }
 
     fn find_storage_account(&mut self, id: StorageAccountId) -> Result<Option<StorageAccount>, MetadataError> {
@@ -151,6 +175,7 @@ fn account_row(row: &Row<'_>) -> rusqlite::Result<StorageAccount> {
 pub(super) const PLANNED: &[&str] = &[
     FIND,
     FIND_BY_NAME,
+    LIST_OF_GROUP,
     LIST_OWN,
     FIND_OWN,
     IS_USERS_AT,

@@ -46,6 +46,7 @@ macro_rules! metadata_contract {
                 a_users_account_belongs_to_its_group
                 the_services_accounts_are_told_from_users
                 an_account_is_used_while_something_lies_in_it
+                accounts_are_listed_by_group
                 objects_to_delete_are_those_of_the_account
             }
             application {
@@ -92,6 +93,7 @@ macro_rules! metadata_contract {
                 a_second_registry_of_a_name_in_another_case_is_refused
                 registries_are_listed_in_the_order_they_were_made
                 registries_of_a_group_come_one_after_the_other
+                registries_in_an_account_come_one_after_the_other
                 an_update_writes_the_changeable_fields_only
                 an_empty_registry_is_removed_with_its_passwords
                 an_admin_password_starts_at_generation_one_and_grows

@@ -109,6 +109,21 @@ pub async fn registries_of_a_group_come_one_after_the_other(metadata: &dyn Metad
     assert_eq!(found, Some(first));
 }
 
+/// Each after the other, wherever they are.
+pub async fn registries_in_an_account_come_one_after_the_other(metadata: &dyn Metadata) {
+    let first = fixture::registry(metadata, "zebra").await;
+    let elsewhere = fixture::registry(metadata, "bee").await;
+    let second = fixture::sibling(metadata, &first, "ant").await;
+    let next = |account, after| fixture::read(metadata, move |read| read.find_next_registry_in_account(account, after));
+    let account = first.storage_account;
+    assert_eq!(second.storage_account, account);
+    assert_eq!(next(account, RegistryId(0)).await.as_ref(), Some(&first));
+    assert_eq!(next(account, first.id).await.as_ref(), Some(&second));
+    assert_eq!(next(account, second.id).await, None);
+    let other = next(elsewhere.storage_account, RegistryId(0)).await;
+    assert_eq!(other.map(|found| found.id), Some(elsewhere.id));
+}
+
 /// What a request asks of the record.
 fn access_of(record: &RegistryRecord, network: NetworkRules) -> RegistryAccess {
     RegistryAccess {

@@ -152,6 +152,33 @@ pub async fn an_account_is_used_while_something_lies_in_it(metadata: &dyn Metada
     assert!(!is_used(blob).await && !is_used(upload).await);
 }
 
+/// Of users, in any case of the group's name, the first one made first.
+pub async fn accounts_are_listed_by_group(metadata: &dyn Metadata) {
+    let subscription = fixture::registry(metadata, "home").await.subscription_id;
+    let elsewhere = fixture::registry(metadata, "bee").await.subscription_id;
+    let made = fixture::write(metadata, move |tx| {
+        tx.insert_resource_group(&group(subscription))?;
+        tx.insert_resource_group(&group(elsewhere))?;
+        let mut made = Vec::new();
+        for (name, owner) in [("zebra", subscription), ("other", elsewhere), ("ant", subscription)] {
+            let id = tx.insert_storage_account(name, "local", Timestamp(8))?;
+            tx.put_storage_resource(id, &resource(owner, "web", 8))?;
+            made.push(id);
+        }
+        Ok(made)
+    })
+    .await;
+    let listed = |subscription, group: &'static str| async move {
+        let found = fixture::read(metadata, move |read| {
+            read.list_storage_accounts_of_group(subscription, group)
+        });
+        found.await.into_iter().map(|account| account.id).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(subscription, "WEB").await, [made[0], made[2]]);
+    assert_eq!(listed(elsewhere, "web").await, [made[1]]);
+    assert_eq!(listed(subscription, "group").await, []);
+}
+
 /// Objects in the queue, and nothing else in it.
 pub async fn objects_to_delete_are_those_of_the_account(metadata: &dyn Metadata) {
     let (registry, repository) = fixture::home(metadata).await;
