@@ -75,5 +75,7 @@ pub use tag::{LeftManifest, PutTag, TagRead, TagRecord, TagTx};
 pub use tally::{Counted, TallyRead};
 pub use timestamp::Timestamp;
 pub use token::{NewToken, TokenId, TokenPassword, TokenRead, TokenRecord, TokenTx};
-pub use upload::{StaleUpload, UploadBytes, UploadId, UploadProgress, UploadRead, UploadRecord, UploadStub, UploadTx};
+pub use upload::{
+    StaleUpload, UploadBytes, UploadId, UploadProgress, UploadRead, UploadRecord, UploadStub, UploadTarget, UploadTx,
+};
 pub use user_name::{ParseUserNameError, UserName};

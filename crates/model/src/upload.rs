@@ -7,7 +7,7 @@ use holdfast_oci::{Algorithm, RepositoryName};
 use uuid::Uuid;
 
 use super::{Checkpoint, GarbageObject, MetadataError, ObjectKey, StorageAccountId};
-use crate::Timestamp;
+use crate::{Attributes, Timestamp};
 
 /// An upload session's id: random, part of its URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -85,6 +85,17 @@ pub struct UploadStub {
     pub garbage: Option<GarbageObject>,
 }
 
+/// Where a new session is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadTarget {
+    /// See [`UploadRecord::storage_account`].
+    pub storage_account: StorageAccountId,
+    /// The locks of the repository; without a manifest it has none.
+    pub attributes: Option<Attributes>,
+    /// Sessions that the caller has open in the registry.
+    pub open_uploads: u64,
+}
+
 impl UploadRecord {
     /// From where its store goes on; `None` where nothing of an object is saved.
     #[must_use]
@@ -115,6 +126,13 @@ impl UploadRecord {
 
 /// Upload sessions.
 pub trait UploadRead {
+    /// Where a new session of the caller is to be; `None` when the registry is not there or on its way out.
+    fn find_upload_target(
+        &mut self,
+        registry: RegistryId,
+        repository: &RepositoryName,
+        actor: &str,
+    ) -> Result<Option<UploadTarget>, MetadataError>;
     /// The session's row.
     fn find_upload(&mut self, id: UploadId) -> Result<Option<UploadRecord>, MetadataError>;
     /// Sessions without progress since `before`, oldest first, after one of them. By id: one that cannot be read hides no

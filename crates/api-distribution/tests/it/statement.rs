@@ -156,7 +156,7 @@ async fn a_pull_that_is_repeated_costs_nothing_until_the_next_commit() {
 
 /// What a push of a blob costs, with the look at who asks and where.
 const SMALL_BLOB: u64 = 9;
-const START: u64 = 5;
+const START: u64 = 3;
 const CHUNK: u64 = 3;
 const FINISH: u64 = 10;
 
@@ -184,7 +184,7 @@ async fn a_push_of_a_blob_costs_few_statements_and_one_more_when_it_is_large() {
                 .ask("POST", &format!("{uploads}?digest={digest}"))
                 .body(&bytes[..]);
             // A large one is a session for a moment.
-            cost("a push in one request", whole, 201, SMALL_BLOB + 5 * more).await;
+            cost("a push in one request", whole, 201, SMALL_BLOB + 3 * more).await;
             gone().await;
 
             let place = cost("a start", harness.ask("POST", uploads).body(""), 202, START).await;

@@ -3,8 +3,9 @@
 use holdfast_access::RegistryId;
 use holdfast_model::{
     GarbageObject, MetadataError, StaleUpload, StorageAccountId, Timestamp, UploadBytes, UploadId, UploadProgress,
-    UploadRead, UploadRecord, UploadStub, UploadTx,
+    UploadRead, UploadRecord, UploadStub, UploadTarget, UploadTx,
 };
+use holdfast_oci::RepositoryName;
 use rusqlite::{Row, params};
 
 use super::column;
@@ -20,6 +21,10 @@ macro_rules! select {
     };
 }
 
+const FIND_TARGET: &str = "SELECT storage_account_id, attributes, manifest_count, \
+    (SELECT count(*) FROM upload WHERE upload.registry_id = ?1 AND actor = ?3) \
+    FROM registry LEFT JOIN repository ON repository.registry_id = registry.id AND repository.name = ?2 \
+    WHERE registry.id = ?1 AND is_deleting = 0";
 const FIND: &str = select!("WHERE id = ?1");
 const LIST_STALE: &str = "SELECT updated_at, id FROM upload INDEXED BY upload_by_time \
     WHERE updated_at < ?1 AND (updated_at, id) > (?2, ?3) ORDER BY updated_at, id LIMIT ?4";
@@ -30,6 +35,24 @@ const LIST_OF_CALLER: &str = "SELECT updated_at, id FROM upload INDEXED BY uploa
 const COUNT: &str = "SELECT count(*) FROM upload WHERE registry_id = ?1 AND actor = ?2";
 
 impl UploadRead for Session<'_> {
+    fn find_upload_target(
+        &mut self,
+        registry: RegistryId,
+        repository: &RepositoryName,
+        actor: &str,
+    ) -> Result<Option<UploadTarget>, MetadataError> {
+        let params = params![registry.0, repository.as_str(), actor];
+        self.find("looked where an upload is to be", FIND_TARGET, params, |row| {
+            let manifests: Option<i64> = row.get(2)?;
+            let has_manifests = manifests.is_some_and(|count| count > 0);
+            Ok(UploadTarget {
+                storage_account: StorageAccountId(row.get(0)?),
+                attributes: has_manifests.then(|| column::attributes(row, 1)).transpose()?,
+                open_uploads: column::unsigned(row, 3)?,
+            })
+        })
+    }
+
     fn find_upload(&mut self, id: UploadId) -> Result<Option<UploadRecord>, MetadataError> {
         self.find("looked up an upload", FIND, [id.0.as_bytes()], upload_row)
     }
@@ -198,6 +221,7 @@ fn upload_row(row: &Row<'_>) -> rusqlite::Result<UploadRecord> {
 /// Statements whose plans the tests look at.
 #[cfg(test)]
 pub(super) const PLANNED: &[&str] = &[
+    FIND_TARGET,
     FIND,
     LIST_STALE,
     LIST_STUBS,

@@ -3,13 +3,14 @@
 use holdfast_access::{Grant, RegistryId, action};
 use holdfast_model::{
     Candidate, Durability, GarbageObject, MetadataExt, ObjectKey, Timestamp, Tx, UploadBytes, UploadId, UploadRecord,
+    UploadTarget,
 };
 use holdfast_oci::{Algorithm, RepositoryName};
 
 use super::Leases;
 use crate::{
     Registry,
-    content::{Error, load_registry},
+    content::{Error, unknown_registry},
     limits::{ROWS_PER_STEP, UPLOAD_GIVES_WAY_AFTER},
 };
 
@@ -28,14 +29,20 @@ impl Registry {
         let (upload, gone) = self
             .metadata
             .transact(Durability::Relaxed, move |tx| {
-                ensure_unlocked(tx, registry, &repository)?;
-                let gone = ensure_room(tx, &leases, registry, &actor, limit, now)?;
+                let target = tx.find_upload_target(registry, &repository, &actor)?;
+                let target = target.ok_or_else(|| unknown_registry(registry))?;
+                refuse_locked(&target, &repository)?;
+                let gone = if target.open_uploads >= limit {
+                    make_room(tx, &leases, registry, &actor, limit, now)?
+                } else {
+                    None
+                };
                 let upload = UploadRecord {
                     id,
                     registry,
                     repository: repository.clone(),
                     actor: actor.clone(),
-                    storage_account: load_registry(tx, registry)?.storage_account,
+                    storage_account: target.storage_account,
                     object_key: object.clone(),
                     algorithm: algorithm.unwrap_or(Algorithm::Sha256),
                     offset: 0,
@@ -55,11 +62,8 @@ impl Registry {
     }
 }
 
-fn ensure_unlocked(tx: &mut dyn Tx, registry: RegistryId, repository: &RepositoryName) -> Result<(), Error> {
-    let locked = tx
-        .find_repository(registry, repository)?
-        .is_some_and(|record| record.manifest_count > 0 && !record.attributes.write_enabled);
-    if locked {
+fn refuse_locked(target: &UploadTarget, repository: &RepositoryName) -> Result<(), Error> {
+    if target.attributes.is_some_and(|attributes| !attributes.write_enabled) {
         return Err(Error::Locked {
             what: format!("repository {repository}"),
         });

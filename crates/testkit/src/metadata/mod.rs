@@ -185,6 +185,7 @@ macro_rules! metadata_contract {
             }
             upload {
                 an_upload_reads_back_as_written
+                the_place_of_a_new_upload_is_found_at_once
                 progress_is_saved_only_from_the_expected_offset
                 stale_uploads_are_listed_oldest_first
                 a_session_that_has_begun_an_object_says_so_for_good

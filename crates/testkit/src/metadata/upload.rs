@@ -1,10 +1,12 @@
 //! Claims about upload sessions.
 
 use bytes::Bytes;
+use holdfast_access::RegistryId;
 use holdfast_model::{
-    GarbageObject, Metadata, StaleUpload, Timestamp, UploadBytes, UploadId, UploadProgress, UploadRecord, UploadStub,
+    Attributes, GarbageObject, Metadata, RegistryRecord, StaleUpload, Timestamp, UploadBytes, UploadId, UploadProgress,
+    UploadRecord, UploadStub, UploadTarget,
 };
-use holdfast_oci::Algorithm;
+use holdfast_oci::{Algorithm, RepositoryName};
 
 use super::fixture;
 
@@ -64,6 +66,49 @@ pub async fn an_upload_reads_back_as_written(metadata: &dyn Metadata) {
         insert(metadata, &upload).await;
         assert_eq!(find(metadata, upload.id).await, Some(upload));
     }
+}
+
+/// One look says where a session is to be, whether it may be there, and how many there are.
+pub async fn the_place_of_a_new_upload_is_found_at_once(metadata: &dyn Metadata) {
+    let (registry, repository) = fixture::home(metadata).await;
+    let name = fixture::load_repository(metadata, repository).await.name;
+    let id = registry.id;
+    let look = |registry, name: &RepositoryName, actor: &'static str| {
+        let name = name.clone();
+        fixture::read(metadata, move |read| read.find_upload_target(registry, &name, actor))
+    };
+    let expected = |attributes, open_uploads| {
+        Some(UploadTarget {
+            storage_account: registry.storage_account,
+            attributes,
+            open_uploads,
+        })
+    };
+    assert_eq!(look(RegistryId(99), &name, "me").await, None);
+    let absent = fixture::name("absent");
+    for repository in [&name, &absent] {
+        assert_eq!(look(id, repository, "me").await, expected(None, 0));
+    }
+    for actor in ["me", "me", "you"] {
+        insert(metadata, &fixture::upload(&registry, "other", actor, 3)).await;
+    }
+    fixture::insert(metadata, repository, fixture::manifest("m", 2)).await;
+    let locks = Attributes {
+        write_enabled: false,
+        ..Attributes::default()
+    };
+    fixture::write(metadata, move |tx| {
+        tx.set_repository_attributes(repository, locks, Timestamp(9))
+    })
+    .await;
+    assert_eq!(look(id, &name, "me").await, expected(Some(locks), 2));
+    assert_eq!(look(id, &absent, "you").await, expected(None, 1));
+    let leaving = RegistryRecord {
+        is_deleting: true,
+        ..registry.clone()
+    };
+    fixture::write(metadata, move |tx| tx.update_registry(&leaving)).await;
+    assert_eq!(look(id, &name, "me").await, None);
 }
 
 /// Two writers of one session: the second is told.
