@@ -61,6 +61,10 @@ pub(crate) const MAX_TAGS_SHOWN: usize = 10_000;
 pub(crate) const MAX_INLINE_PARSE_BYTES: usize = 64 << 10;
 /// Larger contents that are read at once, each on a thread of its own.
 pub(crate) const MAX_PARSES: usize = 2;
+/// Bytes of an upload that a thread hashes at once, while as many gather for the next turn.
+pub(crate) const HASH_BATCH_BYTES: usize = 256 << 10;
+/// Chunks that gather at most: a slow client's are hashed where they come in.
+pub(crate) const HASH_BATCH_CHUNKS: usize = 64;
 /// Objects that are hashed again at once.
 pub(crate) const MAX_REHASHES: usize = 2;
 /// Looks of requests at their registry and credential that are kept until the next commit.

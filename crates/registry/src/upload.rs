@@ -4,6 +4,7 @@
 mod body;
 mod commit;
 mod receive;
+mod running_hash;
 mod session;
 mod sink;
 mod start;
@@ -81,7 +82,7 @@ impl Registry {
         match received {
             // All that came is stored, so it can be built on.
             Ok(()) | Err(Error::Receive(_)) => {
-                let saved = self.save_progress(&session).await;
+                let saved = self.save_progress(&mut session).await;
                 if let Err(Error::UploadBusy { .. }) = &saved {
                     self.discard_orphan(&session.upload).await;
                 }

@@ -111,7 +111,7 @@ impl Registry {
         Ok(())
     }
 
-    pub(super) async fn save_progress(&self, session: &Session) -> Result<(), Error> {
+    pub(super) async fn save_progress(&self, session: &mut Session) -> Result<(), Error> {
         let (id, before) = (session.upload.id, session.upload.offset);
         if before == session.offset {
             return Ok(());
@@ -121,7 +121,7 @@ impl Registry {
             hash_state: match &session.bytes {
                 // Its bytes say all.
                 UploadBytes::Row(_) => Vec::new(),
-                UploadBytes::Object { .. } => session.hasher.save(),
+                UploadBytes::Object { .. } => session.hash.settle().await?.save(),
             },
             bytes: session.bytes.clone(),
         };

@@ -63,7 +63,7 @@ impl Registry {
                     break;
                 }
             };
-            session.take(&chunk, self.limits.max_blob_bytes)?;
+            session.take(&chunk, self.limits.max_blob_bytes).await?;
             check_not_beyond(range, session.offset - start)?;
             let written = writer.write(chunk).await;
             written.map_err(|error| session.failed(error))?;
@@ -142,11 +142,11 @@ impl Registry {
         let mut bytes = BytesMut::new();
         while let Some(chunk) = body.chunks.next().await {
             let chunk = chunk?;
-            session.take(&chunk, SMALL_BLOB_BYTES)?;
+            session.take(&chunk, SMALL_BLOB_BYTES).await?;
             bytes.extend_from_slice(&chunk);
         }
         check_received(range, session.offset)?;
-        session.check_digest(digest)?;
+        session.check_digest(digest).await?;
         let bytes = bytes.freeze();
         let store = self.store(session.upload.storage_account)?;
         match store.put(&session.upload.object_key, bytes.clone()).await {
@@ -176,16 +176,16 @@ impl Registry {
         let mut sink = Sink::of(session, &*store).await?;
         while let Some(chunk) = body.chunks.next().await {
             let chunk = chunk?;
-            session.take(&chunk, self.limits.max_blob_bytes)?;
+            session.take(&chunk, self.limits.max_blob_bytes).await?;
             check_not_beyond(range, session.offset - start)?;
             sink.write(session, chunk).await?;
         }
         check_received(range, session.offset - start)?;
         // The running hash does not speak for what was stored when the client started without naming the algorithm it
         // ends with, nor when the store may have lost some of it in a power cut.
-        let is_hashed = session.hasher.algorithm() == digest.algorithm() && sink.vouches();
+        let is_hashed = session.hash.algorithm() == digest.algorithm() && sink.vouches();
         if is_hashed {
-            session.check_digest(digest)?;
+            session.check_digest(digest).await?;
         }
         match sink.complete(session).await? {
             Stored::Written if is_hashed => Ok(()),

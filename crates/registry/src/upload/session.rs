@@ -9,6 +9,7 @@ use bytes::Bytes;
 use holdfast_model::{BlobWriter, Blobs, StoreError, UploadBytes, UploadId, UploadRecord};
 use holdfast_oci::{Algorithm, Digest, Hasher, range::ContentRange};
 
+use super::running_hash::RunningHash;
 use crate::content::Error;
 
 /// Sessions that a request on this node is writing to. Other nodes are kept out by the
@@ -57,7 +58,7 @@ impl Drop for Held {
 /// A session while a request writes to it.
 pub(super) struct Session {
     pub(super) upload: UploadRecord,
-    pub(super) hasher: Hasher,
+    pub(super) hash: RunningHash,
     pub(super) offset: u64,
     /// Where those bytes are, once the request is done.
     pub(super) bytes: UploadBytes,
@@ -80,7 +81,7 @@ impl Session {
             (UploadBytes::Row(_), _) => Hasher::new(upload.algorithm),
         };
         Ok(Self {
-            hasher,
+            hash: RunningHash::new(hasher),
             offset: upload.offset,
             bytes: upload.bytes.clone(),
             upload,
@@ -91,7 +92,7 @@ impl Session {
     /// From now on an object may be there: the row says so.
     pub(super) fn begin_object(&mut self) {
         if let UploadBytes::Row(held) = &self.upload.bytes {
-            self.hasher = hasher_after(self.upload.algorithm, held);
+            self.hash = RunningHash::new(hasher_after(self.upload.algorithm, held));
             let (held, state) = (held.clone(), Vec::new());
             self.upload.bytes = UploadBytes::Object { held, state };
         }
@@ -128,15 +129,14 @@ impl Session {
         }
     }
 
-    pub(super) fn take(&mut self, chunk: &Bytes, limit_bytes: u64) -> Result<(), Error> {
+    pub(super) async fn take(&mut self, chunk: &Bytes, limit_bytes: u64) -> Result<(), Error> {
         self.offset += chunk.len() as u64;
         check_size(self.offset, limit_bytes)?;
-        self.hasher.update(chunk);
-        Ok(())
+        Ok(self.hash.update(chunk.clone()).await?)
     }
 
-    pub(super) fn check_digest(&self, expected: &Digest) -> Result<(), Error> {
-        equal(expected, self.hasher.clone().finish())
+    pub(super) async fn check_digest(&mut self, expected: &Digest) -> Result<(), Error> {
+        equal(expected, self.hash.settle().await?.clone().finish())
     }
 }
 
