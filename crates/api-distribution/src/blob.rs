@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use holdfast_access::{Grant, action};
-use holdfast_face::Body;
+use holdfast_face::{Body, conditional::is_not_modified};
 use holdfast_model::BlobRecord;
 use holdfast_oci::{ByteRanges, Digest, Selection};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
-use crate::{conditional, error::Error, respond, serve::Call};
+use crate::{error::Error, respond, serve::Call};
 
 /// Every blob is served as bytes: its real type stands in the manifest, and a type a client chose
 /// would let a browser run it.
@@ -17,7 +17,7 @@ const IMMUTABLE: HeaderValue = HeaderValue::from_static("private, max-age=315360
 
 async fn head(call: &Call<'_>, grant: Grant<action::Pull>, digest: Digest) -> Result<Response<Body>, Error> {
     let blob = call.app.registry.stat_blob(&grant, &digest).await?;
-    if conditional::is_not_modified(&call.head.headers, &digest) {
+    if is_not_modified(&call.head.headers, &digest.to_string()) {
         return Ok(not_modified(&digest));
     }
     let mut response = respond::empty(StatusCode::OK);
@@ -33,7 +33,7 @@ pub(crate) async fn get(call: &Call<'_>, grant: Grant<action::Pull>, digest: Dig
         return head(call, grant, digest).await;
     }
     let blob = call.app.registry.load_blob(&grant, &digest).await?;
-    if conditional::is_not_modified(&call.head.headers, &digest) {
+    if is_not_modified(&call.head.headers, &digest.to_string()) {
         return Ok(not_modified(&digest));
     }
     let mut response = match selection(&call.head.headers, &digest, blob.size_bytes)? {

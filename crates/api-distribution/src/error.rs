@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use holdfast_access::Refusal;
-use holdfast_face::{Body, Error as BodyError, TooManyBlobs};
+use holdfast_face::{Body, Error as BodyError, ReceiveError as BodyLost, TooManyBlobs, conditional::Malformed};
 use holdfast_identity::{basic, throttle, token};
 use holdfast_model::{StorageError, StoreError};
 use holdfast_oci::{Digest, ErrorCode, message::chain};
@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{Address, challenge::Challenge, conditional, page, respond, route, serve::Demanded, upload};
+use crate::{Address, challenge::Challenge, page, respond, route, serve::Demanded, upload};
 
 /// Why a request was not done.
 #[derive(Debug, thiserror::Error)]
@@ -35,8 +35,11 @@ pub(crate) enum Error {
     )]
     ContentType(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A condition cannot be read.
-    #[error(transparent)]
-    Conditional(#[from] conditional::Error),
+    #[error("{0}, each in quotes")]
+    Conditional(#[from] Malformed),
+    /// `If-None-Match` on a push that is not `*`: nothing else makes sense there.
+    #[error("if-none-match on a push must be *, to push only when nothing is there")]
+    OnlyIfAbsent,
     /// The registry addressed is not there.
     #[error("there is no registry called {name} here")]
     RegistryUnknown { name: String },
@@ -119,7 +122,7 @@ impl Error {
             Self::Page(error) => shown_page(error),
             Self::ContentRange(_) => plain(StatusCode::BAD_REQUEST, Code::BlobUploadInvalid),
             Self::ContentType(_) => plain(StatusCode::BAD_REQUEST, Code::ManifestInvalid),
-            Self::Conditional(_) => plain(StatusCode::BAD_REQUEST, Code::Unsupported),
+            Self::Conditional(_) | Self::OnlyIfAbsent => plain(StatusCode::BAD_REQUEST, Code::Unsupported),
             Self::NetworkDenied { .. } => plain(StatusCode::FORBIDDEN, Code::Denied),
             Self::RegistryUnknown { .. } => plain(StatusCode::NOT_FOUND, Code::NameUnknown),
             Self::Refused(_)
@@ -136,7 +139,8 @@ impl Error {
             Self::Body(BodyError::Busy) | Self::TooManyBlobs(_) => {
                 plain(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable)
             }
-            Self::Body(BodyError::Receive(error)) => shown_receive(error),
+            Self::Body(BodyError::Receive(BodyLost::Stalled { .. })) => stalled(),
+            Self::Body(BodyError::Receive(BodyLost::Disconnected { .. })) => disconnected(),
             Self::Json(_) | Self::TokenRequest { .. } => plain(StatusCode::BAD_REQUEST, Code::Unsupported),
             Self::Range(_) => plain(StatusCode::RANGE_NOT_SATISFIABLE, Code::RangeInvalid),
             // The caller asked for more scopes than a token can carry.
@@ -320,14 +324,29 @@ fn shown_page(_: &page::Error) -> Shown {
 }
 
 fn shown_receive(error: &ReceiveError) -> Shown {
-    let (status, code) = match error {
-        ReceiveError::Stopping => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable),
-        ReceiveError::Stalled { .. } => (StatusCode::REQUEST_TIMEOUT, ErrorCode::BlobUploadInvalid),
-        ReceiveError::Disconnected { .. } => (StatusCode::BAD_REQUEST, ErrorCode::BlobUploadInvalid),
-    };
+    match error {
+        ReceiveError::Stopping => Shown {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            code: ErrorCode::Unavailable,
+            detail: Value::Null,
+        },
+        ReceiveError::Stalled { .. } => stalled(),
+        ReceiveError::Disconnected { .. } => disconnected(),
+    }
+}
+
+fn stalled() -> Shown {
     Shown {
-        status,
-        code,
+        status: StatusCode::REQUEST_TIMEOUT,
+        code: ErrorCode::BlobUploadInvalid,
+        detail: Value::Null,
+    }
+}
+
+fn disconnected() -> Shown {
+    Shown {
+        status: StatusCode::BAD_REQUEST,
+        code: ErrorCode::BlobUploadInvalid,
         detail: Value::Null,
     }
 }

@@ -8,7 +8,6 @@ mod blob;
 mod caller;
 mod catalog;
 mod challenge;
-mod conditional;
 mod error;
 mod manifest;
 mod page;

@@ -1,12 +1,15 @@
 //! `/v2/R/manifests/REFERENCE`.
 
 use holdfast_access::{Grant, action};
-use holdfast_face::{Asker, Body};
+use holdfast_face::{
+    Asker, Body,
+    conditional::{EntityTags, Spelling, is_not_modified},
+};
 use holdfast_oci::{MediaType, Reference, Tag, manifest::MAX_MANIFEST_BYTES};
-use holdfast_registry::PutManifest;
+use holdfast_registry::{Expectation, PutManifest};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
-use crate::{conditional, error::Error, respond, serve::Call};
+use crate::{error::Error, respond, serve::Call};
 
 pub(crate) async fn get(
     call: &Call<'_>,
@@ -14,7 +17,7 @@ pub(crate) async fn get(
     reference: Reference,
 ) -> Result<Response<Body>, Error> {
     let manifest = call.app.registry.load_manifest(&grant, &reference).await?;
-    if conditional::is_not_modified(&call.head.headers, &manifest.digest) {
+    if is_not_modified(&call.head.headers, &manifest.digest.to_string()) {
         let mut response = respond::empty(StatusCode::NOT_MODIFIED);
         respond::set_digest(response.headers_mut(), &manifest.digest);
         return Ok(response);
@@ -40,7 +43,7 @@ pub(crate) async fn put(
     tags: Vec<Tag>,
 ) -> Result<Response<Body>, Error> {
     let media_type = content_type(&call.head.headers)?;
-    let expectation = conditional::expectation(&call.head.headers)?;
+    let expectation = expectation(&call.head.headers)?;
     let body = call.body.whole(Asker::Known, MAX_MANIFEST_BYTES).await?;
     let put = PutManifest {
         reference,
@@ -86,4 +89,20 @@ fn content_type(headers: &HeaderMap) -> Result<Option<MediaType>, Error> {
     text.parse()
         .map(Some)
         .map_err(|error: holdfast_oci::media_type::Error| Error::ContentType(Box::new(error)))
+}
+
+/// What a push expects of the reference it writes. An entity tag here is a digest in quotes, as ACR and distribution write
+/// it.
+fn expectation(headers: &HeaderMap) -> Result<Option<Expectation>, Error> {
+    match EntityTags::read(headers, &header::IF_NONE_MATCH, Spelling::Quoted)? {
+        Some(EntityTags::Any) => return Ok(Some(Expectation::Absent)),
+        Some(EntityTags::OneOf(_)) => return Err(Error::OnlyIfAbsent),
+        None => {}
+    }
+    let tags = EntityTags::read(headers, &header::IF_MATCH, Spelling::Quoted)?;
+    Ok(tags.map(|tags| match tags {
+        EntityTags::Any => Expectation::Present,
+        // What is no digest matches nothing.
+        EntityTags::OneOf(tags) => Expectation::OneOf(tags.iter().filter_map(|tag| tag.parse().ok()).collect()),
+    }))
 }

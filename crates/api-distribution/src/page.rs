@@ -3,6 +3,7 @@
 
 use std::{fmt::Write as _, str::FromStr};
 
+use holdfast_face::moment::{parse_ticks, ticks};
 use holdfast_model::{ListOrder, Position, Timestamp};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
@@ -13,11 +14,6 @@ pub(crate) const MAX_PAGE: usize = 1000;
 pub(crate) const V2_DEFAULT: usize = 1000;
 /// Rows of a page of `/acr/v1` when the client does not say.
 pub(crate) const ACR_DEFAULT: usize = 100;
-
-/// .NET counts ticks of 100 ns from the year 1.
-const TICKS_PER_MICRO: i64 = 10;
-/// Microseconds from the year 1 to 1970.
-const MICROS_BEFORE_1970: i64 = 62_135_596_800_000_000;
 
 /// What stays as it is in a query value.
 const VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -116,7 +112,7 @@ impl PageQuery {
         // No name has an ampersand in it.
         let position = match last.split_once('&') {
             None => last.parse().ok().map(Position::of),
-            Some((ticks, name)) => moment_of(ticks)
+            Some((ticks, name)) => parse_ticks(ticks)
                 .zip(name.parse().ok())
                 .map(|(moment, name)| Position::at(moment, name)),
         };
@@ -129,7 +125,7 @@ impl PageQuery {
     pub fn last_of(&self, updated_at: Timestamp, name: &str) -> String {
         match self.order {
             ListOrder::Name => name.to_owned(),
-            ListOrder::TimeAscending | ListOrder::TimeDescending => format!("{}&{name}", ticks_of(updated_at)),
+            ListOrder::TimeAscending | ListOrder::TimeDescending => format!("{}&{name}", ticks(updated_at)),
         }
     }
 
@@ -158,20 +154,6 @@ impl PageQuery {
         link.push_str(">; rel=\"next\"");
         link
     }
-}
-
-/// A moment in .NET's ticks, as ACR writes it.
-fn ticks_of(moment: Timestamp) -> i64 {
-    moment
-        .0
-        .saturating_add(MICROS_BEFORE_1970)
-        .saturating_mul(TICKS_PER_MICRO)
-}
-
-fn moment_of(ticks: &str) -> Option<Timestamp> {
-    let is_number = ticks.bytes().all(|byte| byte.is_ascii_digit());
-    let ticks: i64 = ticks.parse().ok().filter(|_| is_number)?;
-    Some(Timestamp(ticks / TICKS_PER_MICRO - MICROS_BEFORE_1970))
 }
 
 fn count(text: &str) -> Result<usize, Error> {

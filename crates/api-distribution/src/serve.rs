@@ -164,12 +164,7 @@ impl Distribution {
             }
         };
         let mut response = outcome.unwrap_or_else(|error| error::render(&error, demanded.as_ref(), address));
-        // Before the answer goes out, so that the client is done sending and reads it.
-        if !body.drain().await {
-            response
-                .headers_mut()
-                .insert(http::header::CONNECTION, HeaderValue::from_static("close"));
-        }
+        body.finish(&mut response).await;
         if served.route != "token" {
             response
                 .headers_mut()

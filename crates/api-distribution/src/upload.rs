@@ -1,10 +1,11 @@
 //! `/v2/R/blobs/uploads/`: start, mount, append, finish, status, cancel.
 
+use futures_util::TryStreamExt as _;
 use holdfast_access::{Grant, action, decide};
-use holdfast_face::Body;
+use holdfast_face::{Body, ReceiveError as BodyLost};
 use holdfast_model::UploadId;
 use holdfast_oci::{ContentRange, Digest, RepositoryName};
-use holdfast_registry::Progress;
+use holdfast_registry::{Body as Incoming, Progress, ReceiveError};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
 use crate::{error::Error, respond, route::UploadStart, serve::Call};
@@ -20,10 +21,7 @@ pub(crate) async fn start(
         UploadStart::Session(algorithm) => algorithm,
         UploadStart::Whole(digest) => {
             let _turn = call.app.writing.turn(call.peer).await?;
-            call.app
-                .registry
-                .upload_whole(&grant, &digest, call.body.stream())
-                .await?;
+            call.app.registry.upload_whole(&grant, &digest, incoming(call)).await?;
             return Ok(created(grant.repository(), &digest));
         }
         UploadStart::Mount { digest, from } => {
@@ -43,7 +41,7 @@ pub(crate) async fn append(call: &Call<'_>, grant: Grant<action::Push>, id: Uplo
     let progress = call
         .app
         .registry
-        .append_upload(&grant, id, range, call.body.stream())
+        .append_upload(&grant, id, range, incoming(call))
         .await?;
     Ok(accepted(StatusCode::ACCEPTED, grant.repository(), progress))
 }
@@ -58,7 +56,7 @@ pub(crate) async fn finish(
     let _turn = call.app.writing.turn(call.peer).await?;
     call.app
         .registry
-        .finish_upload(&grant, id, &digest, range, call.body.stream())
+        .finish_upload(&grant, id, &digest, range, incoming(call))
         .await?;
     Ok(created(grant.repository(), &digest))
 }
@@ -146,5 +144,16 @@ pub(crate) fn set_progress(headers: &mut HeaderMap, repository: &RepositoryName,
     respond::set(headers, RANGE, &format!("0-{}", progress.offset.saturating_sub(1)));
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
         headers.insert(respond::DOCKER_UPLOAD_UUID, value);
+    }
+}
+
+/// The request's body, as the rules take it.
+fn incoming(call: &Call<'_>) -> Incoming {
+    Incoming {
+        length: call.body.length(),
+        chunks: Box::pin(call.body.stream().map_err(|error| match error {
+            BodyLost::Disconnected { source } => ReceiveError::Disconnected { source },
+            BodyLost::Stalled { seconds } => ReceiveError::Stalled { seconds },
+        })),
     }
 }

@@ -1,8 +1,8 @@
 //! The headers that every answer of ARM has. It refuses to tell limits that nothing counts:
 //! `x-ms-ratelimit-remaining-…` is not sent.
 
-use chrono::{DateTime, Utc};
 use holdfast_arm::api_version::REGISTRY_VERSIONS;
+use holdfast_face::moment::compact;
 use holdfast_model::Timestamp;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
@@ -25,9 +25,7 @@ pub(crate) fn stamp(headers: &mut HeaderMap, route: &str, site: &Site, now: Time
     };
     set(REQUEST_ID, &site.origin.id);
     set(CORRELATION_ID, &site.origin.id);
-    let now: DateTime<Utc> = DateTime::from_timestamp_micros(now.0).unwrap_or_default();
-    let moment = now.format("%Y%m%dT%H%M%SZ");
-    set(ROUTING_ID, &format!("HOLDFAST:{moment}:{}", site.origin.id));
+    set(ROUTING_ID, &format!("HOLDFAST:{}:{}", compact(now), site.origin.id));
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     if OF_REGISTRIES.iter().any(|prefix| route.starts_with(prefix)) {
         set(SUPPORTED_VERSIONS, &REGISTRY_VERSIONS.join(", "));

@@ -21,28 +21,12 @@ pub(crate) mod subscription;
 pub(crate) mod token;
 pub(crate) mod unserved;
 
-use chrono::{DateTime, SecondsFormat};
-use holdfast_model::{SystemData, Timestamp};
+use holdfast_face::moment::seven_digits_with_offset;
+use holdfast_model::SystemData;
 use serde_json::{Value, json};
 
 /// Items on a page of a list that can be long.
 pub(crate) const PAGE_ROWS: usize = 100;
-
-/// A moment in microseconds since 1970, as ARM writes it.
-pub(crate) fn moment(micros: i64) -> String {
-    let moment = DateTime::from_timestamp_micros(micros).unwrap_or_default();
-    moment.to_rfc3339_opts(SecondsFormat::Micros, true)
-}
-
-fn when(at: Timestamp) -> String {
-    moment(at.0)
-}
-
-/// A moment as `systemData`, `lastUpdatedTime` and the resources inside of a registry have it: seven digits and an offset.
-fn zoned(at: Timestamp) -> String {
-    let moment = DateTime::from_timestamp_micros(at.0).unwrap_or_default();
-    format!("{}0+00:00", moment.format("%Y-%m-%dT%H:%M:%S%.6f"))
-}
 
 /// Who made and changed a resource inside of a registry, and when.
 fn system_data(of: &SystemData) -> Value {
@@ -55,7 +39,7 @@ fn system_data(of: &SystemData) -> Value {
             data[by] = json!(author.name);
             data[format!("{by}Type")] = json!(author.kind.as_str());
         }
-        data[at] = json!(zoned(moment));
+        data[at] = json!(seven_digits_with_offset(moment));
     }
     data
 }

@@ -4,8 +4,7 @@ mod strict;
 
 use bytes::Bytes;
 use holdfast_arm::Error;
-use holdfast_face::{Asker, Held, Received};
-use holdfast_registry::ReceiveError;
+use holdfast_face::{Asker, Held, ReceiveError, Received, conditional::set_entity_tag};
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -38,7 +37,7 @@ fn refusal(error: holdfast_face::Error) -> Error {
     use holdfast_face::Error as Body;
     match error {
         Body::TooLarge { limit_bytes } => Error::request_content_too_large(limit_bytes),
-        Body::Busy | Body::Receive(ReceiveError::Stopping) => Error::server_timeout(),
+        Body::Busy => Error::server_timeout(),
         Body::Receive(ReceiveError::Stalled { seconds }) => Error::request_timeout(seconds),
         Body::Receive(ReceiveError::Disconnected { .. }) => Error::invalid_request_content("The body ended early"),
     }
@@ -70,5 +69,11 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response<Bytes
 pub(crate) fn empty(status: StatusCode) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = status;
+    response
+}
+
+/// The same with the entity tag of what it shows.
+pub(crate) fn with_entity_tag(mut response: Response<Bytes>, entity_tag: &str) -> Response<Bytes> {
+    set_entity_tag(response.headers_mut(), entity_tag);
     response
 }

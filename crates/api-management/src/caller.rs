@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use holdfast_access::{Actor, ControlCaller};
 use holdfast_arm::Error as Arm;
+use holdfast_face::moment::rfc3339_micros;
 use holdfast_identity::{Credentials, Resource, token};
+use holdfast_model::Timestamp;
 use http::{HeaderMap, HeaderValue, header};
 use secrecy::ExposeSecret as _;
 
-use crate::{Management, Site, arm::moment, error::Error};
+use crate::{Management, Site, error::Error};
 
 /// What tokens for ARM are for. One for this server by its own name is good for Graph as well; one for a registry, or for
 /// Graph by its name in Azure, is not for ARM.
@@ -35,7 +37,8 @@ impl Management {
         let claims = match self.directory.verify(token.expose_secret(), now) {
             Ok(claims) => claims,
             Err(token::Error::Expired { expired_at, now }) => {
-                return Err(Arm::expired_token(&moment(expired_at * 1_000_000), &moment(now * 1_000_000)).into());
+                let moment = |seconds| rfc3339_micros(Timestamp::of_unix_secs(seconds));
+                return Err(Arm::expired_token(&moment(expired_at), &moment(now)).into());
             }
             Err(token::Error::Issuer) => return Err(Arm::invalid_token_tenant("another directory").into()),
             Err(_) => return Err(Arm::invalid_token().into()),

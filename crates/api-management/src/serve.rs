@@ -11,7 +11,7 @@ use holdfast_arm::{ApiVersion, Code, Error as Arm, Filter, ResourceId, Subscript
 use holdfast_face::{Budget, Received, Served};
 use holdfast_identity::{DirectoryIssuer, ExternalIssuers, PasswordHasher, Sealer, Throttle};
 use holdfast_registry::{Precondition, Registry};
-use http::{HeaderValue, Request, Response, header};
+use http::{Request, Response};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
@@ -227,11 +227,7 @@ impl Management {
         } else {
             self.answer(&head, &body, site, &mut served).await
         };
-        // Before the answer goes out, so that the client is done sending and reads it.
-        if !body.drain().await {
-            let close = HeaderValue::from_static("close");
-            response.headers_mut().insert(header::CONNECTION, close);
-        }
+        body.finish(&mut response).await;
         stamp(response.headers_mut(), served.route, site, self.registry.now());
         response.extensions_mut().insert(served);
         response

@@ -16,8 +16,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use futures_util::StreamExt as _;
-use holdfast_registry::ReceiveError;
-use http::{header, request::Parts};
+use http::{HeaderValue, Response, header, request::Parts};
 use tokio::{
     sync::OwnedSemaphorePermit,
     time::{Instant, Sleep},
@@ -38,6 +37,24 @@ const LINGER: Duration = Duration::from_secs(30);
 /// A body that is kept in memory comes at this rate at least, after a first `stall`; one that trickles in would hold
 /// its part of the budget for ever.
 const LEAST_BYTES_PER_SECOND: u64 = 4 << 10;
+
+/// Why a body did not come whole.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiveError {
+    /// The client went away.
+    #[error("the connection ended before the body did")]
+    Disconnected {
+        /// The cause.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// No byte came for too long.
+    #[error("no data came for {seconds} seconds")]
+    Stalled {
+        /// The limit that was passed.
+        seconds: u64,
+    },
+}
 
 /// Why a body was not taken whole.
 #[derive(Debug, thiserror::Error)]
@@ -111,15 +128,17 @@ where
         }
     }
 
-    /// The body as the rules take it.
+    /// `Content-Length`, when declared.
     #[must_use]
-    pub fn stream(&self) -> holdfast_registry::Body {
-        holdfast_registry::Body {
-            length: self.length,
-            chunks: Box::pin(Chunks {
-                keeps_window: true,
-                ..self.chunks()
-            }),
+    pub fn length(&self) -> Option<u64> {
+        self.length
+    }
+
+    /// The body as it comes in; an error ends it.
+    pub fn stream(&self) -> impl Stream<Item = Result<Bytes, ReceiveError>> + Send + use<B> {
+        Chunks {
+            keeps_window: true,
+            ..self.chunks()
         }
     }
 
@@ -183,12 +202,21 @@ where
         }
     }
 
+    /// Ends a request: what is left of its body is read before the response goes out, so that the client is done sending
+    /// and reads it. The connection ends where it cannot be used again.
+    pub async fn finish<R>(self, response: &mut Response<R>) {
+        if !self.drain().await {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+        }
+    }
+
     /// Reads what is left, within limits; says whether the connection can be used again. Here silence
     /// and slowness count together: a body nobody wants may not keep us long, whoever sends it.
     ///
     /// What is too long to wait for is read on while the answer goes out: a connection that is closed under a client that
     /// still sends loses the answer (RFC 9112 section 9.6).
-    pub async fn drain(self) -> bool {
+    async fn drain(self) -> bool {
         self.release_window();
         if self.is_over() {
             return !self.is_broken.load(Ordering::Relaxed);

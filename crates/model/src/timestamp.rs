@@ -19,6 +19,12 @@ impl Timestamp {
         Self(self.0.saturating_add(micros(duration)))
     }
 
+    /// The moment so many seconds after 1970; saturates at the ends of the range.
+    #[must_use]
+    pub fn of_unix_secs(seconds: i64) -> Self {
+        Self(seconds.saturating_mul(1_000_000))
+    }
+
     /// Whole seconds since 1970, rounded down.
     #[must_use]
     pub fn unix_secs(self) -> i64 {

@@ -225,9 +225,10 @@ impl Service {
     }
 
     /// An answer for which nobody looked at the body; it must reach the client all the same.
-    async fn without_body(&self, head: &Parts, incoming: Incoming, response: Response<Body>) -> Response<Body> {
+    async fn without_body(&self, head: &Parts, incoming: Incoming, mut response: Response<Body>) -> Response<Body> {
         let body = Received::new(head, incoming, self.body_stall, &self.budget);
-        closing(response, !body.drain().await)
+        body.finish(&mut response).await;
+        response
     }
 }
 

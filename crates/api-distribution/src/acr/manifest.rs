@@ -1,14 +1,14 @@
 //! `/acr/v1/R/_manifests`.
 
 use holdfast_access::{Grant, action};
-use holdfast_face::Body;
+use holdfast_face::{Body, moment::seven_digits};
 use holdfast_model::{Attributes, Page};
 use holdfast_oci::{Digest, RepositoryName, Tag};
 use holdfast_registry::ManifestView;
 use http::{Response, StatusCode, header};
 use serde::Serialize;
 
-use super::{moment, patch_of};
+use super::patch_of;
 use crate::{
     error::Error,
     page::{PageQuery, Rows},
@@ -76,8 +76,8 @@ impl<'a> From<&'a ManifestView> for Shown<'a> {
         Self {
             digest: record.digest,
             image_size: record.image_size_bytes,
-            created_time: moment(record.created_at),
-            last_update_time: moment(record.updated_at),
+            created_time: seven_digits(record.created_at),
+            last_update_time: seven_digits(record.updated_at),
             architecture: record.architecture.as_deref(),
             os: record.os.as_deref(),
             media_type: &record.media_type,

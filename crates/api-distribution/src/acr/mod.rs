@@ -5,23 +5,14 @@ pub(crate) mod manifest;
 pub(crate) mod repository;
 pub(crate) mod tag;
 
-use chrono::DateTime;
 use holdfast_face::Asker;
-use holdfast_model::{AttributesPatch, Timestamp};
+use holdfast_model::AttributesPatch;
 use serde::de::{Error as _, Unexpected};
 
 use crate::{error::Error, serve::Call};
 
 /// The largest PATCH body: four switches, and a scanner's `quarantineDetails`, fit well.
 const MAX_PATCH_BYTES: usize = 64 << 10;
-
-/// A moment as ACR writes it: seven fractional digits, `Z`.
-fn moment(at: Timestamp) -> String {
-    let text = DateTime::from_timestamp_micros(at.0)
-        .unwrap_or_default()
-        .format("%Y-%m-%dT%H:%M:%S%.6f");
-    format!("{text}0Z")
-}
 
 async fn patch_of(call: &Call<'_>) -> Result<AttributesPatch, Error> {
     let body = call.body.whole(Asker::Known, MAX_PATCH_BYTES).await?;

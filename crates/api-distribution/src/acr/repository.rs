@@ -1,14 +1,14 @@
 //! `/acr/v1/R`.
 
 use holdfast_access::{Grant, action};
-use holdfast_face::Body;
+use holdfast_face::{Body, moment::seven_digits};
 use holdfast_model::Attributes;
 use holdfast_oci::{Digest, RepositoryName, Tag};
 use holdfast_registry::RepositoryView;
 use http::{Response, StatusCode};
 use serde::Serialize;
 
-use super::{moment, patch_of};
+use super::patch_of;
 use crate::{error::Error, respond, serve::Call};
 
 #[derive(Serialize)]
@@ -52,8 +52,8 @@ fn shown(call: &Call<'_>, view: &RepositoryView) -> Response<Body> {
     let shown = Shown {
         registry: &call.address.shown_login_server,
         image_name: &view.name,
-        created_time: moment(view.created_at),
-        last_update_time: moment(view.updated_at),
+        created_time: seven_digits(view.created_at),
+        last_update_time: seven_digits(view.updated_at),
         manifest_count: view.manifest_count,
         tag_count: view.tag_count,
         changeable_attributes: view.attributes,

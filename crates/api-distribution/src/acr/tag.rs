@@ -1,13 +1,13 @@
 //! `/acr/v1/R/_tags`.
 
 use holdfast_access::{Grant, action};
-use holdfast_face::Body;
+use holdfast_face::{Body, moment::seven_digits};
 use holdfast_model::{Attributes, Page, TagRecord};
 use holdfast_oci::{Digest, RepositoryName, Tag};
 use http::{Response, StatusCode, header};
 use serde::Serialize;
 
-use super::{moment, patch_of};
+use super::patch_of;
 use crate::{
     error::Error,
     page::{PageQuery, Rows},
@@ -48,8 +48,8 @@ impl<'a> From<&'a TagRecord> for Shown<'a> {
         Self {
             name: &record.name,
             digest: record.digest,
-            created_time: moment(record.created_at),
-            last_update_time: moment(record.updated_at),
+            created_time: seven_digits(record.created_at),
+            last_update_time: seven_digits(record.updated_at),
             // Docker Content Trust, which nothing here offers: signatures are referrers.
             signed: false,
             changeable_attributes: record.attributes,

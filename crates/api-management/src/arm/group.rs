@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{reading::Object, registry_request::read_tags};
 use crate::{
-    body, conditional,
+    body,
     error::Error,
     paging::page,
     route::GroupPath,
@@ -109,7 +109,7 @@ pub(crate) async fn ensure_seen(
 }
 
 fn answer(status: StatusCode, group: &ResourceGroup) -> Response<Bytes> {
-    conditional::tagged(body::json(status, &shown(group)), &group.entity_tag())
+    body::with_entity_tag(body::json(status, &shown(group)), &group.entity_tag())
 }
 
 fn shown(group: &ResourceGroup) -> Value {

@@ -23,7 +23,7 @@ use super::{
     storage_account,
 };
 use crate::{
-    Management, body, conditional,
+    Management, body,
     error::Error,
     paging::Pager,
     route::RegistryPath,
@@ -86,7 +86,7 @@ pub(crate) async fn delete(
 
 async fn answer(call: &Call<'_>, status: StatusCode, record: &RegistryRecord) -> Result<Response<Bytes>, Error> {
     let shown = whole(call, record).await?;
-    Ok(conditional::tagged(body::json(status, &shown), &record.entity_tag()))
+    Ok(body::with_entity_tag(body::json(status, &shown), &record.entity_tag()))
 }
 
 /// The whole body, with the storage account of a Classic one.

@@ -3,10 +3,11 @@
 
 use holdfast_access::NetworkRules;
 use holdfast_arm::{ApiVersion, shape::shape_registry};
+use holdfast_face::moment::{rfc3339_micros, seven_digits_with_offset};
 use holdfast_model::{Author, RegistryRecord, Sku, Timestamp};
 use serde_json::{Value, json};
 
-use super::{registry::NO_LABEL, when, zoned};
+use super::registry::NO_LABEL;
 use crate::Management;
 
 pub(crate) const TYPE: &str = "Microsoft.ContainerRegistry/registries";
@@ -50,7 +51,7 @@ fn properties(app: &Management, registry: &RegistryRecord) -> Value {
     let login_server = format!("{}{}", registry.name.to_ascii_lowercase(), app.login_server_suffix);
     let mut own = json!({
         "loginServer": login_server,
-        "creationDate": when(registry.created_at),
+        "creationDate": rfc3339_micros(registry.created_at),
         "provisioningState": if registry.is_deleting { "Deleting" } else { "Succeeded" },
         "adminUserEnabled": registry.admin_enabled,
         "anonymousPullEnabled": registry.anonymous_pull,
@@ -78,7 +79,12 @@ fn properties(app: &Management, registry: &RegistryRecord) -> Value {
 /// The policies of a registry.
 pub(crate) fn policies(registry: &RegistryRecord) -> Value {
     let shown = &registry.shown;
-    let changed = |at: Option<i64>| at.map_or_else(|| zoned(registry.created_at), |at| zoned(Timestamp(at)));
+    let changed = |at: Option<i64>| {
+        at.map_or_else(
+            || seven_digits_with_offset(registry.created_at),
+            |at| seven_digits_with_offset(Timestamp(at)),
+        )
+    };
     json!({
         "retentionPolicy": {
             "days": registry.retention_days.unwrap_or(shown.retention_days),
@@ -108,7 +114,7 @@ pub(crate) fn system_data(registry: &RegistryRecord) -> Value {
             data[by] = json!(author.name);
             data[format!("{by}Type")] = json!(author.kind.as_str());
         }
-        data[at] = json!(zoned(moment));
+        data[at] = json!(seven_digits_with_offset(moment));
     };
     set(
         "createdBy",

@@ -13,7 +13,7 @@ use super::{
     registry_body::fixed,
     registry_request::{read_policies, refuse_unserved},
 };
-use crate::{body, conditional, error::Error, serve::Call};
+use crate::{body, error::Error, serve::Call};
 
 pub(crate) async fn list(
     call: &Call<'_>,
@@ -43,5 +43,5 @@ fn answer(record: &RegistryRecord) -> Response<Bytes> {
         "quarantinePolicy": policies["quarantinePolicy"],
         "trustPolicy": policies["trustPolicy"],
     });
-    conditional::tagged(body::json(StatusCode::OK, &shown), &record.entity_tag())
+    body::with_entity_tag(body::json(StatusCode::OK, &shown), &record.entity_tag())
 }

@@ -4,11 +4,11 @@
 use bytes::Bytes;
 use holdfast_access::{ControlGrant, control};
 use holdfast_arm::{ApiVersion, Page};
+use holdfast_face::moment::rfc3339_micros;
 use holdfast_model::{RegistryRecord, Sku};
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::when;
 use crate::{body, error::Error, serve::Call};
 
 /// The versions that brought fields.
@@ -37,7 +37,7 @@ fn home(record: &RegistryRecord, version: ApiVersion) -> Value {
         "tags": {},
         "properties": {
             "provisioningState": "Succeeded",
-            "status": { "displayStatus": "Ready", "timestamp": when(record.created_at) },
+            "status": { "displayStatus": "Ready", "timestamp": rfc3339_micros(record.created_at) },
         },
     });
     let properties = &mut shown["properties"];

@@ -8,6 +8,7 @@ use holdfast_access::{
     control,
 };
 use holdfast_arm::{Error as Arm, Page, RoleAssignmentName};
+use holdfast_face::moment::rfc3339_micros;
 use holdfast_model::RoleAssignment;
 use holdfast_registry::NewRoleAssignment;
 use http::{Response, StatusCode};
@@ -15,7 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{role_definition::id_at, when};
+use super::role_definition::id_at;
 use crate::{body, error::Error, paging::page, route::ScopePath, serve::Call};
 
 const TYPE: &str = "Microsoft.Authorization/roleAssignments";
@@ -176,8 +177,8 @@ fn shown(assignment: &RoleAssignment, path: &ScopePath) -> Value {
             "scope": assignment.shown_scope,
             "condition": condition.map(|condition| &condition.text),
             "conditionVersion": condition.map(|condition| &condition.version),
-            "createdOn": when(assignment.created_at),
-            "updatedOn": when(assignment.updated_at),
+            "createdOn": rfc3339_micros(assignment.created_at),
+            "updatedOn": rfc3339_micros(assignment.updated_at),
             "createdBy": assignment.created_by,
             "updatedBy": assignment.updated_by,
             "delegatedManagedIdentityResourceId": null,

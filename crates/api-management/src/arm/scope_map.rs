@@ -3,12 +3,13 @@
 use bytes::Bytes;
 use holdfast_access::{ControlGrant, ScopeMap, control};
 use holdfast_arm::{Error as Arm, Page};
+use holdfast_face::moment::seven_digits_with_offset;
 use holdfast_registry::{ScopeMapChange, ScopeMapView};
 use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{PAGE_ROWS, system_data, zoned};
+use super::{PAGE_ROWS, system_data};
 use crate::{
     body,
     error::Error,
@@ -125,7 +126,7 @@ fn shown(map: &ScopeMapView) -> Value {
         properties["description"] = json!(description);
     }
     properties["type"] = json!(if map.is_system { "SystemDefined" } else { "UserDefined" });
-    properties["creationDate"] = json!(zoned(map.system_data.created_at));
+    properties["creationDate"] = json!(seven_digits_with_offset(map.system_data.created_at));
     properties["provisioningState"] = json!("Succeeded");
     properties["actions"] = json!(map.actions.texts());
     json!({

@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use holdfast_access::{ControlGrant, ControlReach, control, decide_control};
 use holdfast_arm::{Code, Error as Arm, Location, ResourceGroupName, ResourceId, StorageAccountName, SubscriptionId};
+use holdfast_face::moment::rfc3339_micros;
 use holdfast_model::{RegistryRecord, Sku, StorageAccount, StorageKind};
 use holdfast_registry::{StorageAccountError, StorageChange};
 use http::{Response, StatusCode};
@@ -13,10 +14,9 @@ use serde_json::{Value, json};
 use super::{
     reading::Object,
     registry_request::{read_tags, refuse_unserved},
-    when,
 };
 use crate::{
-    body, conditional,
+    body,
     error::{Error, refused_linked},
     paging::page,
     route::StoragePath,
@@ -77,7 +77,7 @@ fn read_change(request: &Object<'_>) -> Result<StorageChange, Arm> {
 fn answer(account: &StorageAccount) -> Response<Bytes> {
     let answer = body::json(StatusCode::OK, &shown(account));
     match account.entity_tag() {
-        Some(tag) => conditional::tagged(answer, &tag),
+        Some(tag) => body::with_entity_tag(answer, &tag),
         None => answer,
     }
 }
@@ -183,7 +183,7 @@ fn shown(account: &StorageAccount) -> Value {
     let mut shown = listed(account);
     shown["properties"] = json!({
         "provisioningState": "Succeeded",
-        "creationTime": when(account.created_at),
+        "creationTime": rfc3339_micros(account.created_at),
         "primaryLocation": account.location,
         "statusOfPrimary": "available",
     });

@@ -1,9 +1,9 @@
 //! Tokens and their passwords. A password is shown once, by the request that generates it.
 
 use bytes::Bytes;
-use chrono::{DateTime, NaiveDateTime};
 use holdfast_access::{ControlGrant, control};
 use holdfast_arm::{Error as Arm, Page, ResourceId};
+use holdfast_face::moment::{parse_iso8601, seven_digits_with_offset};
 use holdfast_identity::password;
 use holdfast_model::{Timestamp, TokenPassword};
 use holdfast_registry::{KeptPassword, NewTokenPasswords, TokenChange, TokenView};
@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{PAGE_ROWS, system_data, zoned};
+use super::{PAGE_ROWS, system_data};
 use crate::{
     body,
     error::Error,
@@ -202,11 +202,7 @@ fn read_slot(path: &str, name: &str) -> Result<u8, Arm> {
 
 /// ISO 8601; a moment without a zone is in UTC.
 fn read_expiry(path: &str, text: &str) -> Result<Timestamp, Arm> {
-    let zoned = DateTime::parse_from_rfc3339(text).map(|at| at.timestamp_micros());
-    let plain =
-        || NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").map(|at| at.and_utc().timestamp_micros());
-    let micros = zoned.or_else(|_| plain());
-    micros.map(Timestamp).map_err(|_| {
+    parse_iso8601(text).ok_or_else(|| {
         let why = "The expiry must be a date and time in ISO 8601, such as 2030-12-31T12:59:59Z.";
         Arm::invalid_parameter(path, why)
     })
@@ -225,7 +221,7 @@ fn shown(token: &TokenView) -> Value {
         "name": record.name,
         "systemData": system_data(&record.system_data),
         "properties": {
-            "creationDate": zoned(record.system_data.created_at),
+            "creationDate": seven_digits_with_offset(record.system_data.created_at),
             "provisioningState": "Succeeded",
             "scopeMapId": format!("{id}/scopeMaps/{}", record.scope_map),
             "credentials": { "passwords": passwords.iter().map(shown_password).collect::<Vec<Value>>() },
@@ -236,9 +232,9 @@ fn shown(token: &TokenView) -> Value {
 
 /// Never with its value: that is not known any more.
 fn shown_password(password: &TokenPassword) -> Value {
-    let mut shown = json!({ "creationTime": zoned(password.created_at) });
+    let mut shown = json!({ "creationTime": seven_digits_with_offset(password.created_at) });
     if let Some(at) = password.expires_at {
-        shown["expiry"] = json!(zoned(at));
+        shown["expiry"] = json!(seven_digits_with_offset(at));
     }
     let name = PASSWORDS.iter().find(|(slot, _)| *slot == password.slot);
     shown["name"] = json!(name.map(|(_, name)| name));

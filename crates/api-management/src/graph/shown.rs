@@ -1,6 +1,6 @@
 //! What the objects of Graph look like.
 
-use chrono::{DateTime, SecondsFormat};
+use holdfast_face::moment::{parse_rfc3339, rfc3339};
 use holdfast_model::{
     ApplicationCertificate, ApplicationSecret, FederatedCredential, FederatedSubject, PersonRecord, Timestamp,
 };
@@ -20,17 +20,9 @@ pub(super) const KEY_USAGE: &str = "Verify";
 /// How the pattern of a flexible federated credential begins and ends (Entra ID, language version 1).
 const MATCHES: (&str, &str) = ("claims['sub'] matches '", "'");
 
-/// A moment, as Graph writes it.
-pub(super) fn when(at: Timestamp) -> String {
-    let moment = DateTime::from_timestamp_micros(at.0).unwrap_or_default();
-    moment.to_rfc3339_opts(SecondsFormat::AutoSi, true)
-}
-
 /// A moment, as it stands in a body.
 pub(super) fn moment(property: &str, text: &str) -> Result<Timestamp, Error> {
-    DateTime::parse_from_rfc3339(text)
-        .map(|moment| Timestamp(moment.timestamp_micros()))
-        .map_err(|_| Error::invalid_value(property, "it is not a moment of RFC 3339"))
+    parse_rfc3339(text).ok_or_else(|| Error::invalid_value(property, "it is not a moment of RFC 3339"))
 }
 
 /// An application.
@@ -41,7 +33,7 @@ pub(super) fn application(call: &Call<'_>, view: &ApplicationView) -> Value {
         "id": record.id,
         "appId": record.app_id,
         "displayName": record.display_name,
-        "createdDateTime": when(record.created_at),
+        "createdDateTime": rfc3339(record.created_at),
         "deletedDateTime": null,
         "identifierUris": [],
         "signInAudience": AUDIENCE,
@@ -64,7 +56,7 @@ pub(super) fn service_principal(call: &Call<'_>, view: &ApplicationView) -> Valu
         "appDisplayName": record.display_name,
         "accountEnabled": principal.map(|principal| principal.is_enabled),
         "appOwnerOrganizationId": call.app.directory.tenant(),
-        "createdDateTime": principal.map(|principal| when(principal.created_at)),
+        "createdDateTime": principal.map(|principal| rfc3339(principal.created_at)),
         "deletedDateTime": null,
         "servicePrincipalNames": [record.app_id],
         "servicePrincipalType": "Application",
@@ -83,7 +75,7 @@ pub(super) fn user(call: &Call<'_>, person: &PersonRecord) -> Value {
         "displayName": person.principal.display_name,
         "userPrincipalName": person.user_name.as_str(),
         "accountEnabled": person.principal.is_enabled,
-        "createdDateTime": when(person.principal.created_at),
+        "createdDateTime": rfc3339(person.principal.created_at),
         "mail": null,
         "@odata.context": context(call, "users"),
     })
@@ -98,11 +90,11 @@ pub(super) fn password(secret: &ApplicationSecret) -> Value {
     json!({
         "customKeyIdentifier": null,
         "displayName": secret.display_name,
-        "endDateTime": when(secret.expires_at),
+        "endDateTime": rfc3339(secret.expires_at),
         "hint": secret.hint,
         "keyId": secret.id,
         "secretText": null,
-        "startDateTime": when(secret.starts_at),
+        "startDateTime": rfc3339(secret.starts_at),
     })
 }
 
@@ -111,10 +103,10 @@ fn key(certificate: &ApplicationCertificate) -> Value {
     json!({
         "customKeyIdentifier": thumbprint,
         "displayName": certificate.display_name,
-        "endDateTime": when(certificate.expires_at),
+        "endDateTime": rfc3339(certificate.expires_at),
         "key": null,
         "keyId": certificate.id,
-        "startDateTime": when(certificate.starts_at),
+        "startDateTime": rfc3339(certificate.starts_at),
         "type": KEY_TYPE,
         "usage": KEY_USAGE,
     })

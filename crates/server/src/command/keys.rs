@@ -3,6 +3,8 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use holdfast_face::moment::spaced;
+use holdfast_model::Timestamp;
 
 use super::CommonArgs;
 use crate::{
@@ -48,8 +50,8 @@ impl Keys {
 }
 
 fn line(key: &Key) -> String {
-    let moment = |seconds| chrono::DateTime::from_timestamp(seconds, 0).map(|at| at.format("%Y-%m-%d %H:%M:%SZ"));
-    match (key.is_signing, key.verifies_until.and_then(moment)) {
+    let moment = |seconds| spaced(Timestamp::of_unix_secs(seconds));
+    match (key.is_signing, key.verifies_until.map(moment)) {
         (true, _) => format!("{}  signs", key.kid),
         (false, Some(until)) => format!("{}  verifies until {until}", key.kid),
         (false, None) => format!("{}  verifies until its file is removed", key.kid),

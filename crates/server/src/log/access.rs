@@ -3,7 +3,8 @@
 
 use std::{borrow::Cow, fmt::Write as _, io::Write as _, net::IpAddr, sync::OnceLock, time::Duration};
 
-use chrono::{SecondsFormat, Utc};
+use holdfast_face::moment::rfc3339_micros;
+use holdfast_model::{Clock as _, SystemClock};
 use http::{Method, StatusCode};
 use serde::Serialize;
 
@@ -85,7 +86,7 @@ impl Access<'_> {
 
     fn write_json(&self, mut lines: Lines) {
         let line = Line {
-            timestamp: Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true),
+            timestamp: rfc3339_micros(SystemClock.now()),
             level: "INFO",
             message: "request",
             method: clean(self.method.as_str()),

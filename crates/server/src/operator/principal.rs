@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use chrono::{DateTime, SecondsFormat};
 use holdfast_access::{ControlCaller, Role, assignment::scope_covers, decide_control};
 use holdfast_arm::ResourceId;
+use holdfast_face::moment::rfc3339_seconds;
 use holdfast_identity::password;
-use holdfast_model::Timestamp;
 use holdfast_registry::{ApplicationKey, ApplicationView, NewPrincipal, NewSecret};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -226,7 +225,7 @@ fn shown(view: &ApplicationView) -> Option<Principal> {
         key_id: secret.id.to_string(),
         display_name: secret.display_name.clone(),
         hint: secret.hint.clone(),
-        end_date_time: when(secret.expires_at),
+        end_date_time: rfc3339_seconds(secret.expires_at),
     };
     Some(Principal {
         app_id: principal.app_id.to_string(),
@@ -236,11 +235,6 @@ fn shown(view: &ApplicationView) -> Option<Principal> {
         secrets: view.secrets.iter().map(secret).collect(),
         certificates: view.certificates.len(),
     })
-}
-
-fn when(at: Timestamp) -> String {
-    let moment = DateTime::from_timestamp_micros(at.0).unwrap_or_default();
-    moment.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 /// A name for people.
