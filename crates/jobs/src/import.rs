@@ -13,6 +13,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use holdfast_access::{
     ControlCaller, ControlGrant, Grant, RegistryId, action, control, decide_control, push_of_import,
 };
+use holdfast_arm::ResourceId;
 use holdfast_model::{JobKind, JobRecord, ManifestContent, RegistryRecord};
 use holdfast_oci::{Digest, Manifest, MediaType, Reference, RepositoryName, Tag, manifest, media_type::Kind};
 use holdfast_registry::{
@@ -145,11 +146,18 @@ async fn caller(runner: &Runner, actor: &str) -> Result<ControlCaller, Stop> {
 
 /// The registry that it goes into, if it is still the one that was meant.
 async fn target(runner: &Runner, job: &JobRecord, id: RegistryId) -> Result<RegistryRecord, Stop> {
-    let name = job.scope.rsplit('/').next().unwrap_or_default();
+    let found = find_registry(runner, &job.scope, id).await?;
+    found.ok_or_else(|| Stop::Failed(ImportFailure::registry_deleted()))
+}
+
+/// The registry at a scope of ARM, if it is still the one of this id: its name may have another one by now.
+async fn find_registry(runner: &Runner, scope: &str, id: RegistryId) -> Result<Option<RegistryRecord>, Stop> {
+    let scope = ResourceId::parse(scope).ok();
+    let Some(name) = scope.as_ref().and_then(ResourceId::registry) else {
+        return Ok(None);
+    };
     let found = runner.registry.find_registry(name).await?;
-    found
-        .filter(|registry| registry.id == id)
-        .ok_or_else(|| Stop::Failed(ImportFailure::registry_deleted()))
+    Ok(found.filter(|registry| registry.id == id))
 }
 
 /// Every repository that gets the image, with the tags it gets there.

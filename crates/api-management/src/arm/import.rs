@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use holdfast_access::{Caller, ControlGrant, ControlReach, Grant, action, control, decide, decide_control, rights_of};
-use holdfast_arm::{Code, Error as Arm, ResourceId};
+use holdfast_arm::{Code, Error as Arm, ResourceId, fold_case};
 use holdfast_model::{JobId, JobRecord, JobState, RegistryRecord};
 use holdfast_oci::{Reference, RegistryHost, RepositoryName, Tag};
 use holdfast_registry::{Import, ImportFailure, ImportFailureKind, ImportSource, ImportTag};
@@ -303,12 +303,12 @@ async fn own(
         let here = (action, grant.scope());
         Arm::linked_authorization_failed(&client, &client, here, (PULL, id.key()))
     };
-    let name = id.key().rsplit('/').next().unwrap_or_default();
-    let found = call.app.registry.find_registry(name).await?;
+    let name = fold_case(id.name());
+    let found = call.app.registry.find_registry(&name).await?;
     let Some(record) = found.filter(|record| record.scope() == id.key()) else {
         let may_know = decide_control::<control::RegistriesRead>(call.who, id.key()).is_ok();
-        let group = id.key().split('/').nth(4).unwrap_or_default();
-        let absent = Arm::resource_not_found("Microsoft.ContainerRegistry/registries", name, group);
+        let group = fold_case(id.resource_group().unwrap_or_default());
+        let absent = Arm::resource_not_found("Microsoft.ContainerRegistry/registries", &name, &group);
         return Err(if may_know { absent } else { refused() }.into());
     };
     let rights = rights_of(call.who.assignments(), &record.scope(), record.role_assignment_mode);

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use holdfast_access::{ControlReach, control};
-use holdfast_arm::{ResourceGroupName, SubscriptionId, fold_case};
+use holdfast_arm::{ResourceGroupName, ResourceId, SubscriptionId, fold_case};
 use holdfast_model::{RegistryRecord, StorageAccount};
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
@@ -53,7 +53,7 @@ pub(crate) async fn list(
                 .as_ref()
                 .is_none_or(|filter| filter.passes(&values, &|_, _| false))
     };
-    let registries = registries.iter().map(|record| (registry_key(record), shown(record)));
+    let registries = registries.iter().map(|record| (registry_key(record), view(record)));
     // After all registries: their keys are digits.
     let key = |account: &StorageAccount| format!("s{:020}", account.id.0);
     let accounts = accounts
@@ -83,11 +83,12 @@ fn values(resource: &Value, field: &str, tag: Option<&str>) -> Vec<String> {
 
 /// The group in its id.
 fn group_of(resource: &Value) -> String {
-    let id = resource["id"].as_str().unwrap_or_default();
-    id.split('/').nth(4).unwrap_or_default().to_owned()
+    let id = resource["id"].as_str().map(ResourceId::parse);
+    let group = id.as_ref().and_then(|id| id.as_ref().ok()?.resource_group());
+    group.unwrap_or_default().to_owned()
 }
 
-fn shown(registry: &RegistryRecord) -> Value {
+fn view(registry: &RegistryRecord) -> Value {
     json!({
         "id": registry.arm_id(),
         "name": registry.name,

@@ -12,7 +12,7 @@ use holdfast_model::{Content, JobRecord, ManifestContent};
 use holdfast_oci::{Digest, Reference};
 use holdfast_registry::{Body, Import, ImportError, ImportFailureKind, ImportSource, ReceiveError, Registry};
 
-use super::{Progress, Stop};
+use super::{Progress, Stop, find_registry};
 use crate::Runner;
 
 /// Bytes of a blob of this server that are read in one step at most.
@@ -156,11 +156,8 @@ async fn pull(
     caller: &ControlCaller,
     target: RegistryId,
 ) -> Result<Grant<action::Pull>, Stop> {
-    let name = scope.rsplit('/').next().unwrap_or_default();
-    let found = runner.registry.find_registry(name).await?;
-    let source = found
-        .filter(|registry| registry.id == id)
-        .ok_or_else(Stop::source_gone)?;
+    let source = find_registry(runner, scope, id).await?;
+    let source = source.ok_or_else(Stop::source_gone)?;
     if !source.allow_export && source.id != target {
         let refusal = ImportError::ExportDisabled { name: source.name };
         return Err(Stop::failed(ImportFailureKind::NotAllowed, &refusal.to_string()));
