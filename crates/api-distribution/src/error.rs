@@ -102,24 +102,24 @@ pub(crate) enum Error {
     Storage(#[from] StorageError),
 }
 
-/// How an error is shown.
-struct Shown {
+/// What an error is answered with.
+struct ErrorResponse {
     status: StatusCode,
     code: ErrorCode,
     detail: Value,
 }
 
 impl Error {
-    fn shown(&self) -> Shown {
+    fn response(&self) -> ErrorResponse {
         use ErrorCode as Code;
-        let plain = |status, code| Shown {
+        let plain = |status, code| ErrorResponse {
             status,
             code,
             detail: Value::Null,
         };
         match self {
-            Self::Route(error) => shown_route(error),
-            Self::Page(error) => shown_page(error),
+            Self::Route(error) => route_error(error),
+            Self::Page(error) => page_error(error),
             Self::ContentRange(_) => plain(StatusCode::BAD_REQUEST, Code::BlobUploadInvalid),
             Self::ContentType(_) => plain(StatusCode::BAD_REQUEST, Code::ManifestInvalid),
             Self::Conditional(_) | Self::OnlyIfAbsent => plain(StatusCode::BAD_REQUEST, Code::Unsupported),
@@ -145,8 +145,8 @@ impl Error {
             Self::Range(_) => plain(StatusCode::RANGE_NOT_SATISFIABLE, Code::RangeInvalid),
             // The caller asked for more scopes than a token can carry.
             Self::Issue(_) => plain(StatusCode::BAD_REQUEST, Code::Unsupported),
-            Self::Domain(error) => shown_domain(error),
-            Self::Storage(error) => shown_storage(error),
+            Self::Domain(error) => domain_error(error),
+            Self::Storage(error) => storage_error(error),
         }
     }
 
@@ -193,11 +193,11 @@ struct ErrorEntry {
 /// The response for an error. `demanded` is the scope of the route, which the challenge names also
 /// when the credential itself is bad (ACR).
 pub(crate) fn render(error: &Error, demanded: Option<&Demanded>, address: &Address) -> Response<Body> {
-    let Shown {
+    let ErrorResponse {
         status,
         code,
         mut detail,
-    } = error.shown();
+    } = error.response();
     let challenge = error.challenge().map(|challenge| Challenge {
         scope: challenge.scope.or_else(|| demanded.and_then(Demanded::scope)),
         ..challenge
@@ -281,7 +281,7 @@ fn entries(error: &Error, entry: ErrorEntry) -> Vec<ErrorEntry> {
     digests.iter().map(missing).collect()
 }
 
-fn shown_route(error: &route::Error) -> Shown {
+fn route_error(error: &route::Error) -> ErrorResponse {
     use ErrorCode as Code;
     use route::Error as Route;
     let (status, code) = match error {
@@ -291,41 +291,41 @@ fn shown_route(error: &route::Error) -> Shown {
         Route::Encoding { .. } | Route::Name(_) => (StatusCode::BAD_REQUEST, Code::NameInvalid),
         Route::Digest(_) | Route::DigestMissing => (StatusCode::BAD_REQUEST, Code::DigestInvalid),
         Route::Tag(_) => (StatusCode::BAD_REQUEST, Code::TagInvalid),
-        Route::Reference(error) => return shown_reference(error),
+        Route::Reference(error) => return reference_error(error),
         Route::UploadId { .. } => (StatusCode::NOT_FOUND, Code::BlobUploadUnknown),
-        Route::Page(error) => return shown_page(error),
+        Route::Page(error) => return page_error(error),
     };
-    Shown {
+    ErrorResponse {
         status,
         code,
         detail: Value::Null,
     }
 }
 
-fn shown_reference(error: &holdfast_oci::reference::Error) -> Shown {
+fn reference_error(error: &holdfast_oci::reference::Error) -> ErrorResponse {
     use holdfast_oci::reference::Error as Reference;
     let code = match error {
         Reference::Digest(_) => ErrorCode::DigestInvalid,
         Reference::Tag(_) => ErrorCode::TagInvalid,
     };
-    Shown {
+    ErrorResponse {
         status: StatusCode::BAD_REQUEST,
         code,
         detail: Value::Null,
     }
 }
 
-fn shown_page(_: &page::Error) -> Shown {
-    Shown {
+fn page_error(_: &page::Error) -> ErrorResponse {
+    ErrorResponse {
         status: StatusCode::BAD_REQUEST,
         code: ErrorCode::PaginationNumberInvalid,
         detail: Value::Null,
     }
 }
 
-fn shown_receive(error: &ReceiveError) -> Shown {
+fn receive_error(error: &ReceiveError) -> ErrorResponse {
     match error {
-        ReceiveError::Stopping => Shown {
+        ReceiveError::Stopping => ErrorResponse {
             status: StatusCode::SERVICE_UNAVAILABLE,
             code: ErrorCode::Unavailable,
             detail: Value::Null,
@@ -335,16 +335,16 @@ fn shown_receive(error: &ReceiveError) -> Shown {
     }
 }
 
-fn stalled() -> Shown {
-    Shown {
+fn stalled() -> ErrorResponse {
+    ErrorResponse {
         status: StatusCode::REQUEST_TIMEOUT,
         code: ErrorCode::BlobUploadInvalid,
         detail: Value::Null,
     }
 }
 
-fn disconnected() -> Shown {
-    Shown {
+fn disconnected() -> ErrorResponse {
+    ErrorResponse {
         status: StatusCode::BAD_REQUEST,
         code: ErrorCode::BlobUploadInvalid,
         detail: Value::Null,
@@ -365,7 +365,7 @@ fn is_passing(error: &StorageError) -> bool {
     }
 }
 
-fn shown_storage(error: &StorageError) -> Shown {
+fn storage_error(error: &StorageError) -> ErrorResponse {
     let (status, code) = match error {
         StorageError::Full { .. } => (StatusCode::INSUFFICIENT_STORAGE, ErrorCode::Unavailable),
         StorageError::Overloaded { .. }
@@ -376,14 +376,14 @@ fn shown_storage(error: &StorageError) -> Shown {
             (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Unknown)
         }
     };
-    Shown {
+    ErrorResponse {
         status,
         code,
         detail: Value::Null,
     }
 }
 
-fn shown_domain(error: &Domain) -> Shown {
+fn domain_error(error: &Domain) -> ErrorResponse {
     use ErrorCode as Code;
     let absent = |code, detail| (StatusCode::NOT_FOUND, code, detail);
     let (status, code, detail) = match error {
@@ -418,11 +418,11 @@ fn shown_domain(error: &Domain) -> Shown {
             json!({}),
         ),
         Domain::PreconditionFailed { .. } => (StatusCode::PRECONDITION_FAILED, Code::Denied, Value::Null),
-        Domain::Receive(error) => return shown_receive(error),
-        Domain::Storage(error) => return shown_storage(error),
+        Domain::Receive(error) => return receive_error(error),
+        Domain::Storage(error) => return storage_error(error),
         Domain::HashUnreadable { .. } => (StatusCode::INTERNAL_SERVER_ERROR, Code::Unknown, Value::Null),
     };
-    Shown { status, code, detail }
+    ErrorResponse { status, code, detail }
 }
 
 /// ACR's detail of a 401: one entry per action demanded. Scopes stand between spaces.

@@ -131,7 +131,7 @@ impl PageQuery {
 
     /// The rows to show.
     #[must_use]
-    pub fn shown<T>(&self, rows: Vec<T>, has_more: bool) -> Rows<T> {
+    pub fn rows<T>(&self, rows: Vec<T>, has_more: bool) -> Rows<T> {
         match (rows.is_empty() && !has_more, &self.last) {
             (false, _) => Rows::Some(rows),
             (true, None) => Rows::Nothing,

@@ -55,9 +55,9 @@ pub(crate) async fn endpoint(
             Err(error) => Err(error),
         },
         DirectoryRoute::DevicePage => Ok(device::show(app, site, headers)),
-        DirectoryRoute::DeviceAnswer => device::submit(app, site, headers, body).await,
+        DirectoryRoute::DeviceSubmit => device::submit(app, site, headers, body).await,
         DirectoryRoute::AuthorizePage(t) => of(t).map(|()| authorize::show(app, site, headers, query)),
-        DirectoryRoute::AuthorizeAnswer(t) => match of(t) {
+        DirectoryRoute::AuthorizeSubmit(t) => match of(t) {
             Ok(()) => authorize::submit(app, site, headers, body).await,
             Err(error) => Err(error),
         },

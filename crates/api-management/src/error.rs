@@ -99,10 +99,10 @@ pub(crate) fn render(error: Error, group: Option<&ResourceGroupName>, request_id
         Error::Role(error) => role::role_error(error, request_id),
         Error::Storage(error) => storage_error(&error, request_id),
     };
-    shown(&arm)
+    arm_response(&arm)
 }
 
-fn shown(error: &Arm) -> Response<Bytes> {
+fn arm_response(error: &Arm) -> Response<Bytes> {
     let mut response = body::json(status(error.code()), error);
     if status(error.code()) == StatusCode::UNAUTHORIZED {
         let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");

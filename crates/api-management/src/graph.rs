@@ -10,8 +10,8 @@ mod listing;
 mod object;
 mod route;
 mod service_principal;
-mod shown;
 mod user;
+mod view;
 
 use bytes::Bytes;
 use error::Error;
@@ -48,7 +48,7 @@ impl Call<'_> {
 }
 
 /// Answers a request whose path [`GraphRoute::handles`]. Never fails: errors are responses.
-pub(crate) async fn answer<B>(
+pub(crate) async fn respond<B>(
     app: &Management,
     head: &Parts,
     body: &Received<B>,

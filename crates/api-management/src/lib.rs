@@ -3,7 +3,6 @@
 //! is (`serve`), and how an outcome looks on the wire (`error`, the noun modules). It refuses to hold rules: those are
 //! `holdfast-registry`'s.
 
-mod answer;
 mod arm;
 mod body;
 mod caller;
@@ -11,6 +10,7 @@ mod conditional;
 mod directory;
 mod error;
 mod graph;
+mod headers;
 mod paging;
 mod route;
 mod serve;

@@ -99,11 +99,11 @@ pub(crate) fn page<T>(
     call: &Call<'_>,
     items: Vec<T>,
     key: impl Fn(&T) -> String,
-    shown: impl Fn(&T) -> Value,
+    view: impl Fn(&T) -> Value,
 ) -> Result<Page<Box<RawValue>>, Error> {
     let mut pager = Pager::new(call, items, key)?;
     while let Some(item) = pager.next() {
-        pager.push(&shown(&item));
+        pager.push(&view(&item));
     }
     Ok(pager.finish())
 }

@@ -93,11 +93,11 @@ routes! { DirectoryRoute,
     /// `GET /devicelogin`
     DevicePage = "directory.device-page";
     /// `POST /devicelogin`
-    DeviceAnswer = "directory.device-answer";
+    DeviceSubmit = "directory.device-answer";
     /// `GET /{tenant}/oauth2/v2.0/authorize`
     AuthorizePage(String) = "directory.authorize-page";
     /// `POST /{tenant}/oauth2/v2.0/authorize`
-    AuthorizeAnswer(String) = "directory.authorize-answer";
+    AuthorizeSubmit(String) = "directory.authorize-answer";
     /// `GET /common/userrealm/{user}`
     UserRealm = "directory.user-realm";
 }

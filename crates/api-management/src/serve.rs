@@ -16,7 +16,6 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::{
-    answer::stamp,
     arm::{
         group, import, metadata, operation, provider, registry, registry_policies, registry_usage, replication,
         resource, role_assignment, role_definition, scope_map, storage_account, subscription, token, unserved,
@@ -26,6 +25,7 @@ use crate::{
     conditional, directory,
     error::{self, Error},
     graph::{self, GraphRoute},
+    headers::stamp,
     route::{ArmRoute, GroupPath, RegistryPath, Route},
 };
 
@@ -223,9 +223,9 @@ impl Management {
         let mut served = Served::by("arm.unknown");
         let body = Received::new(&head, incoming, self.body_stall, &self.budget);
         let mut response = if GraphRoute::handles(head.uri.path()) {
-            graph::answer(self, &head, &body, site, &mut served).await
+            graph::respond(self, &head, &body, site, &mut served).await
         } else {
-            self.answer(&head, &body, site, &mut served).await
+            self.respond(&head, &body, site, &mut served).await
         };
         body.finish(&mut response).await;
         stamp(response.headers_mut(), served.route, site, self.registry.now());
@@ -234,7 +234,7 @@ impl Management {
     }
 
     /// Answers a request to ARM or the directory.
-    async fn answer<B>(
+    async fn respond<B>(
         &self,
         head: &http::request::Parts,
         body: &Received<B>,

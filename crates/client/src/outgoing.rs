@@ -35,7 +35,7 @@ pub struct Limits {
     /// To resolve, connect and shake hands.
     pub connect: Duration,
     /// To answer with headers, after connecting included.
-    pub answer: Duration,
+    pub response: Duration,
     /// To bring the next piece of a body.
     pub stall: Duration,
     /// Redirects followed for one request.
@@ -46,7 +46,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(10),
-            answer: Duration::from_secs(60),
+            response: Duration::from_secs(60),
             stall: Duration::from_secs(60),
             redirects: 5,
         }
@@ -217,7 +217,7 @@ impl Outgoing {
             Reach::Allowed | Reach::Origin => &self.client,
             Reach::OpenOrigin => &self.open,
         };
-        match timeout(self.limits.answer, client.request(outgoing)).await {
+        match timeout(self.limits.response, client.request(outgoing)).await {
             Ok(Ok(response)) => Ok(Response::new(request.url.clone(), response, self.limits.stall)),
             Ok(Err(error)) => Err(of_connection(&error).unwrap_or_else(|| Error::Exchange {
                 host,
@@ -225,7 +225,7 @@ impl Outgoing {
             })),
             Err(_) => Err(Error::TimedOut {
                 host,
-                after: self.limits.answer,
+                after: self.limits.response,
             }),
         }
     }

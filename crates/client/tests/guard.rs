@@ -100,7 +100,7 @@ fn options(allowed: &[String]) -> Options {
     Options {
         destinations: Destinations::new(allowed.iter().map(|entry| entry.parse().unwrap()).collect()),
         limits: Limits {
-            answer: Duration::from_secs(5),
+            response: Duration::from_secs(5),
             stall: Duration::from_millis(200),
             ..Limits::default()
         },

@@ -23,7 +23,7 @@ const UNCOUNTED_BYTES: u64 = 4 << 10;
 /// As much waits to be sent as may.
 #[derive(Debug, thiserror::Error)]
 #[error("too many answers wait to be taken, by all or by your address; try again in a moment")]
-pub struct TooManyAnswers;
+pub struct TooManyResponses;
 
 /// What all answers share; clones share it too.
 #[derive(Debug, Clone)]
@@ -68,15 +68,15 @@ impl Sending {
     /// Memory for an answer of so many bytes that is there already.
     ///
     /// # Errors
-    /// [`TooManyAnswers`] when it must go.
-    pub fn whole(&self, peer: IpAddr, bytes: u64) -> Result<Whole, TooManyAnswers> {
+    /// [`TooManyResponses`] when it must go.
+    pub fn whole(&self, peer: IpAddr, bytes: u64) -> Result<Whole, TooManyResponses> {
         if bytes <= UNCOUNTED_BYTES {
             return Ok(Whole(None));
         }
         // One that is longer than all may be alone goes out when nothing of that address waits.
         let bytes = bytes.min(WHOLE_BYTES as u64 / 2);
         let share = self.whole.try_take(peer, u32::try_from(bytes).unwrap_or(u32::MAX));
-        share.map(|share| Whole(Some(share))).map_err(|_| TooManyAnswers)
+        share.map(|share| Whole(Some(share))).map_err(|_| TooManyResponses)
     }
 
     /// Waits for the right to hand out a blob.

@@ -195,8 +195,8 @@ async fn open_rows(folder: &Folder, locations: &Locations, remains: Remains) -> 
     match (overview.directory, remains) {
         (None, Remains::Refuse) => remains::refuse(folder, locations)?,
         (Some(_), Remains::LeaveBehind) => {
-            let shown = folder.path().display();
-            bail!("{shown} holds a registry; to make another one, choose another --data-dir");
+            let path = folder.path().display();
+            bail!("{path} holds a registry; to make another one, choose another --data-dir");
         }
         (None, Remains::LeaveBehind) | (Some(_), Remains::Refuse) => {}
     }

@@ -77,18 +77,18 @@ impl Folder {
     /// Makes the folder unless it is there; only its owner can enter. One without a database is taken when nothing lies
     /// in it but what a first start leaves that failed, or `remains` are to be left behind.
     pub(crate) fn create(&self, remains: Remains) -> anyhow::Result<()> {
-        let shown = self.path.display();
+        let path = self.path.display();
         if !self.path.exists() {
             let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.path);
-            return made.with_context(|| format!("cannot make the data folder {shown}"));
+            return made.with_context(|| format!("cannot make the data folder {path}"));
         }
-        let metadata = fs::metadata(&self.path).with_context(|| format!("cannot look at the data folder {shown}"))?;
+        let metadata = fs::metadata(&self.path).with_context(|| format!("cannot look at the data folder {path}"))?;
         if !metadata.is_dir() {
-            bail!("{shown} is not a folder; choose another --data-dir");
+            bail!("{path} is not a folder; choose another --data-dir");
         }
         trusted::check_owner(&self.path, &metadata)?;
         self.check_owners()
-            .with_context(|| format!("cannot trust the data folder {shown}"))?;
+            .with_context(|| format!("cannot trust the data folder {path}"))?;
         let ours: &[&str] = match remains {
             Remains::Refuse => &STARTED,
             Remains::LeaveBehind => &OURS,
@@ -96,17 +96,17 @@ impl Folder {
         if !self.is_used()
             && self
                 .holds_others(ours)
-                .with_context(|| format!("cannot look into {shown}"))?
+                .with_context(|| format!("cannot look into {path}"))?
         {
             if !self.holds_others(&OURS)? {
                 return Err(DatabaseLost::new(self, Left::none()).into());
             }
-            bail!("{shown} holds other files; choose an empty --data-dir, or one that does not exist");
+            bail!("{path} holds other files; choose an empty --data-dir, or one that does not exist");
         }
         if metadata.permissions().mode() & 0o077 != 0 {
             // It may have been made by hand or by a service manager; what is to lie in it is secret.
             fs::set_permissions(&self.path, fs::Permissions::from_mode(0o700))
-                .with_context(|| format!("cannot close {shown} to others; run: chmod 700 '{shown}'"))?;
+                .with_context(|| format!("cannot close {path} to others; run: chmod 700 '{path}'"))?;
         }
         Ok(())
     }

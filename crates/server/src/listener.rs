@@ -257,9 +257,9 @@ impl Acceptor {
     /// One request on a connection for which there is no slot: probes are answered, all others are told to come again.
     async fn speak_briefly<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, stream: S, wire: Wire) {
         let service = Arc::clone(&self.service);
-        let answer = service_fn(move |request: Request<Incoming>| {
+        let service_fn = service_fn(move |request: Request<Incoming>| {
             let service = Arc::clone(&service);
-            async move { Ok::<_, std::convert::Infallible>(service.answer_when_full(request, wire).await) }
+            async move { Ok::<_, std::convert::Infallible>(service.respond_when_full(request, wire).await) }
         });
         let mut protocol = hyper::server::conn::http1::Builder::new();
         protocol
@@ -268,7 +268,7 @@ impl Acceptor {
             .max_buf_size(HTTP1_BUFFER_BYTES)
             .max_headers(MAX_HEADERS)
             .keep_alive(false);
-        if let Err(error) = protocol.serve_connection(TokioIo::new(stream), answer).await {
+        if let Err(error) = protocol.serve_connection(TokioIo::new(stream), service_fn).await {
             tracing::debug!(peer = %wire.peer, error = %error, "a connection beyond the slots broke");
         }
     }
@@ -281,7 +281,7 @@ impl Acceptor {
         let ending = own.clone();
         let refusing = Refusing::default();
         let refused = refusing.clone();
-        let answer = service_fn(move |request: Request<Incoming>| {
+        let service_fn = service_fn(move |request: Request<Incoming>| {
             let service = Arc::clone(&service);
             if request.version() < Version::HTTP_2 {
                 seen.speaks_http1();
@@ -293,7 +293,7 @@ impl Acceptor {
             async move {
                 let response = match entered {
                     // In a box, so that an answer that waits to be taken does not keep what its making took.
-                    Ok(entered) => Box::pin(service.answer(entered)).await,
+                    Ok(entered) => Box::pin(service.respond(entered)).await,
                     Err(response) => *response,
                 };
                 Ok::<_, std::convert::Infallible>(response)
@@ -306,7 +306,7 @@ impl Acceptor {
             refusing,
         };
         let protocol = protocol(streams);
-        let connection = protocol.serve_connection(TokioIo::new(stream), answer);
+        let connection = protocol.serve_connection(TokioIo::new(stream), service_fn);
         let mut connection = std::pin::pin!(connection);
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,

@@ -87,13 +87,13 @@ impl Service {
         let wire = forwarded::resolve(wire, request.headers(), &self.trusted_proxies);
         let mut record = Record::new(Arc::clone(&self.metrics), &request, wire.peer, self.ids.next());
         if request.headers().len() > MAX_HEADERS {
-            return Err(Box::new(record.answer(self.turn_away(request, too_many_headers()))));
+            return Err(Box::new(record.measure(self.turn_away(request, too_many_headers()))));
         }
         match self.heads.take(own, wire.peer, &request) {
             Ok(room) => record.hold(room),
             Err(error) => {
                 let response = self.turn_away(request, busy(&error.to_string()));
-                return Err(Box::new(record.answer(response)));
+                return Err(Box::new(record.measure(response)));
             }
         }
         match self.windows.take(own, wire.peer, &request) {
@@ -101,7 +101,7 @@ impl Service {
             Ok(Some(window)) => drop(request.extensions_mut().insert(window)),
             Err(error) => {
                 let response = self.turn_away(request, busy(&error.to_string()));
-                return Err(Box::new(record.answer(response)));
+                return Err(Box::new(record.measure(response)));
             }
         }
         detach(&mut request);
@@ -109,7 +109,7 @@ impl Service {
     }
 
     /// Answers a request. Never fails, also when a handler panics.
-    pub(crate) async fn answer(self: Arc<Self>, entered: Entered) -> Response<Measured> {
+    pub(crate) async fn respond(self: Arc<Self>, entered: Entered) -> Response<Measured> {
         let Entered {
             request,
             wire,
@@ -140,7 +140,7 @@ impl Service {
             }
             headers.insert(CORRELATION_REQUEST_ID, id);
         }
-        record.answer(response)
+        record.measure(response)
     }
 
     /// The answer, if there is memory to keep it until it is sent.
@@ -152,21 +152,21 @@ impl Service {
     }
 
     /// Answers on a connection for which there is no slot: what watches the server, and nothing else.
-    pub(crate) async fn answer_when_full(
+    pub(crate) async fn respond_when_full(
         self: Arc<Self>,
         request: Request<Incoming>,
         wire: Wire,
     ) -> Response<Measured> {
         if matches!(request.uri().path(), "/healthz" | "/readyz") {
             return match self.enter(request, wire, &Own::default()) {
-                Ok(entered) => self.answer(entered).await,
+                Ok(entered) => self.respond(entered).await,
                 Err(response) => *response,
             };
         }
         let resolved = forwarded::resolve(wire, request.headers(), &self.trusted_proxies);
         let record = Record::new(Arc::clone(&self.metrics), &request, resolved.peer, self.ids.next());
         let (head, incoming) = request.into_parts();
-        record.answer(self.without_body(&head, incoming, full()).await)
+        record.measure(self.without_body(&head, incoming, full()).await)
     }
 
     /// The answer to a request for which there is no room. It waits for nothing: neither for the request's body nor, over
@@ -216,7 +216,7 @@ impl Service {
             response.map(Body::bytes)
         } else {
             let response = if is_base {
-                self.base.answer(&head, wire).await
+                self.base.respond(&head, wire).await
             } else {
                 not_found(path)
             };

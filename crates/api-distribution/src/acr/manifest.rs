@@ -18,7 +18,7 @@ use crate::{
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Shown<'a> {
+struct ManifestBody<'a> {
     digest: Digest,
     image_size: u64,
     created_time: String,
@@ -54,7 +54,7 @@ struct List<'a> {
     registry: &'a str,
     image_name: &'a RepositoryName,
     #[serde(skip_serializing_if = "Rows::are_past_the_end")]
-    manifests: Rows<Shown<'a>>,
+    manifests: Rows<ManifestBody<'a>>,
 }
 
 #[derive(Serialize)]
@@ -62,10 +62,10 @@ struct List<'a> {
 struct One<'a> {
     registry: &'a str,
     image_name: &'a RepositoryName,
-    manifest: Shown<'a>,
+    manifest: ManifestBody<'a>,
 }
 
-impl<'a> From<&'a ManifestView> for Shown<'a> {
+impl<'a> From<&'a ManifestView> for ManifestBody<'a> {
     fn from(view: &'a ManifestView) -> Self {
         let record = &view.record;
         let reference = |(digest, architecture, os): &'a (Digest, Option<String>, Option<String>)| Reference {
@@ -108,8 +108,8 @@ pub(crate) async fn list(
     let list = List {
         registry: &call.address.shown_login_server,
         image_name: grant.repository(),
-        manifests: page.shown(
-            listed.manifests.iter().map(Shown::from).collect(),
+        manifests: page.rows(
+            listed.manifests.iter().map(ManifestBody::from).collect(),
             listed.next.is_some(),
         ),
     };

@@ -13,7 +13,7 @@ use crate::{error::Error, respond, serve::Call};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Shown<'a> {
+struct RepositoryBody<'a> {
     registry: &'a str,
     image_name: &'a RepositoryName,
     created_time: String,
@@ -31,12 +31,15 @@ struct Deleted {
 }
 
 pub(crate) async fn get(call: &Call<'_>, grant: Grant<action::MetadataRead>) -> Result<Response<Body>, Error> {
-    Ok(shown(call, &call.app.registry.load_repository(&grant).await?))
+    Ok(response(call, &call.app.registry.load_repository(&grant).await?))
 }
 
 pub(crate) async fn patch(call: &Call<'_>, grant: Grant<action::MetadataWrite>) -> Result<Response<Body>, Error> {
     let patch = patch_of(call).await?;
-    Ok(shown(call, &call.app.registry.patch_repository(&grant, patch).await?))
+    Ok(response(
+        call,
+        &call.app.registry.patch_repository(&grant, patch).await?,
+    ))
 }
 
 pub(crate) async fn delete(call: &Call<'_>, grant: Grant<action::Delete>) -> Result<Response<Body>, Error> {
@@ -48,8 +51,8 @@ pub(crate) async fn delete(call: &Call<'_>, grant: Grant<action::Delete>) -> Res
     Ok(respond::json(StatusCode::ACCEPTED, &deleted))
 }
 
-fn shown(call: &Call<'_>, view: &RepositoryView) -> Response<Body> {
-    let shown = Shown {
+fn response(call: &Call<'_>, view: &RepositoryView) -> Response<Body> {
+    let body = RepositoryBody {
         registry: &call.address.shown_login_server,
         image_name: &view.name,
         created_time: seven_digits(view.created_at),
@@ -58,5 +61,5 @@ fn shown(call: &Call<'_>, view: &RepositoryView) -> Response<Body> {
         tag_count: view.tag_count,
         changeable_attributes: view.attributes,
     };
-    respond::json(StatusCode::OK, &shown)
+    respond::json(StatusCode::OK, &body)
 }

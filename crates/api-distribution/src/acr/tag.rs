@@ -17,7 +17,7 @@ use crate::{
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Shown<'a> {
+struct TagBody<'a> {
     name: &'a Tag,
     digest: Digest,
     created_time: String,
@@ -32,7 +32,7 @@ struct List<'a> {
     registry: &'a str,
     image_name: &'a RepositoryName,
     #[serde(skip_serializing_if = "Rows::are_past_the_end")]
-    tags: Rows<Shown<'a>>,
+    tags: Rows<TagBody<'a>>,
 }
 
 #[derive(Serialize)]
@@ -40,10 +40,10 @@ struct List<'a> {
 struct One<'a> {
     registry: &'a str,
     image_name: &'a RepositoryName,
-    tag: Shown<'a>,
+    tag: TagBody<'a>,
 }
 
-impl<'a> From<&'a TagRecord> for Shown<'a> {
+impl<'a> From<&'a TagRecord> for TagBody<'a> {
     fn from(record: &'a TagRecord) -> Self {
         Self {
             name: &record.name,
@@ -74,7 +74,7 @@ pub(crate) async fn list(
     let list = List {
         registry: &call.address.shown_login_server,
         image_name: grant.repository(),
-        tags: page.shown(tags.iter().map(Shown::from).collect(), has_more),
+        tags: page.rows(tags.iter().map(TagBody::from).collect(), has_more),
     };
     let mut response = respond::json(StatusCode::OK, &list);
     if let (true, Some(last)) = (has_more, tags.last()) {

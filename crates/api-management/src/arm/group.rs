@@ -36,7 +36,7 @@ pub(crate) async fn put(
         .put_resource_group(&grant, name, location.to_string(), tags, call.precondition.clone())
         .await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(answer(status, &group))
+    Ok(response(status, &group))
 }
 
 pub(crate) async fn get(
@@ -44,7 +44,7 @@ pub(crate) async fn get(
     grant: ControlGrant<control::ResourceGroupsRead>,
 ) -> Result<Response<Bytes>, Error> {
     let group = call.app.registry.load_resource_group(&grant).await?;
-    Ok(answer(StatusCode::OK, &group))
+    Ok(response(StatusCode::OK, &group))
 }
 
 /// Whether it is there, and nothing else.
@@ -69,7 +69,7 @@ pub(crate) async fn patch(
         .ok_or_else(|| Arm::invalid_request_content("The property 'tags' is missing"))?;
     let precondition = call.precondition.clone();
     let group = call.app.registry.tag_resource_group(&grant, tags, precondition).await?;
-    Ok(answer(StatusCode::OK, &group))
+    Ok(response(StatusCode::OK, &group))
 }
 
 pub(crate) async fn delete(
@@ -91,7 +91,7 @@ pub(crate) async fn list(
         .registry
         .list_resource_groups(&reach, uuid(subscription))
         .await?;
-    let page = page(call, groups, |group| holdfast_arm::fold_case(&group.name), shown)?;
+    let page = page(call, groups, |group| holdfast_arm::fold_case(&group.name), view)?;
     Ok(body::json(StatusCode::OK, &page))
 }
 
@@ -108,12 +108,12 @@ pub(crate) async fn ensure_seen(
     Ok(())
 }
 
-fn answer(status: StatusCode, group: &ResourceGroup) -> Response<Bytes> {
-    body::with_entity_tag(body::json(status, &shown(group)), &group.entity_tag())
+fn response(status: StatusCode, group: &ResourceGroup) -> Response<Bytes> {
+    body::with_entity_tag(body::json(status, &view(group)), &group.entity_tag())
 }
 
-fn shown(group: &ResourceGroup) -> Value {
-    let mut shown = json!({
+fn view(group: &ResourceGroup) -> Value {
+    let mut view = json!({
         "id": format!("/subscriptions/{}/resourceGroups/{}", group.subscription_id, group.name),
         "name": group.name,
         "type": "Microsoft.Resources/resourceGroups",
@@ -122,7 +122,7 @@ fn shown(group: &ResourceGroup) -> Value {
     });
     // ARM: a group without tags has no such field.
     if !group.tags.is_empty() {
-        shown["tags"] = json!(group.tags);
+        view["tags"] = json!(group.tags);
     }
-    shown
+    view
 }

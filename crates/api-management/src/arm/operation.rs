@@ -27,11 +27,11 @@ pub(crate) fn list() -> Response<Bytes> {
     let prefix = format!("{CONTAINER_REGISTRY}/");
     let own = ACTIONS.iter().filter_map(|(action, _)| action.strip_prefix(&prefix));
     let is_served = |action: &&str| action.split('/').all(|part| !NOT_SERVED.contains(&part));
-    let shown: Vec<Value> = own.filter(is_served).map(shown).collect();
-    body::json(StatusCode::OK, &Page::whole(shown))
+    let view: Vec<Value> = own.filter(is_served).map(view).collect();
+    body::json(StatusCode::OK, &Page::whole(view))
 }
 
-fn shown(action: &str) -> Value {
+fn view(action: &str) -> Value {
     let (resource, verb) = match action.strip_suffix("/action").unwrap_or(action).rsplit_once('/') {
         Some((resource, verb)) => (resource, verb),
         None => ("", action),

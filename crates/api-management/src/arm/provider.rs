@@ -55,11 +55,8 @@ pub(crate) async fn list(
     subscription: &SubscriptionId,
 ) -> Result<Response<Bytes>, Error> {
     let locations = call.app.registry.list_locations().await?;
-    let shown: Vec<Value> = PROVIDERS
-        .iter()
-        .map(|one| one.shown(subscription, &locations))
-        .collect();
-    Ok(body::json(StatusCode::OK, &Page::whole(shown)))
+    let view: Vec<Value> = PROVIDERS.iter().map(|one| one.view(subscription, &locations)).collect();
+    Ok(body::json(StatusCode::OK, &Page::whole(view)))
 }
 
 pub(crate) async fn get(
@@ -68,7 +65,7 @@ pub(crate) async fn get(
     subscription: &SubscriptionId,
     namespace: &str,
 ) -> Result<Response<Bytes>, Error> {
-    answer(call, subscription, namespace).await
+    response(call, subscription, namespace).await
 }
 
 pub(crate) async fn register(
@@ -77,20 +74,20 @@ pub(crate) async fn register(
     subscription: &SubscriptionId,
     namespace: &str,
 ) -> Result<Response<Bytes>, Error> {
-    answer(call, subscription, namespace).await
+    response(call, subscription, namespace).await
 }
 
-async fn answer(call: &Call<'_>, subscription: &SubscriptionId, namespace: &str) -> Result<Response<Bytes>, Error> {
+async fn response(call: &Call<'_>, subscription: &SubscriptionId, namespace: &str) -> Result<Response<Bytes>, Error> {
     let mut all = PROVIDERS.iter();
     let found = all.find(|one| one.namespace.eq_ignore_ascii_case(namespace));
     let provider = found.ok_or_else(|| Arm::invalid_resource_namespace(namespace))?;
     let locations = call.app.registry.list_locations().await?;
-    Ok(body::json(StatusCode::OK, &provider.shown(subscription, &locations)))
+    Ok(body::json(StatusCode::OK, &provider.view(subscription, &locations)))
 }
 
 impl Provider {
-    fn shown(&self, subscription: &SubscriptionId, locations: &[String]) -> Value {
-        let shown = |(kind, capabilities): &(&str, &str)| {
+    fn view(&self, subscription: &SubscriptionId, locations: &[String]) -> Value {
+        let view = |(kind, capabilities): &(&str, &str)| {
             json!({
                 "resourceType": kind,
                 "locations": locations,
@@ -98,7 +95,7 @@ impl Provider {
                 "capabilities": capabilities,
             })
         };
-        let types: Value = self.types.iter().map(shown).collect();
+        let types: Value = self.types.iter().map(view).collect();
         json!({
             "id": format!("/subscriptions/{subscription}/providers/{}", self.namespace),
             "namespace": self.namespace,

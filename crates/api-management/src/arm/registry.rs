@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::{
     group,
-    registry_body::{TYPE, shown},
+    registry_body::{TYPE, view},
     registry_request::{read_patch, read_put, read_storage},
     storage_account,
 };
@@ -48,7 +48,7 @@ pub(crate) async fn put(
         .put_registry(&grant, (name, location), change, passwords, call.precondition.clone())
         .await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    answer(call, status, &record).await
+    response(call, status, &record).await
 }
 
 pub(crate) async fn get(
@@ -56,7 +56,7 @@ pub(crate) async fn get(
     grant: ControlGrant<control::RegistriesRead>,
 ) -> Result<Response<Bytes>, Error> {
     let record = call.app.registry.load_registry_resource(&grant).await?;
-    answer(call, StatusCode::OK, &record).await
+    response(call, StatusCode::OK, &record).await
 }
 
 pub(crate) async fn patch(
@@ -68,7 +68,7 @@ pub(crate) async fn patch(
     change.storage = storage(call, &grant, &body)?;
     let precondition = call.precondition.clone();
     let record = call.app.registry.change_registry(&grant, change, precondition).await?;
-    answer(call, StatusCode::OK, &record).await
+    response(call, StatusCode::OK, &record).await
 }
 
 pub(crate) async fn delete(
@@ -84,14 +84,14 @@ pub(crate) async fn delete(
     }))
 }
 
-async fn answer(call: &Call<'_>, status: StatusCode, record: &RegistryRecord) -> Result<Response<Bytes>, Error> {
-    let shown = whole(call, record).await?;
-    Ok(body::with_entity_tag(body::json(status, &shown), &record.entity_tag()))
+async fn response(call: &Call<'_>, status: StatusCode, record: &RegistryRecord) -> Result<Response<Bytes>, Error> {
+    let view = whole(call, record).await?;
+    Ok(body::with_entity_tag(body::json(status, &view), &record.entity_tag()))
 }
 
 /// The whole body, with the storage account of a Classic one.
 async fn whole(call: &Call<'_>, record: &RegistryRecord) -> Result<Value, Error> {
-    let mut body = shown(call.app, record, call.version);
+    let mut body = view(call.app, record, call.version);
     storage_account::add_to(call, record, &mut body).await?;
     Ok(body)
 }
@@ -221,11 +221,11 @@ fn credentials(
     record: &RegistryRecord,
     passwords: &[AdminPassword],
 ) -> Result<Response<Bytes>, Error> {
-    let mut shown = Vec::new();
+    let mut view = Vec::new();
     for (stored, slot) in passwords.iter().zip(Slot::ALL) {
         let secret = admin_password::open(&app.sealer, &record.name, slot, &stored.sealed).map_err(Error::Sealed)?;
-        shown.push(json!({ "name": slot.name(), "value": secret.expose_secret() }));
+        view.push(json!({ "name": slot.name(), "value": secret.expose_secret() }));
     }
-    let answer = json!({ "username": record.name, "passwords": shown });
+    let answer = json!({ "username": record.name, "passwords": view });
     Ok(body::json(StatusCode::OK, &answer))
 }

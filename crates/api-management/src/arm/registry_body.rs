@@ -32,7 +32,7 @@ pub(crate) fn fixed() -> Value {
 }
 
 /// The whole body.
-pub(crate) fn shown(app: &Management, registry: &RegistryRecord, version: ApiVersion) -> Value {
+pub(crate) fn view(app: &Management, registry: &RegistryRecord, version: ApiVersion) -> Value {
     let mut body = json!({
         "sku": { "name": registry.sku.as_str(), "tier": registry.sku.as_str() },
         "type": TYPE,
@@ -78,7 +78,7 @@ fn properties(app: &Management, registry: &RegistryRecord) -> Value {
 
 /// The policies of a registry.
 pub(crate) fn policies(registry: &RegistryRecord) -> Value {
-    let shown = &registry.shown;
+    let view = &registry.shown;
     let changed = |at: Option<i64>| {
         at.map_or_else(
             || seven_digits_with_offset(registry.created_at),
@@ -87,15 +87,15 @@ pub(crate) fn policies(registry: &RegistryRecord) -> Value {
     };
     json!({
         "retentionPolicy": {
-            "days": registry.retention_days.unwrap_or(shown.retention_days),
-            "lastUpdatedTime": changed(shown.retention_changed_at),
+            "days": registry.retention_days.unwrap_or(view.retention_days),
+            "lastUpdatedTime": changed(view.retention_changed_at),
             "status": switch(registry.retention_days.is_some()),
         },
         "exportPolicy": { "status": switch(registry.allow_export) },
         "azureADAuthenticationAsArmPolicy": { "status": switch(registry.accept_arm_tokens) },
         "softDeletePolicy": {
-            "retentionDays": shown.soft_delete_days,
-            "lastUpdatedTime": changed(shown.soft_delete_changed_at),
+            "retentionDays": view.soft_delete_days,
+            "lastUpdatedTime": changed(view.soft_delete_changed_at),
         },
     })
 }

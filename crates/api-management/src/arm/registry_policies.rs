@@ -20,7 +20,7 @@ pub(crate) async fn list(
     grant: ControlGrant<control::ListPolicies>,
 ) -> Result<Response<Bytes>, Error> {
     let record = call.app.registry.list_registry_policies(&grant).await?;
-    Ok(answer(&record))
+    Ok(response(&record))
 }
 
 pub(crate) async fn update(
@@ -34,14 +34,14 @@ pub(crate) async fn update(
     let precondition = call.precondition.clone();
     let registry = &call.app.registry;
     let record = registry.update_registry_policies(&grant, change, precondition).await?;
-    Ok(answer(&record))
+    Ok(response(&record))
 }
 
-fn answer(record: &RegistryRecord) -> Response<Bytes> {
+fn response(record: &RegistryRecord) -> Response<Bytes> {
     let policies = &fixed()["policies"];
-    let shown = json!({
+    let view = json!({
         "quarantinePolicy": policies["quarantinePolicy"],
         "trustPolicy": policies["trustPolicy"],
     });
-    body::with_entity_tag(body::json(StatusCode::OK, &shown), &record.entity_tag())
+    body::with_entity_tag(body::json(StatusCode::OK, &view), &record.entity_tag())
 }

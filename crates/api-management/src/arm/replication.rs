@@ -29,7 +29,7 @@ pub(crate) async fn list(
 
 fn home(record: &RegistryRecord, version: ApiVersion) -> Value {
     let location = &record.location;
-    let mut shown = json!({
+    let mut view = json!({
         "id": format!("{}/replications/{location}", record.arm_id()),
         "name": location,
         "type": "Microsoft.ContainerRegistry/registries/replications",
@@ -40,12 +40,12 @@ fn home(record: &RegistryRecord, version: ApiVersion) -> Value {
             "status": { "displayStatus": "Ready", "timestamp": rfc3339_micros(record.created_at) },
         },
     });
-    let properties = &mut shown["properties"];
+    let properties = &mut view["properties"];
     if version >= REGION_ENDPOINTS {
         properties["regionEndpointEnabled"] = json!(true);
     }
     if version >= ZONES {
         properties["zoneRedundancy"] = json!("Disabled");
     }
-    shown
+    view
 }

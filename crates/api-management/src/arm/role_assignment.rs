@@ -51,7 +51,7 @@ pub(crate) async fn put(
     let new = read(properties, &path, name)?;
     let (assignment, is_new) = call.app.registry.put_role_assignment(&grant, new).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(body::json(status, &shown(&assignment, &path)))
+    Ok(body::json(status, &view(&assignment, &path)))
 }
 
 pub(crate) async fn get(
@@ -61,7 +61,7 @@ pub(crate) async fn get(
     name: &RoleAssignmentName,
 ) -> Result<Response<Bytes>, Error> {
     let assignment = call.app.registry.load_role_assignment(&grant, uuid(name)).await?;
-    Ok(body::json(StatusCode::OK, &shown(&assignment, path)))
+    Ok(body::json(StatusCode::OK, &view(&assignment, path)))
 }
 
 /// Takes a role away; what it was is the answer.
@@ -73,7 +73,7 @@ pub(crate) async fn delete(
 ) -> Result<Response<Bytes>, Error> {
     let removed = call.app.registry.remove_role_assignment(&grant, uuid(name)).await?;
     Ok(match removed {
-        Some(assignment) => body::json(StatusCode::OK, &shown(&assignment, path)),
+        Some(assignment) => body::json(StatusCode::OK, &view(&assignment, path)),
         None => body::empty(StatusCode::NO_CONTENT),
     })
 }
@@ -100,7 +100,7 @@ pub(crate) async fn list(
     let key = |assignment: &RoleAssignment| format!("{} {}", assignment.scope, assignment.id);
     let mut passing: Vec<RoleAssignment> = found.into_iter().filter(passes).collect();
     passing.sort_by_cached_key(key);
-    let page = page(call, passing, key, |found| shown(found, path))?;
+    let page = page(call, passing, key, |found| view(found, path))?;
     Ok(body::json(StatusCode::OK, &page))
 }
 
@@ -162,7 +162,7 @@ fn uuid(name: &RoleAssignmentName) -> Uuid {
     Uuid::parse_str(name.as_str()).unwrap_or_default()
 }
 
-fn shown(assignment: &RoleAssignment, path: &ScopePath) -> Value {
+fn view(assignment: &RoleAssignment, path: &ScopePath) -> Value {
     let scope = assignment.shown_scope.trim_end_matches('/');
     let id = assignment.id;
     let condition = assignment.condition.as_ref();

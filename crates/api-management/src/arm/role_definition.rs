@@ -27,12 +27,12 @@ pub(crate) fn list(
             .as_ref()
             .is_none_or(|filter| filter.passes(&values, &|_, _| true))
     };
-    let shown: Vec<Value> = Role::BUILT_IN
+    let view: Vec<Value> = Role::BUILT_IN
         .iter()
         .filter(passes)
-        .map(|role| shown(role, path))
+        .map(|role| view(role, path))
         .collect();
-    Ok(body::json(StatusCode::OK, &Page::whole(shown)))
+    Ok(body::json(StatusCode::OK, &Page::whole(view)))
 }
 
 pub(crate) fn get(
@@ -42,7 +42,7 @@ pub(crate) fn get(
 ) -> Result<Response<Bytes>, Error> {
     let role = name.parse().ok().and_then(RoleId::role);
     let role = role.ok_or_else(|| Arm::role_definition_not_found(name))?;
-    Ok(body::json(StatusCode::OK, &shown(role, path)))
+    Ok(body::json(StatusCode::OK, &view(role, path)))
 }
 
 /// The id of a role as it is shown at a scope: `az` compares this text.
@@ -52,7 +52,7 @@ pub(crate) fn id_at(role: RoleId, path: &ScopePath) -> String {
     format!("{subscription}/providers/Microsoft.Authorization/roleDefinitions/{role}")
 }
 
-fn shown(role: &Role, path: &ScopePath) -> Value {
+fn view(role: &Role, path: &ScopePath) -> Value {
     json!({
         "id": id_at(role.id, path),
         "name": role.id.to_string(),

@@ -45,7 +45,7 @@ pub(crate) async fn put(
     let registry = &call.app.registry;
     let (map, is_new) = registry.put_scope_map(&grant, name, description, actions).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(body::json(status, &shown(&map)))
+    Ok(body::json(status, &view(&map)))
 }
 
 pub(crate) async fn patch(
@@ -54,7 +54,7 @@ pub(crate) async fn patch(
 ) -> Result<Response<Bytes>, Error> {
     let change = read(call.body)?;
     let map = call.app.registry.change_scope_map(&grant, change).await?;
-    Ok(body::json(StatusCode::OK, &shown(&map)))
+    Ok(body::json(StatusCode::OK, &view(&map)))
 }
 
 pub(crate) async fn get(
@@ -62,7 +62,7 @@ pub(crate) async fn get(
     grant: ControlGrant<control::ScopeMapsRead>,
 ) -> Result<Response<Bytes>, Error> {
     let map = call.app.registry.load_scope_map(&grant).await?;
-    Ok(body::json(StatusCode::OK, &shown(&map)))
+    Ok(body::json(StatusCode::OK, &view(&map)))
 }
 
 pub(crate) async fn list(
@@ -76,7 +76,7 @@ pub(crate) async fn list(
     let (mut filling, mut rest) = (Filling::new(limit), maps.iter().peekable());
     let mut last = None;
     while let Some(map) = rest.next_if(|_| !filling.is_full()) {
-        filling.push(&shown(map));
+        filling.push(&view(map));
         last = Some(map);
     }
     let last = last.filter(|_| rest.peek().is_some());
@@ -120,7 +120,7 @@ fn read(body: &[u8]) -> Result<ScopeMapChange, Arm> {
     Ok(ScopeMapChange { description, actions })
 }
 
-fn shown(map: &ScopeMapView) -> Value {
+fn view(map: &ScopeMapView) -> Value {
     let mut properties = json!({});
     if let Some(description) = &map.description {
         properties["description"] = json!(description);

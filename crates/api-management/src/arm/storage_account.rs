@@ -59,7 +59,7 @@ pub(crate) async fn put(
         .put_storage_account(&grant, name, location.to_string(), change, precondition)
         .await?;
     // New or not: Azure answers the same, and its clients would poll after 201.
-    Ok(answer(&account))
+    Ok(response(&account))
 }
 
 /// The tags and the kind, which are all that can be chosen.
@@ -74,8 +74,8 @@ fn read_change(request: &Object<'_>) -> Result<StorageChange, Arm> {
     })
 }
 
-fn answer(account: &StorageAccount) -> Response<Bytes> {
-    let answer = body::json(StatusCode::OK, &shown(account));
+fn response(account: &StorageAccount) -> Response<Bytes> {
+    let answer = body::json(StatusCode::OK, &view(account));
     match account.entity_tag() {
         Some(tag) => body::with_entity_tag(answer, &tag),
         None => answer,
@@ -87,7 +87,7 @@ pub(crate) async fn get(
     grant: ControlGrant<control::StorageAccountsRead>,
 ) -> Result<Response<Bytes>, Error> {
     let account = call.app.registry.load_storage_account(&grant).await?;
-    Ok(answer(&account))
+    Ok(response(&account))
 }
 
 /// Tags and the kind are all that can change about an account.
@@ -103,7 +103,7 @@ pub(crate) async fn patch(
         .registry
         .change_storage_account(&grant, change, precondition)
         .await?;
-    Ok(answer(&account))
+    Ok(response(&account))
 }
 
 pub(crate) async fn delete(
@@ -133,7 +133,7 @@ pub(crate) async fn list(
         .await?;
     accounts.retain(|account| group.is_none_or(|group| holdfast_arm::fold_case(group_of(account)) == group.key()));
     accounts.sort_by(|one, other| one.name.cmp(&other.name));
-    let page = page(call, accounts, |account| account.name.clone(), shown)?;
+    let page = page(call, accounts, |account| account.name.clone(), view)?;
     Ok(body::json(StatusCode::OK, &page))
 }
 
@@ -179,15 +179,15 @@ fn group_of(account: &StorageAccount) -> &str {
 }
 
 /// The whole body. One copy on a disk is what Azure calls locally redundant, whatever was asked for.
-fn shown(account: &StorageAccount) -> Value {
-    let mut shown = listed(account);
-    shown["properties"] = json!({
+fn view(account: &StorageAccount) -> Value {
+    let mut view = listed(account);
+    view["properties"] = json!({
         "provisioningState": "Succeeded",
         "creationTime": rfc3339_micros(account.created_at),
         "primaryLocation": account.location,
         "statusOfPrimary": "available",
     });
-    shown
+    view
 }
 
 /// How `/resources` shows it.

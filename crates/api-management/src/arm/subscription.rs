@@ -28,8 +28,8 @@ pub(crate) fn tenants(call: &Call<'_>) -> Result<Response<Bytes>, Error> {
 pub(crate) async fn list(call: &Call<'_>) -> Result<Response<Bytes>, Error> {
     let all = call.app.registry.list_subscriptions().await?;
     let is_seen = |s: &&Subscription| call.who.has_role_near(&format!("/subscriptions/{}", s.id));
-    let shown: Vec<Value> = all.iter().filter(is_seen).map(|s| shown(call, s)).collect();
-    Ok(body::json(StatusCode::OK, &Page::whole(shown)))
+    let view: Vec<Value> = all.iter().filter(is_seen).map(|s| view(call, s)).collect();
+    Ok(body::json(StatusCode::OK, &Page::whole(view)))
 }
 
 pub(crate) async fn get(
@@ -38,7 +38,7 @@ pub(crate) async fn get(
     id: &SubscriptionId,
 ) -> Result<Response<Bytes>, Error> {
     let found = find(call, id).await?;
-    Ok(body::json(StatusCode::OK, &shown(call, &found)))
+    Ok(body::json(StatusCode::OK, &view(call, &found)))
 }
 
 pub(crate) async fn locations(
@@ -47,18 +47,18 @@ pub(crate) async fn locations(
     id: &SubscriptionId,
 ) -> Result<Response<Bytes>, Error> {
     let locations = call.app.registry.list_locations().await?;
-    let shown = |name: &String| {
-        let shown = display_name(name);
+    let view = |name: &String| {
+        let view = display_name(name);
         json!({
             "id": format!("/subscriptions/{id}/locations/{name}"),
             "name": name,
-            "displayName": shown,
-            "regionalDisplayName": shown,
+            "displayName": view,
+            "regionalDisplayName": view,
             "metadata": { "regionType": "Physical" },
         })
     };
-    let shown: Vec<Value> = locations.iter().map(shown).collect();
-    Ok(body::json(StatusCode::OK, &Page::whole(shown)))
+    let view: Vec<Value> = locations.iter().map(view).collect();
+    Ok(body::json(StatusCode::OK, &Page::whole(view)))
 }
 
 async fn find(call: &Call<'_>, id: &SubscriptionId) -> Result<Subscription, Error> {
@@ -67,7 +67,7 @@ async fn find(call: &Call<'_>, id: &SubscriptionId) -> Result<Subscription, Erro
     Ok(found.ok_or_else(|| Arm::subscription_not_found(id.as_str()))?)
 }
 
-fn shown(call: &Call<'_>, subscription: &Subscription) -> Value {
+fn view(call: &Call<'_>, subscription: &Subscription) -> Value {
     json!({
         "id": format!("/subscriptions/{}", subscription.id),
         "subscriptionId": subscription.id,

@@ -68,7 +68,7 @@ pub(crate) async fn put(
     let name = path.name.to_string();
     let (token, is_new) = call.app.registry.put_token(&grant, name, change).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(body::json(status, &shown(&token)))
+    Ok(body::json(status, &view(&token)))
 }
 
 pub(crate) async fn patch(
@@ -77,12 +77,12 @@ pub(crate) async fn patch(
 ) -> Result<Response<Bytes>, Error> {
     let change = read(call.body)?;
     let token = call.app.registry.change_token(&grant, change).await?;
-    Ok(body::json(StatusCode::OK, &shown(&token)))
+    Ok(body::json(StatusCode::OK, &view(&token)))
 }
 
 pub(crate) async fn get(call: &Call<'_>, grant: ControlGrant<control::TokensRead>) -> Result<Response<Bytes>, Error> {
     let token = call.app.registry.load_token(&grant).await?;
-    Ok(body::json(StatusCode::OK, &shown(&token)))
+    Ok(body::json(StatusCode::OK, &view(&token)))
 }
 
 pub(crate) async fn list(call: &Call<'_>, grant: ControlGrant<control::TokensRead>) -> Result<Response<Bytes>, Error> {
@@ -95,7 +95,7 @@ pub(crate) async fn list(call: &Call<'_>, grant: ControlGrant<control::TokensRea
     let last = tokens.last().filter(|_| has_more);
     let next = last.map(|token| next_link(call, &token.record.name));
     let page = Page {
-        value: tokens.iter().map(shown).collect::<Vec<Value>>(),
+        value: tokens.iter().map(view).collect::<Vec<Value>>(),
         next_link: next,
     };
     Ok(body::json(StatusCode::OK, &page))
@@ -136,14 +136,14 @@ pub(crate) async fn generate(
     let mut passwords = Vec::new();
     for (slot, secret) in &fresh {
         for stored in view.passwords.iter().filter(|stored| stored.slot == *slot) {
-            let mut shown = shown_password(stored);
-            shown["value"] = json!(secret.expose_secret());
-            passwords.push(shown);
+            let mut view = password_view(stored);
+            view["value"] = json!(secret.expose_secret());
+            passwords.push(view);
         }
     }
     let is_fresh = |stored: &&TokenPassword| fresh.iter().any(|(slot, _)| stored.slot == *slot);
     let others = view.passwords.iter().filter(|stored| !is_fresh(stored));
-    passwords.extend(others.map(shown_password));
+    passwords.extend(others.map(password_view));
     let answer = json!({ "username": view.record.name, "passwords": passwords });
     let mut response = body::json(StatusCode::OK, &answer);
     let no_store = HeaderValue::from_static("no-store");
@@ -208,7 +208,7 @@ fn read_expiry(path: &str, text: &str) -> Result<Timestamp, Arm> {
     })
 }
 
-fn shown(token: &TokenView) -> Value {
+fn view(token: &TokenView) -> Value {
     let TokenView {
         registry,
         record,
@@ -224,19 +224,19 @@ fn shown(token: &TokenView) -> Value {
             "creationDate": seven_digits_with_offset(record.system_data.created_at),
             "provisioningState": "Succeeded",
             "scopeMapId": format!("{id}/scopeMaps/{}", record.scope_map),
-            "credentials": { "passwords": passwords.iter().map(shown_password).collect::<Vec<Value>>() },
+            "credentials": { "passwords": passwords.iter().map(password_view).collect::<Vec<Value>>() },
             "status": if record.is_enabled { "enabled" } else { "disabled" },
         },
     })
 }
 
 /// Never with its value: that is not known any more.
-fn shown_password(password: &TokenPassword) -> Value {
-    let mut shown = json!({ "creationTime": seven_digits_with_offset(password.created_at) });
+fn password_view(password: &TokenPassword) -> Value {
+    let mut view = json!({ "creationTime": seven_digits_with_offset(password.created_at) });
     if let Some(at) = password.expires_at {
-        shown["expiry"] = json!(seven_digits_with_offset(at));
+        view["expiry"] = json!(seven_digits_with_offset(at));
     }
     let name = PASSWORDS.iter().find(|(slot, _)| *slot == password.slot);
-    shown["name"] = json!(name.map(|(_, name)| name));
-    shown
+    view["name"] = json!(name.map(|(_, name)| name));
+    view
 }

@@ -6,7 +6,7 @@ use holdfast_identity::throttle::TooMany;
 use crate::error::Error;
 
 /// Text of others in a message ends here.
-const MAX_SHOWN_CHARS: usize = 256;
+const MAX_PRINTABLE_CHARS: usize = 256;
 
 fn refuse(code: &'static str, number: u32, description: impl Into<String>) -> Error {
     Error::OAuth {
@@ -16,15 +16,18 @@ fn refuse(code: &'static str, number: u32, description: impl Into<String>) -> Er
     }
 }
 
-fn shown(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(MAX_SHOWN_CHARS).collect()
+fn printable(text: &str) -> String {
+    text.chars()
+        .filter(|c| !c.is_control())
+        .take(MAX_PRINTABLE_CHARS)
+        .collect()
 }
 
 pub(super) fn unknown_tenant(tenant: &str) -> Error {
     refuse(
         "invalid_request",
         90002,
-        format!("Tenant '{}' not found.", shown(tenant)),
+        format!("Tenant '{}' not found.", printable(tenant)),
     )
 }
 
@@ -62,7 +65,7 @@ pub(super) fn unknown_resource(resource: &str, base_url: &str) -> Error {
         format!(
             "The resource principal named '{}' was not found in this directory. Ask for '{base_url}/', or for \
              'https://management.azure.com', 'https://graph.microsoft.com' or 'https://containerregistry.azure.net'.",
-            shown(resource)
+            printable(resource)
         ),
     )
 }
@@ -87,7 +90,7 @@ pub(super) fn unknown_client(id: &str) -> Error {
         700_016,
         format!(
             "Application with identifier '{}' was not found in the directory, or is no program that people sign in with.",
-            shown(id)
+            printable(id)
         ),
     )
 }
@@ -172,7 +175,7 @@ pub(super) fn no_federated_issuer(issuer: &str) -> Error {
         700_211,
         format!(
             "No matching federated identity record found for presented assertion issuer '{}'.",
-            shown(issuer)
+            printable(issuer)
         ),
     )
 }
@@ -191,7 +194,7 @@ pub(super) fn no_federated_subject(subject: &str) -> Error {
         700_213,
         format!(
             "No matching federated identity record found for presented assertion subject '{}'.",
-            shown(subject)
+            printable(subject)
         ),
     )
 }
@@ -202,7 +205,7 @@ pub(super) fn issuer_away(issuer: &str) -> Error {
         90033,
         format!(
             "The signing keys of '{}' could not be had. Please try again.",
-            shown(issuer)
+            printable(issuer)
         ),
     )
 }

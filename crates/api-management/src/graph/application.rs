@@ -12,7 +12,7 @@ use super::{
     credential::{Key, changes},
     error::{Code, Error},
     listing::{self, Kind},
-    shown,
+    view,
 };
 use crate::body;
 
@@ -29,10 +29,10 @@ const KIND: Kind = Kind {
         "appid" => vec![view.application.app_id.to_string()],
         "displayname" => vec![view.application.display_name.clone()],
         "id" => vec![view.application.id.to_string()],
-        "signinaudience" => vec![shown::AUDIENCE.to_owned()],
+        "signinaudience" => vec![view::AUDIENCE.to_owned()],
         _ => Vec::new(),
     },
-    shown: shown::application,
+    view: view::application,
 };
 
 /// The properties that can be written. All others are refused unless they are empty: nothing would stand behind them.
@@ -52,7 +52,7 @@ impl Body {
         if body
             .sign_in_audience
             .as_deref()
-            .is_some_and(|audience| audience != shown::AUDIENCE)
+            .is_some_and(|audience| audience != view::AUDIENCE)
         {
             return Err(Error::invalid_value(
                 "signInAudience",
@@ -109,7 +109,7 @@ pub(super) async fn create(
     let view = registry
         .create_application(&grant, checked_name(name)?, certificates)
         .await?;
-    Ok(body::json(StatusCode::CREATED, &shown::application(call, &view)))
+    Ok(body::json(StatusCode::CREATED, &view::application(call, &view)))
 }
 
 pub(super) async fn get(
@@ -118,7 +118,7 @@ pub(super) async fn get(
     key: ApplicationKey,
 ) -> Result<Response<Bytes>, Error> {
     let view = call.app.registry.load_application(&grant, key).await?;
-    Ok(body::json(StatusCode::OK, &shown::application(call, &view)))
+    Ok(body::json(StatusCode::OK, &view::application(call, &view)))
 }
 
 pub(super) async fn update(

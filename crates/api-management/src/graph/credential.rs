@@ -12,7 +12,7 @@ use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{Call, error::Error, shown};
+use super::{Call, error::Error, view};
 use crate::body;
 
 /// How long a password is good when nothing is said (Graph: two years).
@@ -79,9 +79,9 @@ pub(super) async fn add_password(
         expires_at,
     };
     let secret = call.app.registry.add_secret(&grant, key, new).await?;
-    let mut shown = shown::password(&secret);
-    shown["secretText"] = text.expose_secret().into();
-    let mut response = body::json(StatusCode::OK, &shown);
+    let mut view = view::password(&secret);
+    view["secretText"] = text.expose_secret().into();
+    let mut response = body::json(StatusCode::OK, &view);
     let no_store = HeaderValue::from_static("no-store");
     response.headers_mut().insert(header::CACHE_CONTROL, no_store);
     Ok(response)
@@ -110,9 +110,9 @@ fn change(key: Key) -> Result<CertificateChange, Error> {
             .ok_or_else(|| invalid("a key without 'key' needs a 'keyId'"))?;
         return Ok(CertificateChange::Keep(id));
     };
-    let kind = key.r#type.as_deref().unwrap_or(shown::KEY_TYPE);
-    let usage = key.usage.as_deref().unwrap_or(shown::KEY_USAGE);
-    if (kind, usage) != (shown::KEY_TYPE, shown::KEY_USAGE) {
+    let kind = key.r#type.as_deref().unwrap_or(view::KEY_TYPE);
+    let usage = key.usage.as_deref().unwrap_or(view::KEY_USAGE);
+    if (kind, usage) != (view::KEY_TYPE, view::KEY_USAGE) {
         return Err(invalid(
             "this directory takes certificates (AsymmetricX509Cert) that verify (Verify)",
         ));
@@ -144,7 +144,7 @@ fn seconds(unix_secs: i64) -> Timestamp {
 }
 
 fn optional_moment(property: &str, text: Option<&str>) -> Result<Option<Timestamp>, Error> {
-    text.map(|text| shown::moment(property, text)).transpose()
+    text.map(|text| view::moment(property, text)).transpose()
 }
 
 fn check_life(starts_at: Timestamp, expires_at: Timestamp, now: Timestamp) -> Result<(), Error> {

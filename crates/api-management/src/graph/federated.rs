@@ -8,7 +8,7 @@ use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Call, error::Error, shown};
+use super::{Call, error::Error, view};
 use crate::body;
 
 /// Letters of a name (Entra ID).
@@ -48,7 +48,7 @@ impl Body {
             }
             (Some(text), None) => Some(FederatedSubject::Exact(checked("subject", text)?)),
             (None, Some(expression)) => {
-                let pattern = shown::pattern(&expression.value)?;
+                let pattern = view::pattern(&expression.value)?;
                 Some(FederatedSubject::Pattern(checked("claimsMatchingExpression", pattern)?))
             }
             (None, None) => None,
@@ -116,7 +116,7 @@ pub(super) async fn list(
     key: ApplicationKey,
 ) -> Result<Response<Bytes>, Error> {
     let own = call.app.registry.list_federated_credentials(&grant, key).await?;
-    let value: Vec<Value> = own.iter().map(shown::federated).collect();
+    let value: Vec<Value> = own.iter().map(view::federated).collect();
     Ok(body::json(StatusCode::OK, &json!({ "value": value })))
 }
 
@@ -136,7 +136,7 @@ pub(super) async fn create(
         .registry
         .add_federated_credential(&grant, key, name, (issuer, subject, audiences), new.description)
         .await?;
-    Ok(body::json(StatusCode::CREATED, &shown::federated(&made)))
+    Ok(body::json(StatusCode::CREATED, &view::federated(&made)))
 }
 
 pub(super) async fn get(
@@ -146,7 +146,7 @@ pub(super) async fn get(
     name: String,
 ) -> Result<Response<Bytes>, Error> {
     let own = call.app.registry.load_federated_credential(&grant, key, name).await?;
-    Ok(body::json(StatusCode::OK, &shown::federated(&own)))
+    Ok(body::json(StatusCode::OK, &view::federated(&own)))
 }
 
 pub(super) async fn update(

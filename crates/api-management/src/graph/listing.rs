@@ -126,7 +126,7 @@ pub(super) struct Kind {
     /// The values of a field.
     pub(super) values: fn(&ApplicationView, &str) -> Vec<String>,
     /// The object.
-    pub(super) shown: fn(&Call<'_>, &ApplicationView) -> Value,
+    pub(super) view: fn(&Call<'_>, &ApplicationView) -> Value,
 }
 
 /// A page of objects in Graph's form.
@@ -162,7 +162,7 @@ pub(super) async fn page(
         if let Ok(id) = Uuid::parse_str(text) {
             let found = find(call, kind, grant, ApplicationKey::App(id)).await?;
             if let Some(one) = found.filter(passes) {
-                filling.push(&(kind.shown)(call, &one));
+                filling.push(&(kind.view)(call, &one));
             }
         }
     } else {
@@ -175,7 +175,7 @@ pub(super) async fn page(
             for one in batch {
                 next = Some(one.application.marker());
                 if passes(&one) {
-                    filling.push(&(kind.shown)(call, &one));
+                    filling.push(&(kind.view)(call, &one));
                 }
                 if filling.is_full() {
                     break;

@@ -12,7 +12,7 @@ use super::{
     Call,
     error::{Code, Error},
     listing::found,
-    shown,
+    view,
 };
 use crate::body;
 
@@ -67,11 +67,11 @@ async fn find(
     id: Uuid,
 ) -> Result<Option<(&'static str, Value)>, Error> {
     if let Some(view) = found(call, grant, ApplicationKey::Principal(id)).await? {
-        return Ok(Some(("servicePrincipal", shown::service_principal(call, &view))));
+        return Ok(Some(("servicePrincipal", view::service_principal(call, &view))));
     }
     if let Some(person) = call.app.registry.find_person(grant, id).await? {
-        return Ok(Some(("user", shown::user(call, &person))));
+        return Ok(Some(("user", view::user(call, &person))));
     }
     let application = found(call, grant, ApplicationKey::Object(id)).await?;
-    Ok(application.map(|view| ("application", shown::application(call, &view))))
+    Ok(application.map(|view| ("application", view::application(call, &view))))
 }

@@ -72,10 +72,10 @@ impl GraphRoute {
     /// Reads a method and a path.
     pub(super) fn parse(method: &Method, path: &str) -> Result<Self, Error> {
         let unknown = || {
-            let shown: String = path.chars().take(256).collect();
+            let excerpt: String = path.chars().take(256).collect();
             Error::new(
                 Code::BadRequest,
-                format!("Resource not found for the segment '{shown}'."),
+                format!("Resource not found for the segment '{excerpt}'."),
             )
         };
         if path.len() > MAX_PATH_BYTES {
@@ -110,8 +110,8 @@ fn alternate(bracketed: &str) -> Option<ApplicationKey> {
 }
 
 fn object_id(text: &str) -> Result<Uuid, Error> {
-    let shown: String = text.chars().take(64).collect();
-    Uuid::parse_str(text).map_err(|_| Error::new(Code::BadRequest, format!("Invalid object identifier '{shown}'.")))
+    let excerpt: String = text.chars().take(64).collect();
+    Uuid::parse_str(text).map_err(|_| Error::new(Code::BadRequest, format!("Invalid object identifier '{excerpt}'.")))
 }
 
 fn in_applications(method: &Method, key: Option<ApplicationKey>, below: &[&str]) -> Result<Option<GraphRoute>, Error> {

@@ -12,7 +12,7 @@ use super::{
     credential::{Key, changes},
     error::{Code, Error},
     listing::{self, Kind},
-    shown,
+    view,
 };
 use crate::body;
 
@@ -36,7 +36,7 @@ const KIND: Kind = Kind {
         "accountenabled" => view.principal.iter().map(|one| one.is_enabled.to_string()).collect(),
         _ => vec!["Application".to_owned()],
     },
-    shown: shown::service_principal,
+    view: view::service_principal,
 };
 
 /// The properties that can be written; others are ignored, since clients send back what they read.
@@ -64,9 +64,9 @@ pub(super) async fn create(
     let app_id = request.app_id.unwrap_or_default();
     // The words that the Azure CLI waits for, should the application be young.
     let unknown = || {
-        let shown: String = app_id.chars().take(64).collect();
+        let excerpt: String = app_id.chars().take(64).collect();
         let message =
-            format!("The appId '{shown}' of the service principal does not reference a valid application object.");
+            format!("The appId '{excerpt}' of the service principal does not reference a valid application object.");
         Error::new(Code::BadRequest, message)
     };
     let id = Uuid::parse_str(&app_id).map_err(|_| unknown())?;
@@ -75,7 +75,7 @@ pub(super) async fn create(
         .create_service_principal(&grant, id, request.account_enabled.unwrap_or(true))
         .await;
     match made {
-        Ok(view) => Ok(body::json(StatusCode::CREATED, &shown::service_principal(call, &view))),
+        Ok(view) => Ok(body::json(StatusCode::CREATED, &view::service_principal(call, &view))),
         Err(Application::Unknown { .. }) => Err(unknown()),
         Err(error) => Err(error.into()),
     }
@@ -101,7 +101,7 @@ pub(super) async fn get(
     key: ApplicationKey,
 ) -> Result<Response<Bytes>, Error> {
     let view = load(call, &grant, key).await?;
-    Ok(body::json(StatusCode::OK, &shown::service_principal(call, &view)))
+    Ok(body::json(StatusCode::OK, &view::service_principal(call, &view)))
 }
 
 pub(super) async fn update(

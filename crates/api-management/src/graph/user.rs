@@ -11,7 +11,7 @@ use super::{
     Call,
     error::{Code, Error},
     listing::odd_marker,
-    shown,
+    view,
 };
 use crate::{body, paging::Filling};
 
@@ -44,7 +44,7 @@ pub(super) async fn list(
         Some(text) => {
             let mut page = Filling::new(call.query.top);
             if let Some(person) = find_by_name(call, text).await?.filter(passes) {
-                page.push(&shown::user(call, &person));
+                page.push(&view::user(call, &person));
             }
             (page, None)
         }
@@ -73,7 +73,7 @@ async fn seek(
         let mut people = people.into_iter().peekable();
         while let Some(person) = people.next_if(|_| !page.is_full()) {
             if passes(&person) {
-                page.push(&shown::user(call, &person));
+                page.push(&view::user(call, &person));
             }
             after = Some(person.user_name);
         }
@@ -97,13 +97,13 @@ pub(super) async fn get(
         Err(_) => find_by_name(call, &key).await?,
     };
     let person = found.ok_or_else(|| Error::not_found(&key.chars().take(128).collect::<String>()))?;
-    Ok(body::json(StatusCode::OK, &shown::user(call, &person)))
+    Ok(body::json(StatusCode::OK, &view::user(call, &person)))
 }
 
 /// The person who asks; needs no right but to be one.
 pub(super) async fn me(call: &Call<'_>) -> Result<Response<Bytes>, Error> {
     match call.app.registry.find_acting_person(call.who.actor()).await? {
-        Some(person) => Ok(body::json(StatusCode::OK, &shown::user(call, &person))),
+        Some(person) => Ok(body::json(StatusCode::OK, &view::user(call, &person))),
         None => Err(Error::new(
             Code::BadRequest,
             "/me request is only valid with delegated authentication flow.",

@@ -121,7 +121,7 @@ pub(super) fn federated(credential: &FederatedCredential) -> Value {
             (None, Some(json!({ "value": value, "languageVersion": 1 })))
         }
     };
-    let mut shown = json!({
+    let mut view = json!({
         "audiences": credential.audiences,
         "description": credential.description,
         "id": credential.id,
@@ -130,9 +130,9 @@ pub(super) fn federated(credential: &FederatedCredential) -> Value {
         "subject": subject,
     });
     if let Some(expression) = expression {
-        shown["claimsMatchingExpression"] = expression;
+        view["claimsMatchingExpression"] = expression;
     }
-    shown
+    view
 }
 
 /// The pattern of an expression: the one form `claims['sub'] matches 'PATTERN'`.

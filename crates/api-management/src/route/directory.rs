@@ -9,13 +9,13 @@ use super::{DirectoryRoute, only};
 pub(super) fn parse(method: &Method, lower: &[&str]) -> Option<Result<DirectoryRoute, Error>> {
     let get = |route| only(method, &Method::GET, route);
     let post = |route| only(method, &Method::POST, route);
-    let read_or_answer = |read, answer| match *method {
-        Method::POST => Ok(answer),
+    let read_or_submit = |read, submit| match *method {
+        Method::POST => Ok(submit),
         _ => only(method, &Method::GET, read),
     };
     Some(match *lower {
         ["devicelogin"] | [_, "oauth2", "deviceauth"] => {
-            read_or_answer(DirectoryRoute::DevicePage, DirectoryRoute::DeviceAnswer)
+            read_or_submit(DirectoryRoute::DevicePage, DirectoryRoute::DeviceSubmit)
         }
         ["common", "userrealm", _] => get(DirectoryRoute::UserRealm),
         [tenant, ".well-known", "openid-configuration"] | [tenant, "v2.0", ".well-known", "openid-configuration"] => {
@@ -24,9 +24,9 @@ pub(super) fn parse(method: &Method, lower: &[&str]) -> Option<Result<DirectoryR
         [tenant, "discovery", "v2.0", "keys"] => get(DirectoryRoute::Keys(tenant.to_owned())),
         [tenant, "oauth2", "v2.0", "token"] => post(DirectoryRoute::Token(tenant.to_owned())),
         [tenant, "oauth2", "v2.0", "devicecode"] => post(DirectoryRoute::DeviceCode(tenant.to_owned())),
-        [tenant, "oauth2", "v2.0", "authorize"] => read_or_answer(
+        [tenant, "oauth2", "v2.0", "authorize"] => read_or_submit(
             DirectoryRoute::AuthorizePage(tenant.to_owned()),
-            DirectoryRoute::AuthorizeAnswer(tenant.to_owned()),
+            DirectoryRoute::AuthorizeSubmit(tenant.to_owned()),
         ),
         _ => return None,
     })

@@ -27,7 +27,7 @@ struct Realm {
 
 /// What a token service answers; never shown.
 #[derive(Deserialize)]
-struct Answer {
+struct TokenResponse {
     token: Option<String>,
     access_token: Option<String>,
     refresh_token: Option<String>,
@@ -81,10 +81,10 @@ impl Client {
         request.reach = realm.reach;
         let response = self.outgoing.send(signed(&request, authorization)).await?;
         let response = self.expect(response, &[StatusCode::OK]).await?;
-        let answer = self.read(&response.bytes(MAX_TOKEN_BYTES).await?)?;
-        answer
+        let issued = self.read(&response.bytes(MAX_TOKEN_BYTES).await?)?;
+        issued
             .token
-            .or(answer.access_token)
+            .or(issued.access_token)
             .map(SecretString::from)
             .ok_or_else(|| self.not_a_registry("its token service gave no token"))
     }
@@ -137,15 +137,15 @@ impl Client {
             ("scope", scope),
             ("refresh_token", token.expose_secret()),
         ];
-        let answer = self.post(realm.url.clone(), realm.reach, &fields).await?;
-        answer
+        let issued = self.post(realm.url.clone(), realm.reach, &fields).await?;
+        issued
             .access_token
-            .or(answer.token)
+            .or(issued.token)
             .map(SecretString::from)
             .ok_or_else(|| self.not_a_registry("its token service gave no token"))
     }
 
-    async fn post(&self, url: Uri, reach: Reach, fields: &[(&str, &str)]) -> Result<Answer, Error> {
+    async fn post(&self, url: Uri, reach: Reach, fields: &[(&str, &str)]) -> Result<TokenResponse, Error> {
         let form = form_urlencoded::Serializer::new(String::new())
             .extend_pairs(fields)
             .finish();
@@ -161,7 +161,7 @@ impl Client {
         self.read(&response.bytes(MAX_TOKEN_BYTES).await?)
     }
 
-    fn read(&self, body: &[u8]) -> Result<Answer, Error> {
+    fn read(&self, body: &[u8]) -> Result<TokenResponse, Error> {
         serde_json::from_slice(body).map_err(|_| self.not_a_registry("its token service gave no JSON"))
     }
 

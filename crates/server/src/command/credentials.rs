@@ -34,8 +34,8 @@ impl Credentials {
             password,
             common,
         } = self;
-        let shown = common.run(ShowCredentials { registry, renew })?;
-        let credentials = shown.credentials;
+        let account = common.run(ShowCredentials { registry, renew })?;
+        let credentials = account.credentials;
         if password {
             let first = credentials.passwords.first().context("the registry has no password")?;
             say(&first.value);
@@ -49,7 +49,7 @@ impl Credentials {
                 for password in &credentials.passwords {
                     say(&format!("{:<13} {}", password.name, password.value));
                 }
-                if !shown.is_enabled {
+                if !account.is_enabled {
                     say("\nThe admin account is off: holdfast registry update --admin-enabled true");
                 }
             }

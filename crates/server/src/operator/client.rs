@@ -50,8 +50,8 @@ pub(crate) async fn run<C: AdminCommand>(
         let locations = Locations::last(&folder, settings)?;
         if !folder.is_used() {
             remains::refuse(&folder, &locations)?;
-            let shown = folder.path().display();
-            bail!("{shown} holds no registry; make one with: holdfast serve --data-dir '{shown}'");
+            let path = folder.path().display();
+            bail!("{path} holds no registry; make one with: holdfast serve --data-dir '{path}'");
         }
         match folder.hold() {
             Ok(held) => {

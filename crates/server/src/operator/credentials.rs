@@ -40,16 +40,16 @@ pub(crate) struct Password {
 /// The credentials, and whether they can be used.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Shown {
+pub(crate) struct AdminAccount {
     pub(crate) credentials: Credentials,
     pub(crate) is_enabled: bool,
 }
 
 impl AdminCommand for ShowCredentials {
     const PATH: &'static str = "/credentials";
-    type Output = Shown;
+    type Output = AdminAccount;
 
-    async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<Shown> {
+    async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<AdminAccount> {
         let record = find_registry(context, self.registry.as_deref()).await?;
         if let Some(name) = &self.renew {
             renew(context, &record, name).await?;
@@ -73,7 +73,7 @@ impl AdminCommand for ShowCredentials {
             username: record.name,
             passwords,
         };
-        Ok(Shown {
+        Ok(AdminAccount {
             credentials,
             is_enabled: record.admin_enabled,
         })

@@ -143,7 +143,7 @@ impl AdminCommand for ListPrincipals {
                 .registry
                 .list_service_principals(&grant, String::new(), after, PAGE)
                 .await?;
-            principals.extend(page.iter().filter_map(shown));
+            principals.extend(page.iter().filter_map(principal));
             match page.last() {
                 Some(last) => after = Some(last.application.marker()),
                 None => return Ok(principals),
@@ -160,7 +160,7 @@ impl AdminCommand for ShowPrincipal {
         let grant = decide_control(&ControlCaller::operator(), EVERYWHERE)?;
         let registry = &context.app.registry;
         let view = registry.load_application(&grant, key(&self.app_id)?).await?;
-        shown(&view).with_context(|| format!("application {} has no service principal", self.app_id))
+        principal(&view).with_context(|| format!("application {} has no service principal", self.app_id))
     }
 }
 
@@ -219,7 +219,7 @@ fn new_secret(context: &Context, secret: &SecretString) -> NewSecret {
 }
 
 /// `None` for an application without a service principal.
-fn shown(view: &ApplicationView) -> Option<Principal> {
+fn principal(view: &ApplicationView) -> Option<Principal> {
     let principal = view.principal.as_ref()?;
     let secret = |secret: &holdfast_model::ApplicationSecret| Secret {
         key_id: secret.id.to_string(),

@@ -115,7 +115,7 @@ impl AdminCommand for CreateUser {
             .create_person(&decide_control(&caller, EVERYWHERE)?, first_role, new)
             .await?;
         tracing::info!(principal.id = %person.principal.id, "a user was made");
-        Ok(shown(context, &person, generated))
+        Ok(view(context, &person, generated))
     }
 }
 
@@ -129,7 +129,7 @@ impl AdminCommand for ListUsers {
         let mut after = None;
         loop {
             let page = context.app.registry.list_people(&grant, after, READ_ROWS).await?;
-            users.extend(page.iter().map(|person| shown(context, person, None)));
+            users.extend(page.iter().map(|person| view(context, person, None)));
             match page.into_iter().next_back() {
                 Some(last) => after = Some(last.user_name),
                 None => return Ok(users),
@@ -148,7 +148,7 @@ impl AdminCommand for ResetUser {
         let grant = decide_control(&ControlCaller::operator(), EVERYWHERE)?;
         let person = context.app.registry.reset_person(&grant, user_name, verifier).await?;
         tracing::info!(principal.id = %person.principal.id, "a user got another password");
-        Ok(shown(context, &person, generated))
+        Ok(view(context, &person, generated))
     }
 }
 
@@ -162,7 +162,7 @@ impl AdminCommand for EnableUser {
         let registry = &context.app.registry;
         let person = registry.enable_person(&grant, user_name, self.is_enabled).await?;
         tracing::info!(principal.id = %person.principal.id, is_enabled = self.is_enabled, "a user was let in or kept out");
-        Ok(shown(context, &person, None))
+        Ok(view(context, &person, None))
     }
 }
 
@@ -197,7 +197,7 @@ async fn hash_password(context: &Context, given: Option<Password>) -> anyhow::Re
     Ok((generated, verifier))
 }
 
-fn shown(context: &Context, person: &PersonRecord, password: Option<Password>) -> User {
+fn view(context: &Context, person: &PersonRecord, password: Option<Password>) -> User {
     User {
         user_principal_name: person.user_name.to_string(),
         display_name: person.principal.display_name.clone(),

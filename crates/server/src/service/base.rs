@@ -37,7 +37,7 @@ impl Base {
     }
 
     /// One line per page.
-    pub(super) async fn answer(&self, head: &Parts, wire: &Resolved) -> Response<Body> {
+    pub(super) async fn respond(&self, head: &Parts, wire: &Resolved) -> Response<Body> {
         let is_read = head.method == Method::GET || head.method == Method::HEAD;
         let (route, mut response) = match head.uri.path() {
             "/" | "/healthz" | "/readyz" | "/metrics" if !is_read => ("base.other", not_allowed()),

@@ -77,7 +77,7 @@ impl Record {
     }
 
     /// Hands the record on to the answer's body, to be written when that is out.
-    pub(super) fn answer(mut self, response: Response<Body>) -> Response<Measured> {
+    pub(super) fn measure(mut self, response: Response<Body>) -> Response<Measured> {
         self.status = Some(response.status());
         stream::begin();
         response.map(|body| Measured {
@@ -184,7 +184,7 @@ mod tests {
         streams.execute(async move {
             let record = Record::new(metrics, &Request::new(()), Ipv4Addr::LOCALHOST.into(), Uuid::nil());
             // A window of no bytes: nobody asks for the body.
-            let _answer = record.answer(Response::new(Body::bytes("content")));
+            let _response = record.measure(Response::new(Body::bytes("content")));
             std::future::pending::<()>().await;
         });
         streams.tasks.close();
