@@ -1,4 +1,4 @@
-//! Bodies: what a request brings, within limits, and what an answer carries.
+//! Bodies: what a request brings, within limits, and what a response carries.
 
 mod strict;
 
@@ -53,7 +53,7 @@ pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     T::deserialize(Strict(body)).map_err(refuse)
 }
 
-/// An answer in JSON.
+/// A response in JSON.
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response<Bytes> {
     // Our own types: maps with text keys, nothing that serialisation can refuse.
     let mut response = Response::new(Bytes::from(serde_json::to_vec(value).unwrap_or_default()));
@@ -65,7 +65,7 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response<Bytes
     response
 }
 
-/// An answer without a body.
+/// A response without a body.
 pub(crate) fn empty(status: StatusCode) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = status;

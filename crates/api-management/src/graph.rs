@@ -1,6 +1,6 @@
 //! The part of Microsoft Graph that the Azure CLI manages service principals with (`/v1.0/applications`,
-//! `/v1.0/servicePrincipals`) and looks people up: the journey of a request on one page, as in `serve`. It refuses to be more of Graph than
-//! that: there are no groups, owners or permissions here.
+//! `/v1.0/servicePrincipals`) and looks people up: the journey of a request on one page, as in `serve`. It refuses to be
+//! more of Graph than that: there are no groups, owners or permissions here.
 
 mod application;
 mod credential;

@@ -16,7 +16,7 @@ const SUPPORTED_VERSIONS: HeaderName = HeaderName::from_static("api-supported-ve
 /// The provider's own routes, whose answers name the versions there are.
 const OF_REGISTRIES: [&str; 4] = ["arm.registries.", "arm.scope-maps.", "arm.tokens.", "arm.replications."];
 
-/// Puts them into an answer.
+/// Puts them into a response.
 pub(crate) fn stamp(headers: &mut HeaderMap, route: &str, site: &Site, now: Timestamp) {
     let mut set = |name: HeaderName, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {

@@ -287,7 +287,7 @@ impl Pipe {
     /// Waits until all that was taken is durable, and so is the object's name.
     async fn synced(self: &Arc<Self>) -> Result<(), StoreError> {
         self.flushed().await?;
-        // A background sync that fails takes the kernel's one report of it: hear it out before the last sync.
+        // The kernel reports a failed write once. When a background sync had that report, the last sync would succeed.
         self.settled().await;
         self.check(&self.lock())?;
         let syncing = Arc::clone(self);

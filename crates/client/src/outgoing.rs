@@ -170,7 +170,7 @@ impl Outgoing {
         &self.destinations
     }
 
-    /// Sends a request and follows where it is sent on to. Any status is an answer.
+    /// Sends a request and follows where it is sent on to. Any status is a response.
     ///
     /// # Errors
     /// See [`Error`].

@@ -1,4 +1,4 @@
-//! An answer: status, headers, and a body that is read piece by piece and never waited for without end. It refuses to
+//! A response: status, headers, and a body that is read piece by piece and never waited for without end. It refuses to
 //! judge the status.
 
 use std::fmt;
@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use crate::Error;
 use crate::connect::authority;
 
-/// An answer, after redirects.
+/// A response, after redirects.
 pub struct Response {
     /// The status.
     pub status: StatusCode,

@@ -1,6 +1,6 @@
 //! The memory that buffered bodies may take, all faces and connections together. It is charged as bytes come in, never by
 //! what a client says is to come; when it is spent a body is refused, for one that waited would keep what it has. Bodies
-//! that nobody wants are read on while their answers go out; of those there are so many at once.
+//! that nobody wants are read on while their responses go out; of those there are so many at once.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ const KNOWN_BYTES: usize = 96 << 20;
 /// Bytes of bodies of everybody else: forms that ask for a token. A share of its own, so that strangers take nothing from
 /// those who signed in.
 const STRANGERS_BYTES: usize = 8 << 20;
-/// Bodies that are read on while their answers go out. Each outlives its request, so nothing else counts it.
+/// Bodies that are read on while their responses go out. Each outlives its request, so nothing else counts it.
 const MAX_LINGERING: usize = 1024;
 
 /// Whose body it is.

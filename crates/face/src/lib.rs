@@ -1,9 +1,13 @@
-//! What the HTTP faces share: what requests may take at once with their heads (`heads`), what connections keep of them
-//! (`tables`), how the body of one is taken (`received`), how much memory all bodies may take at once that are kept
-//! (`budget`) or on their way (`window`), what answers may take (`sending`) and uploads (`writing`), and how a thing is
-//! shared out among peers (`shares`, `neighbourhood`). The body of an answer (`body`), how a blob is read for one
-//! (`reader`), and what is told of a request (`served`). What all of them read and write alike: conditions (`conditional`)
-//! and moments (`moment`). It refuses to know what a body means, and knows no rule.
+//! What the HTTP faces share. It refuses to know what a body means, and knows no rule.
+//!
+//! - `heads`: what requests may take at once with their heads; `tables`: what connections keep of them.
+//! - `received`: how the body of a request is taken; `budget`: the memory of all bodies that are kept; `window`: that of
+//!   bodies on their way.
+//! - `sending`, `writing`: what responses and uploads may take at once; `shares`, `neighbourhood`: how a thing is shared out
+//!   among peers.
+//! - `body`: the body of a response; `reader`: how a blob is read for one.
+//! - `served`: what the log and the metrics say of a request.
+//! - [`conditional`], [`moment`]: conditions and moments, which all faces read and write alike.
 
 mod body;
 mod budget;

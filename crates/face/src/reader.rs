@@ -1,4 +1,4 @@
-//! Reading a blob for an answer, off the async threads: a small step first, larger ones while the peer asks for more, and
+//! Reading a blob for a response, off the async threads: a small step first, larger ones while the peer asks for more, and
 //! only then ahead of it. What a peer does not take is one small step of memory. It refuses to know where the blob lies.
 
 use std::{
@@ -25,7 +25,7 @@ const GROWTH: u64 = 4;
 #[derive(Debug)]
 pub(crate) struct Reader {
     source: Arc<Source>,
-    /// Memory that the answer has whatever others have.
+    /// Memory that the response has whatever others have.
     own: PollSemaphore,
     /// What the next step that is asked for reads.
     step_bytes: u64,

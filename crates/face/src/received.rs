@@ -30,7 +30,7 @@ use crate::{
 /// How much of a body nobody wants is read, so that the client sees the answer and the connection
 /// can be used again. The Azure SDK for Python sends chunks of 4 MiB before it signs in.
 pub const MAX_DRAINED_BYTES: u64 = 16 << 20;
-/// How much of a longer one is read while its answer goes out already; also of what follows an answer that no face made.
+/// How much of a longer one is read while its response goes out already; also of what follows a response that no face made.
 pub const MAX_LINGERED_BYTES: u64 = 256 << 20;
 /// How long it is read.
 const LINGER: Duration = Duration::from_secs(30);
@@ -96,7 +96,7 @@ impl Deref for Held {
     }
 }
 
-/// A request's body. What the handler leaves is drained before the answer goes out.
+/// A request's body. What the handler leaves is drained before the response goes out.
 pub struct Received<B> {
     incoming: Arc<Mutex<B>>,
     /// Nothing more can be expected: the client hung or hung up.
@@ -214,8 +214,8 @@ where
     /// Reads what is left, within limits; says whether the connection can be used again. Here silence
     /// and slowness count together: a body nobody wants may not keep us long, whoever sends it.
     ///
-    /// What is too long to wait for is read on while the answer goes out: a connection that is closed under a client that
-    /// still sends loses the answer (RFC 9112 section 9.6).
+    /// What is too long to wait for is read on while the response goes out: a connection that is closed under a client that
+    /// still sends loses the response (RFC 9112 section 9.6).
     async fn drain(self) -> bool {
         self.release_window();
         if self.is_over() {
@@ -234,7 +234,7 @@ where
         self.leave()
     }
 
-    /// Waits for nothing that is left: it is read on while the answer goes out, as far as others leave a turn for it. Says
+    /// Waits for nothing that is left: it is read on while the response goes out, as far as others leave a turn for it. Says
     /// whether the connection can be used again.
     pub fn leave(self) -> bool {
         self.release_window();

@@ -1,4 +1,4 @@
-//! What all answers may take at once. Those that hand out blobs: open files, and memory for what was read and is not sent
+//! What all responses may take at once. Those that hand out blobs: open files, and memory for what was read and is not sent
 //! yet. Who asks for one too many waits a little; each has a little memory of its own, whatever others take, and what is
 //! read beyond that comes out of one budget. Those that are in memory whole: one budget more, and no wait, for they are
 //! there already. It refuses to know what is sent.
@@ -13,11 +13,11 @@ use crate::shares::{Share, Shares, TooManyBlobs};
 pub const MAX_SENT_BLOBS: usize = 4096;
 /// What one answer may have in memory, whatever others have: what is read of a file before anything of it was taken.
 pub const OWN_BYTES: u64 = 32 << 10;
-/// What all answers may have in memory beyond that.
+/// What all responses may have in memory beyond that.
 const AHEAD_BYTES: usize = 32 << 20;
-/// What all answers that are whole may have in memory.
+/// What all responses that are whole may have in memory.
 const WHOLE_BYTES: usize = 64 << 20;
-/// Whole answers up to this length are not counted: they cost no more than the request did.
+/// Whole responses up to this length are not counted: they cost no more than the request did.
 const UNCOUNTED_BYTES: u64 = 4 << 10;
 
 /// As much waits to be sent as may.
@@ -25,7 +25,7 @@ const UNCOUNTED_BYTES: u64 = 4 << 10;
 #[error("too many answers wait to be taken, by all or by your address; try again in a moment")]
 pub struct TooManyResponses;
 
-/// What all answers share; clones share it too.
+/// What all responses share; clones share it too.
 #[derive(Debug, Clone)]
 pub struct Sending {
     turns: Arc<Shares>,
@@ -33,14 +33,14 @@ pub struct Sending {
     whole: Arc<Shares>,
 }
 
-/// The right of an answer to hand out a blob, until it is dropped.
+/// The right of a response to hand out a blob, until it is dropped.
 #[derive(Debug)]
 pub struct Turn {
     _share: Share,
     ahead: Arc<Semaphore>,
 }
 
-/// Memory for an answer that is whole. It counts until it is dropped.
+/// Memory for a response that is whole. It counts until it is dropped.
 #[derive(Debug)]
 pub struct Whole(#[expect(dead_code, reason = "it is held, not read")] Option<Share>);
 
@@ -65,7 +65,7 @@ impl Sending {
         }
     }
 
-    /// Memory for an answer of so many bytes that is there already.
+    /// Memory for a response of so many bytes that is there already.
     ///
     /// # Errors
     /// [`TooManyResponses`] when it must go.
@@ -92,7 +92,7 @@ impl Sending {
 }
 
 impl Turn {
-    /// Memory beyond the answer's own, if it is left.
+    /// Memory beyond the response's own, if it is left.
     #[must_use]
     pub fn try_ahead(&self, bytes: u64) -> Option<Room> {
         let permits = u32::try_from(bytes).ok()?;

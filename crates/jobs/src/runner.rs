@@ -221,7 +221,7 @@ async fn run<H: Handler>(work: Work<'_>) -> Result<(), Stop> {
     done.unwrap_or_else(|_elapsed| Err(Stop::Retry(H::took_too_long(limit))))
 }
 
-/// Of what no more is begun beside what is at work.
+/// Kinds and scopes of which as many jobs run as may.
 fn busy(at_work: &HashMap<task::Id, (JobKind, String)>) -> BusyJobs {
     let mut kinds: HashMap<JobKind, usize> = HashMap::new();
     let mut scopes: HashMap<(JobKind, &str), usize> = HashMap::new();

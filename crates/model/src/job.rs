@@ -153,7 +153,7 @@ impl fmt::Debug for JobRecord {
     }
 }
 
-/// Of what enough is at work already, so that it is passed over.
+/// Kinds and scopes of which as many jobs run as may: their other jobs are passed over.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BusyJobs {
     /// Every job of these kinds.

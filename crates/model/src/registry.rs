@@ -193,7 +193,7 @@ pub trait RegistryRead {
 pub trait RegistryTx {
     /// Inserts a registry; the caller has looked that the name is free.
     fn insert_registry(&mut self, registry: &NewRegistry) -> Result<RegistryId, MetadataError>;
-    /// Writes the changeable fields: all but id, name, place, storage account, birthday and maker.
+    /// Writes the changeable fields: all but id, name, location, storage account, and who made it when.
     fn update_registry(&mut self, registry: &RegistryRecord) -> Result<(), MetadataError>;
     /// Removes the row and its passwords; the caller has looked that nothing is in it.
     fn remove_registry(&mut self, registry: RegistryId) -> Result<(), MetadataError>;

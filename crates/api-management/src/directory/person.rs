@@ -46,7 +46,7 @@ pub(super) async fn prove(
     let person = match find(app, name, password).await {
         Ok(Some(person)) => {
             at_name.succeeded();
-            // A right password of one's own buys no tries at those of others.
+            // Not a success: somebody who signs in as themselves must not gain guesses at others' passwords by it.
             at_source.withdraw();
             person
         }

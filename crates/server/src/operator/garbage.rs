@@ -109,7 +109,7 @@ pub(crate) struct DigestUse {
     pub(crate) kind: String,
     /// `None`: nothing needs it, and it goes when its time has come.
     pub(crate) kept_because: Option<String>,
-    /// Seconds since it was found to be unneeded, perhaps.
+    /// Seconds since the collector was told to look at it.
     pub(crate) waiting_secs: Option<u64>,
 }
 
