@@ -6,7 +6,7 @@ use std::{mem, sync::Mutex, time::Duration};
 use bytes::Bytes;
 use holdfast_access::action;
 use holdfast_model::UploadId;
-use holdfast_registry::{Body, CheckOptions, CollectOptions, content::Error};
+use holdfast_registry::{Body, CheckOptions, CollectOptions, ROW_BLOB_BYTES, content::Error};
 use holdfast_testkit::registry::{Document, Moment, TestRegistry, pattern, tag};
 use tokio::sync::mpsc;
 
@@ -24,6 +24,7 @@ enum Work {
     PushOfASmallBlob,
     PushOfALargeBlob,
     SessionOfASmallBlob,
+    SessionOfAByteMore,
     SessionOfALargeBlob,
     SessionInChunks,
     SessionThatIsGivenUp,
@@ -36,10 +37,11 @@ enum Work {
     Purge,
 }
 
-const ALL: [Work; 13] = [
+const ALL: [Work; 14] = [
     Work::PushOfASmallBlob,
     Work::PushOfALargeBlob,
     Work::SessionOfASmallBlob,
+    Work::SessionOfAByteMore,
     Work::SessionOfALargeBlob,
     Work::SessionInChunks,
     Work::SessionThatIsGivenUp,
@@ -71,7 +73,8 @@ fn next() -> Document {
 impl Work {
     fn bytes(self) -> Bytes {
         match self {
-            Self::PushOfASmallBlob | Self::SessionOfASmallBlob => pattern(3, 1_000),
+            Self::PushOfASmallBlob | Self::SessionOfASmallBlob => pattern(3, ROW_BLOB_BYTES),
+            Self::SessionOfAByteMore => pattern(3, ROW_BLOB_BYTES + 1),
             _ => pattern(3, LAYER_BYTES),
         }
     }
@@ -80,6 +83,7 @@ impl Work {
     fn chunks(self) -> &'static [usize] {
         match self {
             Self::SessionOfASmallBlob => &[500],
+            Self::SessionOfAByteMore => &[ROW_BLOB_BYTES],
             Self::SessionOfALargeBlob => &[LAYER_BYTES],
             _ => &[700, 30_000, 90_000],
         }
@@ -118,6 +122,7 @@ impl Work {
                 world.upload_whole(&grant, &sha256(&bytes), Body::whole(bytes)).await
             }
             Self::SessionOfASmallBlob
+            | Self::SessionOfAByteMore
             | Self::SessionOfALargeBlob
             | Self::SessionInChunks
             | Self::SessionThatIsGivenUp => self.run_session(world, known).await,
@@ -185,6 +190,7 @@ impl Work {
             Self::PushOfASmallBlob
             | Self::PushOfALargeBlob
             | Self::SessionOfASmallBlob
+            | Self::SessionOfAByteMore
             | Self::SessionOfALargeBlob
             | Self::SessionInChunks => {
                 let bytes = self.bytes();
