@@ -5,7 +5,7 @@
 //! [`decide_control`] makes a [`ControlGrant`]. [`rights_of`] turns assignments into rights, [`ScopeMap::rights`] the list
 //! that a token has.
 //!
-//! Operations of the `registry` crate take a `Grant<Action>`, so an endpoint that forgot to ask does not compile. This
+//! Operations of the rules take a `Grant<Action>`, so an endpoint that forgot to ask does not compile. This
 //! crate does no I/O, reads no clock and knows no HTTP: the faces say who calls, this crate says what that allows.
 
 mod actor;

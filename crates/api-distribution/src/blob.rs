@@ -16,7 +16,7 @@ const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/octet-st
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
 
 async fn head(call: &Call<'_>, grant: Grant<action::Pull>, digest: Digest) -> Result<Response<Body>, Error> {
-    let blob = call.app.registry.stat_blob(&grant, &digest).await?;
+    let blob = call.app.repositories.stat_blob(&grant, &digest).await?;
     if is_not_modified(&call.head.headers, &digest.to_string()) {
         return Ok(not_modified(&digest));
     }
@@ -32,7 +32,7 @@ pub(crate) async fn get(call: &Call<'_>, grant: Grant<action::Pull>, digest: Dig
     if call.is_head() {
         return head(call, grant, digest).await;
     }
-    let blob = call.app.registry.load_blob(&grant, &digest).await?;
+    let blob = call.app.repositories.load_blob(&grant, &digest).await?;
     if is_not_modified(&call.head.headers, &digest.to_string()) {
         return Ok(not_modified(&digest));
     }
@@ -54,7 +54,7 @@ pub(crate) async fn delete(
     grant: Grant<action::Delete>,
     digest: Digest,
 ) -> Result<Response<Body>, Error> {
-    call.app.registry.delete_blob(&grant, &digest).await?;
+    call.app.repositories.delete_blob(&grant, &digest).await?;
     Ok(respond::empty(StatusCode::ACCEPTED))
 }
 
@@ -83,7 +83,10 @@ async fn open(
     range: Range<u64>,
 ) -> Result<Body, Error> {
     let turn = call.body.throw_away_during(call.app.sending.turn(call.peer)).await??;
-    Ok(Body::of(call.app.registry.open_blob(grant, blob, range).await?, turn))
+    Ok(Body::of(
+        call.app.repositories.open_blob(grant, blob, range).await?,
+        turn,
+    ))
 }
 
 /// Several ranges as `multipart/byteranges` (RFC 9110 section 14.6).

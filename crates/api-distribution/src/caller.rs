@@ -2,16 +2,18 @@
 //! from the database at each request, so a renewed password or a closed account counts at once.
 //!
 //! The store is asked once: what a request came with is read first (`presented`), how it stands comes with the registry
-//! ([`holdfast_registry::Front`]), and here the two meet.
+//! ([`holdfast_operations::Front`]), and here the two meet.
 
 mod presented;
 
 use std::{net::IpAddr, sync::Arc};
 
 use holdfast_access::{Actor, Caller, RegistryId, RequestOrigin, Rights, rights_of};
+use holdfast_directory::{GoodSecret, PrincipalView};
 use holdfast_identity::{Credential, throttle::Target, token::Kind};
 use holdfast_model::{AdminPassword, RegistryAccess};
-use holdfast_registry::{Entrance, Front, GoodSecret, PrincipalView, Standing, TokenAccount};
+use holdfast_operations::{Entrance, Front, Standing};
+use holdfast_resources::TokenAccount;
 use secrecy::{ExposeSecret as _, SecretString};
 
 pub(crate) use self::presented::{Presented, PresentedToken};
@@ -52,7 +54,7 @@ impl Distribution {
         peer: IpAddr,
     ) -> Result<Identified, Error> {
         let entrance = self
-            .registry
+            .front_door
             .enter(&address.registry, peer, presented.claimant())
             .await?;
         self.identify(presented, entrance, address, peer)
@@ -119,7 +121,7 @@ impl Distribution {
         peer: IpAddr,
         matched: impl FnOnce() -> Option<Identified>,
     ) -> Result<Identified, Error> {
-        let now = self.registry.now().unix_secs();
+        let now = self.front_door.now().unix_secs();
         let attempt = self.throttle.take(peer, Target::Account(account), now);
         let attempt = attempt.map_err(Error::Throttled)?;
         let Some(who) = matched() else {

@@ -16,7 +16,7 @@ pub(crate) async fn list(
         Vec::new()
     } else {
         call.app
-            .registry
+            .repositories
             .list_repositories(&grant, page.last.clone(), page.limit + 1)
             .await?
     };

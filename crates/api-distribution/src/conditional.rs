@@ -1,8 +1,8 @@
 //! `ETag`, `If-Match` and `If-None-Match` (RFC 9110 section 13). An entity tag here is a digest in
 //! quotes, as ACR and distribution write it.
 
+use holdfast_content::Expectation;
 use holdfast_oci::{Digest, message::excerpt};
-use holdfast_registry::Expectation;
 use http::{HeaderMap, HeaderName, header};
 
 /// A condition that cannot be read.

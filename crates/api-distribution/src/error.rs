@@ -5,11 +5,11 @@
 use std::net::IpAddr;
 
 use holdfast_access::Refusal;
+use holdfast_content::{Error as Domain, Progress, ReceiveError};
 use holdfast_face::{Body, Error as BodyError, ReceiveError as BodyLost, TooManyBlobs, conditional::Malformed};
 use holdfast_identity::{basic, throttle, token};
 use holdfast_model::{StorageError, StoreError};
 use holdfast_oci::{Digest, ErrorCode, message::chain};
-use holdfast_registry::{Progress, ReceiveError, content::Error as Domain};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 use serde_json::{Value, json};

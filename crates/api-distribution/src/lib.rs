@@ -1,6 +1,6 @@
 //! The data plane's face: `/v2`, `/acr/v1` and `/oauth2` over HTTP. It says what a path means
 //! (`route`), who calls (`caller`), which operation that is (`serve`), and how an outcome looks on
-//! the wire (`error`, `respond`). It refuses to hold rules: those are `holdfast-registry`'s.
+//! the wire (`error`, `respond`). It refuses to hold rules: those are `holdfast-content`'s.
 
 mod acr;
 mod address;

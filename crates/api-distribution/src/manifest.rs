@@ -1,12 +1,12 @@
 //! `/v2/R/manifests/REFERENCE`.
 
 use holdfast_access::{Grant, action};
+use holdfast_content::{Expectation, PutManifest};
 use holdfast_face::{
     Asker, Body,
     conditional::{EntityTags, Spelling, is_not_modified},
 };
 use holdfast_oci::{MediaType, Reference, Tag, manifest::MAX_MANIFEST_BYTES};
-use holdfast_registry::{Expectation, PutManifest};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
 use crate::{error::Error, respond, serve::Call};
@@ -16,7 +16,7 @@ pub(crate) async fn get(
     grant: Grant<action::Pull>,
     reference: Reference,
 ) -> Result<Response<Body>, Error> {
-    let manifest = call.app.registry.load_manifest(&grant, &reference).await?;
+    let manifest = call.app.repositories.load_manifest(&grant, &reference).await?;
     if is_not_modified(&call.head.headers, &manifest.digest.to_string()) {
         let mut response = respond::empty(StatusCode::NOT_MODIFIED);
         respond::set_digest(response.headers_mut(), &manifest.digest);
@@ -52,7 +52,7 @@ pub(crate) async fn put(
         bytes: body.bytes().clone(),
         expectation,
     };
-    let pushed = call.app.registry.put_manifest(&grant, put).await?;
+    let pushed = call.app.repositories.put_manifest(&grant, put).await?;
     let mut response = respond::empty(StatusCode::CREATED);
     let headers = response.headers_mut();
     let location = format!("/v2/{}/manifests/{}", grant.repository(), pushed.digest);
@@ -75,8 +75,8 @@ pub(crate) async fn delete(
     reference: Reference,
 ) -> Result<Response<Body>, Error> {
     match &reference {
-        Reference::Digest(digest) => call.app.registry.delete_manifest(&grant, digest).await?,
-        Reference::Tag(tag) => call.app.registry.delete_tag(&grant, tag).await?,
+        Reference::Digest(digest) => call.app.repositories.delete_manifest(&grant, digest).await?,
+        Reference::Tag(tag) => call.app.repositories.delete_tag(&grant, tag).await?,
     }
     Ok(respond::empty(StatusCode::ACCEPTED))
 }

@@ -58,7 +58,7 @@ pub(crate) async fn list(
     } = query;
     let page = call
         .app
-        .registry
+        .repositories
         .list_referrers(&grant, &subject, artifact_type.clone(), after, limit)
         .await?;
     let index = Index {

@@ -1,13 +1,14 @@
 //! The whole journey of a request, on one page: where (`route`), who (`caller`), may they
-//! (`decide`, in each line of the table), do (`holdfast-registry`), say (`respond`, `error`).
+//! (`decide`, in each line of the table), do (`holdfast-content`), say (`respond`, `error`).
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use holdfast_access::{Grant, RepositoryAction, RequestOrigin, Scope, action, decide, decide_registry, demanded_scope};
+use holdfast_content::Repositories;
 use holdfast_face::{Body, Budget, Received, Sending, Served, Writing};
 use holdfast_identity::{DirectoryIssuer, Issuer, Sealer, Throttle, token::Kind};
 use holdfast_oci::RepositoryName;
-use holdfast_registry::{Claimant, Entrance, Registry};
+use holdfast_operations::{Claimant, Entrance, FrontDoor};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use serde_json::json;
@@ -26,8 +27,10 @@ const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api
 
 /// What the face needs.
 pub struct DistributionParts {
+    /// What a request asks first.
+    pub front_door: Arc<FrontDoor>,
     /// The operations.
-    pub registry: Arc<Registry>,
+    pub repositories: Arc<Repositories>,
     /// Issues and checks tokens.
     pub issuer: Arc<Issuer>,
     /// Checks tokens of the directory.
@@ -50,7 +53,8 @@ pub struct DistributionParts {
 
 /// The data plane over HTTP.
 pub struct Distribution {
-    pub(crate) registry: Arc<Registry>,
+    pub(crate) front_door: Arc<FrontDoor>,
+    pub(crate) repositories: Arc<Repositories>,
     pub(crate) issuer: Arc<Issuer>,
     pub(crate) directory: Arc<DirectoryIssuer>,
     pub(crate) sealer: Arc<Sealer>,
@@ -93,7 +97,8 @@ impl Distribution {
     #[must_use]
     pub fn new(parts: DistributionParts) -> Self {
         let DistributionParts {
-            registry,
+            front_door,
+            repositories,
             issuer,
             directory,
             sealer,
@@ -105,7 +110,8 @@ impl Distribution {
             writing,
         } = parts;
         Self {
-            registry,
+            front_door,
+            repositories,
             issuer,
             directory,
             sealer,
@@ -153,7 +159,7 @@ impl Distribution {
         };
         let claimant = presented.as_ref().map_or(Claimant::Nobody, Presented::claimant);
         // The network rules come before every other answer, also of paths that name nothing.
-        let outcome = match (self.registry.enter(&address.registry, peer, claimant).await, parsed) {
+        let outcome = match (self.front_door.enter(&address.registry, peer, claimant).await, parsed) {
             (Err(error), _) => Err(error.into()),
             (Ok(Entrance::Shut), _) => Err(Error::NetworkDenied { peer }),
             (Ok(_), Err(error)) => Err(error.into()),

@@ -19,7 +19,7 @@ pub(crate) async fn list(
         limit: page.limit + 1,
         order: ListOrder::Name,
     };
-    let tags = call.app.registry.list_tags(&grant, None, rows).await?;
+    let tags = call.app.repositories.list_tags(&grant, None, rows).await?;
     let has_more = tags.len() > page.limit;
     let names: Vec<&str> = tags.iter().take(page.limit).map(|tag| tag.name.as_str()).collect();
     let mut response = respond::json(

@@ -9,7 +9,7 @@ use holdfast_identity::{
     Credential,
     token::{ANONYMOUS_SUBJECT, AccessClaims, Kind, RefreshClaims},
 };
-use holdfast_registry::Entrance;
+use holdfast_operations::Entrance;
 use http::{HeaderValue, Response, StatusCode, header};
 use hyper::body::Incoming;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -196,7 +196,7 @@ fn issue(
         let access_token = token.expose_secret().to_owned();
         return Ok(issued(access_token, None));
     }
-    let now = app.registry.now().unix_secs();
+    let now = app.front_door.now().unix_secs();
     let rid = who.registry.rid.simple().to_string();
     let is_anonymous = matches!(who.credential, Credential::Anonymous);
     let access = if is_anonymous {
@@ -237,7 +237,7 @@ fn refresh_token(app: &Distribution, who: &Identified, address: &Address) -> Res
         permissions: who.caller.rights().permissions_on_all(),
         source_ends_at: who.source_ends_at,
     };
-    let now = app.registry.now().unix_secs();
+    let now = app.front_door.now().unix_secs();
     app.issuer.issue_refresh(claims, now).map_err(Error::Issue)
 }
 

@@ -2,10 +2,10 @@
 
 use futures_util::TryStreamExt as _;
 use holdfast_access::{Grant, action, decide};
+use holdfast_content::{Body as Incoming, Progress, ReceiveError};
 use holdfast_face::{Body, ReceiveError as BodyLost};
 use holdfast_model::UploadId;
 use holdfast_oci::{ContentRange, Digest, RepositoryName};
-use holdfast_registry::{Body as Incoming, Progress, ReceiveError};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
 use crate::{error::Error, respond, route::UploadStart, serve::Call};
@@ -21,7 +21,10 @@ pub(crate) async fn start(
         UploadStart::Session(algorithm) => algorithm,
         UploadStart::Whole(digest) => {
             let _turn = call.app.writing.turn(call.peer).await?;
-            call.app.registry.upload_whole(&grant, &digest, incoming(call)).await?;
+            call.app
+                .repositories
+                .upload_whole(&grant, &digest, incoming(call))
+                .await?;
             return Ok(created(grant.repository(), &digest));
         }
         UploadStart::Mount { digest, from } => {
@@ -31,7 +34,7 @@ pub(crate) async fn start(
             Some(digest.algorithm())
         }
     };
-    let progress = call.app.registry.start_upload(&grant, algorithm).await?;
+    let progress = call.app.repositories.start_upload(&grant, algorithm).await?;
     Ok(accepted(StatusCode::ACCEPTED, grant.repository(), progress))
 }
 
@@ -40,7 +43,7 @@ pub(crate) async fn append(call: &Call<'_>, grant: Grant<action::Push>, id: Uplo
     let _turn = call.app.writing.turn(call.peer).await?;
     let progress = call
         .app
-        .registry
+        .repositories
         .append_upload(&grant, id, range, incoming(call))
         .await?;
     Ok(accepted(StatusCode::ACCEPTED, grant.repository(), progress))
@@ -55,19 +58,19 @@ pub(crate) async fn finish(
     let range = content_range(&call.head.headers)?;
     let _turn = call.app.writing.turn(call.peer).await?;
     call.app
-        .registry
+        .repositories
         .finish_upload(&grant, id, &digest, range, incoming(call))
         .await?;
     Ok(created(grant.repository(), &digest))
 }
 
 pub(crate) async fn status(call: &Call<'_>, grant: Grant<action::Push>, id: UploadId) -> Result<Response<Body>, Error> {
-    let progress = call.app.registry.load_upload_progress(&grant, id).await?;
+    let progress = call.app.repositories.load_upload_progress(&grant, id).await?;
     Ok(accepted(StatusCode::NO_CONTENT, grant.repository(), progress))
 }
 
 pub(crate) async fn cancel(call: &Call<'_>, grant: Grant<action::Push>, id: UploadId) -> Result<Response<Body>, Error> {
-    call.app.registry.abandon_upload(&grant, id).await?;
+    call.app.repositories.abandon_upload(&grant, id).await?;
     Ok(respond::empty(StatusCode::NO_CONTENT))
 }
 
@@ -81,13 +84,19 @@ async fn mount(
 ) -> Result<bool, Error> {
     let sources = match from {
         Some(from) => vec![from],
-        None => call.app.registry.find_mount_sources(target, digest).await?,
+        None => call.app.repositories.find_mount_sources(target, digest).await?,
     };
     let mut beyond_token = None;
     for source in sources {
         match decide::<action::Pull>(&call.who.caller, call.who.id(), &source) {
             Ok(grant) => {
-                if call.app.registry.mount_blob(target, &grant, digest).await?.is_some() {
+                if call
+                    .app
+                    .repositories
+                    .mount_blob(target, &grant, digest)
+                    .await?
+                    .is_some()
+                {
                     return Ok(true);
                 }
             }

@@ -33,8 +33,8 @@ impl Management {
             Ok(Credentials::None) => return Err(Arm::authentication_missing().into()),
             Ok(Credentials::Basic { .. }) | Err(_) => return Err(Arm::invalid_token().into()),
         };
-        let now = self.registry.now().unix_secs();
-        let claims = match self.directory.verify(token.expose_secret(), now) {
+        let now = self.directory.now().unix_secs();
+        let claims = match self.directory_issuer.verify(token.expose_secret(), now) {
             Ok(claims) => claims,
             Err(token::Error::Expired { expired_at, now }) => {
                 let moment = |seconds| rfc3339_micros(Timestamp::of_unix_secs(seconds));
@@ -43,11 +43,11 @@ impl Management {
             Err(token::Error::Issuer) => return Err(Arm::invalid_token_tenant("another directory").into()),
             Err(_) => return Err(Arm::invalid_token().into()),
         };
-        let resource = self.directory.find_resource(&claims.aud, site.local);
+        let resource = self.directory_issuer.find_resource(&claims.aud, site.local);
         if !resource.is_some_and(|resource| wanted.contains(&resource)) {
             return Err(Arm::invalid_token_audience(&claims.aud, &site.base_url).into());
         }
-        let found = self.registry.find_principal(claims.oid).await?;
+        let found = self.directory.find_principal(claims.oid).await?;
         let principal = found.filter(|principal| principal.record.generation == claims.generation);
         let principal = principal.ok_or_else(Arm::invalid_token)?;
         let actor = Actor::Principal {

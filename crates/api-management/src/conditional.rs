@@ -2,7 +2,7 @@
 
 use holdfast_arm::Error as Arm;
 use holdfast_face::conditional::{EntityTags, Spelling};
-use holdfast_registry::{Precondition, States};
+use holdfast_resources::{Precondition, States};
 use http::{HeaderMap, HeaderName, header};
 
 /// Entity tags in one header.

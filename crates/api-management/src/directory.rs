@@ -86,7 +86,7 @@ fn user_realm() -> Response<Bytes> {
 
 /// There is one directory; it goes by its id, or by a name that means the caller's own.
 fn check_tenant(app: &Management, tenant: &str) -> Result<(), Error> {
-    let is_ours = Uuid::parse_str(tenant).is_ok_and(|id| id == app.directory.tenant());
+    let is_ours = Uuid::parse_str(tenant).is_ok_and(|id| id == app.directory_issuer.tenant());
     if is_ours || ANY_TENANT.contains(&tenant) {
         return Ok(());
     }

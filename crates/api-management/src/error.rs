@@ -7,9 +7,10 @@ mod token;
 use bytes::Bytes;
 use holdfast_access::{ControlAction, ControlGrant, ControlRefusal};
 use holdfast_arm::{Code, Error as Arm, ResourceGroupName};
+use holdfast_directory::RoleError;
 use holdfast_model::StorageError;
 use holdfast_oci::message::chain;
-use holdfast_registry::{ImportError, QuotaError, RoleError, resources::Error as ResourceError};
+use holdfast_resources::{Error as ResourceError, ImportError, QuotaError};
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 

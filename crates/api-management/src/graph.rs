@@ -40,7 +40,7 @@ impl Call<'_> {
             Ok(grant) => return Ok(grant),
             Err(refusal) => refusal,
         };
-        let subscriptions = self.app.registry.list_subscriptions().await?;
+        let subscriptions = self.app.resources.list_subscriptions().await?;
         let mut scopes = subscriptions.iter().map(|one| format!("/subscriptions/{}", one.id));
         let granted = scopes.find_map(|scope| decide_control(self.who, &scope).ok());
         granted.ok_or(Error::Refused(refusal))

@@ -1,5 +1,5 @@
 //! The whole journey of a request, on one page: where (`route`), who (`caller`), may they (`decide_control`, in each line
-//! of the table), do (`holdfast-registry`), say (the noun modules, `error`).
+//! of the table), do (`holdfast-resources`, `holdfast-directory`), say (the noun modules, `error`).
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -8,9 +8,10 @@ use holdfast_access::{
     ControlAction, ControlCaller, ControlGrant, ControlReach, RequestOrigin, decide_control, reach_of,
 };
 use holdfast_arm::{ApiVersion, Code, Error as Arm, Filter, ResourceId, SubscriptionId};
+use holdfast_directory::Directory;
 use holdfast_face::{Budget, Received, Served};
 use holdfast_identity::{DirectoryIssuer, ExternalIssuers, PasswordHasher, Sealer, Throttle};
-use holdfast_registry::{Precondition, Registry};
+use holdfast_resources::{Precondition, Resources};
 use http::{Request, Response};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -31,10 +32,12 @@ use crate::{
 
 /// What the face needs.
 pub struct ManagementParts {
-    /// The operations.
-    pub registry: Arc<Registry>,
+    /// The operations on resources.
+    pub resources: Arc<Resources>,
+    /// The operations on who there is.
+    pub directory: Arc<Directory>,
     /// Issues and checks tokens of the directory.
-    pub directory: Arc<DirectoryIssuer>,
+    pub directory_issuer: Arc<DirectoryIssuer>,
     /// Seals and compares secrets.
     pub sealer: Arc<Sealer>,
     /// Compares passwords of people.
@@ -53,8 +56,9 @@ pub struct ManagementParts {
 
 /// The control plane over HTTP.
 pub struct Management {
-    pub(crate) registry: Arc<Registry>,
-    pub(crate) directory: Arc<DirectoryIssuer>,
+    pub(crate) resources: Arc<Resources>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) directory_issuer: Arc<DirectoryIssuer>,
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) password_hasher: Arc<PasswordHasher>,
     /// Turns at comparing passwords, which costs a processor and memory.
@@ -182,8 +186,9 @@ impl Management {
     #[must_use]
     pub fn new(parts: ManagementParts) -> Self {
         let ManagementParts {
-            registry,
+            resources,
             directory,
+            directory_issuer,
             sealer,
             password_hasher,
             external_issuers,
@@ -193,8 +198,9 @@ impl Management {
             budget,
         } = parts;
         Self {
-            registry,
+            resources,
             directory,
+            directory_issuer,
             sealer,
             password_hasher,
             password_checks: Arc::new(Semaphore::new(directory::MAX_PASSWORD_CHECKS)),
@@ -228,7 +234,7 @@ impl Management {
             self.respond(&head, &body, site, &mut served).await
         };
         body.finish(&mut response).await;
-        stamp(response.headers_mut(), served.route, site, self.registry.now());
+        stamp(response.headers_mut(), served.route, site, self.directory.now());
         response.extensions_mut().insert(served);
         response
     }

@@ -2,7 +2,7 @@
 
 use holdfast_access::{ControlCaller, ControlRefusal, decide_control};
 use holdfast_model::{JobKind, JobRecord, StorageError};
-use holdfast_registry::resources::Error;
+use holdfast_resources::Error;
 
 use crate::handler::{Handler, Limits, Stop, Work};
 
@@ -22,7 +22,7 @@ impl Handler for EraseRegistry {
 
     async fn run(self, work: Work<'_>) -> Result<(), Stop> {
         let grant = decide_control(&ControlCaller::operator(), &work.job.scope)?;
-        Ok(work.runner.registry.resume_registry_deletion(&grant).await?)
+        Ok(work.runner.resources.resume_registry_deletion(&grant).await?)
     }
 }
 
@@ -36,7 +36,7 @@ impl Handler for EraseGroup {
 
     async fn run(self, work: Work<'_>) -> Result<(), Stop> {
         let grant = decide_control(&ControlCaller::operator(), &work.job.scope)?;
-        match work.runner.registry.resume_group_deletion(&grant, work.job.id).await {
+        match work.runner.resources.resume_group_deletion(&grant, work.job.id).await {
             // Somebody else finished it.
             Err(Error::ResourceGroupUnknown { .. }) => Ok(()),
             done => Ok(done?),

@@ -14,11 +14,10 @@ use holdfast_access::{
     ControlCaller, ControlGrant, Grant, RegistryId, action, control, decide_control, push_of_import,
 };
 use holdfast_arm::ResourceId;
+use holdfast_content::{Error, Expectation, PutManifest};
 use holdfast_model::{JobKind, JobRecord, ManifestContent, RegistryRecord};
 use holdfast_oci::{Digest, Manifest, MediaType, Reference, RepositoryName, Tag, manifest, media_type::Kind};
-use holdfast_registry::{
-    Expectation, Import, ImportFailure, ImportFailureKind, ImportJob, ImportTag, PutManifest, content::Error,
-};
+use holdfast_resources::{Import, ImportFailure, ImportFailureKind, ImportJob, ImportTag};
 use uuid::Uuid;
 
 pub(crate) use progress::Progress;
@@ -139,7 +138,7 @@ async fn caller(runner: &Runner, actor: &str) -> Result<ControlCaller, Stop> {
         .strip_prefix("principal:")
         .and_then(|id| Uuid::try_parse(id).ok())
         .ok_or_else(gone)?;
-    let found = runner.registry.find_principal(id).await?.ok_or_else(gone)?;
+    let found = runner.directory.find_principal(id).await?.ok_or_else(gone)?;
     let actor = holdfast_access::Actor::Principal { id: id.to_string() };
     Ok(ControlCaller::new(actor, found.assignments))
 }
@@ -156,7 +155,7 @@ async fn find_registry(runner: &Runner, scope: &str, id: RegistryId) -> Result<O
     let Some(name) = scope.as_ref().and_then(ResourceId::registry) else {
         return Ok(None);
     };
-    let found = runner.registry.find_registry(name).await?;
+    let found = runner.resources.find_registry(name).await?;
     Ok(found.filter(|registry| registry.id == id))
 }
 
@@ -209,7 +208,7 @@ async fn gather(runner: &Runner, source: &Source, reference: &Reference) -> Resu
             )));
         }
         let declared = manifest_type(&content.media_type).or_else(|| listed_as.get(&digest).cloned());
-        let parsed = runner.registry.parse_manifest(declared, content.bytes.clone()).await;
+        let parsed = runner.content.parse_manifest(declared, content.bytes.clone()).await;
         let manifest = parsed.map_err(|error| unreadable(error, digest, root_digest, reference))?;
         content.media_type = manifest.media_type().to_string();
         let mut children = Vec::new();
@@ -270,7 +269,7 @@ async fn copy_blobs(
     stream::iter(needed)
         .map(Ok)
         .try_for_each_concurrent(BLOBS_AT_ONCE, |(digest, size)| async move {
-            if !runner.registry.keep_blob(push, &digest).await? {
+            if !runner.resources.keep_blob(push, &digest).await? {
                 source.copy_blob(runner, push, digest, size, progress).await?;
             }
             progress.has_blob();
@@ -298,11 +297,11 @@ async fn put_manifests(
         expectation,
     };
     for part in below {
-        runner.registry.put_manifest(push, put(part, Vec::new(), None)).await?;
+        runner.content.put_manifest(push, put(part, Vec::new(), None)).await?;
     }
     let expectation = (!is_forced && !tags.is_empty()).then_some(Expectation::Absent);
     let digest = root.content.digest;
-    match runner.registry.put_manifest(push, put(root, tags, expectation)).await {
+    match runner.content.put_manifest(push, put(root, tags, expectation)).await {
         // An earlier attempt came this far, and did not live to say so.
         Err(Error::PreconditionFailed { found: Some(found), .. }) if found == digest => Ok(()),
         Err(Error::PreconditionFailed { reference, .. }) => {

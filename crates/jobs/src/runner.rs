@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_client::Outgoing;
+use holdfast_directory::Directory;
 use holdfast_identity::Sealer;
 use holdfast_model::{BusyJobs, Ids, JobKind, JobRecord};
-use holdfast_registry::{Attempt, Operator};
+use holdfast_operations::Operator;
+use holdfast_resources::Attempt;
 use tokio::task::{self, JoinSet};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -38,7 +40,7 @@ pub const IMPORT_ATTEMPT_LIMIT: Duration = Duration::from_secs(2 * 3600);
 /// What a runner is made of.
 pub struct RunnerParts {
     /// The operations.
-    pub registry: Operator,
+    pub operator: Operator,
     /// Opens the secrets of jobs.
     pub sealer: Arc<Sealer>,
     /// The way out.
@@ -51,7 +53,9 @@ pub struct RunnerParts {
 
 /// Runs jobs.
 pub struct Runner {
-    pub(crate) registry: Operator,
+    pub(crate) resources: holdfast_resources::Operator,
+    pub(crate) content: holdfast_content::Operator,
+    pub(crate) directory: Arc<Directory>,
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) outgoing: Outgoing,
     pub(crate) import_attempt_limit: Duration,
@@ -64,7 +68,9 @@ impl Runner {
     #[must_use]
     pub fn new(parts: RunnerParts) -> Self {
         Self {
-            registry: parts.registry,
+            resources: parts.operator.resources().clone(),
+            content: parts.operator.content().clone(),
+            directory: Arc::clone(parts.operator.directory()),
             sealer: parts.sealer,
             outgoing: parts.outgoing,
             owner: parts.ids.uuid(),
@@ -88,7 +94,7 @@ impl Runner {
             }
             tokio::select! {
                 () = stopping.cancelled() => {}
-                () = self.registry.job_asked_for() => {}
+                () = self.resources.job_asked_for() => {}
                 Some(ended) = working.join_next_with_id() => {
                     at_work.remove(&told(ended));
                 }
@@ -111,7 +117,7 @@ impl Runner {
     }
 
     async fn take(&self, busy: BusyJobs) -> Option<JobRecord> {
-        match self.registry.take_job(self.owner, LEASE, busy).await {
+        match self.resources.take_job(self.owner, LEASE, busy).await {
             Ok(job) => job,
             Err(error) => {
                 tracing::error!(error = %error, "could not look for jobs; trying again");
@@ -142,7 +148,7 @@ impl Runner {
                 tracing::warn!(job.id = %job.id.0, job.kind = %job.kind, error, after_secs, "a job must be tried again");
             }
         }
-        if let Err(error) = self.registry.end_attempt(job.id, self.owner, attempt).await {
+        if let Err(error) = self.resources.end_attempt(job.id, self.owner, attempt).await {
             // Its lease runs out, and it is done once more, which does no harm.
             tracing::error!(job.id = %job.id.0, error = %error, "could not write what came of a job");
         }
@@ -153,7 +159,7 @@ impl Runner {
         loop {
             sleep(HEARTBEAT).await;
             match self
-                .registry
+                .resources
                 .keep_job(job.id, self.owner, LEASE, progress.to_json())
                 .await
             {
@@ -196,7 +202,7 @@ fn limits(kind: JobKind) -> Limits {
 async fn attempt_at<H: Handler>(work: Work<'_>) -> Attempt {
     debug_assert_eq!(work.job.kind, H::KIND);
     let Work { runner, job, .. } = work;
-    let is_too_old = || runner.registry.now().since(job.created_at) > H::LIMITS.age;
+    let is_too_old = || runner.directory.now().since(job.created_at) > H::LIMITS.age;
     // One whose body kills its process, or never ends, has nobody who writes that it failed.
     if job.attempts > 1 && (job.attempts > H::LIMITS.attempts || is_too_old()) {
         let unheard = || H::unheard(job.attempts.saturating_sub(1));

@@ -1,5 +1,5 @@
 //! Where the rows live: adapters of [`holdfast_model::Metadata`]. They translate rows and
-//! keep transactions; they refuse to hold rules, which `holdfast_registry` writes once for all of
+//! keep transactions; they refuse to hold rules, which are written once for all of
 //! them. The suite in `holdfast_testkit::metadata` says what an adapter must do.
 
 pub mod sqlite;

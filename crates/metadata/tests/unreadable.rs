@@ -5,12 +5,13 @@
 use std::time::Duration;
 
 use holdfast_access::{ControlAction, ControlCaller, ControlGrant, ScopeMap, decide_control};
+use holdfast_content::{self, CheckEvent, CheckOptions, Checked, limits::ROW_BLOB_BYTES};
 use holdfast_model::{
     BusyJobs, Durability, JobId, JobKind, JobRecord, JobState, MetadataError, MetadataExt as _, ResourceGroup,
     ScopeMapRecord, StorageError, SystemData, Tags, Tx,
 };
 use holdfast_oci::{Algorithm, Digest};
-use holdfast_registry::{CheckEvent, CheckOptions, Checked, Precondition, ROW_BLOB_BYTES, content, resources::Error};
+use holdfast_resources::{Error, Precondition};
 use holdfast_testkit::metadata::fixture;
 use holdfast_testkit::registry::{Document, TestRegistry, pattern, tag};
 use rusqlite::Connection;
@@ -42,7 +43,7 @@ async fn a_job_that_cannot_be_read_stops_none_behind_it() {
     rows.execute(odd_state, [odd.id.0.as_bytes()]).unwrap();
     world.advance(Duration::from_secs(2));
     let lease = Duration::from_secs(20);
-    let take = || world.take_job(Uuid::new_v4(), lease, BusyJobs::default());
+    let take = || world.resources().take_job(Uuid::new_v4(), lease, BusyJobs::default());
     assert_eq!(take().await.unwrap().map(|job| job.id), Some(plain.id));
     assert_eq!(take().await.unwrap(), None, "they wait");
     let told = "SELECT count(*) FROM job WHERE last_error IS NOT NULL AND due_at IS NOT NULL";
@@ -215,7 +216,7 @@ async fn a_job_that_cannot_be_taken_stops_none_behind_it() {
     .await;
     world.advance(Duration::from_secs(2));
     let lease = Duration::from_secs(20);
-    let take = || world.take_job(Uuid::new_v4(), lease, BusyJobs::default());
+    let take = || world.resources().take_job(Uuid::new_v4(), lease, BusyJobs::default());
     assert_eq!(take().await.unwrap().map(|job| job.scope), Some("good".to_owned()));
     assert_eq!(take().await.unwrap(), None, "it waits");
     by_hand(&world, "DROP TRIGGER kept").await;
@@ -243,7 +244,7 @@ async fn one_ended_job_that_cannot_be_forgotten_keeps_no_other() {
     )
     .await;
     for expected in [2, 0] {
-        let (forgotten, failures) = world.forget_ended_jobs(world.now()).await.unwrap();
+        let (forgotten, failures) = world.resources().forget_ended_jobs(world.now()).await.unwrap();
         assert_eq!((forgotten, failures.count), (expected, 1));
     }
 }
@@ -311,9 +312,15 @@ async fn a_registry_is_deleted_whatever_its_rows_say() {
         let group = full_registry(&world, "doomed").await;
         by_hand(&world, broken).await;
         let scope = format!("{group}/providers/microsoft.containerregistry/registries/doomed");
-        let deleted = world.delete_registry(&operator(&scope), Precondition::default()).await;
+        let deleted = world
+            .resources()
+            .delete_registry(&operator(&scope), Precondition::default())
+            .await;
         assert!(deleted.unwrap(), "{broken}");
-        assert!(world.find_registry("doomed").await.unwrap().is_none(), "{broken}");
+        assert!(
+            world.resources().find_registry("doomed").await.unwrap().is_none(),
+            "{broken}"
+        );
         let rows = Connection::open(world.database_path()).unwrap();
         let open: i64 = rows
             .query_row("SELECT count(*) FROM job WHERE due_at IS NOT NULL", [], |row| {
@@ -336,11 +343,16 @@ async fn one_registry_that_cannot_be_deleted_keeps_none_beside_it() {
         "CREATE TRIGGER kept BEFORE DELETE ON registry WHEN old.name = 'bad' BEGIN SELECT RAISE (ABORT, 'kept'); END",
     )
     .await;
-    let registry = world.shared();
+    let registry = world.operator().clone();
     let grant = operator(&group);
-    let delete = || registry.delete_resource_group(&grant, Precondition::default());
+    let delete = || {
+        registry
+            .resources()
+            .delete_resource_group(&grant, Precondition::default())
+    };
     assert!(matches!(delete().await, Err(Error::Storage(StorageError::Metadata(_)))));
     let left: Vec<String> = registry
+        .resources()
         .list_registries()
         .await
         .unwrap()
@@ -350,7 +362,7 @@ async fn one_registry_that_cannot_be_deleted_keeps_none_beside_it() {
     assert_eq!(left, ["test", "bad"]);
     by_hand(&world, "DROP TRIGGER kept").await;
     delete().await.unwrap();
-    assert_eq!(registry.list_registries().await.unwrap().len(), 1);
+    assert_eq!(registry.resources().list_registries().await.unwrap().len(), 1);
 }
 
 async fn check(world: &TestRegistry) -> (Checked, Vec<String>) {
@@ -411,7 +423,7 @@ async fn a_check_reads_the_bytes_of_blobs_that_are_rows() {
         );
         if says.starts_with("is lost") {
             let read = world.read_blob("app", &digest).await;
-            assert!(matches!(read, Err(content::Error::Storage(_))), "{read:?}");
+            assert!(matches!(read, Err(holdfast_content::Error::Storage(_))), "{read:?}");
         }
     }
 }

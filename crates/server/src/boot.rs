@@ -10,15 +10,15 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use holdfast_blobs::{FilesystemPlaces, FilesystemStore};
+use holdfast_content::Limits;
 use holdfast_identity::{NewAdminPassword, PasswordHasher, Sealer, ServerKeys, admin_password::Slot};
 use holdfast_metadata::SqliteStore;
 use holdfast_model::{
     Blobs, Clock, Metadata, MetadataExt as _, Places as _, RandomIds, RegistryRecord, StorageAccountId, StoreError,
     SystemClock, Timestamp,
 };
-use holdfast_registry::{
-    FirstStart, Limits, Operator, Overview, RegistryParts, SealedPassword, ensure_location, forget_location,
-};
+use holdfast_operations::{FirstStart, Operator, Overview, Parts};
+use holdfast_resources::{SealedPassword, ensure_location, forget_location};
 use uuid::Uuid;
 
 use crate::{
@@ -44,7 +44,7 @@ pub(crate) struct App {
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) password_hasher: Arc<PasswordHasher>,
     pub(crate) metadata: Arc<SqliteStore>,
-    pub(crate) registry: Operator,
+    pub(crate) operator: Operator,
     /// The registry that the base host stands for: the first one made.
     pub(crate) default_registry: RegistryRecord,
     /// The directory's id.
@@ -90,7 +90,7 @@ impl App {
         let default_registry = overview.registries.into_iter().next();
         let default_registry = default_registry.context("the database holds no registry; restore a backup of it")?;
         let (location_roots, stores) = open_stores(port.as_ref(), &folder, locations, tenant).await?;
-        let registry = Operator::new(RegistryParts {
+        let operator = Operator::new(Parts {
             metadata: port,
             stores,
             places: Arc::new(FilesystemPlaces::new(location_roots.roots.clone())),
@@ -104,7 +104,7 @@ impl App {
             sealer,
             password_hasher,
             metadata,
-            registry,
+            operator,
             default_registry,
             tenant,
             subscription,
@@ -123,7 +123,7 @@ impl App {
     /// stops no start: everything else can be read.
     pub(crate) async fn probe(&self) -> anyhow::Result<()> {
         let accounts = self.rows().query(|read| read.list_storage_accounts()).await?;
-        let stores: HashMap<_, _> = self.registry.stores().into_iter().collect();
+        let stores: HashMap<_, _> = self.operator.stores().into_iter().collect();
         for account in accounts {
             let Some(store) = stores.get(&account.id) else {
                 continue;

@@ -3,11 +3,12 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
+use holdfast_content::CollectOptions;
 use holdfast_identity::{
     Certificates,
     authority::{self, Names},
 };
-use holdfast_registry::{CollectOptions, Operator};
+use holdfast_operations::Operator;
 use tokio::time::{MissedTickBehavior, interval_at};
 use tokio_util::task::TaskTracker;
 
@@ -25,7 +26,7 @@ const RENEW_EVERY: Duration = Duration::from_secs(3600);
 
 /// Where tasks are started.
 pub(crate) struct Maintenance {
-    pub(crate) registry: Operator,
+    pub(crate) operator: Operator,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) shutdown: Shutdown,
     pub(crate) tasks: TaskTracker,
@@ -41,11 +42,11 @@ pub(crate) struct Certificate {
 impl Maintenance {
     /// Gives up uploads without progress.
     pub(crate) fn purge_uploads(&self, idle: Duration) {
-        let (registry, metrics) = (self.registry.clone(), Arc::clone(&self.metrics));
+        let (operator, metrics) = (self.operator.clone(), Arc::clone(&self.metrics));
         self.repeat("purge uploads", PURGE_EVERY.min(idle), move || {
-            let (registry, metrics) = (registry.clone(), Arc::clone(&metrics));
+            let (operator, metrics) = (operator.clone(), Arc::clone(&metrics));
             async move {
-                let purged = registry.purge_uploads().await?.uploads;
+                let purged = operator.content().purge_uploads().await?.uploads;
                 metrics.purged(purged);
                 if purged > 0 {
                     tracing::info!(uploads = purged, "gave up uploads that made no progress");
@@ -57,12 +58,12 @@ impl Maintenance {
 
     /// Forgets jobs that ended long ago.
     pub(crate) fn forget_ended_jobs(&self) {
-        let registry = self.registry.clone();
+        let operator = self.operator.clone();
         self.repeat("forget ended jobs", FORGET_EVERY, move || {
-            let registry = registry.clone();
+            let operator = operator.clone();
             async move {
-                let before = registry.now().minus(KEEP_ENDED_JOBS);
-                registry.forget_ended_jobs(before).await?;
+                let before = operator.now().minus(KEEP_ENDED_JOBS);
+                operator.resources().forget_ended_jobs(before).await?;
                 Ok(())
             }
         });
@@ -70,12 +71,12 @@ impl Maintenance {
 
     /// Collects garbage.
     pub(crate) fn collect_garbage(&self, every: Duration, grace: Duration) {
-        let (registry, metrics) = (self.registry.clone(), Arc::clone(&self.metrics));
+        let (operator, metrics) = (self.operator.clone(), Arc::clone(&self.metrics));
         self.repeat("collect garbage", every, move || {
-            let (registry, metrics) = (registry.clone(), Arc::clone(&metrics));
+            let (operator, metrics) = (operator.clone(), Arc::clone(&metrics));
             async move {
                 let options = CollectOptions { grace, dry_run: false };
-                let collected = registry.collect_garbage(options).await?;
+                let collected = operator.content().collect_garbage(options).await?;
                 metrics.collected(&collected);
                 if collected.objects + collected.manifests + collected.blob_links > 0 {
                     tracing::info!(
@@ -105,10 +106,10 @@ impl Maintenance {
             })
         });
         let Some((folder, names)) = own else { return };
-        let registry = self.registry.clone();
+        let operator = self.operator.clone();
         self.repeat("renew the certificate", RENEW_EVERY, move || {
             let (folder, names) = (folder.clone(), names.clone());
-            let now = registry.now().unix_secs();
+            let now = operator.now().unix_secs();
             blocking(move || {
                 authority::ensure(&folder.tls(), &names, now)?;
                 Ok(())

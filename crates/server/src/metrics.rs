@@ -3,8 +3,8 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use holdfast_content::Collected;
 use holdfast_metadata::SqliteStore;
-use holdfast_registry::Collected;
 use http::{Method, StatusCode};
 use prometheus_client::{
     collector::Collector,

@@ -14,7 +14,7 @@ use futures_util::future::join_all;
 use holdfast_model::{
     Blobs, Durability, Metadata, MetadataError, MetadataExt as _, StorageAccount, StorageAccountId, StoreError,
 };
-use holdfast_registry::Operator;
+use holdfast_operations::Operator;
 use tokio::{
     sync::{Mutex, Semaphore},
     time::timeout,
@@ -71,7 +71,7 @@ impl State {
 
 /// Probes, and remembers what they found for a while.
 pub(crate) struct Readiness {
-    registry: Operator,
+    operator: Operator,
     metadata: Arc<dyn Metadata>,
     /// Folders on every disk that writes go to.
     folders: Vec<PathBuf>,
@@ -89,9 +89,9 @@ struct Found {
 }
 
 impl Readiness {
-    pub(crate) fn new(registry: Operator, metadata: Arc<dyn Metadata>, folders: Vec<PathBuf>) -> Self {
+    pub(crate) fn new(operator: Operator, metadata: Arc<dyn Metadata>, folders: Vec<PathBuf>) -> Self {
         Self {
-            registry,
+            operator,
             metadata,
             folders,
             reading: Remembered::new(AGE),
@@ -253,7 +253,7 @@ impl Readiness {
     }
 
     fn stores(&self) -> HashMap<StorageAccountId, Arc<dyn Blobs>> {
-        self.registry.stores().into_iter().collect()
+        self.operator.stores().into_iter().collect()
     }
 }
 

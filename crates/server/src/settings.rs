@@ -8,7 +8,7 @@ mod table;
 use std::{collections::BTreeSet, ffi::OsString, fmt, path::PathBuf, time::Duration};
 
 use holdfast_client::{Allowed, Destinations, Outgoing, SetupError};
-use holdfast_registry::Limits;
+use holdfast_content::Limits;
 use ipnet::IpNet;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 

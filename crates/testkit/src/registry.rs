@@ -20,15 +20,16 @@ use std::{
 use bytes::Bytes;
 use holdfast_access::{Actor, Caller, Grant, RegistryGrant, RegistryId, RepositoryAction, Rights, action};
 use holdfast_blobs::{FilesystemPlaces, fault::FaultyStore};
+use holdfast_content::{Body, CollectOptions, Collected, Error, Limits};
+use holdfast_directory::Directory;
 use holdfast_metadata::SqliteStore;
 use holdfast_model::{
     Blobs, Clock, Content, Ids, ListOrder, ManifestContent, Metadata, MetadataExt, Page, RegistryRecord, TagRecord,
     Timestamp,
 };
 use holdfast_oci::{Algorithm, Digest, Reference, RepositoryName, Tag};
-use holdfast_registry::{
-    Body, CollectOptions, Collected, FirstStart, Limits, Operator, RegistryParts, SealedPassword, content::Error,
-};
+use holdfast_operations::{FirstStart, Operator, Parts};
+use holdfast_resources::SealedPassword;
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -50,7 +51,7 @@ const ALL: usize = 1_000_000;
 /// Puts something between the rules and the metadata store.
 pub type Decorator = Box<dyn Fn(Arc<dyn Metadata>) -> Arc<dyn Metadata> + Send + Sync>;
 
-/// A registry over a folder of its own, which goes with it. Dereferences to the [`Operator`].
+/// A registry over a folder of its own, which goes with it. Dereferences to all operations on content.
 pub struct TestRegistry {
     open: Open,
     clock: Arc<TestClock>,
@@ -64,7 +65,7 @@ pub struct TestRegistry {
 }
 
 struct Open {
-    registry: Operator,
+    operator: Operator,
     metadata: Arc<SqliteStore>,
     blobs: FaultyStore,
 }
@@ -101,10 +102,10 @@ impl Ids for TestIds {
 }
 
 impl Deref for TestRegistry {
-    type Target = Operator;
+    type Target = holdfast_content::Operator;
 
-    fn deref(&self) -> &Operator {
-        &self.open.registry
+    fn deref(&self) -> &holdfast_content::Operator {
+        self.open.operator.content()
     }
 }
 
@@ -202,10 +203,28 @@ impl TestRegistry {
         &self.kill
     }
 
-    /// The operations, to be shared with tasks.
+    /// All operations.
     #[must_use]
-    pub fn shared(&self) -> Operator {
-        self.open.registry.clone()
+    pub fn operator(&self) -> &Operator {
+        &self.open.operator
+    }
+
+    /// All operations on resources.
+    #[must_use]
+    pub fn resources(&self) -> &holdfast_resources::Operator {
+        self.open.operator.resources()
+    }
+
+    /// The operations on who there is.
+    #[must_use]
+    pub fn directory(&self) -> &Arc<Directory> {
+        self.open.operator.directory()
+    }
+
+    /// The present moment by the test's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// The clock, to be shared with tasks.
@@ -287,7 +306,8 @@ impl TestRegistry {
 
     /// Changes the registry's switches.
     pub async fn switch(&self, change: impl Fn(&mut RegistryRecord) + Send + Sync + 'static) {
-        self.update_registry(NAME, change)
+        self.resources()
+            .update_registry(NAME, change)
             .await
             .expect("the registry can be changed");
     }
@@ -458,7 +478,7 @@ fn open(
     let blobs = FaultyStore::new(kill.before_bytes(bytes.open()));
     let port = kill.before_rows(Arc::new(RunTwice::new(metadata.clone())));
     let shared: Arc<dyn Blobs> = Arc::new(blobs.clone());
-    let registry = Operator::new(RegistryParts {
+    let operator = Operator::new(Parts {
         metadata: decorator.map_or_else(|| Arc::clone(&port), |decorate| decorate(Arc::clone(&port))),
         stores: HashMap::from([(record.storage_account, shared)]),
         places: Arc::new(places(folder)),
@@ -467,7 +487,7 @@ fn open(
         limits,
     });
     Open {
-        registry,
+        operator,
         metadata,
         blobs,
     }

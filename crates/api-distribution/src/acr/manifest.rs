@@ -1,10 +1,10 @@
 //! `/acr/v1/R/_manifests`.
 
 use holdfast_access::{Grant, action};
+use holdfast_content::ManifestView;
 use holdfast_face::{Body, moment::seven_digits};
 use holdfast_model::{Attributes, Page};
 use holdfast_oci::{Digest, RepositoryName, Tag};
-use holdfast_registry::ManifestView;
 use http::{Response, StatusCode, header};
 use serde::Serialize;
 
@@ -104,7 +104,7 @@ pub(crate) async fn list(
         limit: page.limit,
         order: page.order,
     };
-    let listed = call.app.registry.list_manifests(&grant, rows).await?;
+    let listed = call.app.repositories.list_manifests(&grant, rows).await?;
     let list = List {
         registry: &call.address.shown_login_server,
         image_name: grant.repository(),
@@ -130,7 +130,7 @@ pub(crate) async fn get(
     Ok(one(
         call,
         grant.repository(),
-        &call.app.registry.load_manifest_view(&grant, &digest).await?,
+        &call.app.repositories.load_manifest_view(&grant, &digest).await?,
     ))
 }
 
@@ -143,7 +143,7 @@ pub(crate) async fn patch(
     Ok(one(
         call,
         grant.repository(),
-        &call.app.registry.patch_manifest(&grant, &digest, patch).await?,
+        &call.app.repositories.patch_manifest(&grant, &digest, patch).await?,
     ))
 }
 

@@ -1,10 +1,10 @@
 //! `/acr/v1/R`.
 
 use holdfast_access::{Grant, action};
+use holdfast_content::RepositoryView;
 use holdfast_face::{Body, moment::seven_digits};
 use holdfast_model::Attributes;
 use holdfast_oci::{Digest, RepositoryName, Tag};
-use holdfast_registry::RepositoryView;
 use http::{Response, StatusCode};
 use serde::Serialize;
 
@@ -31,19 +31,19 @@ struct Deleted {
 }
 
 pub(crate) async fn get(call: &Call<'_>, grant: Grant<action::MetadataRead>) -> Result<Response<Body>, Error> {
-    Ok(response(call, &call.app.registry.load_repository(&grant).await?))
+    Ok(response(call, &call.app.repositories.load_repository(&grant).await?))
 }
 
 pub(crate) async fn patch(call: &Call<'_>, grant: Grant<action::MetadataWrite>) -> Result<Response<Body>, Error> {
     let patch = patch_of(call).await?;
     Ok(response(
         call,
-        &call.app.registry.patch_repository(&grant, patch).await?,
+        &call.app.repositories.patch_repository(&grant, patch).await?,
     ))
 }
 
 pub(crate) async fn delete(call: &Call<'_>, grant: Grant<action::Delete>) -> Result<Response<Body>, Error> {
-    let deleted = call.app.registry.delete_repository(&grant).await?;
+    let deleted = call.app.repositories.delete_repository(&grant).await?;
     let deleted = Deleted {
         manifests_deleted: deleted.manifests,
         tags_deleted: deleted.tags,

@@ -68,7 +68,7 @@ pub(crate) async fn list(
         limit: page.limit + 1,
         order: page.order,
     };
-    let tags = call.app.registry.list_tags(&grant, digest, rows).await?;
+    let tags = call.app.repositories.list_tags(&grant, digest, rows).await?;
     let has_more = tags.len() > page.limit;
     let tags = &tags[..tags.len().min(page.limit)];
     let list = List {
@@ -98,7 +98,7 @@ pub(crate) async fn get(
     Ok(one(
         call,
         grant.repository(),
-        &call.app.registry.load_tag(&grant, &tag).await?,
+        &call.app.repositories.load_tag(&grant, &tag).await?,
     ))
 }
 
@@ -111,12 +111,12 @@ pub(crate) async fn patch(
     Ok(one(
         call,
         grant.repository(),
-        &call.app.registry.patch_tag(&grant, &tag, patch).await?,
+        &call.app.repositories.patch_tag(&grant, &tag, patch).await?,
     ))
 }
 
 pub(crate) async fn delete(call: &Call<'_>, grant: Grant<action::Delete>, tag: Tag) -> Result<Response<Body>, Error> {
-    call.app.registry.delete_tag(&grant, &tag).await?;
+    call.app.repositories.delete_tag(&grant, &tag).await?;
     Ok(respond::empty(StatusCode::ACCEPTED))
 }
 

@@ -9,7 +9,7 @@ use holdfast_identity::{
     refresh::RefreshToken,
     token::{Claims, Kind},
 };
-use holdfast_registry::Claimant;
+use holdfast_operations::Claimant;
 use http::{HeaderMap, header};
 use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
@@ -101,7 +101,7 @@ impl Distribution {
         kind: Kind,
         address: &Address,
     ) -> Result<Presented, Error> {
-        let now = self.registry.now().unix_secs();
+        let now = self.front_door.now().unix_secs();
         let claims = self
             .issuer
             .verify(token.expose_secret(), kind, &address.login_server, now)
@@ -110,7 +110,7 @@ impl Distribution {
     }
 
     fn present_either(&self, token: SecretString, address: &Address) -> Result<Presented, Error> {
-        let now = self.registry.now().unix_secs();
+        let now = self.front_door.now().unix_secs();
         let verified = self
             .issuer
             .verify(token.expose_secret(), Kind::Access, &address.login_server, now);
@@ -122,7 +122,7 @@ impl Distribution {
 
     /// A token of the directory.
     pub(crate) fn present_directory_token(&self, token: &SecretString, address: &Address) -> Result<Presented, Error> {
-        let now = self.registry.now().unix_secs();
+        let now = self.front_door.now().unix_secs();
         let claims = self
             .directory
             .verify(token.expose_secret(), now)
@@ -142,7 +142,7 @@ impl Distribution {
 
     /// A person's refresh token of the directory.
     pub(crate) fn present_directory_refresh(&self, token: &SecretString) -> Result<Presented, Error> {
-        let now = self.registry.now().unix_secs();
+        let now = self.front_door.now().unix_secs();
         let token = RefreshToken::open(token, &self.sealer).filter(|token| now < token.expires_at);
         let token = token.ok_or(Error::TokenRevoked)?;
         Ok(Presented::Directory {

@@ -1,7 +1,7 @@
 //! A disk without room: 507, nothing half-visible, and the service goes on. One that is away for a while: 503.
 
 use holdfast_blobs::fault::{Fault, Operation};
-use holdfast_registry::ROW_BLOB_BYTES;
+use holdfast_content::limits::ROW_BLOB_BYTES;
 
 use crate::{
     harness::{Harness, Image, sha256},
@@ -81,11 +81,11 @@ async fn clean(harness: &Harness, bytes: &[u8]) {
         let target = format!("/v2/a/blobs/uploads/{id}");
         harness.admin("DELETE", &target).send().await.expect(204);
     }
-    let all = holdfast_registry::CollectOptions {
+    let all = holdfast_content::CollectOptions {
         grace: std::time::Duration::ZERO,
         dry_run: false,
     };
-    harness.registry.collect_garbage(all).await.unwrap();
+    harness.operator.content().collect_garbage(all).await.unwrap();
 }
 
 #[tokio::test]

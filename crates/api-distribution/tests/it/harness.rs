@@ -12,6 +12,7 @@ use std::{
 use holdfast_access::RequestOrigin;
 use holdfast_api_distribution::{Address, Distribution, DistributionParts, Names};
 use holdfast_blobs::{FilesystemPlaces, fault::FaultyStore};
+use holdfast_content::{Limits, limits::ROW_BLOB_BYTES};
 use holdfast_face::{Budget, Sending, Served, Writing};
 use holdfast_identity::{
     Credential, DirectoryIssuer, Issuer, OwnNames, Sealer, ServerKeys, Throttle,
@@ -23,7 +24,8 @@ use holdfast_model::{
     NewRegistry, RandomIds, RegistryRecord, Sku, SystemClock, Timestamp,
 };
 use holdfast_oci::{Algorithm, Digest};
-use holdfast_registry::{FirstStart, Limits, Operator, Overview, ROW_BLOB_BYTES, RegistryParts, SealedPassword};
+use holdfast_operations::{FirstStart, Operator, Overview, Parts};
+use holdfast_resources::SealedPassword;
 use holdfast_testkit::{blobs::list, store::TestStore};
 use http::Request;
 use hyper::{body::Incoming, service::service_fn};
@@ -60,7 +62,7 @@ pub(crate) type Log = Arc<Mutex<Vec<Served>>>;
 /// The data plane.
 pub(crate) struct Harness {
     pub(crate) address: SocketAddr,
-    pub(crate) registry: Operator,
+    pub(crate) operator: Operator,
     pub(crate) issuer: Arc<Issuer>,
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) directory: Arc<DirectoryIssuer>,
@@ -147,7 +149,7 @@ impl Harness {
         let store = TestStore::new(&folder.path().join("blobs")).open();
         let blobs = FaultyStore::new(store);
         let port: Arc<dyn Blobs> = Arc::new(blobs.clone());
-        let registry = Operator::new(RegistryParts {
+        let operator = Operator::new(Parts {
             metadata: Arc::<SqliteStore>::clone(&metadata),
             stores: HashMap::from([(overview.storage_accounts[0].id, port)]),
             places: Arc::new(FilesystemPlaces::new(BTreeMap::new())),
@@ -161,7 +163,8 @@ impl Harness {
             OwnNames::default(),
         ));
         let distribution = Distribution::new(DistributionParts {
-            registry: Arc::clone(&registry),
+            front_door: Arc::clone(operator.front_door()),
+            repositories: Arc::clone(operator.repositories()),
             issuer: Arc::clone(&issuer),
             directory: Arc::clone(&directory),
             sealer: Arc::clone(&sealer),
@@ -176,7 +179,7 @@ impl Harness {
         let address = listen(Arc::new(distribution), Arc::clone(&served)).await;
         Self {
             address,
-            registry,
+            operator,
             issuer,
             sealer,
             directory,
@@ -217,11 +220,11 @@ impl Harness {
     }
 
     pub(crate) fn now(&self) -> i64 {
-        self.registry.now().unix_secs()
+        self.operator.now().unix_secs()
     }
 
     pub(crate) async fn record(&self, name: &str) -> RegistryRecord {
-        self.registry.find_registry(name).await.unwrap().unwrap()
+        self.operator.resources().find_registry(name).await.unwrap().unwrap()
     }
 
     /// What an access token of the admin would say.
@@ -239,7 +242,7 @@ impl Harness {
     /// The credential behind the tokens of an admin password as it is now.
     pub(crate) async fn credential(&self, slot: u8) -> Credential {
         let id = self.record(ADMIN).await.id;
-        let passwords = self.registry.list_admin_passwords(id).await.unwrap();
+        let passwords = self.operator.resources().list_admin_passwords(id).await.unwrap();
         let generation = passwords.iter().find(|found| found.slot == slot).unwrap().generation;
         Credential::Admin { slot, generation }
     }
@@ -267,7 +270,8 @@ impl Harness {
     pub(crate) async fn renew(&self, slot: u8, password: &str) {
         let id = self.record(ADMIN).await.id;
         let SealedPassword { sealed, verifier } = seal(&self.sealer, password);
-        self.registry
+        self.operator
+            .resources()
             .renew_admin_password(id, slot, sealed, verifier)
             .await
             .unwrap();
@@ -275,7 +279,7 @@ impl Harness {
 
     /// Changes the default registry.
     pub(crate) async fn update(&self, change: impl Fn(&mut RegistryRecord) + Send + Sync + 'static) {
-        self.registry.update_registry(ADMIN, change).await.unwrap();
+        self.operator.resources().update_registry(ADMIN, change).await.unwrap();
     }
 
     /// Runs something on the rows themselves.

@@ -8,7 +8,7 @@ use holdfast_access::{ControlAction, ControlCaller, ControlGrant, ScopeMap, deci
 use holdfast_arm::ResourceId;
 use holdfast_identity::{basic::NULL_GUID, throttle::FREE_FAILURES};
 use holdfast_model::Timestamp;
-use holdfast_registry::{KeptPassword, NewTokenPasswords, ScopeMapChange, TokenChange};
+use holdfast_resources::{KeptPassword, NewTokenPasswords, ScopeMapChange, TokenChange};
 use serde_json::{Value, json};
 
 use crate::{
@@ -50,7 +50,8 @@ impl<'a> Owner<'a> {
         let actions = ScopeMap::parse(actions).unwrap();
         let put = self
             .harness
-            .registry
+            .operator
+            .resources()
             .put_scope_map(&grant, name.to_owned(), None, actions);
         put.await.unwrap();
     }
@@ -61,7 +62,12 @@ impl<'a> Owner<'a> {
             actions: Some(ScopeMap::parse(actions).unwrap()),
         };
         let grant = Self::may(&self.map(name));
-        self.harness.registry.change_scope_map(&grant, change).await.unwrap();
+        self.harness
+            .operator
+            .resources()
+            .change_scope_map(&grant, change)
+            .await
+            .unwrap();
     }
 
     pub(crate) async fn put_token(&self, name: &str, map: &str) {
@@ -70,18 +76,27 @@ impl<'a> Owner<'a> {
             ..TokenChange::default()
         };
         let grant = Self::may(&self.token(name));
-        let put = self.harness.registry.put_token(&grant, name.to_owned(), change);
+        let put = self
+            .harness
+            .operator
+            .resources()
+            .put_token(&grant, name.to_owned(), change);
         put.await.unwrap();
     }
 
     async fn change(&self, name: &str, change: TokenChange) {
         let grant = Self::may(&self.token(name));
-        self.harness.registry.change_token(&grant, change).await.unwrap();
+        self.harness
+            .operator
+            .resources()
+            .change_token(&grant, change)
+            .await
+            .unwrap();
     }
 
     async fn delete(&self, name: &str) {
         let grant = Self::may(&self.token(name));
-        assert!(self.harness.registry.delete_token(&grant).await.unwrap());
+        assert!(self.harness.operator.resources().delete_token(&grant).await.unwrap());
     }
 
     pub(crate) async fn set_password(&self, name: &str, slot: u8, password: &str, expires_at: Option<Timestamp>) {
@@ -90,7 +105,11 @@ impl<'a> Owner<'a> {
             expires_at,
         };
         let (grant, token) = (Self::may(&self.registry), self.token(name));
-        let set = self.harness.registry.generate_token_passwords(&grant, &token, new);
+        let set = self
+            .harness
+            .operator
+            .resources()
+            .generate_token_passwords(&grant, &token, new);
         set.await.unwrap();
     }
 
@@ -317,11 +336,11 @@ async fn an_expired_password_ends_with_all_that_it_gave() {
     harness.push_tags("app", "image", &["v1"]).await;
     let owner = Owner::of(&harness, ADMIN).await;
     owner.make(READ_APP).await;
-    let expires_at = harness.registry.now().plus(Duration::from_secs(2));
+    let expires_at = harness.operator.now().plus(Duration::from_secs(2));
     owner.set_password(NAME, 1, FIRST, Some(expires_at)).await;
     let (access, refresh_token) = sign_in(&harness, FIRST, PULL_SCOPE).await;
     harness.ask("GET", PULL).bearer(&access).send().await.expect(200);
-    while harness.registry.now() < expires_at {
+    while harness.operator.now() < expires_at {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let pull = harness.ask("GET", PULL);
@@ -346,7 +365,11 @@ async fn a_token_is_of_one_registry_and_never_takes_another_accounts_name() {
     };
     for name in [ADMIN, "HoldFast", "11111111-2222-3333-4444-555555555555"] {
         let grant = Owner::may(&owner.token(name));
-        let refused = harness.registry.put_token(&grant, name.to_owned(), change()).await;
+        let refused = harness
+            .operator
+            .resources()
+            .put_token(&grant, name.to_owned(), change())
+            .await;
         assert!(refused.unwrap_err().to_string().contains("user name of"), "{name}");
     }
     // The other registry's name means nothing here.
@@ -359,7 +382,11 @@ async fn a_token_is_of_one_registry_and_never_takes_another_accounts_name() {
         ..TokenChange::default()
     };
     let grant = Owner::may(&owner.token("stranger"));
-    let refused = harness.registry.put_token(&grant, "stranger".to_owned(), change).await;
+    let refused = harness
+        .operator
+        .resources()
+        .put_token(&grant, "stranger".to_owned(), change)
+        .await;
     assert!(
         refused
             .unwrap_err()

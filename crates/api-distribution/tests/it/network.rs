@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use holdfast_access::{ControlCaller, NetworkAction, NetworkRules, RoleId, decide_control};
+use holdfast_directory::{NewPrincipal, NewSecret};
 use holdfast_identity::directory::DirectoryGrant;
-use holdfast_registry::{NewPrincipal, NewSecret};
 
 use crate::{
     caller::SAMPLES,
@@ -101,7 +101,8 @@ async fn a_token_for_arm_is_exchanged_only_where_the_policy_allows_it() {
     let harness = Harness::new().await;
     let operator = ControlCaller::operator();
     let principal = harness
-        .registry
+        .operator
+        .directory()
         .create_principal(
             &decide_control(&operator, "/").unwrap(),
             &decide_control(&operator, &harness.record(ADMIN).await.scope()).unwrap(),
@@ -111,8 +112,8 @@ async fn a_token_for_arm_is_exchanged_only_where_the_policy_allows_it() {
                     display_name: None,
                     hint: "a s".to_owned(),
                     verifier: harness.sealer.verifier("a secret"),
-                    starts_at: harness.registry.now(),
-                    expires_at: harness.registry.now().plus(Duration::from_secs(3600)),
+                    starts_at: harness.operator.now(),
+                    expires_at: harness.operator.now().plus(Duration::from_secs(3600)),
                 },
                 role: RoleId::ACR_PULL,
             },

@@ -1,7 +1,7 @@
 //! Every body of every endpoint beyond its limit, and forms that are none: refused, and nothing is left behind. What an
 //! endpoint that is new reads is tried here too, for it is one of the samples.
 
-use holdfast_registry::Limits;
+use holdfast_content::Limits;
 
 use crate::{
     caller::{SAMPLES, Stage},

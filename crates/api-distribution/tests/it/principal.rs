@@ -5,10 +5,10 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use holdfast_access::{ControlCaller, ControlGrant, RoleId, control, decide_control};
+use holdfast_directory::{NewPerson, NewPrincipal, NewSecret};
 use holdfast_identity::directory::{DirectoryGrant, SignedIn};
 use holdfast_identity::refresh::RefreshToken;
 use holdfast_model::{PersonRecord, PrincipalRecord, Timestamp};
-use holdfast_registry::{NewPerson, NewPrincipal, NewSecret};
 use secrecy::ExposeSecret as _;
 use uuid::Uuid;
 
@@ -40,15 +40,16 @@ async fn application_until(harness: &Harness, role: RoleId, secs: u64) -> Princi
             display_name: None,
             hint: "a s".to_owned(),
             verifier: harness.sealer.verifier(SECRET),
-            starts_at: harness.registry.now(),
-            expires_at: harness.registry.now().plus(Duration::from_secs(secs)),
+            starts_at: harness.operator.now(),
+            expires_at: harness.operator.now().plus(Duration::from_secs(secs)),
         },
         role,
     };
     let scope = harness.record(ADMIN).await.scope();
     let assign = decide_control(&ControlCaller::operator(), &scope).unwrap();
     harness
-        .registry
+        .operator
+        .directory()
         .create_principal(&everywhere(), &assign, new)
         .await
         .unwrap()
@@ -63,7 +64,8 @@ async fn person(harness: &Harness, role: RoleId) -> PersonRecord {
     let scope = harness.record(ADMIN).await.scope();
     let assign = decide_control(&ControlCaller::operator(), &scope).unwrap();
     harness
-        .registry
+        .operator
+        .directory()
         .create_person(&everywhere(), Some((role, assign)), new)
         .await
         .unwrap()
@@ -180,7 +182,8 @@ async fn tokens_of_applications_and_people_are_exchanged_until_they_are_void() {
     }
     exchange(&harness, "grant_type=password").send().await.expect(400);
     harness
-        .registry
+        .operator
+        .directory()
         .enable_person(&everywhere(), ann.user_name.clone(), false)
         .await
         .unwrap();

@@ -74,7 +74,7 @@ async fn a_pull_costs_two_statements_whoever_asks() {
 /// Makes the rows of a manifest that no push of this process has brought: its bytes are the tag's name.
 async fn insert_unseen(harness: &Harness, tag: &'static str) {
     let registry = harness.record(ADMIN).await.id;
-    let now = harness.registry.now();
+    let now = harness.operator.now();
     let manifest = NewManifest {
         digest: sha256(tag).parse().unwrap(),
         media_type: OCI_MANIFEST.to_owned(),

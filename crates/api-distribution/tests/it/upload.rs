@@ -1,7 +1,7 @@
 //! Uploads: every style and its exact headers, chunks out of order, digests that do not fit, sessions of others.
 
+use holdfast_content::Limits;
 use holdfast_model::{Durability, MetadataExt as _, Timestamp, UploadId, UploadRecord};
-use holdfast_registry::Limits;
 use serde_json::json;
 
 use crate::{

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use holdfast_access::{ControlGrant, ControlReach, control, decide_control};
 use holdfast_arm::{Error as Arm, Location, ResourceGroupName, ResourceId, SubscriptionId};
 use holdfast_model::ResourceGroup;
-use holdfast_registry::resources::Error as ResourceError;
+use holdfast_resources::Error as ResourceError;
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -31,8 +31,8 @@ pub(crate) async fn put(
         .map_err(Arm::from)?;
     let name = (uuid(&path.subscription), path.group.to_string());
     let tags = read_tags(&request)?.unwrap_or_default();
-    let registry = &call.app.registry;
-    let (group, is_new) = registry
+    let resources = &call.app.resources;
+    let (group, is_new) = resources
         .put_resource_group(&grant, name, location.to_string(), tags, call.precondition.clone())
         .await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
@@ -43,7 +43,7 @@ pub(crate) async fn get(
     call: &Call<'_>,
     grant: ControlGrant<control::ResourceGroupsRead>,
 ) -> Result<Response<Bytes>, Error> {
-    let group = call.app.registry.load_resource_group(&grant).await?;
+    let group = call.app.resources.load_resource_group(&grant).await?;
     Ok(response(StatusCode::OK, &group))
 }
 
@@ -52,7 +52,7 @@ pub(crate) async fn head(
     call: &Call<'_>,
     grant: ControlGrant<control::ResourceGroupsRead>,
 ) -> Result<Response<Bytes>, Error> {
-    match call.app.registry.load_resource_group(&grant).await {
+    match call.app.resources.load_resource_group(&grant).await {
         Ok(_) => Ok(body::empty(StatusCode::NO_CONTENT)),
         Err(ResourceError::ResourceGroupUnknown { .. }) => Ok(body::empty(StatusCode::NOT_FOUND)),
         Err(error) => Err(error.into()),
@@ -68,7 +68,11 @@ pub(crate) async fn patch(
     let tags = read_tags(&Object::of_body(&request)?)?
         .ok_or_else(|| Arm::invalid_request_content("The property 'tags' is missing"))?;
     let precondition = call.precondition.clone();
-    let group = call.app.registry.tag_resource_group(&grant, tags, precondition).await?;
+    let group = call
+        .app
+        .resources
+        .tag_resource_group(&grant, tags, precondition)
+        .await?;
     Ok(response(StatusCode::OK, &group))
 }
 
@@ -77,7 +81,7 @@ pub(crate) async fn delete(
     grant: ControlGrant<control::ResourceGroupsDelete>,
 ) -> Result<Response<Bytes>, Error> {
     let precondition = call.precondition.clone();
-    call.app.registry.delete_resource_group(&grant, precondition).await?;
+    call.app.resources.delete_resource_group(&grant, precondition).await?;
     Ok(body::empty(StatusCode::OK))
 }
 
@@ -88,7 +92,7 @@ pub(crate) async fn list(
 ) -> Result<Response<Bytes>, Error> {
     let groups = call
         .app
-        .registry
+        .resources
         .list_resource_groups(&reach, uuid(subscription))
         .await?;
     let page = page(call, groups, |group| holdfast_arm::fold_case(&group.name), view)?;
@@ -103,7 +107,7 @@ pub(crate) async fn ensure_seen(
 ) -> Result<(), Error> {
     let id = ResourceId::for_resource_group(subscription, name);
     if let Ok(grant) = decide_control::<control::ResourceGroupsRead>(call.who, id.key()) {
-        call.app.registry.load_resource_group(&grant).await?;
+        call.app.resources.load_resource_group(&grant).await?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use holdfast_access::{Caller, ControlGrant, ControlReach, Grant, action, control
 use holdfast_arm::{Code, Error as Arm, ResourceId, fold_case};
 use holdfast_model::{JobId, JobRecord, JobState, RegistryRecord};
 use holdfast_oci::{Reference, RegistryHost, RepositoryName, Tag};
-use holdfast_registry::{Import, ImportFailure, ImportFailureKind, ImportSource, ImportTag};
+use holdfast_resources::{Import, ImportFailure, ImportFailureKind, ImportSource, ImportTag};
 use http::{HeaderValue, Response, StatusCode, header};
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -75,8 +75,8 @@ pub(crate) async fn import_image(
     let context = import.secret_place();
     let sealed = password.map(|password| call.app.sealer.seal(&password, &context));
     let sealed = sealed.transpose().map_err(Error::Sealed)?;
-    let registry = &call.app.registry;
-    let (id, location) = registry.ask_for_import(&grant, import, pull.as_ref(), sealed).await?;
+    let resources = &call.app.resources;
+    let (id, location) = resources.ask_for_import(&grant, import, pull.as_ref(), sealed).await?;
     let location = format!(
         "{}/subscriptions/{}/providers/Microsoft.ContainerRegistry/locations/{}/operationResults/{PREFIX}{}?api-version={}",
         call.site.base_url, path.subscription, location, id.0, call.version
@@ -103,7 +103,7 @@ pub(crate) async fn operation_result(
         .ok_or_else(unknown)?;
     let job = call
         .app
-        .registry
+        .resources
         .find_import(&reach, JobId(id))
         .await?
         .ok_or_else(unknown)?;
@@ -281,7 +281,7 @@ fn of_own(record: &RegistryRecord) -> ImportSource {
 /// The registry of this server that answers at a host.
 async fn named(call: &Call<'_>, host: &str) -> Result<Option<RegistryRecord>, Error> {
     match host.strip_suffix(&call.app.login_server_suffix) {
-        Some(name) => Ok(call.app.registry.find_registry(name).await?),
+        Some(name) => Ok(call.app.resources.find_registry(name).await?),
         None => Ok(None),
     }
 }
@@ -304,7 +304,7 @@ async fn own(
         Arm::linked_authorization_failed(&client, &client, here, (PULL, id.key()))
     };
     let name = fold_case(id.name());
-    let found = call.app.registry.find_registry(&name).await?;
+    let found = call.app.resources.find_registry(&name).await?;
     let Some(record) = found.filter(|record| record.scope() == id.key()) else {
         let may_know = decide_control::<control::RegistriesRead>(call.who, id.key()).is_ok();
         let group = fold_case(id.resource_group().unwrap_or_default());

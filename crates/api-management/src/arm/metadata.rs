@@ -18,7 +18,7 @@ pub(crate) fn endpoints(app: &Management, site: &Site, version: ApiVersion) -> R
         "authentication": {
             "loginEndpoint": base,
             "audiences": [format!("{base}/"), base],
-            "tenant": app.directory.tenant(),
+            "tenant": app.directory_issuer.tenant(),
             "identityProvider": "AAD",
         },
         "resourceManager": base,

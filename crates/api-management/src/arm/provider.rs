@@ -54,7 +54,7 @@ pub(crate) async fn list(
     _grant: ControlGrant<control::ProvidersRead>,
     subscription: &SubscriptionId,
 ) -> Result<Response<Bytes>, Error> {
-    let locations = call.app.registry.list_locations().await?;
+    let locations = call.app.resources.list_locations().await?;
     let view: Vec<Value> = PROVIDERS.iter().map(|one| one.view(subscription, &locations)).collect();
     Ok(body::json(StatusCode::OK, &Page::whole(view)))
 }
@@ -81,7 +81,7 @@ async fn response(call: &Call<'_>, subscription: &SubscriptionId, namespace: &st
     let mut all = PROVIDERS.iter();
     let found = all.find(|one| one.namespace.eq_ignore_ascii_case(namespace));
     let provider = found.ok_or_else(|| Arm::invalid_resource_namespace(namespace))?;
-    let locations = call.app.registry.list_locations().await?;
+    let locations = call.app.resources.list_locations().await?;
     Ok(body::json(StatusCode::OK, &provider.view(subscription, &locations)))
 }
 

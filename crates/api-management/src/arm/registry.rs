@@ -10,7 +10,7 @@ use holdfast_identity::{
     admin_password::{self, Slot},
 };
 use holdfast_model::{AdminPassword, RegistryRecord};
-use holdfast_registry::SealedPassword;
+use holdfast_resources::SealedPassword;
 use http::{Response, StatusCode};
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
@@ -43,8 +43,8 @@ pub(crate) async fn put(
         fresh(call.app, &name, Slot::First)?,
         fresh(call.app, &name, Slot::Second)?,
     ];
-    let registry = &call.app.registry;
-    let (record, is_new) = registry
+    let resources = &call.app.resources;
+    let (record, is_new) = resources
         .put_registry(&grant, (name, location), change, passwords, call.precondition.clone())
         .await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
@@ -55,7 +55,7 @@ pub(crate) async fn get(
     call: &Call<'_>,
     grant: ControlGrant<control::RegistriesRead>,
 ) -> Result<Response<Bytes>, Error> {
-    let record = call.app.registry.load_registry_resource(&grant).await?;
+    let record = call.app.resources.load_registry_resource(&grant).await?;
     response(call, StatusCode::OK, &record).await
 }
 
@@ -67,7 +67,7 @@ pub(crate) async fn patch(
     let mut change = read_patch(&body)?;
     change.storage = storage(call, &grant, &body)?;
     let precondition = call.precondition.clone();
-    let record = call.app.registry.change_registry(&grant, change, precondition).await?;
+    let record = call.app.resources.change_registry(&grant, change, precondition).await?;
     response(call, StatusCode::OK, &record).await
 }
 
@@ -76,7 +76,7 @@ pub(crate) async fn delete(
     grant: ControlGrant<control::RegistriesDelete>,
 ) -> Result<Response<Bytes>, Error> {
     let precondition = call.precondition.clone();
-    let was_there = call.app.registry.delete_registry(&grant, precondition).await?;
+    let was_there = call.app.resources.delete_registry(&grant, precondition).await?;
     Ok(body::empty(if was_there {
         StatusCode::OK
     } else {
@@ -118,7 +118,7 @@ pub(crate) async fn list(
     }
     let mut registries = call
         .app
-        .registry
+        .resources
         .list_registry_resources(&reach, uuid(subscription))
         .await?;
     registries
@@ -164,7 +164,7 @@ pub(crate) async fn check_name(
         refused("Invalid", NO_LABELS)
     } else if name.parse::<RegistryName>().is_err() {
         refused("Invalid", INVALID_REGISTRY_NAME)
-    } else if call.app.registry.is_registry_name_free(&grant, &name).await? {
+    } else if call.app.resources.is_registry_name_free(&grant, &name).await? {
         let login_server = format!("{}{}", name.to_ascii_lowercase(), call.app.login_server_suffix);
         let mut free = json!({ "nameAvailable": true });
         // Known to the versions that know names of other forms.
@@ -182,7 +182,7 @@ pub(crate) async fn list_credentials(
     call: &Call<'_>,
     grant: ControlGrant<control::ListCredentials>,
 ) -> Result<Response<Bytes>, Error> {
-    let (record, passwords) = call.app.registry.list_registry_credentials(&grant).await?;
+    let (record, passwords) = call.app.resources.list_registry_credentials(&grant).await?;
     credentials(call.app, &record, &passwords)
 }
 
@@ -200,8 +200,8 @@ pub(crate) async fn regenerate_credential(
     let slot = Slot::of_name(&request.name)
         .ok_or_else(|| Arm::invalid_parameter("name", "The name must be password or password2."))?;
     let password = fresh(call.app, path.name.as_str(), slot)?;
-    let registry = &call.app.registry;
-    let (record, passwords) = registry
+    let resources = &call.app.resources;
+    let (record, passwords) = resources
         .regenerate_registry_credential(&grant, slot.number(), password)
         .await?;
     credentials(call.app, &record, &passwords)

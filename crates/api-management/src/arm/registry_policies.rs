@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use holdfast_access::{ControlGrant, control};
 use holdfast_model::RegistryRecord;
-use holdfast_registry::RegistryChange;
+use holdfast_resources::RegistryChange;
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ pub(crate) async fn list(
     call: &Call<'_>,
     grant: ControlGrant<control::ListPolicies>,
 ) -> Result<Response<Bytes>, Error> {
-    let record = call.app.registry.list_registry_policies(&grant).await?;
+    let record = call.app.resources.list_registry_policies(&grant).await?;
     Ok(response(&record))
 }
 
@@ -32,8 +32,8 @@ pub(crate) async fn update(
     let mut change = RegistryChange::default();
     read_policies(&Object::of_body(&given)?, &mut change)?;
     let precondition = call.precondition.clone();
-    let registry = &call.app.registry;
-    let record = registry.update_registry_policies(&grant, change, precondition).await?;
+    let resources = &call.app.resources;
+    let record = resources.update_registry_policies(&grant, change, precondition).await?;
     Ok(response(&record))
 }
 

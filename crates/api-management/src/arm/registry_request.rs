@@ -5,7 +5,7 @@
 use holdfast_access::{IpRule, NetworkAction, RoleAssignmentMode};
 use holdfast_arm::{Code, Error as Arm, Location, Tags as ArmTags};
 use holdfast_model::{Sku, Tags};
-use holdfast_registry::RegistryChange;
+use holdfast_resources::RegistryChange;
 use serde_json::Value;
 
 use super::{reading::Object, registry_body::fixed};

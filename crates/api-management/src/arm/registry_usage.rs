@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{body, error::Error, serve::Call};
 
 pub(crate) async fn list(call: &Call<'_>, grant: ControlGrant<control::ListUsages>) -> Result<Response<Bytes>, Error> {
-    let usage = call.app.registry.measure_registry(&grant).await?;
+    let usage = call.app.resources.measure_registry(&grant).await?;
     let (sku, limits) = (usage.registry.sku, usage.registry.sku.limits());
     let row = |name: &str, most: Value, count: u64, unit: &str| json!({ "name": name, "limit": most, "currentValue": count, "unit": unit });
     let counted = |name, most: u64, count| row(name, json!(most), count, "Count");

@@ -19,7 +19,7 @@ pub(crate) async fn list(
     call: &Call<'_>,
     grant: ControlGrant<control::ReplicationsRead>,
 ) -> Result<Response<Bytes>, Error> {
-    let record = call.app.registry.load_registry_home(&grant).await?;
+    let record = call.app.resources.load_registry_home(&grant).await?;
     let homes: Vec<Value> = (record.sku == Sku::Premium)
         .then(|| home(&record, call.version))
         .into_iter()

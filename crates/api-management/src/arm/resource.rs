@@ -41,9 +41,9 @@ pub(crate) async fn list(
         group::ensure_seen(call, subscription, name).await?;
     }
     let filter = call.filter(&FIELDS)?;
-    let (registry, subscription) = (&call.app.registry, uuid(subscription));
-    let registries = registry.list_registry_resources(&reach, subscription).await?;
-    let accounts = registry.list_storage_accounts(&storage_reach, subscription).await?;
+    let (resources, subscription) = (&call.app.resources, uuid(subscription));
+    let registries = resources.list_registry_resources(&reach, subscription).await?;
+    let accounts = resources.list_storage_accounts(&storage_reach, subscription).await?;
     let tag = filter.as_ref().and_then(|filter| filter.demanded("tagname"));
     let passes = |(_, resource): &(String, Value)| {
         let is_in = |group: &ResourceGroupName| fold_case(&group_of(resource)) == group.key();

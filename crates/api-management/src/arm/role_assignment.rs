@@ -8,9 +8,9 @@ use holdfast_access::{
     control,
 };
 use holdfast_arm::{Error as Arm, Page, RoleAssignmentName};
+use holdfast_directory::NewRoleAssignment;
 use holdfast_face::moment::rfc3339_micros;
 use holdfast_model::RoleAssignment;
-use holdfast_registry::NewRoleAssignment;
 use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -49,7 +49,7 @@ pub(crate) async fn put(
 ) -> Result<Response<Bytes>, Error> {
     let Request { properties } = body::parse(call.body)?;
     let new = read(properties, &path, name)?;
-    let (assignment, is_new) = call.app.registry.put_role_assignment(&grant, new).await?;
+    let (assignment, is_new) = call.app.directory.put_role_assignment(&grant, new).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok(body::json(status, &view(&assignment, &path)))
 }
@@ -60,7 +60,7 @@ pub(crate) async fn get(
     path: &ScopePath,
     name: &RoleAssignmentName,
 ) -> Result<Response<Bytes>, Error> {
-    let assignment = call.app.registry.load_role_assignment(&grant, uuid(name)).await?;
+    let assignment = call.app.directory.load_role_assignment(&grant, uuid(name)).await?;
     Ok(body::json(StatusCode::OK, &view(&assignment, path)))
 }
 
@@ -71,7 +71,7 @@ pub(crate) async fn delete(
     path: &ScopePath,
     name: &RoleAssignmentName,
 ) -> Result<Response<Bytes>, Error> {
-    let removed = call.app.registry.remove_role_assignment(&grant, uuid(name)).await?;
+    let removed = call.app.directory.remove_role_assignment(&grant, uuid(name)).await?;
     Ok(match removed {
         Some(assignment) => body::json(StatusCode::OK, &view(&assignment, path)),
         None => body::empty(StatusCode::NO_CONTENT),
@@ -86,7 +86,7 @@ pub(crate) async fn list(
     path: &ScopePath,
 ) -> Result<Response<Bytes>, Error> {
     let filter = call.filter(&FIELDS)?;
-    let found = call.app.registry.list_role_assignments(&grant).await?;
+    let found = call.app.directory.list_role_assignments(&grant).await?;
     let passes = |assignment: &RoleAssignment| {
         let principal = assignment.principal.to_string();
         let values = |_: &str| vec![principal.clone()];

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use holdfast_access::{ControlGrant, ScopeMap, control};
 use holdfast_arm::{Error as Arm, Page};
 use holdfast_face::moment::seven_digits_with_offset;
-use holdfast_registry::{ScopeMapChange, ScopeMapView};
+use holdfast_resources::{ScopeMapChange, ScopeMapView};
 use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -42,8 +42,8 @@ pub(crate) async fn put(
     let actions =
         actions.ok_or_else(|| Arm::invalid_parameter("properties.actions", "The list of actions is required."))?;
     let name = path.name.to_string();
-    let registry = &call.app.registry;
-    let (map, is_new) = registry.put_scope_map(&grant, name, description, actions).await?;
+    let resources = &call.app.resources;
+    let (map, is_new) = resources.put_scope_map(&grant, name, description, actions).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok(body::json(status, &view(&map)))
 }
@@ -53,7 +53,7 @@ pub(crate) async fn patch(
     grant: ControlGrant<control::ScopeMapsWrite>,
 ) -> Result<Response<Bytes>, Error> {
     let change = read(call.body)?;
-    let map = call.app.registry.change_scope_map(&grant, change).await?;
+    let map = call.app.resources.change_scope_map(&grant, change).await?;
     Ok(body::json(StatusCode::OK, &view(&map)))
 }
 
@@ -61,7 +61,7 @@ pub(crate) async fn get(
     call: &Call<'_>,
     grant: ControlGrant<control::ScopeMapsRead>,
 ) -> Result<Response<Bytes>, Error> {
-    let map = call.app.registry.load_scope_map(&grant).await?;
+    let map = call.app.resources.load_scope_map(&grant).await?;
     Ok(body::json(StatusCode::OK, &view(&map)))
 }
 
@@ -72,7 +72,7 @@ pub(crate) async fn list(
     let after = call.query.skip_token.clone().unwrap_or_default();
     let limit = limit(call, PAGE_ROWS)?;
     // One more than is shown, to know whether a page follows.
-    let maps = call.app.registry.list_scope_maps(&grant, after, limit + 1).await?;
+    let maps = call.app.resources.list_scope_maps(&grant, after, limit + 1).await?;
     let (mut filling, mut rest) = (Filling::new(limit), maps.iter().peekable());
     let mut last = None;
     while let Some(map) = rest.next_if(|_| !filling.is_full()) {
@@ -91,7 +91,7 @@ pub(crate) async fn delete(
     call: &Call<'_>,
     grant: ControlGrant<control::ScopeMapsDelete>,
 ) -> Result<Response<Bytes>, Error> {
-    let was_there = call.app.registry.delete_scope_map(&grant).await?;
+    let was_there = call.app.resources.delete_scope_map(&grant).await?;
     Ok(body::empty(if was_there {
         StatusCode::OK
     } else {

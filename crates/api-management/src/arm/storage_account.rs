@@ -6,7 +6,7 @@ use holdfast_access::{ControlGrant, ControlReach, control, decide_control};
 use holdfast_arm::{Code, Error as Arm, Location, ResourceGroupName, ResourceId, StorageAccountName, SubscriptionId};
 use holdfast_face::moment::rfc3339_micros;
 use holdfast_model::{RegistryRecord, Sku, StorageAccount, StorageKind};
-use holdfast_registry::{StorageAccountError, StorageChange};
+use holdfast_resources::{StorageAccountError, StorageChange};
 use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -54,8 +54,8 @@ pub(crate) async fn put(
     // What a PUT leaves out is none.
     change.tags.get_or_insert_default();
     let (name, precondition) = (path.name.to_string(), call.precondition.clone());
-    let registry = &call.app.registry;
-    let (account, _) = registry
+    let resources = &call.app.resources;
+    let (account, _) = resources
         .put_storage_account(&grant, name, location.to_string(), change, precondition)
         .await?;
     // New or not: Azure answers the same, and its clients would poll after 201.
@@ -86,7 +86,7 @@ pub(crate) async fn get(
     call: &Call<'_>,
     grant: ControlGrant<control::StorageAccountsRead>,
 ) -> Result<Response<Bytes>, Error> {
-    let account = call.app.registry.load_storage_account(&grant).await?;
+    let account = call.app.resources.load_storage_account(&grant).await?;
     Ok(response(&account))
 }
 
@@ -100,7 +100,7 @@ pub(crate) async fn patch(
     let precondition = call.precondition.clone();
     let account = call
         .app
-        .registry
+        .resources
         .change_storage_account(&grant, change, precondition)
         .await?;
     Ok(response(&account))
@@ -111,7 +111,7 @@ pub(crate) async fn delete(
     grant: ControlGrant<control::StorageAccountsDelete>,
 ) -> Result<Response<Bytes>, Error> {
     let precondition = call.precondition.clone();
-    let was_there = call.app.registry.delete_storage_account(&grant, precondition).await?;
+    let was_there = call.app.resources.delete_storage_account(&grant, precondition).await?;
     Ok(body::empty(if was_there {
         StatusCode::OK
     } else {
@@ -128,7 +128,7 @@ pub(crate) async fn list(
 ) -> Result<Response<Bytes>, Error> {
     let mut accounts = call
         .app
-        .registry
+        .resources
         .list_storage_accounts(&reach, uuid(subscription))
         .await?;
     accounts.retain(|account| group.is_none_or(|group| holdfast_arm::fold_case(group_of(account)) == group.key()));
@@ -160,7 +160,7 @@ pub(crate) async fn check_name(
             "AccountNameInvalid",
             &format!("{name} is not a valid storage account name. {}", error.rule),
         ),
-        Ok(_) if call.app.registry.is_storage_account_name_free(&grant, &name).await? => {
+        Ok(_) if call.app.resources.is_storage_account_name_free(&grant, &name).await? => {
             json!({ "nameAvailable": true })
         }
         Ok(_) => refused(
@@ -223,7 +223,7 @@ pub(crate) fn may_use(
 pub(crate) async fn add_to(call: &Call<'_>, registry: &RegistryRecord, body: &mut Value) -> Result<(), Error> {
     let is_known = holdfast_arm::shape::registry_has("properties.storageAccount", call.version);
     if registry.sku == Sku::Classic && is_known {
-        let account = call.app.registry.find_storage_of(registry).await?;
+        let account = call.app.resources.find_storage_of(registry).await?;
         body["properties"]["storageAccount"] = json!({ "id": account.and_then(|account| account.arm_id()) });
     }
     Ok(())

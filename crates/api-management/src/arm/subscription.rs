@@ -19,14 +19,14 @@ pub(crate) async fn check(call: &Call<'_>, id: &SubscriptionId) -> Result<(), Er
 }
 
 pub(crate) fn tenants(call: &Call<'_>) -> Result<Response<Bytes>, Error> {
-    let tenant = call.app.directory.tenant();
+    let tenant = call.app.directory_issuer.tenant();
     let tenant = json!({ "id": format!("/tenants/{tenant}"), "tenantId": tenant, "displayName": "Holdfast" });
     Ok(body::json(StatusCode::OK, &Page::whole(vec![tenant])))
 }
 
 /// Those in which the caller has any role.
 pub(crate) async fn list(call: &Call<'_>) -> Result<Response<Bytes>, Error> {
-    let all = call.app.registry.list_subscriptions().await?;
+    let all = call.app.resources.list_subscriptions().await?;
     let is_seen = |s: &&Subscription| call.who.has_role_near(&format!("/subscriptions/{}", s.id));
     let view: Vec<Value> = all.iter().filter(is_seen).map(|s| view(call, s)).collect();
     Ok(body::json(StatusCode::OK, &Page::whole(view)))
@@ -46,7 +46,7 @@ pub(crate) async fn locations(
     _grant: ControlGrant<control::LocationsRead>,
     id: &SubscriptionId,
 ) -> Result<Response<Bytes>, Error> {
-    let locations = call.app.registry.list_locations().await?;
+    let locations = call.app.resources.list_locations().await?;
     let view = |name: &String| {
         let view = display_name(name);
         json!({
@@ -62,7 +62,7 @@ pub(crate) async fn locations(
 }
 
 async fn find(call: &Call<'_>, id: &SubscriptionId) -> Result<Subscription, Error> {
-    let all = call.app.registry.list_subscriptions().await?;
+    let all = call.app.resources.list_subscriptions().await?;
     let found = all.into_iter().find(|subscription| subscription.id == uuid(id));
     Ok(found.ok_or_else(|| Arm::subscription_not_found(id.as_str()))?)
 }
@@ -71,7 +71,7 @@ fn view(call: &Call<'_>, subscription: &Subscription) -> Value {
     json!({
         "id": format!("/subscriptions/{}", subscription.id),
         "subscriptionId": subscription.id,
-        "tenantId": call.app.directory.tenant(),
+        "tenantId": call.app.directory_issuer.tenant(),
         "displayName": subscription.display_name,
         "state": "Enabled",
         "authorizationSource": "RoleBased",

@@ -6,7 +6,7 @@ use holdfast_arm::{Error as Arm, Page, ResourceId};
 use holdfast_face::moment::{parse_iso8601, seven_digits_with_offset};
 use holdfast_identity::password;
 use holdfast_model::{Timestamp, TokenPassword};
-use holdfast_registry::{KeptPassword, NewTokenPasswords, TokenChange, TokenView};
+use holdfast_resources::{KeptPassword, NewTokenPasswords, TokenChange, TokenView};
 use http::{HeaderValue, Response, StatusCode, header};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
@@ -66,7 +66,7 @@ pub(crate) async fn put(
 ) -> Result<Response<Bytes>, Error> {
     let change = read(call.body)?;
     let name = path.name.to_string();
-    let (token, is_new) = call.app.registry.put_token(&grant, name, change).await?;
+    let (token, is_new) = call.app.resources.put_token(&grant, name, change).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok(body::json(status, &view(&token)))
 }
@@ -76,12 +76,12 @@ pub(crate) async fn patch(
     grant: ControlGrant<control::TokensWrite>,
 ) -> Result<Response<Bytes>, Error> {
     let change = read(call.body)?;
-    let token = call.app.registry.change_token(&grant, change).await?;
+    let token = call.app.resources.change_token(&grant, change).await?;
     Ok(body::json(StatusCode::OK, &view(&token)))
 }
 
 pub(crate) async fn get(call: &Call<'_>, grant: ControlGrant<control::TokensRead>) -> Result<Response<Bytes>, Error> {
-    let token = call.app.registry.load_token(&grant).await?;
+    let token = call.app.resources.load_token(&grant).await?;
     Ok(body::json(StatusCode::OK, &view(&token)))
 }
 
@@ -89,7 +89,7 @@ pub(crate) async fn list(call: &Call<'_>, grant: ControlGrant<control::TokensRea
     let after = call.query.skip_token.clone().unwrap_or_default();
     let limit = limit(call, PAGE_ROWS)?;
     // One more than is shown, to know whether a page follows.
-    let mut tokens = call.app.registry.list_tokens(&grant, after, limit + 1).await?;
+    let mut tokens = call.app.resources.list_tokens(&grant, after, limit + 1).await?;
     let has_more = tokens.len() > limit;
     tokens.truncate(limit);
     let last = tokens.last().filter(|_| has_more);
@@ -105,7 +105,7 @@ pub(crate) async fn delete(
     call: &Call<'_>,
     grant: ControlGrant<control::TokensDelete>,
 ) -> Result<Response<Bytes>, Error> {
-    let was_there = call.app.registry.delete_token(&grant).await?;
+    let was_there = call.app.resources.delete_token(&grant).await?;
     Ok(body::empty(if was_there {
         StatusCode::OK
     } else {
@@ -132,7 +132,7 @@ pub(crate) async fn generate(
         verifiers: fresh.iter().map(verifier).collect(),
         expires_at,
     };
-    let view = call.app.registry.generate_token_passwords(&grant, &token, new).await?;
+    let view = call.app.resources.generate_token_passwords(&grant, &token, new).await?;
     let mut passwords = Vec::new();
     for (slot, secret) in &fresh {
         for stored in view.passwords.iter().filter(|stored| stored.slot == *slot) {

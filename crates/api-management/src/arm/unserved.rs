@@ -13,7 +13,7 @@ pub(crate) async fn list(
     call: &Call<'_>,
     grant: ControlGrant<control::RegistriesRead>,
 ) -> Result<Response<Bytes>, Error> {
-    call.app.registry.load_registry_resource(&grant).await?;
+    call.app.resources.load_registry_resource(&grant).await?;
     Ok(body::json(StatusCode::OK, &Page::<Value>::whole(Vec::new())))
 }
 
@@ -23,7 +23,7 @@ pub(crate) async fn child(
     grant: ControlGrant<control::RegistriesRead>,
     kind: Unserved,
 ) -> Result<Response<Bytes>, Error> {
-    call.app.registry.load_registry_resource(&grant).await?;
+    call.app.resources.load_registry_resource(&grant).await?;
     let name = call.path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
     Err(Arm::unserved_child(name, kind.feature).into())
 }
@@ -34,6 +34,6 @@ pub(crate) async fn change(
     grant: ControlGrant<control::RegistriesRead>,
     kind: Unserved,
 ) -> Result<Response<Bytes>, Error> {
-    call.app.registry.load_registry_resource(&grant).await?;
+    call.app.resources.load_registry_resource(&grant).await?;
     Err(Arm::unserved(kind.feature).into())
 }

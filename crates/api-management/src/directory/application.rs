@@ -1,12 +1,12 @@
 //! Applications sign in as themselves (`client_credentials`), with a secret or a signed assertion.
 
 use bytes::Bytes;
+use holdfast_directory::{GoodCredentials, PrincipalView};
 use holdfast_identity::{
     Resource,
     directory::{self, DirectoryGrant},
     throttle::Target,
 };
-use holdfast_registry::{GoodCredentials, PrincipalView};
 use http::Response;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
@@ -23,7 +23,7 @@ use crate::{Management, Site, error::Error};
 pub(super) async fn token(app: &Management, site: &Site, tenant: &str, form: &Form) -> Result<Response<Bytes>, Error> {
     let spelled = form.default_resource().ok_or_else(refusal::scope_without_resource)?;
     let resource = issued::resource(app, site, spelled)?;
-    let now = app.registry.now().unix_secs();
+    let now = app.directory.now().unix_secs();
     let account = Target::Account(&form.client_id);
     let attempt = app
         .throttle
@@ -53,7 +53,7 @@ pub(super) async fn token(app: &Management, site: &Site, tenant: &str, form: &Fo
     };
     let usable_secs = directory::end(now, source_ends_at) - now;
     let token = app
-        .directory
+        .directory_issuer
         .issue(grant, now)
         .map_err(|error| refusal::scope_too_long(&error))?;
     Ok(issued::secret(&json!({
@@ -73,7 +73,7 @@ async fn prove(
     form: &Form,
 ) -> Result<Result<(PrincipalView, Option<i64>), Error>, Error> {
     let found = match Uuid::parse_str(&form.client_id) {
-        Ok(id) => app.registry.find_client(id).await?,
+        Ok(id) => app.directory.find_client(id).await?,
         Err(_) => None,
     };
     let proof = match (&form.client_assertion, &found) {

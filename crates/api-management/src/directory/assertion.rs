@@ -1,13 +1,13 @@
 //! Applications that prove themselves by a signed assertion instead of a secret (RFC 7523): with the key of a registered
 //! certificate, or with a token of an external issuer that a federated credential puts trust in.
 
+use holdfast_directory::GoodCredentials;
 use holdfast_identity::{
     Resource, external_issuer,
     external_token::{self, ExternalClaims, ExternalKey, Unverified},
 };
 use holdfast_model::{ApplicationCertificate, FederatedCredential, Timestamp};
 use holdfast_oci::message::chain;
-use holdfast_registry::GoodCredentials;
 use uuid::Uuid;
 
 use super::{issued, refusal};
@@ -53,7 +53,7 @@ async fn check_own(
     unverified: Unverified<'_>,
     claimed: &Claimed<'_>,
 ) -> Result<Option<i64>, Error> {
-    let now = app.registry.now().unix_secs();
+    let now = app.directory.now().unix_secs();
     let certificates = &claimed.credentials.certificates;
     let named = certificates
         .iter()
@@ -64,7 +64,7 @@ async fn check_own(
     if Uuid::parse_str(&claims.sub).ok() != Some(claimed.app_id) {
         return Err(refusal::assertion_subject());
     }
-    let tenant = app.directory.tenant();
+    let tenant = app.directory_issuer.tenant();
     let endpoint = format!("{}/{tenant}/oauth2/v2.0/token", site.base_url);
     let called = format!("{}/{}/oauth2/v2.0/token", site.base_url, claimed.tenant);
     let issuer = issued::issuer(app, site);
@@ -79,7 +79,7 @@ async fn check_own(
     let message = assertion.rsplit_once('.').map_or(assertion, |(message, _)| message);
     let hash = app.sealer.verifier(&format!("{message} {}", claimed.resource.word()));
     let until = Timestamp((claims.exp + external_token::SKEW_SECS).saturating_mul(1_000_000));
-    if app.registry.use_assertion(hash, until).await? {
+    if app.directory.use_assertion(hash, until).await? {
         Ok(named.map(|certificate| certificate.expires_at.unix_secs()))
     } else {
         Err(refusal::assertion_used())
@@ -102,7 +102,7 @@ async fn check_federated(
     unverified: Unverified<'_>,
     federated: &[FederatedCredential],
 ) -> Result<(), Error> {
-    let now = app.registry.now().unix_secs();
+    let now = app.directory.now().unix_secs();
     let issuer = unverified.claimed_issuer().to_owned();
     // Nobody is asked for keys whom no credential names: a stranger cannot choose where this server goes.
     if !federated.iter().any(|credential| credential.issuer == issuer) {

@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 use holdfast_access::network_of;
+use holdfast_directory::sign_in::{DEVICE_CODE_LIFE, NewDevice, POLL_INTERVAL, Poll};
 use holdfast_identity::{
     code::{self, read_user_code},
     throttle::Target,
 };
-use holdfast_registry::sign_in::{DEVICE_CODE_LIFE, NewDevice, POLL_INTERVAL, Poll};
 use http::{HeaderMap, Response};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
@@ -36,7 +36,7 @@ pub(super) async fn start(app: &Management, site: &Site, body: &[u8]) -> Result<
     if form.scope.len() > MAX_SCOPE_BYTES {
         return Err(refusal::scope_too_large(MAX_SCOPE_BYTES));
     }
-    let now = app.registry.now().unix_secs();
+    let now = app.directory.now().unix_secs();
     let attempt = app.throttle.take(site.origin.address, Target::Devices, now);
     // Counted in any case: each takes a row for a while.
     attempt.map_err(refusal::throttled)?.failed();
@@ -51,7 +51,7 @@ pub(super) async fn start(app: &Management, site: &Site, body: &[u8]) -> Result<
             near,
             far,
         };
-        if app.registry.start_device_sign_in(new).await? {
+        if app.directory.start_device_sign_in(new).await? {
             let url = format!("{}/devicelogin", site.base_url);
             return Ok(issued::secret(&json!({
                 "user_code": user_code,
@@ -78,7 +78,7 @@ fn networks(peer: IpAddr) -> (IpAddr, Option<IpAddr>) {
 pub(super) async fn token(app: &Management, site: &Site, form: &Form) -> Result<Response<Bytes>, Error> {
     let client = client::find(&form.client_id)?;
     let verifier = app.sealer.verifier(form.device_code.expose_secret());
-    let (proven, scope) = match app.registry.poll_device(verifier, client.id).await? {
+    let (proven, scope) = match app.directory.poll_device(verifier, client.id).await? {
         Poll::Unknown => return Err(refusal::device_code_unknown()),
         Poll::Waiting => return Err(refusal::nobody_answered_yet()),
         Poll::TooSoon => return Err(refusal::asked_too_soon()),
@@ -86,7 +86,7 @@ pub(super) async fn token(app: &Management, site: &Site, form: &Form) -> Result<
         Poll::Denied => return Err(refusal::declined()),
         Poll::Approved { person, scope } => (person, scope),
     };
-    let person = app.registry.find_proven_person(proven).await?;
+    let person = app.directory.find_proven_person(proven).await?;
     let person = person.ok_or_else(refusal::code_not_good)?;
     let grant = ForPerson {
         person: &person,
@@ -126,7 +126,7 @@ pub(super) async fn submit(
     if !guard.admits(headers, site, &form.guard) {
         return Ok(page::refused(&guard, &refusal::form_of_another_site()));
     }
-    let now = app.registry.now().unix_secs();
+    let now = app.directory.now().unix_secs();
     let attempt = match app.throttle.take(site.origin.address, Target::UserCodes, now) {
         Ok(attempt) => attempt,
         Err(wait) => return Ok(page::refused(&guard, &refusal::throttled(wait))),
@@ -134,7 +134,7 @@ pub(super) async fn submit(
     let verifier = read_user_code(&form.user_code).map(|code| app.sealer.verifier(&code));
     let waiting = match verifier {
         Some(verifier) => app
-            .registry
+            .directory
             .find_waiting_device(verifier)
             .await?
             .map(|id| (verifier, id)),
@@ -159,7 +159,7 @@ pub(super) async fn submit(
         },
         _ => return Ok(ask(None)),
     };
-    if !app.registry.answer_device(verifier, proven).await? {
+    if !app.directory.answer_device(verifier, proven).await? {
         return Ok(page::ask_for_code(&guard, Some("That code has expired.")));
     }
     Ok(match proven {

@@ -8,7 +8,7 @@ use crate::{Management, Site, body};
 
 /// `/.well-known/openid-configuration`.
 pub(super) fn configuration(app: &Management, site: &Site) -> Response<Bytes> {
-    let tenant = app.directory.tenant();
+    let tenant = app.directory_issuer.tenant();
     let base = format!("{}/{tenant}", site.base_url);
     let document = json!({
         "token_endpoint": format!("{base}/oauth2/v2.0/token"),
@@ -35,6 +35,6 @@ pub(super) fn configuration(app: &Management, site: &Site) -> Response<Bytes> {
 
 /// The keys that tokens are checked with: the one that signs now, and those whose tokens are still good.
 pub(super) fn keys(app: &Management) -> Response<Bytes> {
-    let document = json!({ "keys": app.directory.public_keys(app.registry.now().unix_secs()) });
+    let document = json!({ "keys": app.directory_issuer.public_keys(app.directory.now().unix_secs()) });
     body::json(StatusCode::OK, &document)
 }

@@ -30,7 +30,7 @@ pub(super) struct ForPerson<'a> {
 
 /// The tokens of somebody who signed in. The scopes say which.
 pub(super) fn to_person(app: &Management, site: &Site, grant: &ForPerson<'_>) -> Result<Response<Bytes>, Error> {
-    let now = app.registry.now().unix_secs();
+    let now = app.directory.now().unix_secs();
     let scopes = Scopes(grant.scope);
     let principal = &grant.person.principal;
     let who = SignedIn {
@@ -47,10 +47,13 @@ pub(super) fn to_person(app: &Management, site: &Site, grant: &ForPerson<'_>) ->
     let own = format!("{}/", site.base_url);
     let resource = scopes.resource().unwrap_or(&own);
     self::resource(app, site, resource)?;
-    let access = app.directory.issue_signed_in(&who, resource, now).map_err(too_long)?;
+    let access = app
+        .directory_issuer
+        .issue_signed_in(&who, resource, now)
+        .map_err(too_long)?;
     let mut granted = scopes.of_resources();
     granted.extend(["openid", "profile"].into_iter().filter(|scope| scopes.contains(scope)));
-    let account = json!({ "uid": principal.id, "utid": app.directory.tenant() });
+    let account = json!({ "uid": principal.id, "utid": app.directory_issuer.tenant() });
     let mut document = json!({
         "token_type": "Bearer",
         // A text in any case: clients split it.
@@ -61,7 +64,10 @@ pub(super) fn to_person(app: &Management, site: &Site, grant: &ForPerson<'_>) ->
         "client_info": URL_SAFE_NO_PAD.encode(account.to_string()),
     });
     if scopes.contains("openid") {
-        let id = app.directory.issue_id(&who, grant.nonce, now).map_err(too_long)?;
+        let id = app
+            .directory_issuer
+            .issue_id(&who, grant.nonce, now)
+            .map_err(too_long)?;
         document["id_token"] = Value::from(id);
     }
     if scopes.contains("offline_access") {
@@ -79,13 +85,13 @@ pub(super) fn to_person(app: &Management, site: &Site, grant: &ForPerson<'_>) ->
 
 /// What a client asks a token for, if there are tokens for it.
 pub(super) fn resource(app: &Management, site: &Site, spelled: &str) -> Result<Resource, Error> {
-    let found = app.directory.find_resource(spelled, site.local);
+    let found = app.directory_issuer.find_resource(spelled, site.local);
     found.ok_or_else(|| refusal::unknown_resource(spelled, &site.base_url))
 }
 
 /// The directory's name in tokens, under the name that the client called.
 pub(super) fn issuer(app: &Management, site: &Site) -> String {
-    format!("{}/{}/v2.0", site.base_url, app.directory.tenant())
+    format!("{}/{}/v2.0", site.base_url, app.directory_issuer.tenant())
 }
 
 /// An answer that nobody may keep.

@@ -28,7 +28,7 @@ pub(super) async fn prove(
     password: SecretString,
 ) -> Result<ProvenPerson, Error> {
     let name = name.trim();
-    let now = app.registry.now().unix_secs();
+    let now = app.directory.now().unix_secs();
     let take = |target| {
         app.throttle
             .take(site.origin.address, target, now)
@@ -76,7 +76,7 @@ async fn find(app: &Management, name: &str, password: SecretString) -> Result<Op
         return Err(refusal::busy());
     };
     let found = match name.parse() {
-        Ok(name) => app.registry.find_person_by_name(name).await?,
+        Ok(name) => app.directory.find_person_by_name(name).await?,
         Err(_) => None,
     };
     let verifier = found.as_ref().map(|person| person.verifier.clone());

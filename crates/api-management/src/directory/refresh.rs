@@ -17,7 +17,7 @@ use crate::{Management, Site, error::Error};
 /// `grant_type=refresh_token`.
 pub(super) async fn token(app: &Management, site: &Site, form: &Form) -> Result<Response<Bytes>, Error> {
     let client = client::find(&form.client_id)?;
-    let now = app.registry.now().unix_secs();
+    let now = app.directory.now().unix_secs();
     let token = RefreshToken::open(&form.refresh_token, &app.sealer)
         .filter(|token| token.client_id == client.id && now < token.expires_at)
         .ok_or_else(refusal::code_not_good)?;
@@ -25,7 +25,7 @@ pub(super) async fn token(app: &Management, site: &Site, form: &Form) -> Result<
         id: token.object_id,
         generation: token.generation,
     };
-    let person = app.registry.find_proven_person(proven).await?;
+    let person = app.directory.find_proven_person(proven).await?;
     let person = person.ok_or_else(refusal::code_not_good)?;
     let grant = ForPerson {
         person: &person,

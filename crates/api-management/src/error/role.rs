@@ -1,7 +1,7 @@
 //! What errors of role assignments look like on the control plane.
 
 use holdfast_arm::{Error as Arm, ResourceId};
-use holdfast_registry::RoleError;
+use holdfast_directory::RoleError;
 
 pub(super) fn role_error(error: RoleError, request_id: &str) -> Arm {
     match error {

@@ -1,7 +1,7 @@
 //! What refusals of operations on tokens and scope maps look like in ARM.
 
 use holdfast_arm::{Code, Error as Arm};
-use holdfast_registry::TokenError;
+use holdfast_resources::TokenError;
 
 pub(super) fn token_error(error: TokenError) -> Arm {
     match error {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use holdfast_access::{ControlGrant, control};
-use holdfast_registry::{ApplicationChange, ApplicationKey};
+use holdfast_directory::{ApplicationChange, ApplicationKey};
 use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -105,8 +105,8 @@ pub(super) async fn create(
         .display_name
         .ok_or_else(|| Error::invalid_value("displayName", "it is required"))?;
     let certificates = changes(request.key_credentials.unwrap_or_default())?;
-    let registry = &call.app.registry;
-    let view = registry
+    let directory = &call.app.directory;
+    let view = directory
         .create_application(&grant, checked_name(name)?, certificates)
         .await?;
     Ok(body::json(StatusCode::CREATED, &view::application(call, &view)))
@@ -117,7 +117,7 @@ pub(super) async fn get(
     grant: ControlGrant<control::PrincipalsRead>,
     key: ApplicationKey,
 ) -> Result<Response<Bytes>, Error> {
-    let view = call.app.registry.load_application(&grant, key).await?;
+    let view = call.app.directory.load_application(&grant, key).await?;
     Ok(body::json(StatusCode::OK, &view::application(call, &view)))
 }
 
@@ -132,7 +132,7 @@ pub(super) async fn update(
         certificates: request.key_credentials.map(changes).transpose()?,
         is_enabled: None,
     };
-    call.app.registry.update_application(&grant, key, change).await?;
+    call.app.directory.update_application(&grant, key, change).await?;
     Ok(body::empty(StatusCode::NO_CONTENT))
 }
 
@@ -141,6 +141,6 @@ pub(super) async fn delete(
     grant: ControlGrant<control::PrincipalsDelete>,
     key: ApplicationKey,
 ) -> Result<Response<Bytes>, Error> {
-    call.app.registry.delete_application(&grant, key).await?;
+    call.app.directory.delete_application(&grant, key).await?;
     Ok(body::empty(StatusCode::NO_CONTENT))
 }

@@ -4,9 +4,9 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use holdfast_access::{ControlGrant, control};
+use holdfast_directory::{ApplicationKey, CertificateChange, NewCertificate, NewSecret};
 use holdfast_identity::{certificate, password};
 use holdfast_model::Timestamp;
-use holdfast_registry::{ApplicationKey, CertificateChange, NewCertificate, NewSecret};
 use http::{HeaderValue, Response, StatusCode, header};
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
@@ -65,7 +65,7 @@ pub(super) async fn add_password(
         body::parse(call.body)?
     };
     let wanted = request.password_credential.unwrap_or_default();
-    let now = call.app.registry.now();
+    let now = call.app.directory.now();
     let starts_at = optional_moment("startDateTime", wanted.start_date_time.as_deref())?.unwrap_or(now);
     let expires_at =
         optional_moment("endDateTime", wanted.end_date_time.as_deref())?.unwrap_or_else(|| now.plus(PASSWORD_LIFE));
@@ -78,7 +78,7 @@ pub(super) async fn add_password(
         starts_at,
         expires_at,
     };
-    let secret = call.app.registry.add_secret(&grant, key, new).await?;
+    let secret = call.app.directory.add_secret(&grant, key, new).await?;
     let mut view = view::password(&secret);
     view["secretText"] = text.expose_secret().into();
     let mut response = body::json(StatusCode::OK, &view);
@@ -93,7 +93,7 @@ pub(super) async fn remove_password(
     key: ApplicationKey,
 ) -> Result<Response<Bytes>, Error> {
     let request: RemovePassword = body::parse(call.body)?;
-    call.app.registry.remove_secret(&grant, key, request.key_id).await?;
+    call.app.directory.remove_secret(&grant, key, request.key_id).await?;
     Ok(body::empty(StatusCode::NO_CONTENT))
 }
 

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use holdfast_access::ControlRefusal;
 use holdfast_arm::{Code as ArmCode, Error as Arm};
+use holdfast_directory::application::Error as Application;
 use holdfast_model::StorageError;
-use holdfast_registry::application::Error as Application;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use holdfast_access::{ControlGrant, control};
+use holdfast_directory::{ApplicationKey, FederatedChange};
 use holdfast_model::FederatedSubject;
-use holdfast_registry::{ApplicationKey, FederatedChange};
 use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -115,7 +115,7 @@ pub(super) async fn list(
     grant: ControlGrant<control::PrincipalsRead>,
     key: ApplicationKey,
 ) -> Result<Response<Bytes>, Error> {
-    let own = call.app.registry.list_federated_credentials(&grant, key).await?;
+    let own = call.app.directory.list_federated_credentials(&grant, key).await?;
     let value: Vec<Value> = own.iter().map(view::federated).collect();
     Ok(body::json(StatusCode::OK, &json!({ "value": value })))
 }
@@ -133,7 +133,7 @@ pub(super) async fn create(
     let audiences = new.audiences.ok_or_else(|| missing("audiences"))?;
     let made = call
         .app
-        .registry
+        .directory
         .add_federated_credential(&grant, key, name, (issuer, subject, audiences), new.description)
         .await?;
     Ok(body::json(StatusCode::CREATED, &view::federated(&made)))
@@ -145,7 +145,7 @@ pub(super) async fn get(
     key: ApplicationKey,
     name: String,
 ) -> Result<Response<Bytes>, Error> {
-    let own = call.app.registry.load_federated_credential(&grant, key, name).await?;
+    let own = call.app.directory.load_federated_credential(&grant, key, name).await?;
     Ok(body::json(StatusCode::OK, &view::federated(&own)))
 }
 
@@ -156,8 +156,8 @@ pub(super) async fn update(
     name: String,
 ) -> Result<Response<Bytes>, Error> {
     let (_, change) = Body::parse(call.body)?;
-    let registry = &call.app.registry;
-    registry.update_federated_credential(&grant, key, name, change).await?;
+    let directory = &call.app.directory;
+    directory.update_federated_credential(&grant, key, name, change).await?;
     Ok(body::empty(StatusCode::NO_CONTENT))
 }
 
@@ -167,7 +167,7 @@ pub(super) async fn delete(
     key: ApplicationKey,
     name: String,
 ) -> Result<Response<Bytes>, Error> {
-    let registry = &call.app.registry;
-    registry.remove_federated_credential(&grant, key, name).await?;
+    let directory = &call.app.directory;
+    directory.remove_federated_credential(&grant, key, name).await?;
     Ok(body::empty(StatusCode::NO_CONTENT))
 }

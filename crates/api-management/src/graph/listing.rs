@@ -3,8 +3,8 @@
 
 use holdfast_access::{ControlGrant, control};
 use holdfast_arm::{Filter, fold_case};
+use holdfast_directory::{ApplicationKey, ApplicationView, application::Error as Application};
 use holdfast_model::ApplicationMarker;
-use holdfast_registry::{ApplicationKey, ApplicationView, application::Error as Application};
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 use uuid::Uuid;
@@ -206,11 +206,11 @@ async fn read(
     prefix: String,
     after: Option<ApplicationMarker>,
 ) -> Result<Vec<ApplicationView>, Error> {
-    let (registry, limit) = (&call.app.registry, READ_ROWS);
+    let (directory, limit) = (&call.app.directory, READ_ROWS);
     Ok(if kind.is_principal {
-        registry.list_service_principals(grant, prefix, after, limit).await?
+        directory.list_service_principals(grant, prefix, after, limit).await?
     } else {
-        registry.list_applications(grant, prefix, after, limit).await?
+        directory.list_applications(grant, prefix, after, limit).await?
     })
 }
 
@@ -231,7 +231,7 @@ pub(super) async fn found(
     grant: &ControlGrant<control::PrincipalsRead>,
     key: ApplicationKey,
 ) -> Result<Option<ApplicationView>, Error> {
-    match call.app.registry.load_application(grant, key).await {
+    match call.app.directory.load_application(grant, key).await {
         Ok(view) => Ok(Some(view)),
         Err(Application::Unknown { .. }) => Ok(None),
         Err(error) => Err(error.into()),

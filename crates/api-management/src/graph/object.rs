@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use holdfast_access::{ControlGrant, control};
-use holdfast_registry::ApplicationKey;
+use holdfast_directory::ApplicationKey;
 use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -69,7 +69,7 @@ async fn find(
     if let Some(view) = found(call, grant, ApplicationKey::Principal(id)).await? {
         return Ok(Some(("servicePrincipal", view::service_principal(call, &view))));
     }
-    if let Some(person) = call.app.registry.find_person(grant, id).await? {
+    if let Some(person) = call.app.directory.find_person(grant, id).await? {
         return Ok(Some(("user", view::user(call, &person))));
     }
     let application = found(call, grant, ApplicationKey::Object(id)).await?;

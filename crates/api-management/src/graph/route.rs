@@ -1,7 +1,7 @@
 //! What a path of Graph means. Words count without regard to case, and a key may stand behind a slash or in brackets:
 //! `applications/ID`, `applications(appId='ID')`.
 
-use holdfast_registry::ApplicationKey;
+use holdfast_directory::ApplicationKey;
 use http::Method;
 use percent_encoding::percent_decode_str;
 use uuid::Uuid;

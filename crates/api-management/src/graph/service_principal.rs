@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use holdfast_access::{ControlGrant, control};
-use holdfast_registry::{ApplicationChange, ApplicationKey, ApplicationView, application::Error as Application};
+use holdfast_directory::{ApplicationChange, ApplicationKey, ApplicationView, application::Error as Application};
 use http::{Response, StatusCode};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -70,8 +70,8 @@ pub(super) async fn create(
         Error::new(Code::BadRequest, message)
     };
     let id = Uuid::parse_str(&app_id).map_err(|_| unknown())?;
-    let registry = &call.app.registry;
-    let made = registry
+    let directory = &call.app.directory;
+    let made = directory
         .create_service_principal(&grant, id, request.account_enabled.unwrap_or(true))
         .await;
     match made {
@@ -87,7 +87,7 @@ async fn load(
     grant: &ControlGrant<control::PrincipalsRead>,
     key: ApplicationKey,
 ) -> Result<ApplicationView, Error> {
-    let view = call.app.registry.load_application(grant, key).await?;
+    let view = call.app.directory.load_application(grant, key).await?;
     let id = view.application.app_id;
     match view.principal {
         Some(_) => Ok(view),
@@ -115,7 +115,7 @@ pub(super) async fn update(
         certificates: request.key_credentials.map(changes).transpose()?,
         is_enabled: request.account_enabled,
     };
-    call.app.registry.update_application(&grant, key, change).await?;
+    call.app.directory.update_application(&grant, key, change).await?;
     Ok(body::empty(StatusCode::NO_CONTENT))
 }
 
@@ -124,6 +124,6 @@ pub(super) async fn delete(
     grant: ControlGrant<control::PrincipalsDelete>,
     key: ApplicationKey,
 ) -> Result<Response<Bytes>, Error> {
-    call.app.registry.delete_service_principal(&grant, key).await?;
+    call.app.directory.delete_service_principal(&grant, key).await?;
     Ok(body::empty(StatusCode::NO_CONTENT))
 }

@@ -68,7 +68,7 @@ async fn seek(
     let mut after: Option<UserName> = after.map_err(|_| odd_marker())?;
     let mut page = Filling::new(call.query.top);
     loop {
-        let people = call.app.registry.list_people(grant, after.take(), READ_ROWS).await?;
+        let people = call.app.directory.list_people(grant, after.take(), READ_ROWS).await?;
         let is_last = people.len() < READ_ROWS;
         let mut people = people.into_iter().peekable();
         while let Some(person) = people.next_if(|_| !page.is_full()) {
@@ -93,7 +93,7 @@ pub(super) async fn get(
     key: String,
 ) -> Result<Response<Bytes>, Error> {
     let found = match Uuid::parse_str(&key) {
-        Ok(id) => call.app.registry.find_person(&grant, id).await?,
+        Ok(id) => call.app.directory.find_person(&grant, id).await?,
         Err(_) => find_by_name(call, &key).await?,
     };
     let person = found.ok_or_else(|| Error::not_found(&key.chars().take(128).collect::<String>()))?;
@@ -102,7 +102,7 @@ pub(super) async fn get(
 
 /// The person who asks; needs no right but to be one.
 pub(super) async fn me(call: &Call<'_>) -> Result<Response<Bytes>, Error> {
-    match call.app.registry.find_acting_person(call.who.actor()).await? {
+    match call.app.directory.find_acting_person(call.who.actor()).await? {
         Some(person) => Ok(body::json(StatusCode::OK, &view::user(call, &person))),
         None => Err(Error::new(
             Code::BadRequest,
@@ -114,7 +114,7 @@ pub(super) async fn me(call: &Call<'_>) -> Result<Response<Bytes>, Error> {
 /// A text that is no name is nobody's.
 async fn find_by_name(call: &Call<'_>, text: &str) -> Result<Option<PersonRecord>, Error> {
     match text.parse() {
-        Ok(name) => Ok(call.app.registry.find_person_by_name(name).await?),
+        Ok(name) => Ok(call.app.directory.find_person_by_name(name).await?),
         Err(_) => Ok(None),
     }
 }

@@ -1,10 +1,10 @@
 //! What the objects of Graph look like.
 
+use holdfast_directory::ApplicationView;
 use holdfast_face::moment::{parse_rfc3339, rfc3339};
 use holdfast_model::{
     ApplicationCertificate, ApplicationSecret, FederatedCredential, FederatedSubject, PersonRecord, Timestamp,
 };
-use holdfast_registry::ApplicationView;
 use serde_json::{Value, json};
 
 use super::{
@@ -55,7 +55,7 @@ pub(super) fn service_principal(call: &Call<'_>, view: &ApplicationView) -> Valu
         "displayName": record.display_name,
         "appDisplayName": record.display_name,
         "accountEnabled": principal.map(|principal| principal.is_enabled),
-        "appOwnerOrganizationId": call.app.directory.tenant(),
+        "appOwnerOrganizationId": call.app.directory_issuer.tenant(),
         "createdDateTime": principal.map(|principal| rfc3339(principal.created_at)),
         "deletedDateTime": null,
         "servicePrincipalNames": [record.app_id],

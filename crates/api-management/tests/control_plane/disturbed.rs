@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use holdfast_access::{ControlCaller, RoleId, decide_control};
 use holdfast_api_management::{GraphRoute, Route};
+use holdfast_directory::NewPerson;
 use holdfast_face::Served;
-use holdfast_registry::NewPerson;
 use serde_json::{Value, json};
 
 use super::{A, Cloud, R, REGISTRY, SCOPE_MAP, V, json as body_of, role::ASSIGNMENTS};
@@ -139,7 +139,13 @@ impl Stage {
             verifier: "nobody signs in".to_owned(),
         };
         let everywhere = decide_control(&operator, "/").unwrap();
-        cloud.registry.create_person(&everywhere, None, new).await.unwrap();
+        cloud
+            .registry
+            .operator()
+            .directory()
+            .create_person(&everywhere, None, new)
+            .await
+            .unwrap();
     }
 
     /// Ends a row or writes it again, as a change says.
@@ -192,10 +198,10 @@ impl Stage {
         let name = row["userPrincipalName"].as_str().unwrap().parse().unwrap();
         if change == "change" {
             let grant = decide_control(&operator, "/").unwrap();
-            registry.enable_person(&grant, name, false).await.unwrap();
+            registry.directory().enable_person(&grant, name, false).await.unwrap();
         } else {
             let grant = decide_control(&operator, "/").unwrap();
-            registry.delete_person(&grant, name).await.unwrap();
+            registry.directory().delete_person(&grant, name).await.unwrap();
         }
     }
 

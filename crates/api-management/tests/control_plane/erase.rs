@@ -21,6 +21,6 @@ async fn an_owner_of_everything_does_not_delete_the_group_of_the_default_registr
     assert!(error["message"].as_str().unwrap().starts_with(&told), "{error}");
     let kept = cloud.send("GET", &group, Some(&owner), "").await;
     assert_eq!((kept.status().as_u16(), &json(&kept)), (200, &before));
-    let registry = cloud.registry.find_registry(&record.name).await.unwrap();
+    let registry = cloud.registry.resources().find_registry(&record.name).await.unwrap();
     assert!(registry.is_some_and(|kept| !kept.is_deleting));
 }

@@ -254,7 +254,13 @@ async fn objects_are_found_by_filter_and_page_by_page() {
 async fn a_principal_with_more_rights_than_the_caller_is_out_of_reach() {
     let (cloud, owner) = start().await;
     let (root_app, root) = cloud.principal(RoleId::READER, "/").await;
-    let found = cloud.registry.find_client(root_app.parse().unwrap()).await.unwrap();
+    let found = cloud
+        .registry
+        .operator()
+        .directory()
+        .find_client(root_app.parse().unwrap())
+        .await
+        .unwrap();
     let id = found.unwrap().0.record.id;
     for (method, path, document) in [
         ("POST", format!("/servicePrincipals/{id}/addPassword"), json!({})),
@@ -383,6 +389,8 @@ async fn errors_are_graphs_and_tokens_are_for_their_audience() {
     let (owner_app, _) = cloud.principal(RoleId::OWNER, &cloud.subscription).await;
     let principal = cloud
         .registry
+        .operator()
+        .directory()
         .find_client(owner_app.parse().unwrap())
         .await
         .unwrap()

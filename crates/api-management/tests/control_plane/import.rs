@@ -2,7 +2,7 @@
 
 use holdfast_access::Role;
 use holdfast_model::{Durability, JobId, JobState, MetadataExt as _};
-use holdfast_registry::{ImportFailure, ImportFailureKind};
+use holdfast_resources::{ImportFailure, ImportFailureKind};
 
 use super::{Cloud, IMPORT, R, REGISTRY, V, json};
 

@@ -32,11 +32,11 @@ use std::{
 use bytes::Bytes;
 use holdfast_access::{ControlCaller, RequestOrigin, RoleId, decide_control};
 use holdfast_api_management::{Management, ManagementParts, Site};
+use holdfast_directory::{NewPrincipal, NewSecret};
 use holdfast_face::Budget;
 use holdfast_identity::{
     DirectoryIssuer, ExternalIssuers, OwnNames, PasswordHasher, Sealer, ServerKeys, Throttle, directory::DirectoryGrant,
 };
-use holdfast_registry::{NewPrincipal, NewSecret};
 use holdfast_testkit::registry::TestRegistry;
 use http::{Method, Request, Response};
 use http_body_util::Full;
@@ -61,14 +61,15 @@ impl Cloud {
     async fn start() -> Self {
         let keys = keys();
         let registry = TestRegistry::start().await;
-        let subscription = registry.list_subscriptions().await.unwrap()[0].id;
+        let subscription = registry.resources().list_subscriptions().await.unwrap()[0].id;
         let directory = Arc::new(DirectoryIssuer::new(&keys, subscription, OwnNames::default()));
         let sealer = Arc::new(Sealer::new(&keys));
         let password_hasher = Arc::new(PasswordHasher::new(&keys));
         let web = Arc::new(sign_in::Web::default());
         let management = Management::new(ManagementParts {
-            registry: Arc::clone(registry.registry()),
-            directory: Arc::clone(&directory),
+            resources: Arc::clone(registry.resources().resources()),
+            directory: Arc::clone(registry.directory()),
+            directory_issuer: Arc::clone(&directory),
             sealer: Arc::clone(&sealer),
             password_hasher: Arc::clone(&password_hasher),
             external_issuers: Arc::new(ExternalIssuers::new(Arc::<sign_in::Web>::clone(&web))),
@@ -106,6 +107,8 @@ impl Cloud {
         };
         let principal = self
             .registry
+            .operator()
+            .directory()
             .create_principal(
                 &decide_control(&operator, "/").unwrap(),
                 &decide_control(&operator, scope).unwrap(),

@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 
 use holdfast_access::RoleId;
+use holdfast_directory::sign_in::DEVICE_CODE_LIFE;
 use holdfast_model::{
     ApplicationRecord, DeviceAnswer, DeviceCode, Durability, MetadataError, MetadataExt as _, ResourceGroup,
     StorageKind, StorageResource, Tags, Tx,
 };
-use holdfast_registry::sign_in::DEVICE_CODE_LIFE;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

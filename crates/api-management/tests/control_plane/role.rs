@@ -34,7 +34,13 @@ async fn nobody(cloud: &Cloud) -> (String, String) {
     let (app, token) = cloud
         .principal(RoleId::READER, &format!("{}/resourcegroups/none", cloud.subscription))
         .await;
-    let found = cloud.registry.find_client(app.parse().unwrap()).await.unwrap();
+    let found = cloud
+        .registry
+        .operator()
+        .directory()
+        .find_client(app.parse().unwrap())
+        .await
+        .unwrap();
     (found.unwrap().0.record.id.to_string(), token)
 }
 

@@ -7,13 +7,13 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use holdfast_access::{ControlCaller, RoleId, decide_control};
+use holdfast_directory::{ApplicationChange, ApplicationKey, CertificateChange, NewCertificate, NewPerson};
 use holdfast_identity::{
     directory::SignedIn,
     external_issuer::{FetchDocument, FetchError},
     throttle::{FREE_PASSWORDS, MAX_PASSWORDS_AT_ONCE},
 };
 use holdfast_model::FederatedSubject;
-use holdfast_registry::{ApplicationChange, ApplicationKey, CertificateChange, NewCertificate, NewPerson};
 use http::{Response, header};
 use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256};
 use secrecy::SecretString;
@@ -139,7 +139,12 @@ impl Cloud {
         };
         let role = (RoleId::READER, decide_control(&operator, &self.subscription).unwrap());
         let everywhere = decide_control(&operator, "/").unwrap();
-        let ann = self.registry.create_person(&everywhere, Some(role), new).await.unwrap();
+        let ann = self
+            .registry
+            .directory()
+            .create_person(&everywhere, Some(role), new)
+            .await
+            .unwrap();
         let who = SignedIn {
             issuer: format!("{BASE}/t/v2.0"),
             client_id: CLI.parse().unwrap(),
@@ -260,13 +265,23 @@ async fn refresh_tokens_end_with_the_password_and_with_the_account() {
     assert_eq!(refresh(&first, "1950a258-227b-4e31-a9cf-717495945fc2").await.0, 400);
     let everywhere = decide_control(&ControlCaller::operator(), "/").unwrap();
     let name = || "ann@example.org".parse().unwrap();
-    cloud.registry.enable_person(&everywhere, name(), false).await.unwrap();
+    cloud
+        .registry
+        .directory()
+        .enable_person(&everywhere, name(), false)
+        .await
+        .unwrap();
     assert_eq!((refresh(&first, CLI).await.0, cloud.opens(&first).await), (400, 401));
     let mut browser = Browser::new(&cloud);
     let page = browser.open(&authorize("http://localhost:8400", "query")).await;
     let refused = browser.send(AUTHORIZE, &page, &SIGN_IN, BASE).await;
     assert!(refused.text().contains("AADSTS50057"), "{}", refused.text());
-    cloud.registry.enable_person(&everywhere, name(), true).await.unwrap();
+    cloud
+        .registry
+        .directory()
+        .enable_person(&everywhere, name(), true)
+        .await
+        .unwrap();
     assert_eq!(refresh(&first, CLI).await.0, 400, "what was voided stays void");
     let third = signed_in().await;
     cloud.registry.advance(Duration::from_secs(90 * 24 * 3600));

@@ -8,9 +8,10 @@ use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use holdfast_access::{Caller, ControlCaller, Grant, RegistryId, action, decide, rights_of};
 use holdfast_client::registry::{Blob, Client, Credentials};
+use holdfast_content::{Body, ReceiveError, Repositories};
 use holdfast_model::{Content, JobRecord, ManifestContent};
 use holdfast_oci::{Digest, Reference};
-use holdfast_registry::{Body, Import, ImportError, ImportFailureKind, ImportSource, ReceiveError, Registry};
+use holdfast_resources::{Import, ImportError, ImportFailureKind, ImportSource};
 
 use super::{Progress, Stop, find_registry};
 use crate::Runner;
@@ -22,7 +23,7 @@ const PIECE_BYTES: u64 = 1 << 20;
 pub(super) enum Source {
     /// A registry of this server.
     Here {
-        registry: Arc<Registry>,
+        repositories: Arc<Repositories>,
         pull: Grant<action::Pull>,
     },
     /// Any registry.
@@ -42,7 +43,7 @@ impl Source {
             ImportSource::Registry { id, scope } => {
                 let pull = pull(runner, (RegistryId(*id), scope), import, caller, target).await?;
                 Ok(Self::Here {
-                    registry: Arc::clone(&runner.registry),
+                    repositories: Arc::clone(runner.content.repositories()),
                     pull,
                 })
             }
@@ -71,7 +72,7 @@ impl Source {
     /// A manifest, its digest proven.
     pub(super) async fn manifest(&self, reference: &Reference) -> Result<ManifestContent, Stop> {
         match self {
-            Self::Here { registry, pull } => Ok(registry.load_manifest(pull, reference).await?),
+            Self::Here { repositories, pull } => Ok(repositories.load_manifest(pull, reference).await?),
             Self::Elsewhere(client) => {
                 let fetched = client.manifest(reference).await?;
                 let media_type = fetched.media_type.unwrap_or_default();
@@ -95,17 +96,17 @@ impl Source {
     ) -> Result<(), Stop> {
         let came = |piece: &Bytes| progress.came(piece.len());
         match self {
-            Self::Here { registry, pull } => {
-                if registry.mount_blob(push, pull, &digest).await?.is_some() {
+            Self::Here { repositories, pull } => {
+                if repositories.mount_blob(push, pull, &digest).await?.is_some() {
                     return Ok(());
                 }
-                let blob = registry.load_blob(pull, &digest).await?;
-                let content = registry.open_blob(pull, &blob, 0..blob.size_bytes).await?;
+                let blob = repositories.load_blob(pull, &digest).await?;
+                let content = repositories.open_blob(pull, &blob, 0..blob.size_bytes).await?;
                 let body = Body {
                     length: Some(blob.size_bytes),
                     chunks: pieces(content),
                 };
-                Ok(runner.registry.upload_whole(push, &digest, body).await?)
+                Ok(runner.content.upload_whole(push, &digest, body).await?)
             }
             Self::Elsewhere(client) => {
                 let blob = client.blob(digest, size);
@@ -119,7 +120,7 @@ impl Source {
                     chunks: Box::pin(chunks),
                 };
                 let (uploaded, ()) = tokio::join!(
-                    runner.registry.upload_whole(push, &digest, body),
+                    runner.content.upload_whole(push, &digest, body),
                     feed(blob, sender, came)
                 );
                 Ok(uploaded?)

@@ -3,8 +3,9 @@
 
 use holdfast_access::ControlRefusal;
 use holdfast_client::registry::Error as Upstream;
+use holdfast_content::{Error, ReceiveError};
 use holdfast_model::StorageError;
-use holdfast_registry::{ImportFailure, ImportFailureKind, ReceiveError, content::Error};
+use holdfast_resources::{ImportFailure, ImportFailureKind};
 
 use crate::handler;
 

@@ -1,12 +1,12 @@
 //! Deletions.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_access::{Caller, Grant, RegistryId, RepositoryAction, control, decide};
+use holdfast_content::{Body, Error, Repositories};
 use holdfast_model::{JobKind, MetadataExt as _, Tags};
 use holdfast_oci::{Algorithm, Digest, Tag};
-use holdfast_registry::{Body, Precondition, Registry, content::Error, resources};
+use holdfast_resources::Precondition;
 use holdfast_testkit::registry::{Document, name, pattern};
 use tokio::task::JoinSet;
 
@@ -16,16 +16,16 @@ fn grant<A: RepositoryAction>(registry: RegistryId, repository: &str) -> Grant<A
     decide(&Caller::operator(), registry, &name(repository)).unwrap()
 }
 
-async fn push(registry: &Registry, id: RegistryId, repository: &str, number: u64) -> Result<(), Error> {
+async fn push(content: &Repositories, id: RegistryId, repository: &str, number: u64) -> Result<(), Error> {
     let document = Document::image(&[pattern(number, 2000)]);
     for blob in document.blobs() {
         let digest = Digest::of(Algorithm::Sha256, blob);
-        registry
+        content
             .upload_whole(&grant(id, repository), &digest, Body::whole(blob.clone()))
             .await?;
     }
     let tag: Tag = format!("v{number}").parse().unwrap();
-    registry
+    content
         .put_manifest(&grant(id, repository), document.put(tag.into()))
         .await
         .map(drop)
@@ -58,14 +58,14 @@ impl World {
 async fn a_deletion_while_pushes_run_leaves_nothing_and_tells_them_so() {
     let world = World::start().await;
     let id = world.make("group", "doomed").await.unwrap();
-    let registry = world.registry.shared();
+    let registry = world.registry.operator().clone();
     let mut pushes = JoinSet::new();
     for task in 0..4_u64 {
-        let registry = Arc::clone(&registry);
+        let registry = registry.clone();
         pushes.spawn(async move {
             let mut number = task * 1000;
             loop {
-                if let Err(error) = push(&registry, id, &format!("app{task}"), number).await {
+                if let Err(error) = push(registry.repositories(), id, &format!("app{task}"), number).await {
                     return (number - task * 1000, error);
                 }
                 number += 1;
@@ -75,6 +75,7 @@ async fn a_deletion_while_pushes_run_leaves_nothing_and_tells_them_so() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     let scope = world.scope("group", "doomed");
     let deleted = registry
+        .resources()
         .delete_registry(&operator(&scope), Precondition::default())
         .await
         .unwrap();
@@ -84,14 +85,14 @@ async fn a_deletion_while_pushes_run_leaves_nothing_and_tells_them_so() {
         let is_clean = matches!(error, Error::RegistryUnknown { .. } | Error::UploadUnknown { .. });
         assert!(is_clean, "{error:?}");
     }
-    assert!(registry.find_registry("doomed").await.unwrap().is_none());
+    assert!(registry.resources().find_registry("doomed").await.unwrap().is_none());
     assert_eq!(world.open_jobs(JobKind::EraseRegistry, &scope).await, 0);
     world.assert_nothing_is_left().await;
     // The name is free, and the new one is no heir.
     world.make("group", "doomed").await.unwrap();
     world.registry.advance(Duration::from_secs(3600));
     assert_eq!(world.runner(&[]).run_due().await, 0);
-    assert!(registry.find_registry("doomed").await.unwrap().is_some());
+    assert!(registry.resources().find_registry("doomed").await.unwrap().is_some());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -99,20 +100,21 @@ async fn a_deletion_that_was_cut_off_is_finished_by_the_next_process() {
     let mut world = World::start().await;
     let id = world.make("group", "doomed").await.unwrap();
     for number in 0..30 {
-        push(&world.registry, id, &format!("app{number}"), number)
+        push(world.registry.repositories(), id, &format!("app{number}"), number)
             .await
             .unwrap();
     }
-    let (registry, scope) = (world.registry.shared(), world.scope("group", "doomed"));
+    let (registry, scope) = (world.registry.operator().clone(), world.scope("group", "doomed"));
     let deleting = tokio::spawn({
-        let (registry, scope) = (Arc::clone(&registry), scope.clone());
+        let (registry, scope) = (registry.clone(), scope.clone());
         async move {
             registry
+                .resources()
                 .delete_registry(&operator(&scope), Precondition::default())
                 .await
         }
     });
-    while registry.find_registry("doomed").await.unwrap().is_some() {
+    while registry.resources().find_registry("doomed").await.unwrap().is_some() {
         tokio::task::yield_now().await;
     }
     deleting.abort();
@@ -121,7 +123,7 @@ async fn a_deletion_that_was_cut_off_is_finished_by_the_next_process() {
     assert_eq!(world.open_jobs(JobKind::EraseRegistry, &scope).await, 1);
     assert!(matches!(
         world.make("group", "doomed").await,
-        Err(resources::Error::RegistryNameTaken { .. })
+        Err(holdfast_resources::Error::RegistryNameTaken { .. })
     ));
     let runner = world.runner(&[]);
     assert_eq!(runner.run_due().await, 0, "whoever asked may still be at it");
@@ -135,33 +137,36 @@ async fn a_deletion_that_was_cut_off_is_finished_by_the_next_process() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_group_whose_deletion_was_cut_off_takes_nothing_new_and_goes() {
     let mut world = World::start().await;
-    let subscription = world.registry.list_subscriptions().await.unwrap()[0].id;
+    let subscription = world.registry.resources().list_subscriptions().await.unwrap()[0].id;
     let group = format!("{}/resourcegroups/gone", world.subscription);
     let named = (subscription, "gone".to_owned());
     let (location, none) = ("local".to_owned(), Precondition::default());
     let made = world
         .registry
+        .operator()
+        .resources()
         .put_resource_group(&operator(&group), named, location, Tags::new(), none)
         .await;
     made.unwrap();
     for registry in ["first1", "second1"] {
         let id = world.make("gone", registry).await.unwrap();
         for number in 0..20 {
-            push(&world.registry, id, &format!("app{number}"), number)
+            push(world.registry.repositories(), id, &format!("app{number}"), number)
                 .await
                 .unwrap();
         }
     }
-    let registry = world.registry.shared();
+    let registry = world.registry.operator().clone();
     let deleting = tokio::spawn({
-        let (registry, group) = (Arc::clone(&registry), group.clone());
+        let (registry, group) = (registry.clone(), group.clone());
         async move {
             registry
+                .resources()
                 .delete_resource_group(&operator(&group), Precondition::default())
                 .await
         }
     });
-    while registry.find_registry("first1").await.unwrap().is_some() {
+    while registry.resources().find_registry("first1").await.unwrap().is_some() {
         tokio::task::yield_now().await;
     }
     deleting.abort();
@@ -169,7 +174,7 @@ async fn a_group_whose_deletion_was_cut_off_takes_nothing_new_and_goes() {
     world.registry.reopen().await;
     assert!(matches!(
         world.make("gone", "third1").await,
-        Err(resources::Error::ResourceGroupBeingDeleted { .. })
+        Err(holdfast_resources::Error::ResourceGroupBeingDeleted { .. })
     ));
     world.registry.advance(Duration::from_secs(10));
     let runner = world.runner(&[]);
@@ -177,9 +182,9 @@ async fn a_group_whose_deletion_was_cut_off_takes_nothing_new_and_goes() {
     world.registry.advance(Duration::from_secs(10));
     runner.run_due().await;
     let read = operator::<control::ResourceGroupsRead>(&group);
-    let found = world.registry.load_resource_group(&read).await;
+    let found = world.registry.resources().load_resource_group(&read).await;
     assert!(
-        matches!(found, Err(resources::Error::ResourceGroupUnknown { .. })),
+        matches!(found, Err(holdfast_resources::Error::ResourceGroupUnknown { .. })),
         "{found:?}"
     );
     world.assert_nothing_is_left().await;

@@ -6,12 +6,10 @@ mod gone;
 use std::time::Duration;
 
 use holdfast_access::{Actor, ControlCaller, Grant, RoleId, action, control, decide_control, reach_of};
+use holdfast_directory::{NewPrincipal, NewSecret};
 use holdfast_model::{BusyJobs, JobId, JobState, RegistryRecord};
 use holdfast_oci::{Algorithm, Digest};
-use holdfast_registry::{
-    Import, ImportError, ImportFailure, ImportFailureKind, ImportSource, ImportTag, NewPrincipal, NewSecret,
-    resources::Error,
-};
+use holdfast_resources::{Error, Import, ImportError, ImportFailure, ImportFailureKind, ImportSource, ImportTag};
 use holdfast_testkit::registry::{Document, name, pattern, tag};
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
@@ -49,10 +47,19 @@ impl World {
         };
         let made = self
             .registry
+            .operator()
+            .directory()
             .create_principal(&operator("/"), &operator(&self.subscription), new)
             .await
             .unwrap();
-        let found = self.registry.find_principal(made.id).await.unwrap().unwrap();
+        let found = self
+            .registry
+            .operator()
+            .directory()
+            .find_principal(made.id)
+            .await
+            .unwrap()
+            .unwrap();
         ControlCaller::new(
             Actor::Principal {
                 id: made.id.to_string(),
@@ -91,7 +98,12 @@ impl World {
             .seal(&SecretString::from("secret"), &import.secret_place())
             .unwrap();
         let grant = decide_control(who, &self.scope("group", registry)).unwrap();
-        let asked = self.registry.ask_for_import(&grant, import, None, Some(sealed)).await?;
+        let asked = self
+            .registry
+            .operator()
+            .resources()
+            .ask_for_import(&grant, import, None, Some(sealed))
+            .await?;
         Ok(asked.0)
     }
 
@@ -109,13 +121,25 @@ impl World {
             is_forced: false,
         };
         let grant = decide_control(who, &self.scope("group", "other")).unwrap();
-        let asked = self.registry.ask_for_import(&grant, import, Some(pull), None).await;
+        let asked = self
+            .registry
+            .operator()
+            .resources()
+            .ask_for_import(&grant, import, Some(pull), None)
+            .await;
         asked.unwrap().0
     }
 
     async fn outcome(&self, who: &ControlCaller, id: JobId) -> Result<JobState, ImportFailure> {
         let reach = reach_of::<control::ImportImage>(who);
-        let job = self.registry.find_import(&reach, id).await.unwrap().unwrap();
+        let job = self
+            .registry
+            .operator()
+            .resources()
+            .find_import(&reach, id)
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(
             job.sealed.is_none(),
             job.state != JobState::Open,
@@ -331,6 +355,8 @@ async fn a_job_whose_holder_died_is_done_by_another_and_a_right_taken_away_ends_
     let (dead, lease) = (Uuid::new_v4(), Duration::from_secs(20));
     let taken = world
         .registry
+        .operator()
+        .resources()
         .take_job(dead, lease, BusyJobs::default())
         .await
         .unwrap()
@@ -342,7 +368,13 @@ async fn a_job_whose_holder_died_is_done_by_another_and_a_right_taken_away_ends_
     world.registry.advance(lease);
     assert_eq!(runner.run_due().await, 1);
     assert_eq!(world.outcome(&owner, id).await, Ok(JobState::Succeeded));
-    let kept = world.registry.keep_job(id, dead, lease, None).await.unwrap();
+    let kept = world
+        .registry
+        .operator()
+        .resources()
+        .keep_job(id, dead, lease, None)
+        .await
+        .unwrap();
     assert!(!kept, "who lost the lease changes nothing");
     // Who asked is nobody any more.
     let nobody = ControlCaller::new(
@@ -359,12 +391,23 @@ async fn a_job_whose_holder_died_is_done_by_another_and_a_right_taken_away_ends_
     );
     let stranger = ControlCaller::new(Actor::Anonymous, Vec::new());
     let reach = reach_of::<control::ImportImage>(&stranger);
-    assert!(world.registry.find_import(&reach, id).await.unwrap().is_none());
+    assert!(
+        world
+            .registry
+            .operator()
+            .resources()
+            .find_import(&reach, id)
+            .await
+            .unwrap()
+            .is_none()
+    );
     assert!(world.registry.pull("here", "v1").await.is_ok());
     let grant = world.registry.grant::<action::Push>("here");
     assert!(
         world
             .registry
+            .operator()
+            .resources()
             .keep_blob(&grant, &Digest::of(Algorithm::Sha256, &document.blobs()[1]))
             .await
             .unwrap()
@@ -386,6 +429,8 @@ async fn an_attempt_ends_in_time_and_one_that_kills_its_holder_is_not_begun_for_
     let lease = Duration::from_secs(20);
     while let Some(taken) = world
         .registry
+        .operator()
+        .resources()
         .take_job(Uuid::new_v4(), lease, BusyJobs::default())
         .await
         .unwrap()

@@ -11,10 +11,11 @@ use std::time::Duration;
 
 use holdfast_access::{ControlCaller, ControlGrant, RegistryId, control, decide_control};
 use holdfast_client::{Destinations, Options, Outgoing};
+use holdfast_content::Limits;
 use holdfast_identity::{Sealer, ServerKeys};
 use holdfast_jobs::{IMPORT_ATTEMPT_LIMIT, Runner, RunnerParts};
 use holdfast_model::RandomIds;
-use holdfast_registry::{Limits, Precondition, RegistryChange, SealedPassword};
+use holdfast_resources::{Precondition, RegistryChange, SealedPassword};
 use holdfast_testkit::registry::{Decorator, TestRegistry};
 
 #[test]
@@ -39,7 +40,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let keys = ServerKeys::open_or_create(folder.path()).unwrap();
         let registry = TestRegistry::start_with(Limits::default(), decorator).await;
-        let subscription = registry.list_subscriptions().await.unwrap()[0].id;
+        let subscription = registry.resources().list_subscriptions().await.unwrap()[0].id;
         Self {
             registry,
             sealer: Arc::new(Sealer::new(&keys)),
@@ -61,7 +62,7 @@ impl World {
             ..Options::default()
         };
         Arc::new(Runner::new(RunnerParts {
-            registry: self.registry.shared(),
+            operator: self.registry.operator().clone(),
             sealer: Arc::clone(&self.sealer),
             outgoing: Outgoing::new(options).unwrap(),
             ids: Arc::new(RandomIds),
@@ -74,7 +75,7 @@ impl World {
         format!("{group}/providers/microsoft.containerregistry/registries/{name}")
     }
 
-    async fn make(&self, group: &str, name: &str) -> Result<RegistryId, holdfast_registry::resources::Error> {
+    async fn make(&self, group: &str, name: &str) -> Result<RegistryId, holdfast_resources::Error> {
         let grant: ControlGrant<control::RegistriesWrite> = operator(&self.scope(group, name));
         let passwords = [1, 2].map(|slot| SealedPassword {
             sealed: vec![slot],
@@ -84,6 +85,8 @@ impl World {
         let precondition = Precondition::default();
         let made = self
             .registry
+            .operator()
+            .resources()
             .put_registry(&grant, name, change, passwords, precondition)
             .await?;
         Ok(made.0.id)

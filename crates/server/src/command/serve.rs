@@ -152,7 +152,7 @@ async fn run(
     });
     let admin_socket = AdminSocket::open(app.folder.socket())?;
     let maintenance = Maintenance {
-        registry: app.registry.clone(),
+        operator: app.operator.clone(),
         metrics,
         shutdown: shutdown.clone(),
         tasks: tasks.clone(),
@@ -201,7 +201,7 @@ async fn end(trackers: &[&TaskTracker]) {
 
 fn runner(app: &App, outgoing: Outgoing) -> Arc<Runner> {
     Arc::new(Runner::new(RunnerParts {
-        registry: app.registry.clone(),
+        operator: app.operator.clone(),
         sealer: Arc::clone(&app.sealer),
         outgoing,
         ids: Arc::new(RandomIds),
@@ -225,7 +225,7 @@ fn service(
     outgoing: &Outgoing,
     files: Files,
 ) -> Service {
-    let registry = Arc::clone(&app.registry);
+    let operator = &app.operator;
     let names = OwnNames::new(&settings.domain, &settings.hostnames);
     let directory = Arc::new(DirectoryIssuer::new(&app.keys, app.tenant, names));
     let throttle = Arc::new(Throttle::new());
@@ -239,7 +239,8 @@ fn service(
     Service {
         hosts: Arc::clone(&hosts),
         distribution: Distribution::new(DistributionParts {
-            registry: Arc::clone(&registry),
+            front_door: Arc::clone(operator.front_door()),
+            repositories: Arc::clone(operator.repositories()),
             issuer: Arc::new(Issuer::new(&app.keys)),
             directory: Arc::clone(&directory),
             sealer: Arc::clone(&app.sealer),
@@ -251,8 +252,9 @@ fn service(
             writing: Writing::new(files.written),
         }),
         management: Management::new(ManagementParts {
-            registry,
-            directory,
+            resources: Arc::clone(operator.resources().resources()),
+            directory: Arc::clone(operator.directory()),
+            directory_issuer: directory,
             sealer: Arc::clone(&app.sealer),
             password_hasher: Arc::clone(&app.password_hasher),
             external_issuers: Arc::new(ExternalIssuers::new(Arc::new(Issuers(outgoing.clone())))),
@@ -277,7 +279,7 @@ fn readiness(app: &App) -> Readiness {
     let database = app.folder.path().to_owned();
     let folders = std::iter::once(database).chain(app.location_roots.roots.values().cloned());
     let metadata: Arc<dyn Metadata> = Arc::<SqliteStore>::clone(&app.metadata);
-    Readiness::new(app.registry.clone(), metadata, folders.collect())
+    Readiness::new(app.operator.clone(), metadata, folders.collect())
 }
 
 fn addresses(settings: &Settings, app: &App, listeners: &Listeners) -> Addresses {
@@ -303,7 +305,7 @@ fn certificate(settings: &Settings, app: &App) -> anyhow::Result<(Arc<ServerConf
         Some(files) => ((files.cert.clone(), files.key.clone()), None),
         None => {
             let names = Names::new(&settings.domain, &settings.hostnames)?;
-            let now = app.registry.now().unix_secs();
+            let now = app.operator.now().unix_secs();
             let paths = authority::ensure(&app.folder.tls(), &names, now).context("cannot make a certificate")?;
             ((paths.certificate, paths.key), Some((app.folder.clone(), names)))
         }

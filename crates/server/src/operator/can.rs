@@ -3,7 +3,7 @@
 use holdfast_access::{Permission, control};
 use holdfast_arm::ResourceId;
 use holdfast_oci::RepositoryName;
-use holdfast_registry::{Answer, Decision, Wish};
+use holdfast_operations::{Answer, Decision, Wish};
 use serde::{Deserialize, Serialize};
 
 use super::{AdminCommand, Context, Progress};
@@ -55,7 +55,7 @@ impl AdminCommand for ExplainDecision {
             Ok(wish) => wish,
             Err(why) => return Ok(Verdict::Misunderstood(why)),
         };
-        Ok(match context.app.registry.explain_decision(who.clone(), wish).await? {
+        Ok(match context.app.operator.explain_decision(who.clone(), wish).await? {
             Answer::Decided(decision) => Verdict::Decided(explained(decision, action, what)),
             Answer::RegistryUnknown => Verdict::Misunderstood(no_registry(&what)),
             Answer::NobodyKnown => Verdict::Misunderstood(format!(
@@ -114,7 +114,7 @@ async fn read_wish(context: &Context, action: &str, what: &str) -> anyhow::Resul
         ResourceId::parse(what).map_err(|error| error.to_string())
     } else {
         let (name, repository) = what.split_once('/').unwrap_or((what, ""));
-        let Some(registry) = context.app.registry.find_registry(name).await? else {
+        let Some(registry) = context.app.operator.resources().find_registry(name).await? else {
             return Ok(Err(no_registry(what)));
         };
         let below = if repository.is_empty() {

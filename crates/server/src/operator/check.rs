@@ -1,6 +1,6 @@
 //! Checking everything stored, with reports of how far it is.
 
-use holdfast_registry::{CheckEvent, CheckOptions, CheckProgress};
+use holdfast_content::{CheckEvent, CheckOptions, CheckProgress};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
@@ -63,7 +63,7 @@ impl AdminCommand for CheckAll {
             }
             anyhow::Ok(())
         };
-        let checked = context.app.registry.check(options, events);
+        let checked = context.app.operator.content().check(options, events);
         let (checked, told) = tokio::join!(checked, told);
         told?;
         let checked = checked?;

@@ -55,7 +55,7 @@ impl AdminCommand for ShowCredentials {
             renew(context, &record, name).await?;
         }
         let mut passwords = Vec::new();
-        for stored in context.app.registry.list_admin_passwords(record.id).await? {
+        for stored in context.app.operator.resources().list_admin_passwords(record.id).await? {
             let slot = Slot::of_number(stored.slot).context("the database holds a third password")?;
             let secret = admin_password::open(&context.app.sealer, &record.name, slot, &stored.sealed)?;
             passwords.push(Password {
@@ -85,8 +85,9 @@ async fn renew(context: &Context, record: &RegistryRecord, name: &str) -> anyhow
         bail!("there is no password called {name:?}; the two are password and password2");
     };
     let fresh = NewAdminPassword::generate(&context.app.sealer, &record.name, slot)?;
-    let registry = &context.app.registry;
-    registry
+    let operator = &context.app.operator;
+    operator
+        .resources()
         .renew_admin_password(record.id, slot.number(), fresh.sealed, fresh.verifier)
         .await?;
     tracing::info!(
@@ -100,6 +101,6 @@ async fn renew(context: &Context, record: &RegistryRecord, name: &str) -> anyhow
 /// The registry of a name, or the default one; as it is now.
 pub(super) async fn find_registry(context: &Context, name: Option<&str>) -> anyhow::Result<RegistryRecord> {
     let name = name.unwrap_or(&context.app.default_registry.name);
-    let found = context.app.registry.find_registry(name).await?;
+    let found = context.app.operator.resources().find_registry(name).await?;
     found.with_context(|| format!("there is no registry called {name:?} here"))
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use holdfast_content::{CollectOptions, Error, Failures};
 use holdfast_oci::Digest;
-use holdfast_registry::{CollectOptions, Failures, content::Error};
 use serde::{Deserialize, Serialize};
 
 use super::{AdminCommand, Context, Progress};
@@ -67,11 +67,11 @@ impl AdminCommand for CollectGarbage {
             grace: self.grace_millis.map_or(context.gc_grace, Duration::from_millis),
             dry_run: self.dry_run,
         };
-        let registry = &context.app.registry;
+        let operator = &context.app.operator;
         let collected = if options.grace.is_zero() && !self.dry_run {
-            registry.collect_garbage_at_once().await?
+            operator.content().collect_garbage_at_once().await?
         } else {
-            registry.collect_garbage(options).await?
+            operator.content().collect_garbage(options).await?
         };
         if !self.dry_run
             && let Some(metrics) = &context.metrics
@@ -122,11 +122,11 @@ impl AdminCommand for ExplainDigest {
             .digest
             .parse()
             .with_context(|| format!("{:?} is not a digest such as sha256:…", self.digest))?;
-        let registry = &context.app.registry;
-        let now = registry.now();
+        let operator = &context.app.operator;
+        let now = operator.now();
         let mut uses = Vec::new();
-        for record in registry.list_registries().await? {
-            let found = match registry.explain(&record.name, &digest).await {
+        for record in operator.resources().list_registries().await? {
+            let found = match operator.content().explain(&record.name, &digest).await {
                 // Deleted since it was listed.
                 Err(Error::RegistryUnknown { .. }) => continue,
                 found => found?,

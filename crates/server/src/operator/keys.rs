@@ -44,7 +44,7 @@ impl AdminCommand for RotateKeys {
     async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<Vec<Key>> {
         let app = std::sync::Arc::clone(&context.app);
         let rotate = move || {
-            app.keys.rotate(app.registry.now().unix_secs())?;
+            app.keys.rotate(app.operator.now().unix_secs())?;
             if self.forget_old {
                 app.keys.forget_retired()?;
             }
@@ -61,7 +61,7 @@ impl AdminCommand for RotateKeys {
 }
 
 fn list(context: &Context) -> Vec<Key> {
-    let states = context.app.keys.list(context.app.registry.now().unix_secs());
+    let states = context.app.keys.list(context.app.operator.now().unix_secs());
     let key = |state: KeyState| Key {
         kid: state.kid,
         is_signing: state.is_signing,

@@ -5,9 +5,9 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use holdfast_access::{ControlCaller, Role, assignment::scope_covers, decide_control};
 use holdfast_arm::ResourceId;
+use holdfast_directory::{ApplicationKey, ApplicationView, NewPrincipal, NewSecret};
 use holdfast_face::moment::rfc3339_seconds;
 use holdfast_identity::password;
-use holdfast_registry::{ApplicationKey, ApplicationView, NewPrincipal, NewSecret};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -102,13 +102,14 @@ impl AdminCommand for CreatePrincipal {
         let (own, scope) = scope(context, self.scope.as_deref())?;
         let caller = ControlCaller::operator();
         let secret = password::generate();
-        let registry = &context.app.registry;
+        let operator = &context.app.operator;
         let new = NewPrincipal {
             display_name: self.name,
             secret: new_secret(context, &secret),
             role: role.id,
         };
-        let principal = registry
+        let principal = operator
+            .directory()
             .create_principal(
                 &decide_control(&caller, own.key())?,
                 &decide_control(&caller, scope.key())?,
@@ -140,7 +141,8 @@ impl AdminCommand for ListPrincipals {
         loop {
             let page = context
                 .app
-                .registry
+                .operator
+                .directory()
                 .list_service_principals(&grant, String::new(), after, PAGE)
                 .await?;
             principals.extend(page.iter().filter_map(principal));
@@ -158,8 +160,11 @@ impl AdminCommand for ShowPrincipal {
 
     async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<Principal> {
         let grant = decide_control(&ControlCaller::operator(), EVERYWHERE)?;
-        let registry = &context.app.registry;
-        let view = registry.load_application(&grant, key(&self.app_id)?).await?;
+        let operator = &context.app.operator;
+        let view = operator
+            .directory()
+            .load_application(&grant, key(&self.app_id)?)
+            .await?;
         principal(&view).with_context(|| format!("application {} has no service principal", self.app_id))
     }
 }
@@ -170,12 +175,14 @@ impl AdminCommand for ResetPrincipal {
 
     async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<Created> {
         let caller = ControlCaller::operator();
-        let (registry, key) = (&context.app.registry, key(&self.app_id)?);
-        let view = registry
+        let (operator, key) = (&context.app.operator, key(&self.app_id)?);
+        let view = operator
+            .directory()
             .load_application(&decide_control(&caller, EVERYWHERE)?, key)
             .await?;
         let secret = password::generate();
-        registry
+        operator
+            .directory()
             .reset_secrets(&decide_control(&caller, EVERYWHERE)?, key, new_secret(context, &secret))
             .await?;
         tracing::info!(application.id = %view.application.app_id, "a service principal got another secret");
@@ -194,8 +201,11 @@ impl AdminCommand for DeletePrincipal {
 
     async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<()> {
         let grant = decide_control(&ControlCaller::operator(), EVERYWHERE)?;
-        let registry = &context.app.registry;
-        registry.delete_application(&grant, key(&self.app_id)?).await?;
+        let operator = &context.app.operator;
+        operator
+            .directory()
+            .delete_application(&grant, key(&self.app_id)?)
+            .await?;
         tracing::info!(application.id = self.app_id, "a service principal was deleted");
         Ok(())
     }
@@ -208,7 +218,7 @@ fn key(app_id: &str) -> anyhow::Result<ApplicationKey> {
 }
 
 fn new_secret(context: &Context, secret: &SecretString) -> NewSecret {
-    let now = context.app.registry.now();
+    let now = context.app.operator.now();
     NewSecret {
         display_name: None,
         hint: password::hint(secret),

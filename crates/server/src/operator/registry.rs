@@ -45,8 +45,9 @@ impl AdminCommand for UpdateRegistry {
 
     async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<Switches> {
         let found = find_registry(context, self.registry.as_deref()).await?;
-        let registry = &context.app.registry;
-        let record = registry
+        let operator = &context.app.operator;
+        let record = operator
+            .resources()
             .update_registry(&found.name, move |record| {
                 let Self {
                     registry: _,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use holdfast_model::{RegistryRecord, StorageAccount};
-use holdfast_registry::Overview;
+use holdfast_operations::Overview;
 use serde::{Deserialize, Serialize};
 
 use super::{AdminCommand, Context, Progress};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use holdfast_registry::{CollectOptions, Stray, Strays};
+use holdfast_content::{CollectOptions, Stray, Strays};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
@@ -55,11 +55,11 @@ impl AdminCommand for ListStrays {
     type Output = StrayReport;
 
     async fn run(self, context: &Context, progress: &Progress) -> anyhow::Result<StrayReport> {
-        let registry = &context.app.registry;
+        let operator = &context.app.operator;
         let (events, mut waiting) = mpsc::channel::<Stray>(EVENTS_WAITING);
         let told = async {
             while let Some(stray) = waiting.recv().await {
-                let unwritten = registry.now().since(stray.written_at);
+                let unwritten = operator.now().since(stray.written_at);
                 let told = StrayProgress {
                     storage_account: stray.account,
                     object: stray.object.to_string(),
@@ -70,7 +70,7 @@ impl AdminCommand for ListStrays {
             }
             anyhow::Ok(())
         };
-        let (found, told) = tokio::join!(registry.list_strays(events), told);
+        let (found, told) = tokio::join!(operator.content().list_strays(events), told);
         told?;
         Ok(report(found?, false))
     }
@@ -85,7 +85,7 @@ impl AdminCommand for CollectStrays {
             grace: self.grace_millis.map_or(context.gc_grace, Duration::from_millis),
             dry_run: self.dry_run,
         };
-        let found = context.app.registry.collect_strays(options).await?;
+        let found = context.app.operator.content().collect_strays(options).await?;
         Ok(report(found, self.dry_run))
     }
 }

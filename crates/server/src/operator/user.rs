@@ -4,9 +4,9 @@ use std::{fmt, sync::Arc};
 
 use anyhow::Context as _;
 use holdfast_access::{ControlCaller, decide_control};
+use holdfast_directory::NewPerson;
 use holdfast_identity::password;
 use holdfast_model::{PersonRecord, UserName};
-use holdfast_registry::NewPerson;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
@@ -111,7 +111,8 @@ impl AdminCommand for CreateUser {
         };
         let person = context
             .app
-            .registry
+            .operator
+            .directory()
             .create_person(&decide_control(&caller, EVERYWHERE)?, first_role, new)
             .await?;
         tracing::info!(principal.id = %person.principal.id, "a user was made");
@@ -128,7 +129,12 @@ impl AdminCommand for ListUsers {
         let mut users = Vec::new();
         let mut after = None;
         loop {
-            let page = context.app.registry.list_people(&grant, after, READ_ROWS).await?;
+            let page = context
+                .app
+                .operator
+                .directory()
+                .list_people(&grant, after, READ_ROWS)
+                .await?;
             users.extend(page.iter().map(|person| view(context, person, None)));
             match page.into_iter().next_back() {
                 Some(last) => after = Some(last.user_name),
@@ -146,7 +152,12 @@ impl AdminCommand for ResetUser {
         let user_name = self.user_name.parse()?;
         let (generated, verifier) = hash_password(context, self.password).await?;
         let grant = decide_control(&ControlCaller::operator(), EVERYWHERE)?;
-        let person = context.app.registry.reset_person(&grant, user_name, verifier).await?;
+        let person = context
+            .app
+            .operator
+            .directory()
+            .reset_person(&grant, user_name, verifier)
+            .await?;
         tracing::info!(principal.id = %person.principal.id, "a user got another password");
         Ok(view(context, &person, generated))
     }
@@ -159,8 +170,11 @@ impl AdminCommand for EnableUser {
     async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<User> {
         let grant = decide_control(&ControlCaller::operator(), EVERYWHERE)?;
         let user_name = self.user_name.parse()?;
-        let registry = &context.app.registry;
-        let person = registry.enable_person(&grant, user_name, self.is_enabled).await?;
+        let operator = &context.app.operator;
+        let person = operator
+            .directory()
+            .enable_person(&grant, user_name, self.is_enabled)
+            .await?;
         tracing::info!(principal.id = %person.principal.id, is_enabled = self.is_enabled, "a user was let in or kept out");
         Ok(view(context, &person, None))
     }
@@ -174,7 +188,8 @@ impl AdminCommand for DeleteUser {
         let grant = decide_control(&ControlCaller::operator(), EVERYWHERE)?;
         context
             .app
-            .registry
+            .operator
+            .directory()
             .delete_person(&grant, self.user_name.parse()?)
             .await?;
         Ok(())

@@ -1,8 +1,8 @@
 //! Manifests to push. It refuses to make invalid ones: tests of refusals write their JSON themselves.
 
 use bytes::Bytes;
+use holdfast_content::PutManifest;
 use holdfast_oci::{Algorithm, Digest, Reference, media_type};
-use holdfast_registry::PutManifest;
 use serde_json::{Value, json};
 
 /// A manifest, and the blobs it needs.

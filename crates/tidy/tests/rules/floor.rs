@@ -10,8 +10,14 @@ use holdfast_tidy::{
 
 /// Neighbours on a floor, of whom the first builds on the second. All other arrows point down; none from an adapter to
 /// a rule, nor from what the faces share.
-const NEIGHBOURS: [(&str, &str); 6] = [
+const NEIGHBOURS: [(&str, &str); 12] = [
     ("access", "oci"),
+    ("resources", "content"),
+    ("directory", "content"),
+    ("directory", "resources"),
+    ("operations", "content"),
+    ("operations", "directory"),
+    ("operations", "resources"),
     ("api-distribution", "face"),
     ("api-management", "face"),
     ("jobs", "client"),

@@ -75,7 +75,16 @@ fn every_crate_has_the_workspaces_lints_and_words() {
 #[test]
 fn clippys_bans_for_words_model_and_rules_keep_the_workspaces_settings() {
     let workspace = manifest::table("clippy.toml");
-    for name in ["oci", "arm", "access", "model", "registry"] {
+    for name in [
+        "oci",
+        "arm",
+        "access",
+        "model",
+        "content",
+        "resources",
+        "directory",
+        "operations",
+    ] {
         let own = manifest::table(&format!("crates/{name}/clippy.toml"));
         let kept: BTreeSet<&String> = own.keys().filter(|key| own.get(*key) == workspace.get(*key)).collect();
         assert_eq!(kept, workspace.keys().collect(), "{name}");

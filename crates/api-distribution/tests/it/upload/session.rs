@@ -156,11 +156,11 @@ async fn sessions_of_a_registry_end_after_a_day_without_progress() {
         .send()
         .await
         .expect(202);
-    assert_eq!(harness.registry.purge_uploads().await.unwrap().uploads, 0);
+    assert_eq!(harness.operator.content().purge_uploads().await.unwrap().uploads, 0);
     let id = place.rsplit('/').next().unwrap();
     let day_ago = |record: &mut UploadRecord| record.updated_at = Timestamp(record.updated_at.0 - 86_400_000_001);
     change(&harness, id, day_ago).await;
-    assert_eq!(harness.registry.purge_uploads().await.unwrap().uploads, 1);
+    assert_eq!(harness.operator.content().purge_uploads().await.unwrap().uploads, 1);
     let remains = harness.remains().await;
     assert_eq!((remains.uploads(), remains.objects()), (0, 0));
 }

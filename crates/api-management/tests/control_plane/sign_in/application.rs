@@ -52,7 +52,7 @@ impl Cloud {
             ..ApplicationChange::default()
         };
         let key = ApplicationKey::App(app.parse().unwrap());
-        let updated = self.registry.update_application(&everywhere, key, change);
+        let updated = self.registry.directory().update_application(&everywhere, key, change);
         updated.await.unwrap();
     }
 
@@ -63,9 +63,10 @@ impl Cloud {
         let audiences = vec!["api://AzureADTokenExchange".to_owned()];
         let trusted = (ISSUER.to_owned(), subject, audiences);
         let key = ApplicationKey::App(app.parse().unwrap());
-        let added = self
-            .registry
-            .add_federated_credential(&everywhere, key, "main".to_owned(), trusted, None);
+        let added =
+            self.registry
+                .directory()
+                .add_federated_credential(&everywhere, key, "main".to_owned(), trusted, None);
         added.await.unwrap();
     }
 

@@ -1,6 +1,6 @@
 //! Images with more manifests, or larger ones, than an import takes: it is given up before more of them are fetched.
 
-use holdfast_registry::{ImportFailure, ImportFailureKind};
+use holdfast_resources::{ImportFailure, ImportFailureKind};
 use holdfast_testkit::registry::Document;
 
 use super::super::upstream::manifest_path;

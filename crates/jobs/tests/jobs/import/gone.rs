@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use holdfast_access::{Caller, action, decide};
+use holdfast_content::Body;
 use holdfast_model::JobState;
-use holdfast_registry::{Body, ImportFailureKind, Precondition};
+use holdfast_resources::{ImportFailureKind, Precondition};
 use holdfast_testkit::registry::{Gate, name, tag};
 
 use super::{Algorithm, Digest, World, image, operator};
@@ -18,7 +19,7 @@ async fn is_told_after(reads: usize, gone: &str, kind: ImportFailureKind) -> boo
     let owner = world.owner().await;
     world.make("group", "other").await.unwrap();
     let source = world.make("group", "source").await.unwrap();
-    let (registry, document) = (world.registry.shared(), image());
+    let (registry, document) = (world.registry.operator().clone(), image());
     let caller = Caller::operator();
     for blob in document.blobs() {
         let (push, body) = (
@@ -26,14 +27,15 @@ async fn is_told_after(reads: usize, gone: &str, kind: ImportFailureKind) -> boo
             Body::whole(blob.clone()),
         );
         let digest = Digest::of(Algorithm::Sha256, blob);
-        registry.upload_whole(&push, &digest, body).await.unwrap();
+        registry.content().upload_whole(&push, &digest, body).await.unwrap();
     }
     let push = decide(&caller, source, &name("app")).unwrap();
     registry
+        .content()
         .put_manifest(&push, document.put(tag("v1").into()))
         .await
         .unwrap();
-    let record = registry.find_registry("source").await.unwrap().unwrap();
+    let record = registry.resources().find_registry("source").await.unwrap().unwrap();
     let pull = decide::<action::Pull>(&caller, source, &name("app")).unwrap();
     let id = world.ask_across(&owner, &pull, &record).await;
 
@@ -52,6 +54,7 @@ async fn is_told_after(reads: usize, gone: &str, kind: ImportFailureKind) -> boo
     }
     let scope = world.scope("group", gone);
     let deleted = registry
+        .resources()
         .delete_registry(&operator(&scope), Precondition::default())
         .await;
     assert!(deleted.unwrap());

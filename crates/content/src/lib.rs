@@ -1,0 +1,42 @@
+//! The rules of what a registry contains: one module per noun, each an operation on [`Repositories`] that takes a `Grant`,
+//! or one of the [`Operator`], who needs none. They refuse to know HTTP, SQL, files and object stores; `holdfast_model`
+//! says what they need of them. They refuse to know subscriptions, resource groups and people, too.
+
+mod blob;
+mod cache;
+mod check;
+mod current;
+mod error;
+mod explain;
+mod failure;
+mod garbage;
+pub mod limits;
+mod manifest;
+mod operator;
+mod parsing;
+mod referrer;
+mod registry;
+mod rehash;
+mod repositories;
+mod repository;
+mod stores;
+mod stray;
+mod tag;
+mod upload;
+
+pub use check::{CheckEvent, CheckOptions, CheckProgress, Checked, Finding};
+pub use current::Current;
+pub use error::{Error, ReceiveError};
+pub use explain::Explanation;
+pub use failure::{Batches, Failure, Failures};
+pub use garbage::{CollectOptions, Collected};
+pub use limits::Limits;
+pub use manifest::{Expectation, ManifestPage, ManifestView, Pushed, PutManifest};
+pub use operator::Operator;
+pub use referrer::Referrers;
+pub use registry::{find_open, find_open_by_id};
+pub use repositories::{Listable, Parts, Repositories};
+pub use repository::{DeletedRepository, RepositoryView};
+pub use stores::Stores;
+pub use stray::{Stray, Strays};
+pub use upload::{Body, Progress, Purged};

@@ -1,0 +1,292 @@
+//! The registry as a resource of ARM: made and changed under grants of the control plane. It refuses to make
+//! passwords: they come in sealed.
+
+mod change;
+mod policies;
+mod switches;
+mod usage;
+
+use holdfast_access::{Actor, ControlGrant, ControlReach, control};
+use holdfast_content::{find_open, find_open_by_id};
+use uuid::Uuid;
+
+use crate::{
+    Error, Precondition, Resources, classic, erase::refuse_if_deleting, quota::check_registries,
+    resource_group::load_group,
+};
+pub use change::RegistryChange;
+pub(crate) use change::{author_of, check};
+use holdfast_model::{
+    AdminPassword, Durability, MetadataError, MetadataExt, NewRegistry, Read, RegistryRecord, Sku, StorageError,
+    Subscription, Tags, Timestamp, Tx,
+};
+pub use usage::RegistryUsage;
+use usage::refuse_if_crowded;
+
+/// A password ready to be stored.
+#[derive(Debug, Clone)]
+pub struct SealedPassword {
+    /// The password, encrypted with the server's key.
+    pub sealed: Vec<u8>,
+    /// Keyed hash to compare a given password with.
+    pub verifier: [u8; 32],
+}
+
+impl Resources {
+    /// The registry of that name, without regard to case.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn find_registry(&self, name: &str) -> Result<Option<RegistryRecord>, StorageError> {
+        let name = name.to_owned();
+        Ok(self.metadata.query(move |read| find_open(read, &name)).await?)
+    }
+
+    /// Every subscription.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn list_subscriptions(&self) -> Result<Vec<Subscription>, StorageError> {
+        Ok(self.metadata.query(|read| read.list_subscriptions()).await?)
+    }
+
+    /// Makes the registry that the grant is for, or changes it; says whether it is new. A new one has the two passwords.
+    ///
+    /// # Errors
+    /// [`Error::ResourceGroupUnknown`], [`Error::ResourceGroupBeingDeleted`], [`Error::RegistryNameTaken`],
+    /// [`Error::RegistryElsewhere`], [`Error::LocationUnknown`], [`Error::ConditionFailed`], [`Error::StorageAccount`],
+    /// [`Error::Quota`], what [`Self::change_registry`] says of settings.
+    pub async fn put_registry(
+        &self,
+        grant: &ControlGrant<control::RegistriesWrite>,
+        (name, location): (String, String),
+        change: RegistryChange,
+        passwords: [SealedPassword; 2],
+        precondition: Precondition,
+    ) -> Result<(RegistryRecord, bool), Error> {
+        let (scope, now, rid) = (grant.scope().to_owned(), self.clock.now(), self.ids.uuid());
+        let actor = grant.actor().clone();
+        self.metadata
+            .transact(Durability::Durable, move |tx| {
+                let group = load_group(tx, &scope)?;
+                refuse_if_deleting(tx, &group.scope())?;
+                let found = tx.find_registry_by_name(&name)?;
+                let own = found.as_ref().filter(|found| found.scope() == scope);
+                precondition.check(own.map(RegistryRecord::entity_tag).as_deref())?;
+                let author = author_of(tx, &actor)?;
+                let (mut registry, is_new) = match found {
+                    Some(found) if found.scope() != scope || found.is_deleting => {
+                        return Err(Error::RegistryNameTaken { name: name.clone() });
+                    }
+                    Some(found) if found.location != location => {
+                        return Err(Error::RegistryElsewhere {
+                            wanted: location.clone(),
+                            found: found.location,
+                        });
+                    }
+                    Some(found) => {
+                        classic::refuse_if_moved(tx, &found, &change)?;
+                        (found, false)
+                    }
+                    None => {
+                        check_registries(tx, &group, &actor)?;
+                        let sku = change.sku.unwrap_or(Sku::Standard);
+                        let storage_account = classic::storage_for(tx, sku, &location, change.storage.as_ref())?;
+                        let id = tx.insert_registry(&NewRegistry {
+                            name: name.clone(),
+                            rid,
+                            subscription_id: group.subscription_id,
+                            resource_group: group.name,
+                            location: location.clone(),
+                            sku,
+                            storage_account,
+                            admin_enabled: change.admin_enabled.unwrap_or(false),
+                            tags: Tags::new(),
+                            created_at: now,
+                            created_by: Some(author),
+                        })?;
+                        for (slot, password) in (1..).zip(&passwords) {
+                            tx.put_admin_password(id, slot, &password.sealed, &password.verifier, now)?;
+                        }
+                        let registry = find_open_by_id(tx, id)?;
+                        (
+                            registry.ok_or_else(|| Error::RegistryUnknown { name: name.clone() })?,
+                            true,
+                        )
+                    }
+                };
+                change.clone().apply(&mut registry, now)?;
+                save(tx, &mut registry, &actor, now)?;
+                Ok((registry, is_new))
+            })
+            .await
+    }
+
+    /// Changes the registry that the grant is for; fields that the change leaves keep their values.
+    ///
+    /// # Errors
+    /// [`Error::RegistryUnknown`], [`Error::ConditionFailed`], [`Error::SkuLacks`], [`Error::SkuTooSmall`],
+    /// [`Error::QuotaExceeded`], [`Error::SettingsContradict`], [`Error::StorageAccount`], [`Error::Storage`].
+    pub async fn change_registry(
+        &self,
+        grant: &ControlGrant<control::RegistriesWrite>,
+        change: RegistryChange,
+        precondition: Precondition,
+    ) -> Result<RegistryRecord, Error> {
+        self.change_at((grant.scope(), grant.actor()), change, precondition)
+            .await
+    }
+
+    /// The registry at a scope, changed by an actor.
+    async fn change_at(
+        &self,
+        (scope, actor): (&str, &Actor),
+        change: RegistryChange,
+        precondition: Precondition,
+    ) -> Result<RegistryRecord, Error> {
+        let (scope, now, actor) = (scope.to_owned(), self.clock.now(), actor.clone());
+        self.metadata
+            .transact(Durability::Durable, move |tx| {
+                let mut registry = load_at(tx, &scope)?;
+                precondition.check(Some(&registry.entity_tag()))?;
+                classic::refuse_if_moved(tx, &registry, &change)?;
+                change.clone().apply(&mut registry, now)?;
+                save(tx, &mut registry, &actor, now)?;
+                Ok(registry)
+            })
+            .await
+    }
+
+    /// The registry that the grant is for, for the list of its replications.
+    ///
+    /// # Errors
+    /// [`Error::RegistryUnknown`], [`Error::Storage`].
+    pub async fn load_registry_home(
+        &self,
+        grant: &ControlGrant<control::ReplicationsRead>,
+    ) -> Result<RegistryRecord, Error> {
+        let scope = grant.scope().to_owned();
+        self.metadata.query(move |read| load_at(read, &scope)).await
+    }
+
+    /// The registry that the grant is for.
+    ///
+    /// # Errors
+    /// [`Error::ResourceGroupUnknown`], [`Error::RegistryUnknown`], [`Error::Storage`].
+    pub async fn load_registry_resource(
+        &self,
+        grant: &ControlGrant<control::RegistriesRead>,
+    ) -> Result<RegistryRecord, Error> {
+        let scope = grant.scope().to_owned();
+        self.metadata
+            .query(move |read| {
+                load_group(read, &scope)?;
+                load_at(read, &scope)
+            })
+            .await
+    }
+
+    /// The registries of a subscription that the caller may see, the first one made first.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn list_registry_resources(
+        &self,
+        reach: &ControlReach<control::RegistriesRead>,
+        subscription: Uuid,
+    ) -> Result<Vec<RegistryRecord>, StorageError> {
+        let all = self.metadata.query(|read| read.list_registries()).await?.into_iter();
+        Ok(all
+            .filter(|registry| registry.subscription_id == subscription && reach.covers(&registry.scope()))
+            .collect())
+    }
+
+    /// The registry that the grant is for and its admin passwords.
+    ///
+    /// # Errors
+    /// [`Error::RegistryUnknown`], [`Error::AdminDisabled`], [`Error::Storage`].
+    pub async fn list_registry_credentials(
+        &self,
+        grant: &ControlGrant<control::ListCredentials>,
+    ) -> Result<(RegistryRecord, Vec<AdminPassword>), Error> {
+        let scope = grant.scope().to_owned();
+        self.metadata
+            .query(move |read| {
+                let registry = load_admin(read, &scope)?;
+                let passwords = read.list_admin_passwords(registry.id)?;
+                Ok((registry, passwords))
+            })
+            .await
+    }
+
+    /// Replaces one admin password of the registry that the grant is for, and gives all of them. Tokens made from the old
+    /// one are refused from now on.
+    ///
+    /// # Errors
+    /// [`Error::RegistryUnknown`], [`Error::AdminDisabled`], [`Error::Storage`].
+    pub async fn regenerate_registry_credential(
+        &self,
+        grant: &ControlGrant<control::RegenerateCredential>,
+        slot: u8,
+        password: SealedPassword,
+    ) -> Result<(RegistryRecord, Vec<AdminPassword>), Error> {
+        let (scope, now) = (grant.scope().to_owned(), self.clock.now());
+        self.metadata
+            .transact(Durability::Durable, move |tx| {
+                let registry = load_admin(tx, &scope)?;
+                tx.put_admin_password(registry.id, slot, &password.sealed, &password.verifier, now)?;
+                let passwords = tx.list_admin_passwords(registry.id)?;
+                Ok((registry, passwords))
+            })
+            .await
+    }
+
+    /// Whether a registry could be made under this name.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn is_registry_name_free(
+        &self,
+        _grant: &ControlGrant<control::CheckNameAvailability>,
+        name: &str,
+    ) -> Result<bool, StorageError> {
+        let name = name.to_owned();
+        self.metadata
+            .query(move |read| Ok(read.find_registry_by_name(&name)?.is_none()))
+            .await
+    }
+}
+
+/// Writes a changed registry as its next revision, if its tier has room for what is in it.
+fn save(tx: &mut dyn Tx, registry: &mut RegistryRecord, actor: &Actor, now: Timestamp) -> Result<(), Error> {
+    refuse_if_crowded(tx, registry)?;
+    registry.updated_at = now;
+    registry.updated_by = Some(author_of(tx, actor)?);
+    registry.revision += 1;
+    Ok(tx.update_registry(registry)?)
+}
+
+/// The registry at a scope, one that is being deleted too.
+pub(crate) fn find_at(read: &mut dyn Read, scope: &str) -> Result<Option<RegistryRecord>, MetadataError> {
+    let name = scope.rsplit('/').next().unwrap_or_default();
+    let found = read.find_registry_by_name(name)?;
+    Ok(found.filter(|registry| registry.scope() == scope))
+}
+
+/// The registry at a scope; its absence is an error.
+pub(crate) fn load_at(read: &mut dyn Read, scope: &str) -> Result<RegistryRecord, Error> {
+    let found = find_at(read, scope)?.filter(|registry| !registry.is_deleting);
+    found.ok_or_else(|| Error::RegistryUnknown {
+        name: scope.rsplit('/').next().unwrap_or_default().to_owned(),
+    })
+}
+
+/// The same, if its admin account is on.
+fn load_admin(read: &mut dyn Read, scope: &str) -> Result<RegistryRecord, Error> {
+    let registry = load_at(read, scope)?;
+    if registry.admin_enabled {
+        Ok(registry)
+    } else {
+        Err(Error::AdminDisabled { name: registry.name })
+    }
+}

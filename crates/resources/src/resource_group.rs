@@ -1,0 +1,119 @@
+//! Resource groups: where registries are kept together. Whoever deletes one deletes what is in it (`erase`).
+
+use holdfast_access::{ControlGrant, ControlReach, control};
+use uuid::Uuid;
+
+use crate::{Error, Precondition, Resources, erase::refuse_if_deleting, quota::check_groups};
+use holdfast_model::{Durability, MetadataExt, Read, ResourceGroup, StorageError, Tags};
+
+impl Resources {
+    /// Makes the group that the grant is for, or replaces its tags; says whether it is new.
+    ///
+    /// # Errors
+    /// [`Error::ResourceGroupElsewhere`], [`Error::ResourceGroupBeingDeleted`], [`Error::ConditionFailed`],
+    /// [`Error::Quota`], [`Error::Storage`].
+    pub async fn put_resource_group(
+        &self,
+        grant: &ControlGrant<control::ResourceGroupsWrite>,
+        (subscription_id, name): (Uuid, String),
+        location: String,
+        tags: Tags,
+        precondition: Precondition,
+    ) -> Result<(ResourceGroup, bool), Error> {
+        let actor = grant.actor().clone();
+        let group = ResourceGroup {
+            subscription_id,
+            name,
+            location,
+            tags,
+            created_at: self.clock.now(),
+            revision: 1,
+        };
+        assert_eq!(group.scope(), grant.scope(), "the grant is for this group");
+        self.metadata
+            .transact(Durability::Durable, move |tx| {
+                let found = tx.find_resource_group(group.subscription_id, &group.name)?;
+                precondition.check(found.as_ref().map(ResourceGroup::entity_tag).as_deref())?;
+                let Some(mut found) = found else {
+                    check_groups(tx, (group.subscription_id, &group.name), &actor)?;
+                    tx.insert_resource_group(&group)?;
+                    return Ok((group.clone(), true));
+                };
+                if found.location != group.location {
+                    return Err(Error::ResourceGroupElsewhere {
+                        wanted: group.location.clone(),
+                        found: found.location,
+                    });
+                }
+                refuse_if_deleting(tx, &group.scope())?;
+                found.tags = group.tags.clone();
+                found.revision += 1;
+                tx.update_resource_group(&found)?;
+                Ok((found, false))
+            })
+            .await
+    }
+
+    /// Replaces the tags of the group that the grant is for.
+    ///
+    /// # Errors
+    /// [`Error::ResourceGroupUnknown`], [`Error::ConditionFailed`], [`Error::Storage`].
+    pub async fn tag_resource_group(
+        &self,
+        grant: &ControlGrant<control::ResourceGroupsWrite>,
+        tags: Tags,
+        precondition: Precondition,
+    ) -> Result<ResourceGroup, Error> {
+        let scope = grant.scope().to_owned();
+        self.metadata
+            .transact(Durability::Durable, move |tx| {
+                let mut group = load_group(tx, &scope)?;
+                precondition.check(Some(&group.entity_tag()))?;
+                group.tags = tags.clone();
+                group.revision += 1;
+                tx.update_resource_group(&group)?;
+                Ok(group)
+            })
+            .await
+    }
+
+    /// The group that the grant is for.
+    ///
+    /// # Errors
+    /// [`Error::ResourceGroupUnknown`], [`Error::Storage`].
+    pub async fn load_resource_group(
+        &self,
+        grant: &ControlGrant<control::ResourceGroupsRead>,
+    ) -> Result<ResourceGroup, Error> {
+        let scope = grant.scope().to_owned();
+        self.metadata.query(move |read| load_group(read, &scope)).await
+    }
+
+    /// The groups of a subscription that the caller may see, by name.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn list_resource_groups(
+        &self,
+        reach: &ControlReach<control::ResourceGroupsRead>,
+        subscription: Uuid,
+    ) -> Result<Vec<ResourceGroup>, StorageError> {
+        let groups = self
+            .metadata
+            .query(move |read| read.list_resource_groups(subscription))
+            .await?;
+        Ok(groups
+            .into_iter()
+            .filter(|group| reach.covers(&group.scope()))
+            .collect())
+    }
+}
+
+/// The group at a scope; its absence is an error.
+pub(crate) fn load_group(read: &mut dyn Read, scope: &str) -> Result<ResourceGroup, Error> {
+    let mut segments = scope.split('/').skip(2).step_by(2);
+    let (subscription, name) = (segments.next().unwrap_or_default(), segments.next().unwrap_or_default());
+    let unknown = || Error::ResourceGroupUnknown { name: name.to_owned() };
+    let subscription = Uuid::parse_str(subscription).map_err(|_| unknown())?;
+    read.find_resource_group(subscription, name)?.ok_or_else(unknown)
+}
