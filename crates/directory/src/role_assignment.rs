@@ -22,15 +22,13 @@ use crate::{
     person::is_person,
 };
 pub use error::RoleError;
-use holdfast_resources::find_storage_account;
+use holdfast_resources::{ScopedGrant, find_storage_account};
 
 /// A role for a principal, as asked for.
 #[derive(Debug, Clone)]
 pub struct NewRoleAssignment {
     /// The id that the caller chose.
     pub id: Uuid,
-    /// Where, as written.
-    pub scope: ResourceId,
     /// Who gets the role.
     pub principal: Uuid,
     /// What the caller takes the principal for; `None` if it did not say.
@@ -44,8 +42,8 @@ pub struct NewRoleAssignment {
 }
 
 impl Directory {
-    /// Gives the role, or, when the id is that of the same role for the same principal at the same scope, replaces its
-    /// condition and description. Says whether the assignment is new.
+    /// Gives the role at the scope of the grant, or, when the id is that of the same role for the same principal there,
+    /// replaces its condition and description. Says whether the assignment is new.
     ///
     /// # Errors
     /// [`RoleError::ScopeUnknown`], [`RoleError::PrincipalUnknown`], [`RoleError::PrincipalTypeDiffers`],
@@ -53,21 +51,21 @@ impl Directory {
     /// [`RoleError::TooMany`], [`RoleError::Storage`].
     pub async fn put_role_assignment(
         &self,
-        grant: &ControlGrant<control::RoleAssignmentsWrite>,
+        grant: &ScopedGrant<control::RoleAssignmentsWrite>,
         new: NewRoleAssignment,
     ) -> Result<(RoleAssignment, bool), RoleError> {
-        assert_eq!(grant.scope(), new.scope.key(), "the grant is for this scope");
         if let (Some(role), Some(_)) = (new.role.role(), &new.condition)
             && !role.takes_condition()
         {
             return Err(RoleError::TakesNoCondition { role: role.name });
         }
-        let (by, now) = (written_by(grant.actor()), self.clock.now());
+        let (by, now) = (written_by(grant.grant().actor()), self.clock.now());
+        let scope = grant.id().clone();
         self.metadata
             .transact(Durability::Durable, move |tx| {
-                check_scope(tx, &new.scope)?;
+                check_scope(tx, &scope)?;
                 let principal_type = check_principal(tx, &new)?;
-                let wanted = new.clone().record(principal_type, by.clone(), now);
+                let wanted = new.clone().record(&scope, principal_type, by.clone(), now);
                 match tx.find_role_assignment(wanted.id)? {
                     Some(found) => replace(tx, found, wanted).map(|assignment| (assignment, false)),
                     None => {
@@ -130,14 +128,14 @@ impl Directory {
 }
 
 impl NewRoleAssignment {
-    fn record(self, principal_type: PrincipalType, by: String, now: Timestamp) -> RoleAssignment {
+    fn record(self, scope: &ResourceId, principal_type: PrincipalType, by: String, now: Timestamp) -> RoleAssignment {
         RoleAssignment {
             id: self.id,
             principal: self.principal,
             principal_type,
             role: self.role,
-            scope: self.scope.key().to_owned(),
-            shown_scope: self.scope.as_str().to_owned(),
+            scope: scope.key().to_owned(),
+            shown_scope: scope.as_str().to_owned(),
             condition: self.condition.map(|condition| WrittenCondition {
                 text: condition.as_str().to_owned(),
                 version: CONDITION_VERSION.to_owned(),

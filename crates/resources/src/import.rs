@@ -35,14 +35,76 @@ pub struct Import {
     pub is_forced: bool,
 }
 
-impl Import {
-    /// Where a secret for the source is kept, so that it opens for no other.
+/// An import, as it is asked for.
+#[derive(Debug, Clone)]
+pub struct NewImport {
+    /// Where the image comes from.
+    pub source: NewImportSource,
+    /// Its tag or digest there.
+    pub reference: Reference,
+    /// The tags it gets here.
+    pub tags: Vec<ImportTag>,
+    /// Repositories that get it without a tag.
+    pub untagged: Vec<RepositoryName>,
+    /// Whether a tag that is there moves.
+    pub is_forced: bool,
+}
+
+/// Where the image of a new import comes from, with the right to it.
+#[derive(Debug, Clone)]
+pub enum NewImportSource {
+    /// The repository of a registry of this server that the caller may pull.
+    Registry {
+        /// The proof of it.
+        pull: Grant<action::Pull>,
+        /// See [`holdfast_model::RegistryRecord::scope`].
+        scope: String,
+    },
+    /// A repository of any registry.
+    Upstream {
+        /// Its host, with a port if need be.
+        host: RegistryHost,
+        /// The name of the repository there.
+        repository: RepositoryName,
+        /// The user name, if one was given.
+        username: Option<String>,
+        /// The password, if one was given, sealed for [`NewImportSource::secret_context`].
+        password: Option<Vec<u8>>,
+    },
+}
+
+impl NewImportSource {
+    /// What a password for a host is sealed for, so that it opens for no other.
     #[must_use]
-    pub fn secret_place(&self) -> String {
-        match &self.source {
-            ImportSource::Registry { scope, .. } => format!("import/{scope}"),
-            ImportSource::Upstream { host, .. } => format!("import/{host}"),
-        }
+    pub fn secret_context(host: &RegistryHost) -> String {
+        format!("import/{host}")
+    }
+}
+
+impl NewImport {
+    /// What the job keeps in its payload, and what it keeps sealed.
+    fn split(self) -> (Import, Option<Vec<u8>>) {
+        let (source, repository, password) = match self.source {
+            NewImportSource::Registry { pull, scope } => {
+                let id = pull.registry().0;
+                (ImportSource::Registry { id, scope }, pull.repository().clone(), None)
+            }
+            NewImportSource::Upstream {
+                host,
+                repository,
+                username,
+                password,
+            } => (ImportSource::Upstream { host, username }, repository, password),
+        };
+        let import = Import {
+            source,
+            repository,
+            reference: self.reference,
+            tags: self.tags,
+            untagged: self.untagged,
+            is_forced: self.is_forced,
+        };
+        (import, password)
     }
 }
 
@@ -142,24 +204,16 @@ impl ImportFailure {
 }
 
 impl Resources {
-    /// Asks for an import into the registry that the grant is for; `source` proves the right to pull when the image comes
-    /// from a registry of this server, and `sealed` is the secret for one elsewhere. Gives the job and the location of the
-    /// registry.
+    /// Asks for an import into the registry that the grant is for. Gives the job and the location of the registry.
     ///
     /// # Errors
     /// [`Error::RegistryUnknown`], [`Error::Import`], [`Error::Storage`].
     pub async fn ask_for_import(
         &self,
         grant: &ControlGrant<control::ImportImage>,
-        import: Import,
-        source: Option<&Grant<action::Pull>>,
-        sealed: Option<Vec<u8>>,
+        new: NewImport,
     ) -> Result<(JobId, String), Error> {
-        if let ImportSource::Registry { id, .. } = &import.source {
-            let proven = source
-                .is_some_and(|grant| grant.registry() == RegistryId(*id) && *grant.repository() == import.repository);
-            assert!(proven, "the grant is for the repository that is imported from");
-        }
+        let (import, sealed) = new.split();
         let count = import.tags.len() + import.untagged.len();
         if count > MAX_TAGS_PER_PUSH {
             let limit = MAX_TAGS_PER_PUSH;

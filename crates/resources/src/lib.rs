@@ -15,12 +15,16 @@ mod quota;
 mod registry;
 mod resource_group;
 mod resources;
+mod scope;
 mod scope_map;
 mod storage_account;
 mod token;
 
 pub use error::Error;
-pub use import::{Import, ImportError, ImportFailure, ImportFailureKind, ImportJob, ImportSource, ImportTag};
+pub use import::{
+    Import, ImportError, ImportFailure, ImportFailureKind, ImportJob, ImportSource, ImportTag, NewImport,
+    NewImportSource,
+};
 pub use job::Attempt;
 pub use location::{ensure_location, forget_location};
 pub use operator::Operator;
@@ -28,6 +32,7 @@ pub use precondition::{Precondition, States};
 pub use quota::QuotaError;
 pub use registry::{RegistryChange, RegistryUsage, SealedPassword};
 pub use resources::{Parts, Resources};
+pub use scope::ScopedGrant;
 pub use scope_map::{ScopeMapChange, ScopeMapView, find_scope_map};
 pub use storage_account::{StorageAccountError, StorageChange, find_storage_account};
 pub use token::{KeptPassword, NewTokenPasswords, TokenAccount, TokenChange, TokenError, TokenView, token_account};

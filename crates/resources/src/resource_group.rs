@@ -1,26 +1,27 @@
 //! Resource groups: where registries are kept together. Whoever deletes one deletes what is in it (`erase`).
 
 use holdfast_access::{ControlGrant, ControlReach, control};
+use holdfast_arm::ResourceId;
 use uuid::Uuid;
 
-use crate::{Error, Precondition, Resources, erase::refuse_if_deleting, quota::check_groups};
+use crate::{Error, Precondition, Resources, erase::refuse_if_deleting, quota::check_groups, scope::ScopedGrant};
 use holdfast_model::{Durability, MetadataExt, Read, ResourceGroup, StorageError, Tags};
 
 impl Resources {
     /// Makes the group that the grant is for, or replaces its tags; says whether it is new.
     ///
     /// # Errors
-    /// [`Error::ResourceGroupElsewhere`], [`Error::ResourceGroupBeingDeleted`], [`Error::ConditionFailed`],
-    /// [`Error::Quota`], [`Error::Storage`].
+    /// [`Error::ResourceGroupUnknown`] when the id is no group's, [`Error::ResourceGroupElsewhere`],
+    /// [`Error::ResourceGroupBeingDeleted`], [`Error::ConditionFailed`], [`Error::Quota`], [`Error::Storage`].
     pub async fn put_resource_group(
         &self,
-        grant: &ControlGrant<control::ResourceGroupsWrite>,
-        (subscription_id, name): (Uuid, String),
+        grant: &ScopedGrant<control::ResourceGroupsWrite>,
         location: String,
         tags: Tags,
         precondition: Precondition,
     ) -> Result<(ResourceGroup, bool), Error> {
-        let actor = grant.actor().clone();
+        let actor = grant.grant().actor().clone();
+        let (subscription_id, name) = group_at(grant.id())?;
         let group = ResourceGroup {
             subscription_id,
             name,
@@ -29,7 +30,6 @@ impl Resources {
             created_at: self.clock.now(),
             revision: 1,
         };
-        assert_eq!(group.scope(), grant.scope(), "the grant is for this group");
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let found = tx.find_resource_group(group.subscription_id, &group.name)?;
@@ -109,11 +109,21 @@ impl Resources {
     }
 }
 
-/// The group at a scope; its absence is an error.
+/// The group that a scope is or lies in; its absence is an error.
 pub(crate) fn load_group(read: &mut dyn Read, scope: &str) -> Result<ResourceGroup, Error> {
-    let mut segments = scope.split('/').skip(2).step_by(2);
-    let (subscription, name) = (segments.next().unwrap_or_default(), segments.next().unwrap_or_default());
-    let unknown = || Error::ResourceGroupUnknown { name: name.to_owned() };
-    let subscription = Uuid::parse_str(subscription).map_err(|_| unknown())?;
-    read.find_resource_group(subscription, name)?.ok_or_else(unknown)
+    let unknown = |name: &str| Error::ResourceGroupUnknown { name: name.to_owned() };
+    let id = ResourceId::parse(scope).map_err(|_| unknown(scope))?;
+    let (subscription, name) = group_at(&id)?;
+    let found = read.find_resource_group(subscription, &name)?;
+    found.ok_or_else(|| unknown(&name))
+}
+
+/// The group that an id is or lies in: its subscription, and its name as written.
+fn group_at(id: &ResourceId) -> Result<(Uuid, String), Error> {
+    let name = id.resource_group().unwrap_or_default().to_owned();
+    let subscription = id.subscription().and_then(|id| Uuid::parse_str(id).ok());
+    match subscription.filter(|_| !name.is_empty()) {
+        Some(subscription) => Ok((subscription, name)),
+        None => Err(Error::ResourceGroupUnknown { name }),
+    }
 }

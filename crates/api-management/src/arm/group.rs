@@ -4,7 +4,7 @@ use bytes::Bytes;
 use holdfast_access::{ControlGrant, ControlReach, control, decide_control};
 use holdfast_arm::{Error as Arm, Location, ResourceGroupName, ResourceId, SubscriptionId};
 use holdfast_model::ResourceGroup;
-use holdfast_resources::Error as ResourceError;
+use holdfast_resources::{Error as ResourceError, ScopedGrant};
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -13,14 +13,12 @@ use crate::{
     body,
     error::Error,
     paging::page,
-    route::GroupPath,
     serve::{Call, uuid},
 };
 
 pub(crate) async fn put(
     call: &Call<'_>,
-    grant: ControlGrant<control::ResourceGroupsWrite>,
-    path: GroupPath,
+    grant: ScopedGrant<control::ResourceGroupsWrite>,
 ) -> Result<Response<Bytes>, Error> {
     let request: Value = body::parse(call.body)?;
     let request = Object::of_body(&request)?;
@@ -29,11 +27,10 @@ pub(crate) async fn put(
         .ok_or_else(Arm::location_required)?
         .parse()
         .map_err(Arm::from)?;
-    let name = (uuid(&path.subscription), path.group.to_string());
     let tags = read_tags(&request)?.unwrap_or_default();
     let resources = &call.app.resources;
     let (group, is_new) = resources
-        .put_resource_group(&grant, name, location.to_string(), tags, call.precondition.clone())
+        .put_resource_group(&grant, location.to_string(), tags, call.precondition.clone())
         .await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok(response(status, &group))

@@ -1,11 +1,11 @@
 //! Imports: asked for here, done by a job, and polled here until they are done.
 
 use bytes::Bytes;
-use holdfast_access::{Caller, ControlGrant, ControlReach, Grant, action, control, decide, decide_control, rights_of};
+use holdfast_access::{Caller, ControlGrant, ControlReach, control, decide, decide_control, rights_of};
 use holdfast_arm::{Code, Error as Arm, ResourceId, fold_case};
 use holdfast_model::{JobId, JobRecord, JobState, RegistryRecord};
 use holdfast_oci::{Reference, RegistryHost, RepositoryName, Tag};
-use holdfast_resources::{Import, ImportFailure, ImportFailureKind, ImportSource, ImportTag};
+use holdfast_resources::{ImportFailure, ImportFailureKind, ImportTag, NewImport, NewImportSource};
 use http::{HeaderValue, Response, StatusCode, header};
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -63,20 +63,14 @@ pub(crate) async fn import_image(
     let (repository, reference) = image(&request.source.source_image, "source.sourceImage")?;
     let (tags, untagged) = targets(&request, &repository, &reference)?;
     let is_forced = is_forced(request.mode.as_deref())?;
-    let (source, pull, password) = source(call, &grant, request.source, &repository).await?;
-    let import = Import {
-        source,
-        repository,
+    let new = NewImport {
+        source: source(call, &grant, request.source, repository).await?,
         reference,
         tags,
         untagged,
         is_forced,
     };
-    let context = import.secret_place();
-    let sealed = password.map(|password| call.app.sealer.seal(&password, &context));
-    let sealed = sealed.transpose().map_err(Error::Sealed)?;
-    let resources = &call.app.resources;
-    let (id, location) = resources.ask_for_import(&grant, import, pull.as_ref(), sealed).await?;
+    let (id, location) = call.app.resources.ask_for_import(&grant, new).await?;
     let location = format!(
         "{}/subscriptions/{}/providers/Microsoft.ContainerRegistry/locations/{}/operationResults/{PREFIX}{}?api-version={}",
         call.site.base_url, path.subscription, location, id.0, call.version
@@ -221,13 +215,13 @@ fn is_forced(mode: Option<&str>) -> Result<bool, Arm> {
     }
 }
 
-/// The source with what proves the right to it, or with the password for it.
+/// The source, with what proves the right to it or with the password for it.
 async fn source(
     call: &Call<'_>,
     grant: &ControlGrant<control::ImportImage>,
     source: Source,
-    repository: &RepositoryName,
-) -> Result<(ImportSource, Option<Grant<action::Pull>>, Option<SecretString>), Error> {
+    repository: RepositoryName,
+) -> Result<NewImportSource, Error> {
     let password = source.credentials.as_ref().and_then(|given| given.password.clone());
     if source.credentials.is_some() && password.as_ref().is_none_or(String::is_empty) {
         return Err(Arm::invalid_parameter("source.credentials", "A password is required.").into());
@@ -235,15 +229,13 @@ async fn source(
     match (source.resource_id, source.registry_uri) {
         (Some(id), None) => {
             let id: ResourceId = id.parse().map_err(Arm::from)?;
-            let (record, pull) = own(call, grant, &id, repository).await?;
-            Ok((of_own(&record), Some(pull), None))
+            own(call, grant, &id, &repository).await
         }
         (None, Some(uri)) => {
             let host = host(&uri)?;
             if let Some(record) = named(call, host.as_str()).await?.filter(|_| password.is_none()) {
                 let id: ResourceId = record.arm_id().parse().map_err(Arm::from)?;
-                let (record, pull) = own(call, grant, &id, repository).await?;
-                return Ok((of_own(&record), Some(pull), None));
+                return own(call, grant, &id, &repository).await;
             }
             let username = source
                 .credentials
@@ -253,8 +245,17 @@ async fn source(
             if is_longer(&username, MAX_NAME_CHARS) || is_longer(&password, MAX_PASSWORD_CHARS) {
                 return Err(Arm::invalid_parameter("source", "A user name or password is too long.").into());
             }
-            let source = ImportSource::Upstream { host, username };
-            Ok((source, None, password.map(SecretString::from)))
+            let seal = |password| {
+                let context = NewImportSource::secret_context(&host);
+                call.app.sealer.seal(&SecretString::from(password), &context)
+            };
+            let password = password.map(seal).transpose().map_err(Error::Sealed)?;
+            Ok(NewImportSource::Upstream {
+                host,
+                repository,
+                username,
+                password,
+            })
         }
         _ => {
             let why = "Exactly one of resourceId and registryUri is required.";
@@ -271,13 +272,6 @@ fn host(uri: &str) -> Result<RegistryHost, Arm> {
         .map_err(|error| Arm::invalid_parameter("source.registryUri", &format!("The registryUri {error}.")))
 }
 
-fn of_own(record: &RegistryRecord) -> ImportSource {
-    ImportSource::Registry {
-        id: record.id.0,
-        scope: record.scope(),
-    }
-}
-
 /// The registry of this server that answers at a host.
 async fn named(call: &Call<'_>, host: &str) -> Result<Option<RegistryRecord>, Error> {
     match host.strip_suffix(&call.app.login_server_suffix) {
@@ -286,14 +280,14 @@ async fn named(call: &Call<'_>, host: &str) -> Result<Option<RegistryRecord>, Er
     }
 }
 
-/// A registry of this server, with the proof that the caller may pull the repository. Who may not even see the registry
+/// A repository of a registry of this server, with the proof that the caller may pull it. Who may not even see the registry
 /// is not told whether it is there.
 async fn own(
     call: &Call<'_>,
     grant: &ControlGrant<control::ImportImage>,
     id: &ResourceId,
     repository: &RepositoryName,
-) -> Result<(RegistryRecord, Grant<action::Pull>), Error> {
+) -> Result<NewImportSource, Error> {
     let refused = || {
         let client = match call.who.actor() {
             holdfast_access::Actor::Principal { id } => id.clone(),
@@ -311,8 +305,9 @@ async fn own(
         let absent = Arm::resource_not_found("Microsoft.ContainerRegistry/registries", &name, &group);
         return Err(if may_know { absent } else { refused() }.into());
     };
-    let rights = rights_of(call.who.assignments(), &record.scope(), record.role_assignment_mode);
+    let scope = record.scope();
+    let rights = rights_of(call.who.assignments(), &scope, record.role_assignment_mode);
     let caller = Caller::with_basic(call.who.actor().clone(), rights);
     let pull = decide(&caller, record.id, repository).map_err(|_| refused())?;
-    Ok((record, pull))
+    Ok(NewImportSource::Registry { pull, scope })
 }

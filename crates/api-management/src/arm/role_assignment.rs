@@ -11,6 +11,7 @@ use holdfast_arm::{Error as Arm, Page, RoleAssignmentName};
 use holdfast_directory::NewRoleAssignment;
 use holdfast_face::moment::rfc3339_micros;
 use holdfast_model::RoleAssignment;
+use holdfast_resources::ScopedGrant;
 use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -43,15 +44,15 @@ struct Properties {
 /// Gives a role, or changes condition and description of the same.
 pub(crate) async fn put(
     call: &Call<'_>,
-    grant: ControlGrant<control::RoleAssignmentsWrite>,
-    path: ScopePath,
+    grant: ScopedGrant<control::RoleAssignmentsWrite>,
+    path: &ScopePath,
     name: &RoleAssignmentName,
 ) -> Result<Response<Bytes>, Error> {
     let Request { properties } = body::parse(call.body)?;
-    let new = read(properties, &path, name)?;
+    let new = read(properties, name)?;
     let (assignment, is_new) = call.app.directory.put_role_assignment(&grant, new).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(body::json(status, &view(&assignment, &path)))
+    Ok(body::json(status, &view(&assignment, path)))
 }
 
 pub(crate) async fn get(
@@ -109,7 +110,7 @@ pub(crate) fn list_denials(_grant: ControlGrant<control::DenyAssignmentsRead>) -
     Ok(body::json(StatusCode::OK, &Page::<Value>::whole(Vec::new())))
 }
 
-fn read(properties: Properties, path: &ScopePath, name: &RoleAssignmentName) -> Result<NewRoleAssignment, Error> {
+fn read(properties: Properties, name: &RoleAssignmentName) -> Result<NewRoleAssignment, Error> {
     let role = properties.role_definition_id;
     let id: Option<RoleId> = role.parse().ok();
     let known = id.filter(|id| id.role().is_some());
@@ -124,7 +125,6 @@ fn read(properties: Properties, path: &ScopePath, name: &RoleAssignmentName) -> 
     }
     Ok(NewRoleAssignment {
         id: uuid(name),
-        scope: path.id.clone(),
         principal: Uuid::try_parse(&principal).map_err(|_| Arm::invalid_principal_id(&principal))?,
         principal_type: properties.principal_type,
         role: known.ok_or_else(|| Arm::role_definition_not_found(&role))?,

@@ -11,7 +11,7 @@ use holdfast_client::registry::{Blob, Client, Credentials};
 use holdfast_content::{Body, ReceiveError, Repositories};
 use holdfast_model::{Content, JobRecord, ManifestContent};
 use holdfast_oci::{Digest, Reference};
-use holdfast_resources::{Import, ImportError, ImportFailureKind, ImportSource};
+use holdfast_resources::{Import, ImportError, ImportFailureKind, ImportSource, NewImportSource};
 
 use super::{Progress, Stop, find_registry};
 use crate::Runner;
@@ -50,7 +50,7 @@ impl Source {
             ImportSource::Upstream { host, username } => {
                 let credentials = match &job.sealed {
                     Some(sealed) => {
-                        let opened = runner.sealer.open(sealed, &import.secret_place());
+                        let opened = runner.sealer.open(sealed, &NewImportSource::secret_context(host));
                         let password = opened.map_err(|error| {
                             tracing::error!(error = %error, "an import's credentials cannot be read");
                             Stop::failed(ImportFailureKind::Internal, "the credentials cannot be read any more")

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use holdfast_access::{Caller, Grant, RegistryId, RepositoryAction, control, decide};
+use holdfast_access::{Caller, ControlCaller, Grant, RegistryId, RepositoryAction, control, decide};
 use holdfast_content::{Body, Error, Repositories};
 use holdfast_model::{JobKind, MetadataExt as _, Tags};
 use holdfast_oci::{Algorithm, Digest, Tag};
-use holdfast_resources::Precondition;
+use holdfast_resources::{Precondition, ScopedGrant};
 use holdfast_testkit::registry::{Document, name, pattern};
 use tokio::task::JoinSet;
 
@@ -137,15 +137,14 @@ async fn a_deletion_that_was_cut_off_is_finished_by_the_next_process() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_group_whose_deletion_was_cut_off_takes_nothing_new_and_goes() {
     let mut world = World::start().await;
-    let subscription = world.registry.resources().list_subscriptions().await.unwrap()[0].id;
     let group = format!("{}/resourcegroups/gone", world.subscription);
-    let named = (subscription, "gone".to_owned());
+    let grant = ScopedGrant::decide(&ControlCaller::operator(), group.parse().unwrap()).unwrap();
     let (location, none) = ("local".to_owned(), Precondition::default());
     let made = world
         .registry
         .operator()
         .resources()
-        .put_resource_group(&operator(&group), named, location, Tags::new(), none)
+        .put_resource_group(&grant, location, Tags::new(), none)
         .await;
     made.unwrap();
     for registry in ["first1", "second1"] {

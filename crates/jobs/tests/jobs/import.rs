@@ -9,7 +9,7 @@ use holdfast_access::{Actor, ControlCaller, Grant, RoleId, action, control, deci
 use holdfast_directory::{NewPrincipal, NewSecret};
 use holdfast_model::{BusyJobs, JobId, JobState, RegistryRecord};
 use holdfast_oci::{Algorithm, Digest};
-use holdfast_resources::{Error, Import, ImportError, ImportFailure, ImportFailureKind, ImportSource, ImportTag};
+use holdfast_resources::{Error, ImportError, ImportFailure, ImportFailureKind, ImportTag, NewImport, NewImportSource};
 use holdfast_testkit::registry::{Document, name, pattern, tag};
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
@@ -79,12 +79,18 @@ impl World {
         from: &Upstream,
         is_forced: bool,
     ) -> Result<JobId, Error> {
-        let import = Import {
-            source: ImportSource::Upstream {
-                host: from.host.parse().unwrap(),
+        let host = from.host.parse().unwrap();
+        let sealed = self
+            .sealer
+            .seal(&SecretString::from("secret"), &NewImportSource::secret_context(&host))
+            .unwrap();
+        let new = NewImport {
+            source: NewImportSource::Upstream {
+                host,
+                repository: name("app"),
                 username: Some("puller".to_owned()),
+                password: Some(sealed),
             },
-            repository: name("app"),
             reference: tag("v1").into(),
             tags: vec![ImportTag {
                 repository: name("here"),
@@ -93,40 +99,25 @@ impl World {
             untagged: vec![name("bare")],
             is_forced,
         };
-        let sealed = self
-            .sealer
-            .seal(&SecretString::from("secret"), &import.secret_place())
-            .unwrap();
         let grant = decide_control(who, &self.scope("group", registry)).unwrap();
-        let asked = self
-            .registry
-            .operator()
-            .resources()
-            .ask_for_import(&grant, import, None, Some(sealed))
-            .await?;
+        let asked = self.registry.operator().resources().ask_for_import(&grant, new).await?;
         Ok(asked.0)
     }
 
     /// Asks for an import into the registry `other` out of a registry of this server.
     async fn ask_across(&self, who: &ControlCaller, pull: &Grant<action::Pull>, source: &RegistryRecord) -> JobId {
-        let import = Import {
-            source: ImportSource::Registry {
-                id: source.id.0,
+        let new = NewImport {
+            source: NewImportSource::Registry {
+                pull: pull.clone(),
                 scope: source.scope(),
             },
-            repository: name("app"),
             reference: tag("v1").into(),
             tags: Vec::new(),
             untagged: vec![name("here")],
             is_forced: false,
         };
         let grant = decide_control(who, &self.scope("group", "other")).unwrap();
-        let asked = self
-            .registry
-            .operator()
-            .resources()
-            .ask_for_import(&grant, import, Some(pull), None)
-            .await;
+        let asked = self.registry.operator().resources().ask_for_import(&grant, new).await;
         asked.unwrap().0
     }
 

@@ -12,7 +12,7 @@ use holdfast_model::{
     ApplicationRecord, DeviceAnswer, DeviceCode, Durability, MetadataError, MetadataExt as _, NewRegistry,
     PrincipalRecord, PrincipalType, ResourceGroup, RoleAssignment, Sku, StorageKind, StorageResource, Tags, Tx,
 };
-use holdfast_resources::{Error, Precondition, QuotaError, RegistryChange, SealedPassword, StorageChange};
+use holdfast_resources::{Error, Precondition, QuotaError, RegistryChange, ScopedGrant, SealedPassword, StorageChange};
 use holdfast_testkit::registry::TestRegistry;
 use uuid::Uuid;
 
@@ -31,13 +31,20 @@ const APPLICATIONS_OF_OTHERS: u64 = 9_000;
 
 /// What an owner of everything may do, as somebody.
 fn by<A: ControlAction>(who: &str, scope: &str) -> ControlGrant<A> {
+    decide_control(&owner(who), &scope.to_lowercase()).unwrap()
+}
+
+fn owner(who: &str) -> ControlCaller {
     let actor = Actor::Principal { id: who.to_owned() };
-    let caller = ControlCaller::new(actor, vec![Assignment::new(RoleId::OWNER, "/")]);
-    decide_control(&caller, &scope.to_lowercase()).unwrap()
+    ControlCaller::new(actor, vec![Assignment::new(RoleId::OWNER, "/")])
 }
 
 fn operator<A: ControlAction>(scope: &str) -> ControlGrant<A> {
     decide_control(&ControlCaller::operator(), &scope.to_lowercase()).unwrap()
+}
+
+fn at<A: ControlAction>(caller: &ControlCaller, scope: &str) -> ScopedGrant<A> {
+    ScopedGrant::decide(caller, scope.parse().unwrap()).unwrap()
 }
 
 async fn write(
@@ -109,10 +116,9 @@ async fn give_roles(registry: &TestRegistry, to: Uuid, numbers: Range<u64>, auth
     .await;
 }
 
-fn role(scope: &str, principal: Uuid, role: RoleId) -> NewRoleAssignment {
+fn role(principal: Uuid, role: RoleId) -> NewRoleAssignment {
     NewRoleAssignment {
         id: Uuid::new_v4(),
-        scope: scope.parse().unwrap(),
         principal,
         principal_type: None,
         role,
@@ -127,20 +133,20 @@ async fn one_who_gives_out_roles_leaves_room_to_others() {
     let principal = principal(&registry, 1).await;
     give_roles(&registry, principal, 0..ROLES_OF_AUTHOR, "ann").await;
     let scope = format!("/subscriptions/{}", subscription(&registry));
-    let new = |name| role(&scope, principal, name);
+    let new = |name| role(principal, name);
     let refused = registry
         .directory()
-        .put_role_assignment(&by("ann", &scope), new(RoleId::ACR_PULL))
+        .put_role_assignment(&at(&owner("ann"), &scope), new(RoleId::ACR_PULL))
         .await;
     assert_refused!(refused, RoleError::TooManyByAuthor { limit: ROLES_OF_AUTHOR });
     registry
         .directory()
-        .put_role_assignment(&by("ben", &scope), new(RoleId::ACR_PULL))
+        .put_role_assignment(&at(&owner("ben"), &scope), new(RoleId::ACR_PULL))
         .await
         .unwrap();
     registry
         .directory()
-        .put_role_assignment(&operator(&scope), new(RoleId::ACR_PUSH))
+        .put_role_assignment(&at(&ControlCaller::operator(), &scope), new(RoleId::ACR_PUSH))
         .await
         .unwrap();
 }
@@ -151,6 +157,7 @@ async fn the_wider_a_scope_the_more_of_all_roles_it_may_use() {
     let (many, one) = (principal(&registry, 1).await, principal(&registry, 2).await);
     let whole = format!("/subscriptions/{}", subscription(&registry));
     let group = format!("{whole}/resourcegroups/{}", registry.record().resource_group);
+    let operator = ControlCaller::operator();
     let mut given = 0;
     for (full, refusing, wider) in [
         (ROLES_IN_GROUPS, group.as_str(), Some(whole.as_str())),
@@ -158,17 +165,21 @@ async fn the_wider_a_scope_the_more_of_all_roles_it_may_use() {
         (ROLES, "/", None),
     ] {
         give_roles(&registry, many, given..full, "ann").await;
-        let new = role(refusing, one, RoleId::ACR_PUSH);
-        match registry.directory().put_role_assignment(&operator(refusing), new).await {
+        let new = role(one, RoleId::ACR_PUSH);
+        match registry
+            .directory()
+            .put_role_assignment(&at(&operator, refusing), new)
+            .await
+        {
             Err(RoleError::TooMany { limit }) => assert_eq!(limit, full),
             other => panic!("{refusing}: {other:?}"),
         }
         given = full;
         if let Some(wider) = wider {
-            let new = role(wider, one, RoleId::ACR_PULL);
+            let new = role(one, RoleId::ACR_PULL);
             registry
                 .directory()
-                .put_role_assignment(&operator(wider), new)
+                .put_role_assignment(&at(&operator, wider), new)
                 .await
                 .unwrap();
             given += 1;
@@ -196,25 +207,25 @@ async fn a_subscription_has_so_many_groups() {
     })
     .await;
     let scope = |name: &str| format!("/subscriptions/{subscription}/resourceGroups/{name}");
-    let put = async |grant, name: &str| {
-        let (named, none) = ((subscription, name.to_owned()), Precondition::default());
+    let put = async |caller, name: &str| {
+        let (grant, none) = (at(&caller, &scope(name)), Precondition::default());
         registry
             .resources()
-            .put_resource_group(&grant, named, "local".to_owned(), Tags::new(), none)
+            .put_resource_group(&grant, "local".to_owned(), Tags::new(), none)
             .await
     };
     assert_refused!(
-        put(by("ann", &scope("one")), "one").await,
+        put(owner("ann"), "one").await,
         Error::Quota(QuotaError::ResourceGroups { limit: GROUPS, .. })
     );
-    put(by("ann", &scope("g7")), "g7").await.unwrap();
-    put(operator(&scope("one")), "one").await.unwrap();
+    put(owner("ann"), "g7").await.unwrap();
+    put(ControlCaller::operator(), "one").await.unwrap();
     write(&registry, move |tx| {
         tx.remove_resource_group(subscription, "g7")?;
         tx.remove_resource_group(subscription, "g8").map(drop)
     })
     .await;
-    put(by("ann", &scope("two")), "two").await.unwrap();
+    put(owner("ann"), "two").await.unwrap();
 }
 
 #[tokio::test]

@@ -13,7 +13,8 @@ use holdfast_model::{RegistryRecord, Sku, StorageAccount, Tags};
 use holdfast_oci::{Algorithm, Digest};
 use holdfast_operations::Operator;
 use holdfast_resources::{
-    Error, Precondition, RegistryChange, SealedPassword, States, StorageAccountError, StorageChange, ensure_location,
+    Error, Precondition, RegistryChange, ScopedGrant, SealedPassword, States, StorageAccountError, StorageChange,
+    ensure_location,
 };
 use holdfast_testkit::registry::{Decorator, Gate, TestRegistry, name, pattern, read_all};
 
@@ -379,12 +380,12 @@ async fn a_folder_without_a_row_goes_again() {
     let (gate, decorator) = Gate::new();
     let cloud = Cloud::start_with(Some(decorator)).await;
     let group = cloud.group.replace("/resourcegroups/group", "/resourcegroups/brief");
-    let subscription = cloud.registry.record().subscription_id;
-    let (named, none) = ((subscription, "brief".to_owned()), Precondition::default());
+    let grant = ScopedGrant::decide(&ControlCaller::operator(), group.parse().unwrap()).unwrap();
+    let none = Precondition::default();
     let registry = cloud.registry.operator().clone();
     registry
         .resources()
-        .put_resource_group(&may(&group), named, "local".to_owned(), Tags::new(), none.clone())
+        .put_resource_group(&grant, "local".to_owned(), Tags::new(), none.clone())
         .await
         .unwrap();
     let scope = format!("{group}/providers/microsoft.storage/storageaccounts/mine");
@@ -448,12 +449,12 @@ async fn an_account_changes_only_from_the_state_that_is_named() {
 async fn objects_that_nothing_names_go_with_their_group() {
     let cloud = Cloud::start().await;
     let group = cloud.group.replace("/resourcegroups/group", "/resourcegroups/brief");
-    let subscription = cloud.registry.record().subscription_id;
-    let (named, none) = ((subscription, "brief".to_owned()), Precondition::default());
+    let grant = ScopedGrant::decide(&ControlCaller::operator(), group.parse().unwrap()).unwrap();
+    let none = Precondition::default();
     let registry = cloud.registry.operator().clone();
     registry
         .resources()
-        .put_resource_group(&may(&group), named, "local".to_owned(), Tags::new(), none.clone())
+        .put_resource_group(&grant, "local".to_owned(), Tags::new(), none.clone())
         .await
         .unwrap();
     let scope = format!("{group}/providers/microsoft.storage/storageaccounts/mine");
