@@ -22,7 +22,7 @@ pub(crate) fn storage_for(
             let account = storage_account::load_at(read, grant.scope())?;
             if let Some(resource) = &account.resource {
                 let group = read.find_resource_group(resource.subscription_id, &resource.resource_group)?;
-                group.map_or(Ok(()), |group| refuse_if_deleting(read, &group.scope()))?;
+                group.map_or(Ok(()), |group| refuse_if_deleting(read, &group))?;
             }
             if account.location == location {
                 return Ok(account.id);

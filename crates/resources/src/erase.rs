@@ -13,7 +13,7 @@ use crate::{
 };
 use holdfast_model::{
     Candidate, Durability, JobId, JobKind, JobRecord, MetadataError, MetadataExt, Read, RegistryRecord, RepositoryId,
-    StorageAccount, StorageError, Timestamp, Tx,
+    ResourceGroup, StorageAccount, StorageError, Timestamp, Tx,
 };
 
 /// How long whoever asked for a deletion has to finish it before the job goes on with it. Both at once do no harm.
@@ -270,13 +270,12 @@ fn end_jobs(tx: &mut dyn Tx, scope: &str, now: Timestamp) -> Result<(), Metadata
 }
 
 /// An error while the group's deletion goes on: nothing new is made in it.
-pub(crate) fn refuse_if_deleting(read: &mut dyn Read, group_scope: &str) -> Result<(), Error> {
-    let scope = fold_case(group_scope);
-    if !is_deleting(read, &scope)? {
-        return Ok(());
+pub(crate) fn refuse_if_deleting(read: &mut dyn Read, group: &ResourceGroup) -> Result<(), Error> {
+    if is_deleting(read, group)? {
+        let name = fold_case(&group.name);
+        return Err(Error::ResourceGroupBeingDeleted { name });
     }
-    let name = scope.rsplit('/').next().unwrap_or_default().to_owned();
-    Err(Error::ResourceGroupBeingDeleted { name })
+    Ok(())
 }
 
 /// Whether this job is the one that stands for the group's deletion, and open.
@@ -285,9 +284,10 @@ fn is_asked_for(read: &mut dyn Read, group_scope: &str, job: JobId) -> Result<bo
     Ok(open.first() == Some(&job))
 }
 
-/// Whether the deletion of the group at a scope goes on.
-pub(crate) fn is_deleting(read: &mut dyn Read, group_scope: &str) -> Result<bool, MetadataError> {
-    Ok(!read.list_open_jobs(JobKind::EraseGroup, group_scope, 1)?.is_empty())
+/// Whether the deletion of the group goes on.
+pub(crate) fn is_deleting(read: &mut dyn Read, group: &ResourceGroup) -> Result<bool, MetadataError> {
+    let open = read.list_open_jobs(JobKind::EraseGroup, &group.scope(), 1)?;
+    Ok(!open.is_empty())
 }
 
 /// One step of a deletion; says whether it was the last.

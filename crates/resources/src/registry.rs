@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     Error, Precondition, Resources, classic, erase::refuse_if_deleting, quota::check_registries,
-    resource_group::load_group,
+    resource_group::load_group, scope::name_at,
 };
 pub use change::RegistryChange;
 pub(crate) use change::{author_of, check};
@@ -69,7 +69,7 @@ impl Resources {
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let group = load_group(tx, &scope)?;
-                refuse_if_deleting(tx, &group.scope())?;
+                refuse_if_deleting(tx, &group)?;
                 let found = tx.find_registry_by_name(&name)?;
                 let own = found.as_ref().filter(|found| found.scope() == scope);
                 precondition.check(own.map(RegistryRecord::entity_tag).as_deref())?;
@@ -268,17 +268,14 @@ fn save(tx: &mut dyn Tx, registry: &mut RegistryRecord, actor: &Actor, now: Time
 
 /// The registry at a scope, one that is being deleted too.
 pub(crate) fn find_at(read: &mut dyn Read, scope: &str) -> Result<Option<RegistryRecord>, MetadataError> {
-    let name = scope.rsplit('/').next().unwrap_or_default();
-    let found = read.find_registry_by_name(name)?;
+    let found = read.find_registry_by_name(&name_at(scope))?;
     Ok(found.filter(|registry| registry.scope() == scope))
 }
 
 /// The registry at a scope; its absence is an error.
 pub(crate) fn load_at(read: &mut dyn Read, scope: &str) -> Result<RegistryRecord, Error> {
     let found = find_at(read, scope)?.filter(|registry| !registry.is_deleting);
-    found.ok_or_else(|| Error::RegistryUnknown {
-        name: scope.rsplit('/').next().unwrap_or_default().to_owned(),
-    })
+    found.ok_or_else(|| Error::RegistryUnknown { name: name_at(scope) })
 }
 
 /// The same, if its admin account is on.

@@ -45,7 +45,7 @@ impl Resources {
                         found: found.location,
                     });
                 }
-                refuse_if_deleting(tx, &group.scope())?;
+                refuse_if_deleting(tx, &group)?;
                 found.tags = group.tags.clone();
                 found.revision += 1;
                 tx.update_resource_group(&found)?;

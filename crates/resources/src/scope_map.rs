@@ -6,6 +6,7 @@ use holdfast_access::{ControlGrant, ScopeMap, SystemScopeMap, control};
 use crate::{
     Error, Resources, TokenError,
     registry::{author_of, load_at},
+    scope::{around, name_at},
 };
 use holdfast_model::{
     Counted, Durability, MetadataError, MetadataExt, Read, RegistryRecord, ScopeMapRecord, SystemData, Tx,
@@ -54,7 +55,7 @@ impl Resources {
         let (scope, actor, now) = (grant.scope().to_owned(), grant.actor().clone(), self.clock.now());
         self.metadata
             .transact(Durability::Durable, move |tx| {
-                let registry = load_at(tx, registry_scope(&scope))?;
+                let registry = load_at(tx, &around(&scope))?;
                 refuse_system(&name)?;
                 let author = author_of(tx, &actor)?;
                 let found = tx.find_scope_map(registry.id, &name)?;
@@ -92,8 +93,8 @@ impl Resources {
         let (scope, actor, now) = (grant.scope().to_owned(), grant.actor().clone(), self.clock.now());
         self.metadata
             .transact(Durability::Durable, move |tx| {
-                let registry = load_at(tx, registry_scope(&scope))?;
-                let name = last_name(&scope);
+                let registry = load_at(tx, &around(&scope))?;
+                let name = &name_at(&scope);
                 refuse_system(name)?;
                 let mut map = load_made(tx, &registry, name)?;
                 map.description = change.description.clone().or(map.description);
@@ -113,8 +114,8 @@ impl Resources {
         let scope = grant.scope().to_owned();
         self.metadata
             .query(move |read| {
-                let registry = load_at(read, registry_scope(&scope))?;
-                let name = last_name(&scope);
+                let registry = load_at(read, &around(&scope))?;
+                let name = &name_at(&scope);
                 match SystemScopeMap::find(name) {
                     Some(system) => Ok(system_view(&registry, system)),
                     None => Ok(view(&registry, load_made(read, &registry, name)?)),
@@ -161,8 +162,8 @@ impl Resources {
         let scope = grant.scope().to_owned();
         self.metadata
             .transact(Durability::Durable, move |tx| {
-                let registry = load_at(tx, registry_scope(&scope))?;
-                let name = last_name(&scope);
+                let registry = load_at(tx, &around(&scope))?;
+                let name = &name_at(&scope);
                 refuse_system(name)?;
                 if let Some(token) = tx.find_token_with_scope_map(registry.id, name)? {
                     return Err(TokenError::MapInUse {
@@ -191,16 +192,6 @@ pub fn find_scope_map(
     }
     let found = read.find_scope_map(registry.id, name)?;
     Ok(found.map(|map| (map.name, map.actions)))
-}
-
-/// The scope of the registry that a resource in it is in.
-pub(crate) fn registry_scope(scope: &str) -> &str {
-    scope.rsplitn(3, '/').nth(2).unwrap_or_default()
-}
-
-/// The name of the resource at a scope, in lower case.
-pub(crate) fn last_name(scope: &str) -> &str {
-    scope.rsplit('/').next().unwrap_or_default()
 }
 
 fn refuse_system(name: &str) -> Result<(), Error> {

@@ -17,6 +17,7 @@ use crate::{
     location::load_own,
     quota::check_storage_accounts,
     resource_group::load_group,
+    scope::{around, name_at},
 };
 use holdfast_model::{
     Durability, MetadataError, MetadataExt, Read, RegistryRecord, ResourceGroup, StorageAccount, StorageError,
@@ -114,7 +115,7 @@ impl Resources {
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let group = load_group(tx, &scope)?;
-                refuse_if_deleting(tx, &group.scope())?;
+                refuse_if_deleting(tx, &group)?;
                 if tx.find_storage_account_by_name(&name)?.is_some() {
                     return Err(StorageAccountError::NameTaken { name: name.clone() }.into());
                 }
@@ -339,11 +340,13 @@ impl Resources {
 /// Whether the account's group is being deleted; something that lies in the account is an error.
 fn is_group_going(read: &mut dyn Read, account: &StorageAccount) -> Result<bool, Error> {
     refuse_if_used(read, account)?;
-    let scope = account.scope().unwrap_or_default();
-    Ok(is_deleting(
-        read,
-        scope.split("/providers/").next().unwrap_or_default(),
-    )?)
+    let Some(resource) = &account.resource else {
+        return Ok(false);
+    };
+    match read.find_resource_group(resource.subscription_id, &resource.resource_group)? {
+        Some(group) => Ok(is_deleting(read, &group)?),
+        None => Ok(false),
+    }
 }
 
 /// Does the work in a task of its own: a row and a folder change together, or a store would stay shut, or a folder lie
@@ -403,19 +406,16 @@ fn find_to_change(
 /// # Errors
 /// [`MetadataError`].
 pub fn find_storage_account(read: &mut dyn Read, scope: &str) -> Result<Option<StorageAccount>, MetadataError> {
-    let name = scope.rsplit('/').next().unwrap_or_default();
-    let found = read.find_storage_account_by_name(name)?;
+    let found = read.find_storage_account_by_name(&name_at(scope))?;
     Ok(found.filter(|account| account.scope().as_deref() == Some(scope)))
 }
 
 /// The same; its absence is an error.
 pub(crate) fn load_at(read: &mut dyn Read, scope: &str) -> Result<StorageAccount, Error> {
     find_storage_account(read, scope)?.ok_or_else(|| {
-        let part = |index| scope.split('/').nth(index).unwrap_or_default().to_owned();
-        // /subscriptions/ID/resourcegroups/GROUP/providers/microsoft.storage/storageaccounts/NAME
         StorageAccountError::Unknown {
-            name: part(8),
-            group: part(4),
+            name: name_at(scope),
+            group: name_at(&around(scope)),
         }
         .into()
     })

@@ -10,7 +10,8 @@ mod error;
 use crate::{
     Error, Resources,
     registry::{author_of, load_at},
-    scope_map::{find_scope_map, last_name, registry_scope},
+    scope::{around, name_at},
+    scope_map::find_scope_map,
 };
 pub use error::TokenError;
 use holdfast_model::{
@@ -88,7 +89,7 @@ impl Resources {
         let (scope, actor, now) = (grant.scope().to_owned(), grant.actor().clone(), self.clock.now());
         self.metadata
             .transact(Durability::Durable, move |tx| {
-                let registry = load_at(tx, registry_scope(&scope))?;
+                let registry = load_at(tx, &around(&scope))?;
                 let author = author_of(tx, &actor)?;
                 let map = change.scope_map.as_ref().ok_or(TokenError::MapMissing)?;
                 let (record, is_new) = match tx.find_token(registry.id, &name)? {
@@ -125,9 +126,9 @@ impl Resources {
         let (scope, actor, now) = (grant.scope().to_owned(), grant.actor().clone(), self.clock.now());
         self.metadata
             .transact(Durability::Durable, move |tx| {
-                let registry = load_at(tx, registry_scope(&scope))?;
+                let registry = load_at(tx, &around(&scope))?;
                 let author = author_of(tx, &actor)?;
-                let record = load_token(tx, &registry, last_name(&scope))?;
+                let record = load_token(tx, &registry, &name_at(&scope))?;
                 let record = apply(tx, &registry, record, &change, (author, now))?;
                 Ok(view(tx, &registry, record)?)
             })
@@ -142,8 +143,8 @@ impl Resources {
         let scope = grant.scope().to_owned();
         self.metadata
             .query(move |read| {
-                let registry = load_at(read, registry_scope(&scope))?;
-                let record = load_token(read, &registry, last_name(&scope))?;
+                let registry = load_at(read, &around(&scope))?;
+                let record = load_token(read, &registry, &name_at(&scope))?;
                 Ok(view(read, &registry, record)?)
             })
             .await
@@ -179,8 +180,8 @@ impl Resources {
         let scope = grant.scope().to_owned();
         self.metadata
             .transact(Durability::Durable, move |tx| {
-                let registry = load_at(tx, registry_scope(&scope))?;
-                match tx.find_token(registry.id, last_name(&scope))? {
+                let registry = load_at(tx, &around(&scope))?;
+                match tx.find_token(registry.id, &name_at(&scope))? {
                     Some(token) => Ok(tx.remove_token(token.id)?),
                     None => Ok(false),
                 }
