@@ -81,7 +81,7 @@ impl Writer {
         let counters = Arc::new(Counters::default());
         let log = Log::watch(&mut connection, copier)?;
         // The connection was opened with synchronous = FULL.
-        let desk = Desk {
+        let worker = WriterThread {
             connection,
             log,
             readers,
@@ -90,7 +90,7 @@ impl Writer {
         };
         let thread = thread::Builder::new()
             .name("metadata-writer".to_owned())
-            .spawn(move || desk.serve(&receiver))?;
+            .spawn(move || worker.serve(&receiver))?;
         Ok(Self {
             queue: Mutex::new(Some(sender)),
             thread: Mutex::new(Some(thread)),
@@ -164,7 +164,7 @@ impl Drop for Writer {
 }
 
 /// What the thread works with.
-struct Desk {
+struct WriterThread {
     connection: Connection,
     log: Log,
     readers: Arc<Readers>,
@@ -173,7 +173,7 @@ struct Desk {
     counters: Arc<Counters>,
 }
 
-impl Desk {
+impl WriterThread {
     fn serve(mut self, queue: &Receiver<Job>) {
         // Ends when the handle has hung up and nothing waits any more.
         while let Some(first) = self.next_job(queue) {
@@ -440,7 +440,7 @@ mod tests {
         let path = folder.path().join("lost.sqlite");
         let mut connection = open::writer(&path).unwrap();
         let log = Log::watch(&mut connection, open::copier(&path).unwrap()).unwrap();
-        let mut desk = Desk {
+        let mut worker = WriterThread {
             connection,
             log,
             readers: Arc::new(Readers::open(&path).unwrap()),
@@ -465,16 +465,16 @@ mod tests {
         // The second job ends as SQLite ends one that it cannot undo by itself.
         let trigger = "CREATE TEMP TRIGGER given_up BEFORE INSERT ON storage_account \
             WHEN new.name = 'account1' BEGIN SELECT RAISE (ROLLBACK, 'given up'); END";
-        desk.connection.execute_batch(trigger).unwrap();
-        desk.run_batch(&mut batch, true);
+        worker.connection.execute_batch(trigger).unwrap();
+        worker.run_batch(&mut batch, true);
         assert_eq!(batch.len(), 1, "the third was not begun");
-        desk.run_batch(&mut batch, true);
+        worker.run_batch(&mut batch, true);
         let mut results = Vec::new();
         for answered in answers {
             results.push(answered.await.unwrap().is_ok());
         }
         assert_eq!(results, [false, false, true]);
-        assert!(batch.is_empty() && desk.connection.is_autocommit());
+        assert!(batch.is_empty() && worker.connection.is_autocommit());
         assert_eq!(count(&path), 1);
     }
 }
