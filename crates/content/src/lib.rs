@@ -1,5 +1,5 @@
-//! The rules of what a registry contains: one module per noun, each an operation on [`Repositories`] that takes a `Grant`,
-//! or one of the [`Operator`], who needs none. They refuse to know HTTP, SQL, files and object stores; `holdfast_model`
+//! The rules of what a registry contains: a module for each noun, with its operations: those of [`Repositories`] take a
+//! `Grant`, those of the [`Operator`] need none. They refuse to know HTTP, SQL, files and object stores; `holdfast_model`
 //! says what they need of them. They refuse to know subscriptions, resource groups and people, too.
 
 mod blob;

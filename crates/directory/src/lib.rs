@@ -1,5 +1,5 @@
-//! The rules of who there is: applications with their principals, people, how they sign in, and which roles they have. One
-//! module per noun, each an operation on the [`Directory`]. They refuse to know HTTP and SQL, and to make, compare or read
+//! The rules of who there is: applications with their principals, people, how they sign in, and which roles they have. A
+//! module for each noun, with its operations on the [`Directory`]. They refuse to know HTTP and SQL, and to make, compare or read
 //! secrets: those come in as verifiers.
 
 pub mod application;

@@ -1,4 +1,4 @@
-//! The rules of what is managed: one module per noun of ARM, each an operation on [`Resources`] that takes a grant, or one
+//! The rules of what is managed: a module for each noun of ARM, with its operations: of [`Resources`], which take a grant, or
 //! of the [`Operator`], who needs none; and the queue of the jobs that they ask for. They refuse to know HTTP, SQL and
 //! files, and what a digest is.
 

@@ -19,7 +19,7 @@ pub(super) fn measure(bench: &Bench) -> anyhow::Result<Vec<Line>> {
     let short = fill(bench, &small, FEW)?;
     let long = fill(bench, &large, many)?;
     let what = format!("a page of {PAGE} repositories in a catalog of {many}");
-    Ok(vec![compare(bench, what, "repositories", long, short)?])
+    Ok(vec![compare(bench, what, "repositories", &long, &short)?])
 }
 
 /// Makes `repositories` repositories with an image index each.
@@ -32,7 +32,7 @@ fn fill(bench: &Bench, holdfast: &Holdfast, repositories: u64) -> anyhow::Result
     })?;
     let seconds = done.elapsed.as_secs_f64();
     bench.say(&format!("  {repositories} repositories in {seconds:.1} s"));
-    Listing::new(&endpoint, "/v2/_catalog", repositories, name)
+    Ok(Listing::new(&endpoint, "/v2/_catalog", repositories, name))
 }
 
 /// The repository with a number, in the order of the numbers.

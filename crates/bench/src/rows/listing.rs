@@ -1,5 +1,6 @@
 //! Pages of a listing from all over it, one after the other: what the rows about long lists have in common.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::{Bench, millis};
@@ -17,7 +18,7 @@ const PAGES: u64 = 500;
 
 /// A list whose entries are named by numbers, in their order.
 pub(super) struct Listing {
-    connection: Connection,
+    address: SocketAddr,
     entries: u64,
     /// Each with the entry that the answer ends with.
     requests: Vec<(Vec<u8>, String)>,
@@ -25,31 +26,27 @@ pub(super) struct Listing {
 
 impl Listing {
     /// The list at `target` that holds `entries` entries, the first called `name(0)`.
-    pub(super) fn new(
-        endpoint: &Endpoint,
-        target: &str,
-        entries: u64,
-        name: impl Fn(u64) -> String,
-    ) -> anyhow::Result<Self> {
+    pub(super) fn new(endpoint: &Endpoint, target: &str, entries: u64, name: impl Fn(u64) -> String) -> Self {
         let request = |page: u64| {
             let last = (entries - PAGE - 1) * page / PAGES;
             let target = format!("{target}?n={PAGE}&last={}", name(last));
             let end = format!("\"{}\"", name(last + PAGE));
             (endpoint.request("GET", &target, ""), end)
         };
-        Ok(Self {
-            connection: Connection::open(endpoint.address)?,
+        Self {
+            address: endpoint.address,
             entries,
             requests: (0..PAGES).map(request).collect(),
-        })
+        }
     }
 
-    /// The mean time of a page, in seconds.
-    fn run(&mut self, bench: &Bench) -> anyhow::Result<f64> {
+    /// The mean time of a page, in seconds. A connection that said nothing while a list was filled would be closed by now.
+    fn run(&self, bench: &Bench) -> anyhow::Result<f64> {
+        let mut connection = Connection::open(self.address)?;
         let mut spent = Duration::ZERO;
         for (request, end) in &self.requests {
             let started = Instant::now();
-            let answer = self.connection.demand(request)?;
+            let answer = connection.demand(request)?;
             spent += started.elapsed();
             anyhow::ensure!(
                 answer.body.windows(end.len()).any(|window| window == end.as_bytes()),
@@ -67,8 +64,8 @@ pub(super) fn compare(
     bench: &Bench,
     what: String,
     noun: &str,
-    mut long: Listing,
-    mut short: Listing,
+    long: &Listing,
+    short: &Listing,
 ) -> anyhow::Result<Line> {
     // Once for each before it counts.
     long.run(bench)?;

@@ -20,7 +20,7 @@ pub(super) fn measure(bench: &Bench) -> anyhow::Result<Vec<Line>> {
     let short = fill(bench, &holdfast, "bench/few", FEW)?;
     let long = fill(bench, &holdfast, "bench/many", many)?;
     let what = format!("a page of {PAGE} tags in a repository of {many}");
-    Ok(vec![compare(bench, what, "tags", long, short)?])
+    Ok(vec![compare(bench, what, "tags", &long, &short)?])
 }
 
 /// Puts `tags` tags on one manifest.
@@ -41,7 +41,8 @@ fn fill(bench: &Bench, holdfast: &Holdfast, repository: &'static str, tags: u64)
         to.request_with_body("PUT", &target, Image::MEDIA_TYPE, &manifest.bytes)
     })?;
     bench.say(&format!("  {tags} tags in {:.1} s", done.elapsed.as_secs_f64()));
-    Listing::new(&endpoint, &format!("/v2/{repository}/tags/list"), tags, name)
+    let target = format!("/v2/{repository}/tags/list");
+    Ok(Listing::new(&endpoint, &target, tags, name))
 }
 
 /// The tag with a number, in the order of the numbers.
