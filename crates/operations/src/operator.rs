@@ -25,11 +25,19 @@ pub struct Parts {
     pub limits: Limits,
 }
 
-/// All operations, also those that take no grant.
+/// All operations, also those that take no grant. Transactions are the rules' alone, also here:
 ///
-/// ```compile_fail,E0061
-/// fn promote(repositories: std::sync::Arc<holdfast_content::Repositories>) -> holdfast_operations::Operator {
-///     holdfast_operations::Operator::new()
+/// ```compile_fail,E0616
+/// fn rows(operator: &holdfast_operations::Operator) {
+///     let _ = &operator.metadata;
+/// }
+/// ```
+///
+/// Nothing leads here from what a face is given:
+///
+/// ```compile_fail,E0599
+/// fn promote(front_door: &holdfast_operations::FrontDoor) {
+///     drop(front_door.operator());
 /// }
 /// ```
 #[derive(Clone)]

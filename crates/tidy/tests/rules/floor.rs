@@ -6,14 +6,14 @@ use holdfast_tidy::{
     expect_none,
     manifest::{self, Manifest, OURS},
     read,
+    source::Source,
 };
 
 /// Neighbours on a floor, of whom the first builds on the second. All other arrows point down; none from an adapter to
 /// a rule, nor from what the faces share.
-const NEIGHBOURS: [(&str, &str); 12] = [
+const NEIGHBOURS: [(&str, &str); 11] = [
     ("access", "oci"),
     ("resources", "content"),
-    ("directory", "content"),
     ("directory", "resources"),
     ("operations", "content"),
     ("operations", "directory"),
@@ -213,4 +213,41 @@ fn a_dependency_is_declared_once_in_the_workspace_table_and_used() {
     }
     faults.extend(unused.into_iter().map(|name| format!("Cargo.toml: nobody uses {name}")));
     expect_none("the workspace table says every version once", &faults);
+}
+
+/// What a crate may know stands in its manifest; a line that it does not need would let it know more.
+#[test]
+fn what_a_crate_depends_on_stands_in_its_code() {
+    let sources = Source::all();
+    let mut faults = Vec::new();
+    for manifest in Manifest::all() {
+        let folder = format!("crates/{}/", manifest.name);
+        let own = |source: &&Source| source.path.starts_with(&folder);
+        for on in manifest.dependencies() {
+            let prefix = if on.is_ours { OURS } else { "" };
+            let name = format!("{prefix}{}", on.name).replace('-', "_");
+            let code = |source: &Source| match on.is_for_tests {
+                true => source.lines.iter().any(|line| names(line, &name)),
+                false => !source.is_beside() && source.program().any(|(_, line)| names(line, &name)),
+            };
+            if !sources.iter().filter(own).any(code) {
+                faults.push(format!("{}: {name} is nowhere in its code", manifest.path));
+            }
+        }
+    }
+    expect_none("take these lines out", &faults);
+}
+
+/// Whether a line of code, no comment, names a package.
+fn names(line: &str, package: &str) -> bool {
+    let code = line.trim_start();
+    let is_part = |character: char| character.is_alphanumeric() || character == '_';
+    !code.starts_with("//")
+        && code.match_indices(package).any(|(at, _)| {
+            let before = code[..at].chars().next_back();
+            let after = &code[at + package.len()..];
+            let is_path = after.starts_with("::") || after.starts_with('!');
+            let is_use = code[..at].ends_with("use ") && !after.starts_with(is_part);
+            !before.is_some_and(is_part) && (is_path || is_use)
+        })
 }
