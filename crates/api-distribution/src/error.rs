@@ -5,10 +5,10 @@
 use std::net::IpAddr;
 
 use holdfast_access::Refusal;
-use holdfast_content::{Error as Domain, Progress, ReceiveError};
-use holdfast_face::{Body, Error as BodyError, ReceiveError as BodyLost, TooManyBlobs, conditional::Malformed};
+use holdfast_content::{Error as Domain, Progress};
+use holdfast_face::{Body, Error as BodyError, TooManyBlobs, conditional::Malformed};
 use holdfast_identity::{basic, throttle, token};
-use holdfast_model::{StorageError, StoreError};
+use holdfast_model::{ReceiveError, StorageError, StoreError};
 use holdfast_oci::{Digest, ErrorCode, message::chain};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
@@ -139,8 +139,7 @@ impl Error {
             Self::Body(BodyError::Busy) | Self::TooManyBlobs(_) => {
                 plain(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable)
             }
-            Self::Body(BodyError::Receive(BodyLost::Stalled { .. })) => stalled(),
-            Self::Body(BodyError::Receive(BodyLost::Disconnected { .. })) => disconnected(),
+            Self::Body(BodyError::Receive(error)) => receive_error(error),
             Self::Json(_) | Self::TokenRequest { .. } => plain(StatusCode::BAD_REQUEST, Code::Unsupported),
             Self::Range(_) => plain(StatusCode::RANGE_NOT_SATISFIABLE, Code::RangeInvalid),
             // The caller asked for more scopes than a token can carry.
@@ -324,29 +323,13 @@ fn page_error(_: &page::Error) -> ErrorResponse {
 }
 
 fn receive_error(error: &ReceiveError) -> ErrorResponse {
-    match error {
-        ReceiveError::Stopping => ErrorResponse {
-            status: StatusCode::SERVICE_UNAVAILABLE,
-            code: ErrorCode::Unavailable,
-            detail: Value::Null,
-        },
-        ReceiveError::Stalled { .. } => stalled(),
-        ReceiveError::Disconnected { .. } => disconnected(),
-    }
-}
-
-fn stalled() -> ErrorResponse {
+    let (status, code) = match error {
+        ReceiveError::Stalled { .. } => (StatusCode::REQUEST_TIMEOUT, ErrorCode::BlobUploadInvalid),
+        ReceiveError::Disconnected { .. } => (StatusCode::BAD_REQUEST, ErrorCode::BlobUploadInvalid),
+    };
     ErrorResponse {
-        status: StatusCode::REQUEST_TIMEOUT,
-        code: ErrorCode::BlobUploadInvalid,
-        detail: Value::Null,
-    }
-}
-
-fn disconnected() -> ErrorResponse {
-    ErrorResponse {
-        status: StatusCode::BAD_REQUEST,
-        code: ErrorCode::BlobUploadInvalid,
+        status,
+        code,
         detail: Value::Null,
     }
 }
@@ -419,6 +402,7 @@ fn domain_error(error: &Domain) -> ErrorResponse {
         ),
         Domain::PreconditionFailed { .. } => (StatusCode::PRECONDITION_FAILED, Code::Denied, Value::Null),
         Domain::Receive(error) => return receive_error(error),
+        Domain::Stopping => (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, Value::Null),
         Domain::Storage(error) => return storage_error(error),
         Domain::HashUnreadable { .. } => (StatusCode::INTERNAL_SERVER_ERROR, Code::Unknown, Value::Null),
     };

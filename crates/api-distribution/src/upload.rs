@@ -1,9 +1,8 @@
 //! `/v2/R/blobs/uploads/`: start, mount, append, finish, status, cancel.
 
-use futures_util::TryStreamExt as _;
 use holdfast_access::{Grant, action, decide};
-use holdfast_content::{Body as Incoming, Progress, ReceiveError};
-use holdfast_face::{Body, ReceiveError as BodyLost};
+use holdfast_content::{Body as Incoming, Progress};
+use holdfast_face::Body;
 use holdfast_model::UploadId;
 use holdfast_oci::{ContentRange, Digest, RepositoryName};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
@@ -160,9 +159,6 @@ pub(crate) fn set_progress(headers: &mut HeaderMap, repository: &RepositoryName,
 fn incoming(call: &Call<'_>) -> Incoming {
     Incoming {
         length: call.body.length(),
-        chunks: Box::pin(call.body.stream().map_err(|error| match error {
-            BodyLost::Disconnected { source } => ReceiveError::Disconnected { source },
-            BodyLost::Stalled { seconds } => ReceiveError::Stalled { seconds },
-        })),
+        chunks: Box::pin(call.body.stream()),
     }
 }

@@ -4,7 +4,8 @@ mod strict;
 
 use bytes::Bytes;
 use holdfast_arm::Error;
-use holdfast_face::{Asker, Held, ReceiveError, Received, conditional::set_entity_tag};
+use holdfast_face::{Asker, Held, Received, conditional::set_entity_tag};
+use holdfast_model::ReceiveError;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;

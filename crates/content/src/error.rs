@@ -1,32 +1,11 @@
 //! Why an operation on content was not done: on a repository, a manifest, a tag, a blob, an upload or a referrer. Faces
 //! turn it into a status and a body in one table; it refuses to know either.
 
-use holdfast_model::{MetadataError, StorageError, StoreError, UploadId};
+use holdfast_model::{MetadataError, ReceiveError, StorageError, StoreError, UploadId};
 use holdfast_oci::{Digest, RepositoryName, Tag};
 use uuid::Uuid;
 
 use crate::limits::MAX_MISSING_NAMED;
-
-/// The body of a request could not be received whole.
-#[derive(Debug, thiserror::Error)]
-pub enum ReceiveError {
-    /// The client went away.
-    #[error("the connection ended before the body did")]
-    Disconnected {
-        /// The cause.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// No byte came for too long.
-    #[error("no data came for {seconds} seconds")]
-    Stalled {
-        /// The limit that was passed.
-        seconds: u64,
-    },
-    /// The server is shutting down and could not wait longer.
-    #[error("the server is stopping")]
-    Stopping,
-}
 
 /// Why an operation on content was not done.
 #[derive(Debug, thiserror::Error)]
@@ -187,6 +166,9 @@ pub enum Error {
     /// The body did not arrive whole.
     #[error("the request's body could not be read")]
     Receive(#[from] ReceiveError),
+    /// The server is shutting down and could not wait longer.
+    #[error("the request's body could not be read: the server is stopping")]
+    Stopping,
     /// The state of an upload's hash, saved with the session, cannot be read.
     #[error("the hash of upload {id} could not be restored after {offset} bytes")]
     HashUnreadable {

@@ -26,7 +26,7 @@ mod upload;
 
 pub use check::{CheckEvent, CheckOptions, CheckProgress, Checked, Finding};
 pub use current::Current;
-pub use error::{Error, ReceiveError};
+pub use error::Error;
 pub use explain::Explanation;
 pub use failure::{Batches, Failure, Failures};
 pub use garbage::{CollectOptions, Collected};

@@ -238,7 +238,7 @@ impl Operator {
     /// Reads a manifest; a large one keeps no async thread busy.
     ///
     /// # Errors
-    /// [`Error::ManifestInvalid`], [`Error::Receive`] when the process ends.
+    /// [`Error::ManifestInvalid`], [`Error::Stopping`].
     pub async fn parse_manifest(&self, declared: Option<MediaType>, bytes: Bytes) -> Result<Manifest, Error> {
         let size_bytes = bytes.len();
         let parse = move || Manifest::parse(declared.as_ref(), &bytes);

@@ -7,7 +7,7 @@ use std::{panic, sync::Arc};
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use crate::{
-    Error, ReceiveError,
+    Error,
     limits::{MAX_INLINE_PARSE_BYTES, MAX_PARSES},
 };
 
@@ -29,7 +29,7 @@ impl Parsing {
     /// reading that has begun keeps its turn until it ends.
     ///
     /// # Errors
-    /// [`ReceiveError::Stopping`] when the runtime ends first.
+    /// [`Error::Stopping`] when the runtime ends first.
     pub(crate) async fn run<T, F>(&self, size_bytes: usize, parse: F) -> Result<T, Error>
     where
         T: Send + 'static,
@@ -46,7 +46,7 @@ impl Parsing {
         });
         parsing.await.map_err(|error| match error.try_into_panic() {
             Ok(reason) => panic::resume_unwind(reason),
-            Err(_cancelled) => Error::Receive(ReceiveError::Stopping),
+            Err(_cancelled) => Error::Stopping,
         })
     }
 }

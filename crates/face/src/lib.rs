@@ -28,7 +28,7 @@ pub use body::Body;
 pub use budget::{Asker, Budget};
 pub use heads::{HeadRoom, Heads, Own, TooManyRequests, detach};
 pub use neighbourhood::Neighbourhood;
-pub use received::{Error, Held, MAX_DRAINED_BYTES, MAX_LINGERED_BYTES, ReceiveError, Received};
+pub use received::{Error, Held, MAX_DRAINED_BYTES, MAX_LINGERED_BYTES, Received};
 pub use sending::{MAX_SENT_BLOBS, OWN_BYTES, Room, Sending, TooManyResponses, Turn, Whole};
 pub use served::Served;
 pub use shares::TooManyBlobs;

@@ -16,6 +16,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use futures_util::StreamExt as _;
+use holdfast_model::ReceiveError;
 use http::{HeaderValue, Response, header, request::Parts};
 use tokio::{
     sync::OwnedSemaphorePermit,
@@ -37,24 +38,6 @@ const LINGER: Duration = Duration::from_secs(30);
 /// A body that is kept in memory comes at this rate at least, after a first `stall`; one that trickles in would hold
 /// its part of the budget for ever.
 const LEAST_BYTES_PER_SECOND: u64 = 4 << 10;
-
-/// Why a body did not come whole.
-#[derive(Debug, thiserror::Error)]
-pub enum ReceiveError {
-    /// The client went away.
-    #[error("the connection ended before the body did")]
-    Disconnected {
-        /// The cause.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// No byte came for too long.
-    #[error("no data came for {seconds} seconds")]
-    Stalled {
-        /// The limit that was passed.
-        seconds: u64,
-    },
-}
 
 /// Why a body was not taken whole.
 #[derive(Debug, thiserror::Error)]

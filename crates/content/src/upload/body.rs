@@ -6,10 +6,9 @@ use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use futures_util::{StreamExt as _, stream};
 
-use crate::{
-    ReceiveError,
-    limits::{ROW_BLOB_BYTES, SMALL_BLOB_BYTES},
-};
+use holdfast_model::ReceiveError;
+
+use crate::limits::{ROW_BLOB_BYTES, SMALL_BLOB_BYTES};
 
 /// The body of a request, as it comes in.
 pub struct Body {

@@ -8,8 +8,8 @@ use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use holdfast_access::{Caller, ControlCaller, Grant, RegistryId, action, decide, rights_of};
 use holdfast_client::registry::{Blob, Client, Credentials};
-use holdfast_content::{Body, ReceiveError, Repositories};
-use holdfast_model::{Content, JobRecord, ManifestContent};
+use holdfast_content::{Body, Repositories};
+use holdfast_model::{Content, JobRecord, ManifestContent, ReceiveError};
 use holdfast_oci::{Digest, Reference};
 use holdfast_resources::{Import, ImportError, ImportFailureKind, ImportSource, NewImportSource};
 

@@ -3,8 +3,8 @@
 
 use holdfast_access::ControlRefusal;
 use holdfast_client::registry::Error as Upstream;
-use holdfast_content::{Error, ReceiveError};
-use holdfast_model::StorageError;
+use holdfast_content::Error;
+use holdfast_model::{ReceiveError, StorageError};
 use holdfast_resources::{ImportFailure, ImportFailureKind};
 
 use crate::handler;
@@ -106,6 +106,7 @@ impl From<Error> for Stop {
             // The collector was faster, or another request was.
             Error::ManifestBlobsMissing { .. }
             | Error::Receive(_)
+            | Error::Stopping
             | Error::UploadUnknown { .. }
             | Error::UploadBusy { .. }
             | Error::TooManyUploads { .. } => Self::Retry(told(ImportFailureKind::Internal)),

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use futures_util::stream;
 use holdfast_access::action;
-use holdfast_content::{Body, Collected, Error, ReceiveError};
-use holdfast_model::{BlobPlace, BlobRecord, ObjectKey, UploadId};
+use holdfast_content::{Body, Collected, Error};
+use holdfast_model::{BlobPlace, BlobRecord, ObjectKey, ReceiveError, UploadId};
 use holdfast_oci::{Algorithm, ContentRange, Digest};
 use holdfast_testkit::registry::TestRegistry;
 

@@ -10,9 +10,9 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use holdfast_access::action;
 use holdfast_blobs::fault::{Fault, Operation};
-use holdfast_content::{Body, Error, Limits, ReceiveError, limits::ROW_BLOB_BYTES};
+use holdfast_content::{Body, Error, Limits, limits::ROW_BLOB_BYTES};
 use holdfast_model::{
-    BlobPlace, Blobs as _, Durability, Metadata, MetadataError, MetadataExt as _, ReadWork, WriteWork,
+    BlobPlace, Blobs as _, Durability, Metadata, MetadataError, MetadataExt as _, ReadWork, ReceiveError, WriteWork,
 };
 use holdfast_testkit::registry::{Gate, TestRegistry, pattern};
 
