@@ -2,6 +2,7 @@
 //! keep transactions; they refuse to hold rules, which are written once for all of
 //! them. The suite in `holdfast_testkit::metadata` says what an adapter must do.
 
+mod sql;
 pub mod sqlite;
 
 pub use sqlite::SqliteStore;

@@ -1,13 +1,14 @@
 //! From SQLite's errors to the port's. It refuses to decide what a caller does about them.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use holdfast_model::MetadataError;
 use rusqlite::ErrorCode;
 
+pub(super) use crate::sql::error::Fault;
+
 /// The error of a statement that failed while it did what `attempted` says.
-pub(super) fn failed(attempted: &'static str) -> impl FnOnce(rusqlite::Error) -> MetadataError {
+pub(crate) fn failed(attempted: &'static str) -> impl FnOnce(rusqlite::Error) -> MetadataError {
     move |source| told(source.sqlite_error_code(), attempted, source)
 }
 
@@ -54,49 +55,5 @@ impl Lost {
 impl From<rusqlite::Error> for Lost {
     fn from(source: rusqlite::Error) -> Self {
         Self::Sqlite(Arc::new(source))
-    }
-}
-
-/// Failures that are not SQLite's own.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Fault {
-    /// The closure panicked; the panic hook has reported it.
-    #[error("the work panicked: {message}")]
-    Panicked {
-        /// The panic's message.
-        message: String,
-    },
-    /// As many writes wait as may.
-    #[error("{limit} writes wait already")]
-    QueueFull {
-        /// How many may.
-        limit: usize,
-    },
-    /// Every connection that reads was in use, for as long as a read waits for one.
-    #[error("no connection was free for {} seconds", waited.as_secs())]
-    NoConnection {
-        /// How long that is.
-        waited: Duration,
-    },
-    /// A row that must be there is not.
-    #[error("no row has the id {id}")]
-    NoRow {
-        /// The id asked for.
-        id: i64,
-    },
-    /// The transaction ended under the closure's feet.
-    #[error("the transaction is over")]
-    TransactionOver,
-}
-
-impl Fault {
-    /// What `catch_unwind` caught.
-    pub(super) fn panicked(payload: &(dyn std::any::Any + Send)) -> Self {
-        let message = payload
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| payload.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "no message".to_owned());
-        Self::Panicked { message }
     }
 }

@@ -1,31 +1,7 @@
 //! Looks at the plan of every statement: each must go straight to its rows through an index.
 
-use super::{
-    application, blob, directory, front, garbage, job, manifest, open, person, principal, registry, repository,
-    role_assignment, scope_map, sign_in, storage_account, tag, tally, token, upload,
-};
-
-const NOUNS: &[(&str, &[&str])] = &[
-    ("directory", directory::PLANNED),
-    ("storage account", storage_account::PLANNED),
-    ("front", front::PLANNED),
-    ("registry", registry::PLANNED),
-    ("application", application::PLANNED),
-    ("principal", principal::PLANNED),
-    ("person", person::PLANNED),
-    ("sign_in", sign_in::PLANNED),
-    ("role assignment", role_assignment::PLANNED),
-    ("scope map", scope_map::PLANNED),
-    ("token", token::PLANNED),
-    ("repository", repository::PLANNED),
-    ("manifest", manifest::PLANNED),
-    ("tag", tag::PLANNED),
-    ("tally", tally::PLANNED),
-    ("blob", blob::PLANNED),
-    ("upload", upload::PLANNED),
-    ("garbage", garbage::PLANNED),
-    ("job", job::PLANNED),
-];
+use super::open;
+use crate::sql::{NOUNS, SORTED};
 
 /// The lines of `EXPLAIN QUERY PLAN`.
 fn plan(connection: &rusqlite::Connection, sql: &str) -> Vec<String> {
@@ -65,7 +41,7 @@ fn no_statement_walks_a_table_or_sorts() {
 fn tags_of_one_digest_by_time_are_found_by_index_and_only_then_sorted() {
     let folder = tempfile::tempdir().unwrap();
     let connection = open::writer(&folder.path().join("plans.sqlite")).unwrap();
-    for sql in tag::SORTED {
+    for sql in SORTED {
         let lines = plan(&connection, sql);
         assert!(
             lines[0].starts_with("SEARCH tag USING INDEX tag_by_manifest (manifest_id=?"),
@@ -79,7 +55,7 @@ fn tags_of_one_digest_by_time_are_found_by_index_and_only_then_sorted() {
 fn pages_seek_to_their_marker() {
     let folder = tempfile::tempdir().unwrap();
     let connection = open::writer(&folder.path().join("plans.sqlite")).unwrap();
-    for statements in [tag::PLANNED, manifest::PLANNED] {
+    for (_, statements) in NOUNS.iter().filter(|(noun, _)| matches!(*noun, "tag" | "manifest")) {
         for sql in statements.iter().filter(|sql| sql.contains("(updated_at,")) {
             let lines = plan(&connection, sql);
             assert!(lines[0].contains("(updated_at,"), "{lines:?}");

@@ -1,13 +1,15 @@
-//! A connection with a transaction open: what the traits of the port are implemented on. When one begins or ends is the
-//! writer's and the readers' choice, by `step`.
+//! A connection with a transaction open, as [`sql::Session`](crate::sql::session::Session) speaks to it. When one begins or
+//! ends is the writer's and the readers' choice, by `step`.
 
-use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::ops::ControlFlow;
 
-use holdfast_model::MetadataError;
-use rusqlite::{CachedStatement, Connection, Params, Row};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{CachedStatement, Connection, ToSql, params_from_iter};
 
-use super::error::{Fault, failed};
+use crate::sql::error::Failure;
+use crate::sql::row::{self, Misread, Row};
+pub(super) use crate::sql::session::Session;
+use crate::sql::value::{Params, ToValue, Value};
 
 /// Statements of one connection that stay prepared; more than this adapter has.
 pub(super) const STATEMENT_CACHE: usize = 192;
@@ -17,175 +19,99 @@ pub(super) fn step(connection: &Connection, sql: &'static str) -> rusqlite::Resu
     connection.prepare_cached(sql)?.execute([]).map(drop)
 }
 
-/// One transaction on one connection.
-pub(super) struct Session<'c> {
-    connection: &'c Connection,
-    statements: &'c AtomicU64,
-    /// Whether a statement failed.
-    has_failed: Cell<bool>,
-    /// Whether one found no room.
-    is_full: Cell<bool>,
+/// What runs statements on one connection.
+#[derive(Clone, Copy)]
+pub(crate) struct Statements<'c>(&'c Connection);
+
+impl<'c> From<&'c Connection> for Statements<'c> {
+    fn from(connection: &'c Connection) -> Self {
+        Self(connection)
+    }
 }
 
-impl<'c> Session<'c> {
-    /// Speaks inside the transaction that is open on `connection`, and counts what it says.
-    pub(super) fn new(connection: &'c Connection, statements: &'c AtomicU64) -> Self {
-        Self {
-            connection,
-            statements,
-            has_failed: Cell::new(false),
-            is_full: Cell::new(false),
-        }
-    }
-
-    fn prepare(&self, sql: &str) -> rusqlite::Result<CachedStatement<'c>> {
-        self.statements.fetch_add(1, Relaxed);
-        self.connection.prepare_cached(sql)
-    }
-
-    /// The first row, if there is one.
-    pub(super) fn find<T>(
-        &self,
-        attempted: &'static str,
+impl<'c> Statements<'c> {
+    /// Hands over the rows that a statement finds, until there are enough.
+    pub(crate) fn query(
+        self,
         sql: &str,
-        params: impl Params,
-        map: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> Result<Option<T>, MetadataError> {
-        let find = || {
-            let mut statement = self.prepare(sql)?;
-            let mut rows = statement.query(params)?;
-            rows.next()?.map(map).transpose()
-        };
-        find().map_err(|source| self.failed(attempted, source))
-    }
-
-    /// Every row, in the statement's order.
-    pub(super) fn list<T>(
-        &self,
-        attempted: &'static str,
-        sql: &str,
-        params: impl Params,
-        map: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> Result<Vec<T>, MetadataError> {
-        let list = || {
-            let mut statement = self.prepare(sql)?;
-            let rows = statement.query_map(params, map)?;
-            rows.collect::<rusqlite::Result<Vec<T>>>()
-        };
-        list().map_err(|source| self.failed(attempted, source))
-    }
-
-    /// Rows in the statement's order, up to the first that is the last one wanted. The others are not read.
-    pub(super) fn list_until<T>(
-        &self,
-        attempted: &'static str,
-        sql: &str,
-        params: impl Params,
-        map: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
-        mut is_last: impl FnMut(&T) -> bool,
-    ) -> Result<Vec<T>, MetadataError> {
-        let list = || {
-            let mut statement = self.prepare(sql)?;
-            let mut found = Vec::new();
-            for row in statement.query_map(params, map)? {
-                let row = row?;
-                let is_enough = is_last(&row);
-                found.push(row);
-                if is_enough {
-                    break;
-                }
+        params: Params<'_>,
+        mut each: impl FnMut(&Row<'_>) -> row::Result<ControlFlow<()>>,
+    ) -> Result<(), Failure> {
+        let mut statement = self.prepare(sql)?;
+        let mut rows = statement.query(bound(params))?;
+        while let Some(row) = rows.next()? {
+            if each(&Row::Sqlite(row))?.is_break() {
+                break;
             }
-            Ok(found)
-        };
-        list().map_err(|source| self.failed(attempted, source))
-    }
-
-    /// Whether there is a row.
-    pub(super) fn exists(
-        &self,
-        attempted: &'static str,
-        sql: &str,
-        params: impl Params,
-    ) -> Result<bool, MetadataError> {
-        Ok(self.find(attempted, sql, params, |_| Ok(()))?.is_some())
-    }
-
-    /// Changes rows; returns how many.
-    pub(super) fn change(
-        &self,
-        attempted: &'static str,
-        sql: &str,
-        params: impl Params,
-    ) -> Result<usize, MetadataError> {
-        self.require_transaction(attempted)?;
-        let change = || self.prepare(sql)?.execute(params);
-        change().map_err(|source| self.failed(attempted, source))
-    }
-
-    /// Inserts or changes rows; returns what `RETURNING` says of each.
-    pub(super) fn put<T>(
-        &self,
-        attempted: &'static str,
-        sql: &str,
-        params: impl Params,
-        map: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> Result<Vec<T>, MetadataError> {
-        self.require_transaction(attempted)?;
-        self.list(attempted, sql, params, map)
-    }
-
-    /// Inserts a row; returns its row id.
-    pub(super) fn insert(&self, attempted: &'static str, sql: &str, params: impl Params) -> Result<i64, MetadataError> {
-        self.change(attempted, sql, params)?;
-        Ok(self.connection.last_insert_rowid())
-    }
-
-    /// When SQLite has given up the transaction (a full disk), a statement would commit by itself.
-    fn require_transaction(&self, attempted: &'static str) -> Result<(), MetadataError> {
-        if self.connection.is_autocommit() {
-            return Err(self.over(attempted));
         }
         Ok(())
     }
 
-    /// The error of a transaction that SQLite gave up under the work's feet. Work may have made another error of what it
-    /// was told, so the reason is kept here.
-    pub(super) fn over(&self, attempted: &'static str) -> MetadataError {
-        if self.is_full.get() {
-            MetadataError::full(attempted, Fault::TransactionOver)
-        } else {
-            MetadataError::failed(attempted, Fault::TransactionOver)
-        }
+    /// Changes rows; returns how many.
+    pub(crate) fn execute(self, sql: &str, params: Params<'_>) -> Result<usize, Failure> {
+        Ok(self.prepare(sql)?.execute(bound(params))?)
     }
 
-    /// Whether a statement failed, whatever the work made of it.
-    pub(super) fn has_failed(&self) -> bool {
-        self.has_failed.get()
+    /// When SQLite has given up the transaction (a full disk), a statement would commit by itself.
+    pub(crate) fn is_over(self) -> bool {
+        self.0.is_autocommit()
     }
 
-    fn failed(&self, attempted: &'static str, source: rusqlite::Error) -> MetadataError {
-        let error = failed(attempted)(source);
-        self.has_failed.set(true);
-        if matches!(error, MetadataError::Full { .. }) {
-            self.is_full.set(true);
-        }
-        error
+    fn prepare(self, sql: &str) -> rusqlite::Result<CachedStatement<'c>> {
+        self.0.prepare_cached(sql)
+    }
+}
+
+/// A parameter, as SQLite takes it.
+struct Bound<'p>(&'p dyn ToValue);
+
+impl ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self.0.to_value() {
+            Value::Null => ValueRef::Null,
+            Value::Integer(number) => ValueRef::Integer(number),
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Bytes(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+fn bound<'p>(params: Params<'p>) -> impl rusqlite::Params + use<'p> {
+    params_from_iter(params.iter().map(|value| Bound(*value)))
+}
+
+/// What a column of a row holds.
+pub(crate) fn value<'r>(row: &'r rusqlite::Row<'_>, column: usize) -> row::Result<Value<'r>> {
+    let found = row.get_ref(column).map_err(|source| Misread::new(column, source))?;
+    match found {
+        ValueRef::Null => Ok(Value::Null),
+        ValueRef::Integer(number) => Ok(Value::Integer(number)),
+        ValueRef::Text(text) => str::from_utf8(text)
+            .map(Value::Text)
+            .map_err(|source| Misread::new(column, source)),
+        ValueRef::Blob(bytes) => Ok(Value::Bytes(bytes)),
+        ValueRef::Real(_) => Err(Misread::new(column, "no column holds fractions")),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicU64;
+
     use super::*;
+    use crate::sql::value::params;
 
     #[test]
     fn nothing_changes_outside_a_transaction() {
         let connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch("CREATE TABLE kept (n INTEGER)").unwrap();
+        connection
+            .execute_batch("CREATE TABLE kept (n INTEGER PRIMARY KEY)")
+            .unwrap();
         let statements = AtomicU64::new(0);
         let session = Session::new(&connection, &statements);
-        let insert = || session.insert("kept a number", "INSERT INTO kept VALUES (1)", []);
+        let insert = || session.insert("kept a number", "INSERT INTO kept VALUES (1) RETURNING n", params![]);
         assert!(insert().is_err());
-        let is_there = || session.exists("looked", "SELECT 1 FROM kept", []).unwrap();
+        let is_there = || session.exists("looked", "SELECT 1 FROM kept", params![]).unwrap();
         assert!(!is_there());
         connection.execute_batch("BEGIN").unwrap();
         insert().unwrap();

@@ -1,10 +1,11 @@
 //! Registries and their admin passwords.
 
+use super::row::{self, Row};
+use super::value::params;
 use holdfast_access::RegistryId;
 use holdfast_model::{
     AdminPassword, MetadataError, NewRegistry, RegistryRead, RegistryRecord, RegistryTx, StorageAccountId, Timestamp,
 };
-use rusqlite::{Row, params};
 use uuid::Uuid;
 
 use super::column;
@@ -39,19 +40,24 @@ const LIST_PASSWORDS: &str = "SELECT slot, sealed, verifier, generation, created
 
 impl RegistryRead for Session<'_> {
     fn find_registry(&mut self, id: RegistryId) -> Result<Option<RegistryRecord>, MetadataError> {
-        self.find("looked up a registry", FIND, [id.0], registry_row)
+        self.find("looked up a registry", FIND, params![id.0], registry_row)
     }
 
     fn find_registry_by_name(&mut self, name: &str) -> Result<Option<RegistryRecord>, MetadataError> {
-        self.find("looked up a registry by name", FIND_BY_NAME, [name], registry_row)
+        self.find(
+            "looked up a registry by name",
+            FIND_BY_NAME,
+            params![name],
+            registry_row,
+        )
     }
 
     fn list_registries(&mut self) -> Result<Vec<RegistryRecord>, MetadataError> {
-        self.list("listed registries", LIST, [], registry_row)
+        self.list("listed registries", LIST, params![], registry_row)
     }
 
     fn find_first_registry(&mut self) -> Result<Option<RegistryRecord>, MetadataError> {
-        self.find("looked up the first registry", FIND_FIRST, [], registry_row)
+        self.find("looked up the first registry", FIND_FIRST, params![], registry_row)
     }
 
     fn find_next_registry_of_group(
@@ -76,13 +82,13 @@ impl RegistryRead for Session<'_> {
         self.find(
             "looked up the next registry in a storage account",
             FIND_NEXT_IN_ACCOUNT,
-            [account.0, after.0],
+            params![account.0, after.0],
             registry_row,
         )
     }
 
     fn measure_registry(&mut self, registry: RegistryId) -> Result<u64, MetadataError> {
-        let size = self.find("measured a registry", MEASURE, [registry.0], |row| {
+        let size = self.find("measured a registry", MEASURE, params![registry.0], |row| {
             column::unsigned(row, 0)
         })?;
         Ok(size.unwrap_or(0))
@@ -92,7 +98,7 @@ impl RegistryRead for Session<'_> {
         self.list(
             "listed admin passwords",
             LIST_PASSWORDS,
-            [registry.0],
+            params![registry.0],
             admin_password_row,
         )
     }
@@ -101,7 +107,7 @@ impl RegistryRead for Session<'_> {
 const INSERT: &str = "INSERT INTO registry (name, rid, subscription_id, resource_group, location, sku, \
     storage_account_id, admin_enabled, anonymous_pull, accept_sparse_manifests, retention_days, \
     created_at, updated_at, tags, created_by, created_by_kind, updated_by, updated_by_kind) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, NULL, ?9, ?9, ?10, ?11, ?12, ?11, ?12)";
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, NULL, ?9, ?9, ?10, ?11, ?12, ?11, ?12) RETURNING id";
 const UPDATE: &str = "UPDATE registry SET sku = ?2, admin_enabled = ?3, anonymous_pull = ?4, \
     accept_sparse_manifests = ?5, retention_days = ?6, updated_at = ?7, tags = ?8, is_deleting = ?9, \
     role_assignment_mode = ?10, public_network_access = ?11, network_default_action = ?12, ip_rules = ?13, \
@@ -162,8 +168,8 @@ impl RegistryTx for Session<'_> {
     }
 
     fn remove_registry(&mut self, registry: RegistryId) -> Result<(), MetadataError> {
-        self.change("removed admin passwords", REMOVE_PASSWORDS, [registry.0])?;
-        self.change("removed a registry", REMOVE, [registry.0]).map(drop)
+        self.change("removed admin passwords", REMOVE_PASSWORDS, params![registry.0])?;
+        self.change("removed a registry", REMOVE, params![registry.0]).map(drop)
     }
 
     fn put_admin_password(
@@ -179,7 +185,7 @@ impl RegistryTx for Session<'_> {
     }
 }
 
-fn registry_row(row: &Row<'_>) -> rusqlite::Result<RegistryRecord> {
+fn registry_row(row: &Row<'_>) -> row::Result<RegistryRecord> {
     Ok(RegistryRecord {
         id: RegistryId(row.get(0)?),
         name: row.get(1)?,
@@ -208,7 +214,7 @@ fn registry_row(row: &Row<'_>) -> rusqlite::Result<RegistryRecord> {
     })
 }
 
-fn admin_password_row(row: &Row<'_>) -> rusqlite::Result<AdminPassword> {
+fn admin_password_row(row: &Row<'_>) -> row::Result<AdminPassword> {
     Ok(AdminPassword {
         slot: row.get(0)?,
         sealed: row.get(1)?,

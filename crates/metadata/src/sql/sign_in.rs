@@ -3,8 +3,9 @@
 use holdfast_model::{
     AuthorizationCode, DeviceAnswer, DeviceCode, MetadataError, ProvenPerson, SignInRead, SignInTx, Timestamp,
 };
-use rusqlite::types::Type;
-use rusqlite::{Row, params};
+
+use super::row::{self, Row};
+use super::value::params;
 
 use super::column;
 use super::session::Session;
@@ -20,14 +21,14 @@ const DENIED: i64 = 2;
 
 impl SignInRead for Session<'_> {
     fn find_device_code(&mut self, verifier: &[u8; 32]) -> Result<Option<DeviceCode>, MetadataError> {
-        self.find("looked up a device code", FIND_DEVICE, [verifier], device_row)
+        self.find("looked up a device code", FIND_DEVICE, params![verifier], device_row)
     }
 
     fn find_device_code_by_user(&mut self, user_verifier: &[u8; 32]) -> Result<Option<DeviceCode>, MetadataError> {
         self.find(
             "looked up a user code",
             FIND_DEVICE_BY_USER,
-            [user_verifier],
+            params![user_verifier],
             device_row,
         )
     }
@@ -66,7 +67,7 @@ impl SignInTx for Session<'_> {
     }
 
     fn take_authorization_code(&mut self, verifier: &[u8; 32]) -> Result<Option<AuthorizationCode>, MetadataError> {
-        let taken = self.list("took an authorization code", TAKE_CODE, [verifier], code_row)?;
+        let taken = self.list("took an authorization code", TAKE_CODE, params![verifier], code_row)?;
         Ok(taken.into_iter().next())
     }
 
@@ -101,7 +102,7 @@ impl SignInTx for Session<'_> {
     }
 
     fn remove_device_code(&mut self, verifier: &[u8; 32]) -> Result<bool, MetadataError> {
-        Ok(self.change("removed a device code", REMOVE_DEVICE, [verifier])? > 0)
+        Ok(self.change("removed a device code", REMOVE_DEVICE, params![verifier])? > 0)
     }
 
     fn insert_used_assertion(&mut self, hash: &[u8; 32], expires_at: Timestamp) -> Result<bool, MetadataError> {
@@ -112,7 +113,7 @@ impl SignInTx for Session<'_> {
     fn remove_expired_sign_ins(&mut self, moment: Timestamp) -> Result<usize, MetadataError> {
         let mut removed = 0;
         for statement in [REMOVE_EXPIRED_CODES, REMOVE_EXPIRED_DEVICES, REMOVE_EXPIRED_ASSERTIONS] {
-            removed += self.change("removed expired sign-ins", statement, [moment.0])?;
+            removed += self.change("removed expired sign-ins", statement, params![moment.0])?;
         }
         Ok(removed)
     }
@@ -126,7 +127,7 @@ fn answer_columns(answer: DeviceAnswer) -> (i64, Option<ProvenPerson>) {
     }
 }
 
-fn device_row(row: &Row<'_>) -> rusqlite::Result<DeviceCode> {
+fn device_row(row: &Row<'_>) -> row::Result<DeviceCode> {
     let answer = match row.get(4)? {
         WAITING => DeviceAnswer::Waiting,
         APPROVED => DeviceAnswer::Approved(ProvenPerson {
@@ -134,7 +135,7 @@ fn device_row(row: &Row<'_>) -> rusqlite::Result<DeviceCode> {
             generation: row.get(6)?,
         }),
         DENIED => DeviceAnswer::Denied,
-        _ => return Err(column::misread(4, Type::Integer, "no answer of a person")),
+        _ => return Err(column::misread(4, "no answer of a person")),
     };
     Ok(DeviceCode {
         verifier: row.get(0)?,
@@ -149,7 +150,7 @@ fn device_row(row: &Row<'_>) -> rusqlite::Result<DeviceCode> {
     })
 }
 
-fn code_row(row: &Row<'_>) -> rusqlite::Result<AuthorizationCode> {
+fn code_row(row: &Row<'_>) -> row::Result<AuthorizationCode> {
     Ok(AuthorizationCode {
         verifier: row.get(0)?,
         person: ProvenPerson {

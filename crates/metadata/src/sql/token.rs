@@ -1,8 +1,9 @@
 //! Tokens and their passwords.
 
+use super::row::{self, Row};
+use super::value::params;
 use holdfast_access::RegistryId;
 use holdfast_model::{MetadataError, NewToken, Timestamp, TokenId, TokenPassword, TokenRead, TokenRecord, TokenTx};
-use rusqlite::{Row, params};
 
 use super::column;
 use super::registry_columns::{author_columns, system_data};
@@ -61,14 +62,14 @@ impl TokenRead for Session<'_> {
     }
 
     fn list_token_passwords(&mut self, token: TokenId) -> Result<Vec<TokenPassword>, MetadataError> {
-        self.list("listed a token's passwords", LIST_PASSWORDS, [token.0], |row| {
+        self.list("listed a token's passwords", LIST_PASSWORDS, params![token.0], |row| {
             password_row(row, 0)
         })
     }
 }
 
 const INSERT: &str = "INSERT INTO token (registry_id, name, scope_map, is_enabled, created_by, created_by_kind, \
-    created_at, updated_by, updated_by_kind, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    created_at, updated_by, updated_by_kind, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) RETURNING id";
 const UPDATE: &str = "UPDATE token SET scope_map = ?2, is_enabled = ?3, updated_by = ?4, updated_by_kind = ?5, \
     updated_at = ?6 WHERE id = ?1";
 const REMOVE: &str = "DELETE FROM token WHERE id = ?1";
@@ -110,8 +111,8 @@ impl TokenTx for Session<'_> {
     }
 
     fn remove_token(&mut self, token: TokenId) -> Result<bool, MetadataError> {
-        self.change("removed a token's passwords", REMOVE_PASSWORDS, [token.0])?;
-        Ok(self.change("removed a token", REMOVE, [token.0])? > 0)
+        self.change("removed a token's passwords", REMOVE_PASSWORDS, params![token.0])?;
+        Ok(self.change("removed a token", REMOVE, params![token.0])? > 0)
     }
 
     fn put_token_password(
@@ -134,7 +135,7 @@ impl TokenTx for Session<'_> {
     }
 }
 
-fn token_row(row: &Row<'_>) -> rusqlite::Result<TokenRecord> {
+fn token_row(row: &Row<'_>) -> row::Result<TokenRecord> {
     Ok(TokenRecord {
         id: TokenId(row.get(0)?),
         registry: RegistryId(row.get(1)?),
@@ -146,12 +147,12 @@ fn token_row(row: &Row<'_>) -> rusqlite::Result<TokenRecord> {
 }
 
 /// A password whose columns begin at `first`.
-pub(super) fn password_row(row: &Row<'_>, first: usize) -> rusqlite::Result<TokenPassword> {
+pub(super) fn password_row(row: &Row<'_>, first: usize) -> row::Result<TokenPassword> {
     Ok(TokenPassword {
         slot: row.get(first)?,
         verifier: row.get(first + 1)?,
         generation: row.get(first + 2)?,
-        expires_at: row.get::<_, Option<i64>>(first + 3)?.map(Timestamp),
+        expires_at: row.get::<Option<i64>>(first + 3)?.map(Timestamp),
         created_at: column::timestamp(row, first + 4)?,
     })
 }

@@ -1,10 +1,11 @@
 //! Storage accounts. The bytes in them are elsewhere.
 
+use super::row::{self, Row};
+use super::value::params;
 use holdfast_model::{
     GarbageObject, MetadataError, StorageAccount, StorageAccountId, StorageAccountRead, StorageAccountTx, StorageKind,
     StorageResource, Timestamp,
 };
-use rusqlite::{Row, params};
 use uuid::Uuid;
 
 use super::column;
@@ -52,7 +53,7 @@ const LIST_TO_DELETE: &str =
 
 impl StorageAccountRead for Session<'_> {
     fn list_storage_accounts(&mut self) -> Result<Vec<StorageAccount>, MetadataError> {
-        self.list("listed storage accounts", LIST, [], account_row)
+        self.list("listed storage accounts", LIST, params![], account_row)
     }
 
     fn list_storage_accounts_of_group(
@@ -65,32 +66,42 @@ impl StorageAccountRead for Session<'_> {
     }
 
     fn find_storage_account(&mut self, id: StorageAccountId) -> Result<Option<StorageAccount>, MetadataError> {
-        self.find("looked up a storage account", FIND, [id.0], account_row)
+        self.find("looked up a storage account", FIND, params![id.0], account_row)
     }
 
     fn find_storage_account_by_name(&mut self, name: &str) -> Result<Option<StorageAccount>, MetadataError> {
-        self.find("looked up a storage account by name", FIND_BY_NAME, [name], account_row)
+        self.find(
+            "looked up a storage account by name",
+            FIND_BY_NAME,
+            params![name],
+            account_row,
+        )
     }
 
     fn list_own_storage_accounts(&mut self) -> Result<Vec<StorageAccount>, MetadataError> {
-        self.list("listed the service's storage accounts", LIST_OWN, [], account_row)
+        self.list(
+            "listed the service's storage accounts",
+            LIST_OWN,
+            params![],
+            account_row,
+        )
     }
 
     fn find_own_storage_account(&mut self, location: &str) -> Result<Option<StorageAccount>, MetadataError> {
         self.find(
             "looked up the service's storage account",
             FIND_OWN,
-            [location],
+            params![location],
             account_row,
         )
     }
 
     fn has_users_storage_account(&mut self, location: &str) -> Result<bool, MetadataError> {
-        self.exists("looked for users' storage accounts", IS_USERS_AT, [location])
+        self.exists("looked for users' storage accounts", IS_USERS_AT, params![location])
     }
 
     fn is_storage_account_used(&mut self, id: StorageAccountId) -> Result<bool, MetadataError> {
-        self.exists("looked into a storage account", IS_USED, [id.0])
+        self.exists("looked into a storage account", IS_USED, params![id.0])
     }
 
     fn list_objects_to_delete(
@@ -110,7 +121,7 @@ impl StorageAccountRead for Session<'_> {
     }
 }
 
-const INSERT: &str = "INSERT INTO storage_account (name, location, created_at) VALUES (?1, ?2, ?3)";
+const INSERT: &str = "INSERT INTO storage_account (name, location, created_at) VALUES (?1, ?2, ?3) RETURNING id";
 const PUT_RESOURCE: &str = "INSERT INTO storage_resource (storage_account_id, subscription_id, resource_group, tags, \
     updated_at, kind) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
     ON CONFLICT (storage_account_id) DO UPDATE \
@@ -141,19 +152,21 @@ impl StorageAccountTx for Session<'_> {
             resource.kind.as_str(),
         ];
         self.change("wrote a user's storage account", PUT_RESOURCE, params)?;
-        self.change("made a storage account a user's", DISOWN, [id.0]).map(drop)
+        self.change("made a storage account a user's", DISOWN, params![id.0])
+            .map(drop)
     }
 
     fn remove_storage_account(&mut self, id: StorageAccountId) -> Result<(), MetadataError> {
-        self.change("removed a user's storage account", REMOVE_RESOURCE, [id.0])?;
-        self.change("removed a storage account", REMOVE, [id.0]).map(drop)
+        self.change("removed a user's storage account", REMOVE_RESOURCE, params![id.0])?;
+        self.change("removed a storage account", REMOVE, params![id.0])
+            .map(drop)
     }
 }
 
-fn account_row(row: &Row<'_>) -> rusqlite::Result<StorageAccount> {
+fn account_row(row: &Row<'_>) -> row::Result<StorageAccount> {
     let group: Option<String> = row.get(5)?;
     let resource = group.map(|resource_group| {
-        Ok::<_, rusqlite::Error>(StorageResource {
+        Ok::<_, row::Misread>(StorageResource {
             subscription_id: column::uuid(row, 4)?,
             resource_group,
             tags: column::tags(row, 6)?,

@@ -3,8 +3,9 @@
 use holdfast_model::{
     MetadataError, PrincipalType, RoleAssignment, RoleAssignmentRead, RoleAssignmentTx, WrittenCondition,
 };
-use rusqlite::types::Type;
-use rusqlite::{Row, params};
+
+use super::row::{self, Row};
+use super::value::params;
 use uuid::Uuid;
 
 use super::column;
@@ -31,32 +32,35 @@ const COUNT_WITHIN: &str = "SELECT (SELECT count(*) FROM role_assignment WHERE s
 
 impl RoleAssignmentRead for Session<'_> {
     fn find_role_assignment(&mut self, id: Uuid) -> Result<Option<RoleAssignment>, MetadataError> {
-        self.find("looked up a role assignment", FIND, [id.as_bytes()], assignment)
+        self.find("looked up a role assignment", FIND, params![id.as_bytes()], assignment)
     }
 
     fn list_role_assignments(&mut self, principal: Uuid) -> Result<Vec<RoleAssignment>, MetadataError> {
         self.list(
             "listed a principal's roles",
             LIST_OF_PRINCIPAL,
-            [principal.as_bytes()],
+            params![principal.as_bytes()],
             assignment,
         )
     }
 
     fn list_role_assignments_at(&mut self, scope: &str) -> Result<Vec<RoleAssignment>, MetadataError> {
-        self.list("listed the roles at a scope", LIST_AT, [scope], assignment)
+        self.list("listed the roles at a scope", LIST_AT, params![scope], assignment)
     }
 
     fn list_role_assignments_below(&mut self, scope: &str) -> Result<Vec<RoleAssignment>, MetadataError> {
         let path = scope.trim_end_matches('/');
-        self.list("listed the roles below a scope", LIST_BELOW, [path], assignment)
+        self.list("listed the roles below a scope", LIST_BELOW, params![path], assignment)
     }
 
     fn count_role_assignments_within(&mut self, scope: &str) -> Result<u64, MetadataError> {
         let path = scope.trim_end_matches('/');
-        let count = self.find("counted the roles in a scope", COUNT_WITHIN, [scope, path], |row| {
-            column::unsigned(row, 0)
-        })?;
+        let count = self.find(
+            "counted the roles in a scope",
+            COUNT_WITHIN,
+            params![scope, path],
+            |row| column::unsigned(row, 0),
+        )?;
         Ok(count.unwrap_or(0))
     }
 }
@@ -105,24 +109,24 @@ impl RoleAssignmentTx for Session<'_> {
     }
 
     fn remove_role_assignment(&mut self, id: Uuid) -> Result<bool, MetadataError> {
-        let removed = self.change("removed a role assignment", REMOVE, [id.as_bytes()])?;
+        let removed = self.change("removed a role assignment", REMOVE, params![id.as_bytes()])?;
         Ok(removed > 0)
     }
 
     fn remove_role_assignments_within(&mut self, scope: &str) -> Result<usize, MetadataError> {
         let path = scope.trim_end_matches('/');
-        let at = self.change("removed the roles at a scope", REMOVE_AT, [scope])?;
-        let below = self.change("removed the roles below a scope", REMOVE_BELOW, [path])?;
+        let at = self.change("removed the roles at a scope", REMOVE_AT, params![scope])?;
+        let below = self.change("removed the roles below a scope", REMOVE_BELOW, params![path])?;
         Ok(at + below)
     }
 }
 
-fn assignment(row: &Row<'_>) -> rusqlite::Result<RoleAssignment> {
+fn assignment(row: &Row<'_>) -> row::Result<RoleAssignment> {
     assignment_row(row, 0)
 }
 
 /// A role whose columns begin at `first`.
-pub(super) fn assignment_row(row: &Row<'_>, first: usize) -> rusqlite::Result<RoleAssignment> {
+pub(super) fn assignment_row(row: &Row<'_>, first: usize) -> row::Result<RoleAssignment> {
     Ok(RoleAssignment {
         id: column::uuid(row, first)?,
         principal: column::uuid(row, first + 1)?,
@@ -139,14 +143,13 @@ pub(super) fn assignment_row(row: &Row<'_>, first: usize) -> rusqlite::Result<Ro
     })
 }
 
-fn principal_type(row: &Row<'_>, index: usize) -> rusqlite::Result<PrincipalType> {
-    let name = row.get_ref(index)?.as_str()?;
-    PrincipalType::from_name(name)
-        .ok_or_else(|| column::misread(index, Type::Text, format!("{name} is not a type of principals")))
+fn principal_type(row: &Row<'_>, index: usize) -> row::Result<PrincipalType> {
+    let name = row.get::<&str>(index)?;
+    PrincipalType::from_name(name).ok_or_else(|| column::misread(index, format!("{name} is not a type of principals")))
 }
 
 /// The condition in this column and its version in the next.
-fn condition(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<WrittenCondition>> {
+fn condition(row: &Row<'_>, index: usize) -> row::Result<Option<WrittenCondition>> {
     let text: Option<String> = row.get(index)?;
     // Without its version it is an error, never a role without a limit.
     text.map(|text| {

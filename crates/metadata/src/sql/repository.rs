@@ -1,12 +1,13 @@
 //! Repositories.
 
+use super::row::{self, Row};
+use super::value::params;
 use holdfast_access::RegistryId;
 use holdfast_model::{
     Attributes, MetadataError, RepositoryId, RepositoryRead, RepositoryRecord, RepositoryTx, StorageAccountId,
     TargetRepository, Timestamp,
 };
 use holdfast_oci::RepositoryName;
-use rusqlite::{Row, params};
 
 use super::column;
 use super::session::Session;
@@ -46,7 +47,7 @@ impl RepositoryRead for Session<'_> {
     }
 
     fn load_repository(&mut self, id: RepositoryId) -> Result<Option<(RegistryId, RepositoryRecord)>, MetadataError> {
-        self.find("looked up a repository by row", LOAD, [id.0], |row| {
+        self.find("looked up a repository by row", LOAD, params![id.0], |row| {
             Ok((RegistryId(row.get(7)?), repository_row(row)?))
         })
     }
@@ -96,7 +97,7 @@ const INSERT_OR_TOUCH: &str = "INSERT INTO repository (registry_id, name, attrib
     (SELECT retention_days FROM registry WHERE id = ?1), \
     (SELECT storage_account_id FROM registry WHERE id = ?1)";
 const INSERT: &str = "INSERT INTO repository (registry_id, name, attributes, manifest_count, tag_count, \
-    created_at, updated_at) VALUES (?1, ?2, ?3, 0, 0, ?4, ?4)";
+    created_at, updated_at) VALUES (?1, ?2, ?3, 0, 0, ?4, ?4) RETURNING id";
 const SET_ATTRIBUTES: &str = "UPDATE repository SET attributes = ?2, updated_at = ?3 WHERE id = ?1";
 const TOUCH: &str = "UPDATE repository SET updated_at = ?2 WHERE id = ?1";
 const REMOVE_IF_EMPTY: &str = "DELETE FROM repository WHERE id = ?1 AND manifest_count = 0 \
@@ -166,11 +167,11 @@ impl RepositoryTx for Session<'_> {
     }
 
     fn remove_repository_if_empty(&mut self, id: RepositoryId) -> Result<bool, MetadataError> {
-        Ok(self.change("removed an empty repository", REMOVE_IF_EMPTY, [id.0])? > 0)
+        Ok(self.change("removed an empty repository", REMOVE_IF_EMPTY, params![id.0])? > 0)
     }
 }
 
-fn repository_row(row: &Row<'_>) -> rusqlite::Result<RepositoryRecord> {
+fn repository_row(row: &Row<'_>) -> row::Result<RepositoryRecord> {
     Ok(RepositoryRecord {
         id: RepositoryId(row.get(0)?),
         name: column::word(row, 1)?,
@@ -183,7 +184,7 @@ fn repository_row(row: &Row<'_>) -> rusqlite::Result<RepositoryRecord> {
 }
 
 /// What a registry says of its repositories, in the columns after theirs.
-fn target_of(row: &Row<'_>) -> rusqlite::Result<impl Fn(RepositoryRecord) -> TargetRepository + use<>> {
+fn target_of(row: &Row<'_>) -> row::Result<impl Fn(RepositoryRecord) -> TargetRepository + use<>> {
     let (accept_sparse_manifests, retention_days) = (row.get(8)?, row.get(9)?);
     let storage_account = StorageAccountId(row.get(10)?);
     Ok(move |repository| TargetRepository {

@@ -5,13 +5,14 @@ use uuid::Uuid;
 
 use super::column;
 use super::session::Session;
+use super::value::params;
 
 const FIND: &str = "SELECT count FROM tally WHERE kind = ?1 AND place = ?2";
 
 impl TallyRead for Session<'_> {
     fn count(&mut self, counted: Counted<'_>) -> Result<u64, MetadataError> {
         let (kind, place) = key(counted);
-        let found = self.find("looked up a count", FIND, [kind, &place], |row| {
+        let found = self.find("looked up a count", FIND, params![kind, &place], |row| {
             column::unsigned(row, 0)
         })?;
         Ok(found.unwrap_or(0))

@@ -3,8 +3,9 @@
 use holdfast_model::{
     BusyJobs, EndedJob, JobId, JobKind, JobLease, JobRead, JobRecord, JobState, JobTx, MetadataError, Timestamp,
 };
-use rusqlite::types::Type;
-use rusqlite::{Row, params};
+
+use super::row::{self, Row};
+use super::value::params;
 use uuid::Uuid;
 
 use super::column;
@@ -37,7 +38,7 @@ const LIST_ENDED: &str = "SELECT updated_at, id FROM job WHERE due_at IS NULL AN
 
 impl JobRead for Session<'_> {
     fn find_job(&mut self, id: JobId) -> Result<Option<JobRecord>, MetadataError> {
-        self.find("looked up a job", FIND, [id.0.as_bytes()], job_row)
+        self.find("looked up a job", FIND, params![id.0.as_bytes()], job_row)
     }
 
     fn list_due_jobs(&mut self, now: Timestamp, busy: &BusyJobs, limit: usize) -> Result<Vec<JobId>, MetadataError> {
@@ -137,7 +138,7 @@ impl JobTx for Session<'_> {
     }
 
     fn remove_job(&mut self, id: JobId) -> Result<bool, MetadataError> {
-        Ok(self.change("removed a job", REMOVE, [id.0.as_bytes()])? > 0)
+        Ok(self.change("removed a job", REMOVE, params![id.0.as_bytes()])? > 0)
     }
 }
 
@@ -159,20 +160,20 @@ fn due_at(job: &JobRecord) -> Option<i64> {
     (job.state == JobState::Open).then_some(job.run_after.0.max(held_until))
 }
 
-fn job_row(row: &Row<'_>) -> rusqlite::Result<JobRecord> {
+fn job_row(row: &Row<'_>) -> row::Result<JobRecord> {
     let owner: Option<[u8; 16]> = row.get(9)?;
     let until: Option<i64> = row.get(10)?;
     let lease = owner.zip(until).map(|(owner, until)| JobLease {
         owner: Uuid::from_bytes(owner),
         until: Timestamp(until),
     });
-    let state = match row.get::<_, i64>(5)? {
+    let state = match row.get::<i64>(5)? {
         OPEN => JobState::Open,
         SUCCEEDED => JobState::Succeeded,
         FAILED => JobState::Failed,
         other => {
             let problem = format!("{other} is no state of a job");
-            return Err(column::misread(5, Type::Integer, problem));
+            return Err(column::misread(5, problem));
         }
     };
     Ok(JobRecord {

@@ -4,12 +4,13 @@
 //! starts after the place that the tag has now, and from the beginning when it is gone, which shows again what the client
 //! has seen but never leaves out what it has not.
 
+use super::row::{self, Row};
+use super::value::params;
 use holdfast_model::{
     Attributes, LeftManifest, ListOrder, ManifestId, MetadataError, Page, Position, PutTag, RepositoryId, TagRead,
     TagRecord, TagTx, Timestamp,
 };
 use holdfast_oci::{Digest, Tag};
-use rusqlite::{Row, params};
 
 use super::column;
 use super::session::Session;
@@ -211,9 +212,9 @@ fn tags_text(tags: &[Tag]) -> String {
     serde_json::to_string(&names).expect("a list of texts serialises")
 }
 
-fn put_row(row: &Row<'_>) -> rusqlite::Result<PutTag> {
+fn put_row(row: &Row<'_>) -> row::Result<PutTag> {
     let left = |id| {
-        Ok::<_, rusqlite::Error>(LeftManifest {
+        Ok::<_, row::Misread>(LeftManifest {
             id: ManifestId(id),
             digest: column::digest(row, 3)?,
             attributes: column::attributes(row, 4)?,
@@ -222,11 +223,11 @@ fn put_row(row: &Row<'_>) -> rusqlite::Result<PutTag> {
     Ok(PutTag {
         name: column::word(row, 0)?,
         attributes: column::attributes(row, 1)?,
-        left: row.get::<_, Option<i64>>(2)?.map(left).transpose()?,
+        left: row.get::<Option<i64>>(2)?.map(left).transpose()?,
     })
 }
 
-fn tag_row(row: &Row<'_>) -> rusqlite::Result<TagRecord> {
+fn tag_row(row: &Row<'_>) -> row::Result<TagRecord> {
     Ok(TagRecord {
         name: column::word(row, 0)?,
         manifest: ManifestId(row.get(1)?),

@@ -1,5 +1,7 @@
 //! Blobs and their links into repositories. The bytes of small ones are in a table of their own, those of others elsewhere.
 
+use super::row::{self, Row};
+use super::value::params;
 use bytes::Bytes;
 use holdfast_access::RegistryId;
 use holdfast_model::{
@@ -7,7 +9,6 @@ use holdfast_model::{
     PulledBlob, RepositoryId, StorageAccountId, Timestamp,
 };
 use holdfast_oci::{Digest, RepositoryName};
-use rusqlite::{Row, params};
 use uuid::Uuid;
 
 use super::column;
@@ -108,12 +109,12 @@ impl BlobRead for Session<'_> {
     }
 
     fn find_blob_bytes(&mut self, id: BlobId) -> Result<Option<Bytes>, MetadataError> {
-        let bytes = self.find("read a blob", FIND_BYTES, [id.0], |row| row.get::<_, Vec<u8>>(0))?;
+        let bytes = self.find("read a blob", FIND_BYTES, params![id.0], |row| row.get::<Vec<u8>>(0))?;
         Ok(bytes.map(Bytes::from))
     }
 
     fn is_blob_linked(&mut self, id: BlobId) -> Result<bool, MetadataError> {
-        self.exists("looked for a blob's links", IS_LINKED, [id.0])
+        self.exists("looked for a blob's links", IS_LINKED, params![id.0])
     }
 
     fn list_repositories_with_blob(
@@ -159,7 +160,7 @@ impl BlobRead for Session<'_> {
     }
 
     fn count_blobs(&mut self) -> Result<(u64, u64), MetadataError> {
-        let totals = self.find("counted blobs", TOTALS, [], |row| {
+        let totals = self.find("counted blobs", TOTALS, params![], |row| {
             Ok((column::unsigned(row, 0)?, column::unsigned(row, 1)?))
         })?;
         Ok(totals.unwrap_or_default())
@@ -176,7 +177,7 @@ impl BlobRead for Session<'_> {
 }
 
 const INSERT: &str = "INSERT INTO blob (storage_account_id, digest, size_bytes, object_key, created_at) \
-    VALUES (?1, ?2, ?3, ?4, ?5)";
+    VALUES (?1, ?2, ?3, ?4, ?5) RETURNING id";
 const INSERT_BYTES: &str = "INSERT INTO blob_content (blob_id, bytes) VALUES (?1, ?2)";
 const LINK: &str = "INSERT INTO blob_link (repository_id, digest, blob_id, registry_id, created_at) \
     VALUES (?1, (SELECT digest FROM blob WHERE id = ?2), ?2, (SELECT registry_id FROM repository WHERE id = ?1), ?3) \
@@ -214,14 +215,14 @@ impl BlobTx for Session<'_> {
     }
 
     fn remove_blob(&mut self, id: BlobId) -> Result<(), MetadataError> {
-        self.change("removed a blob", REMOVE, [id.0]).map(drop)
+        self.change("removed a blob", REMOVE, params![id.0]).map(drop)
     }
 }
 
 /// Stands in the column for the key of an object where there is none.
 const NO_OBJECT: Uuid = Uuid::nil();
 
-fn place(row: &Row<'_>, index: usize) -> rusqlite::Result<BlobPlace> {
+fn place(row: &Row<'_>, index: usize) -> row::Result<BlobPlace> {
     let key = column::object_key(row, index)?;
     Ok(if key.uuid() == NO_OBJECT {
         BlobPlace::Row
@@ -230,7 +231,7 @@ fn place(row: &Row<'_>, index: usize) -> rusqlite::Result<BlobPlace> {
     })
 }
 
-fn blob_row(row: &Row<'_>) -> rusqlite::Result<BlobRecord> {
+fn blob_row(row: &Row<'_>) -> row::Result<BlobRecord> {
     Ok(BlobRecord {
         id: BlobId(row.get(0)?),
         storage_account: StorageAccountId(row.get(1)?),

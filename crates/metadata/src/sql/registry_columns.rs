@@ -1,21 +1,21 @@
 //! The columns of a registry's settings: to words and back.
 
+use super::row::{self, Row};
 use holdfast_access::{IpRule, NetworkAction, NetworkRules, RoleAssignmentMode};
 use holdfast_model::{Author, AuthorKind, ShownSettings, Sku, SystemData};
-use rusqlite::{Row, types::Type};
 
 use super::column::{misread, named, timestamp};
 
-pub(super) fn sku(row: &Row<'_>, index: usize) -> rusqlite::Result<Sku> {
+pub(super) fn sku(row: &Row<'_>, index: usize) -> row::Result<Sku> {
     named(row, index, "a registry's tier", Sku::from_name)
 }
 
-pub(super) fn role_assignment_mode(row: &Row<'_>, index: usize) -> rusqlite::Result<RoleAssignmentMode> {
+pub(super) fn role_assignment_mode(row: &Row<'_>, index: usize) -> row::Result<RoleAssignmentMode> {
     named(row, index, "a role assignment mode", RoleAssignmentMode::find)
 }
 
 /// Three columns: whether the public has access, what happens by default, and the rules.
-pub(super) fn network(row: &Row<'_>, first: usize) -> rusqlite::Result<NetworkRules> {
+pub(super) fn network(row: &Row<'_>, first: usize) -> row::Result<NetworkRules> {
     Ok(NetworkRules {
         public_access: row.get(first)?,
         default_action: named(row, first + 1, "an action of network rules", NetworkAction::find)?,
@@ -23,10 +23,10 @@ pub(super) fn network(row: &Row<'_>, first: usize) -> rusqlite::Result<NetworkRu
     })
 }
 
-fn ip_rules(row: &Row<'_>, index: usize) -> rusqlite::Result<Vec<IpRule>> {
-    let text = row.get_ref(index)?.as_str()?;
-    let rules: Vec<String> = serde_json::from_str(text).map_err(|source| misread(index, Type::Text, source))?;
-    let parse = |rule: &String| rule.parse().map_err(|source| misread(index, Type::Text, source));
+fn ip_rules(row: &Row<'_>, index: usize) -> row::Result<Vec<IpRule>> {
+    let text = row.get::<&str>(index)?;
+    let rules: Vec<String> = serde_json::from_str(text).map_err(|source| misread(index, source))?;
+    let parse = |rule: &String| rule.parse().map_err(|source| misread(index, source));
     rules.iter().map(parse).collect()
 }
 
@@ -35,9 +35,9 @@ pub(super) fn ip_rules_text(rules: &[IpRule]) -> String {
     serde_json::to_string(&rules).expect("a list of texts serialises")
 }
 
-pub(super) fn shown(row: &Row<'_>, index: usize) -> rusqlite::Result<ShownSettings> {
-    let text = row.get_ref(index)?.as_str()?;
-    serde_json::from_str(text).map_err(|source| misread(index, Type::Text, source))
+pub(super) fn shown(row: &Row<'_>, index: usize) -> row::Result<ShownSettings> {
+    let text = row.get::<&str>(index)?;
+    serde_json::from_str(text).map_err(|source| misread(index, source))
 }
 
 pub(super) fn shown_text(shown: &ShownSettings) -> String {
@@ -45,7 +45,7 @@ pub(super) fn shown_text(shown: &ShownSettings) -> String {
 }
 
 /// Two columns: the name, and what has it.
-pub(super) fn author(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<Author>> {
+pub(super) fn author(row: &Row<'_>, first: usize) -> row::Result<Option<Author>> {
     let Some(name) = row.get(first)? else {
         return Ok(None);
     };
@@ -54,7 +54,7 @@ pub(super) fn author(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<Aut
 }
 
 /// Six columns: who made it, when, who changed it last, when.
-pub(super) fn system_data(row: &Row<'_>, first: usize) -> rusqlite::Result<SystemData> {
+pub(super) fn system_data(row: &Row<'_>, first: usize) -> row::Result<SystemData> {
     Ok(SystemData {
         created_by: author(row, first)?,
         created_at: timestamp(row, first + 2)?,

@@ -1,7 +1,8 @@
 //! People of the directory.
 
+use super::row::{self, Row};
+use super::value::params;
 use holdfast_model::{MetadataError, PersonRead, PersonRecord, PersonTx, UserName};
-use rusqlite::{Row, params};
 use uuid::Uuid;
 
 use super::session::Session;
@@ -17,11 +18,11 @@ const LIST: &str = "SELECT principal.id, app_id, display_name, is_enabled, gener
 
 impl PersonRead for Session<'_> {
     fn find_person(&mut self, id: Uuid) -> Result<Option<PersonRecord>, MetadataError> {
-        self.find("looked up a person", FIND, [id.as_bytes()], row)
+        self.find("looked up a person", FIND, params![id.as_bytes()], row)
     }
 
     fn find_person_by_name(&mut self, name: &UserName) -> Result<Option<PersonRecord>, MetadataError> {
-        self.find("looked up a person by name", FIND_BY_NAME, [name.folded()], row)
+        self.find("looked up a person by name", FIND_BY_NAME, params![name.folded()], row)
     }
 
     fn list_people(&mut self, after: Option<&UserName>, limit: usize) -> Result<Vec<PersonRecord>, MetadataError> {
@@ -51,11 +52,11 @@ impl PersonTx for Session<'_> {
     }
 
     fn remove_person(&mut self, id: Uuid) -> Result<bool, MetadataError> {
-        Ok(self.change("removed a person", REMOVE, [id.as_bytes()])? > 0)
+        Ok(self.change("removed a person", REMOVE, params![id.as_bytes()])? > 0)
     }
 }
 
-fn row(row: &Row<'_>) -> rusqlite::Result<PersonRecord> {
+fn row(row: &Row<'_>) -> row::Result<PersonRecord> {
     Ok(PersonRecord {
         principal: principal::principal_row(row)?,
         user_name: column::word(row, 6)?,

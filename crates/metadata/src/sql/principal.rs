@@ -1,7 +1,8 @@
 //! Principals of the directory.
 
+use super::row::{self, Row};
+use super::value::params;
 use holdfast_model::{MetadataError, PrincipalRead, PrincipalRecord, PrincipalTx};
-use rusqlite::{Row, params};
 use uuid::Uuid;
 
 use super::column;
@@ -13,14 +14,14 @@ const FIND_BY_APP: &str =
 
 impl PrincipalRead for Session<'_> {
     fn find_principal(&mut self, id: Uuid) -> Result<Option<PrincipalRecord>, MetadataError> {
-        self.find("looked up a principal", FIND, [id.as_bytes()], principal_row)
+        self.find("looked up a principal", FIND, params![id.as_bytes()], principal_row)
     }
 
     fn find_principal_by_app(&mut self, app_id: Uuid) -> Result<Option<PrincipalRecord>, MetadataError> {
         self.find(
             "looked up a principal by its application",
             FIND_BY_APP,
-            [app_id.as_bytes()],
+            params![app_id.as_bytes()],
             principal_row,
         )
     }
@@ -56,18 +57,22 @@ impl PrincipalTx for Session<'_> {
     }
 
     fn remove_principal(&mut self, id: Uuid) -> Result<bool, MetadataError> {
-        self.change("removed a principal's roles", REMOVE_ASSIGNMENTS, [id.as_bytes()])?;
-        Ok(self.change("removed a principal", REMOVE, [id.as_bytes()])? > 0)
+        self.change(
+            "removed a principal's roles",
+            REMOVE_ASSIGNMENTS,
+            params![id.as_bytes()],
+        )?;
+        Ok(self.change("removed a principal", REMOVE, params![id.as_bytes()])? > 0)
     }
 }
 
 /// A principal whose columns stand first.
-pub(super) fn principal_row(row: &Row<'_>) -> rusqlite::Result<PrincipalRecord> {
+pub(super) fn principal_row(row: &Row<'_>) -> row::Result<PrincipalRecord> {
     principal_at(row, 0)
 }
 
 /// A principal whose columns begin at `first`.
-pub(super) fn principal_at(row: &Row<'_>, first: usize) -> rusqlite::Result<PrincipalRecord> {
+pub(super) fn principal_at(row: &Row<'_>, first: usize) -> row::Result<PrincipalRecord> {
     Ok(PrincipalRecord {
         id: column::uuid(row, first)?,
         app_id: column::uuid(row, first + 1)?,

@@ -1,8 +1,9 @@
 //! The first look of a request: a registry and how a credential stands, joined.
 
+use super::row::{self, Row};
+use super::value::params;
 use holdfast_access::RegistryId;
 use holdfast_model::{FrontRead, MetadataError, PrincipalAndRoles, PrincipalKey, RegistryAccess, TokenStanding};
-use rusqlite::{Row, params};
 
 use super::column;
 use super::principal::principal_at;
@@ -82,7 +83,7 @@ impl FrontRead for Session<'_> {
         self.list(
             "looked up a registry and a token",
             FIND_TOKEN,
-            [registry, token],
+            params![registry, token],
             |row| {
                 if found.is_none() {
                     found = Some((access_row(row)?, column::joined(row, OTHER, standing_row)?));
@@ -122,7 +123,7 @@ impl FrontRead for Session<'_> {
     }
 }
 
-fn access_row(row: &Row<'_>) -> rusqlite::Result<RegistryAccess> {
+fn access_row(row: &Row<'_>) -> row::Result<RegistryAccess> {
     Ok(RegistryAccess {
         id: RegistryId(row.get(0)?),
         name: row.get(1)?,
@@ -139,7 +140,7 @@ fn access_row(row: &Row<'_>) -> rusqlite::Result<RegistryAccess> {
 }
 
 /// Without its passwords, each of which is in a row of its own.
-fn standing_row(row: &Row<'_>, first: usize) -> rusqlite::Result<TokenStanding> {
+fn standing_row(row: &Row<'_>, first: usize) -> row::Result<TokenStanding> {
     Ok(TokenStanding {
         name: row.get(first)?,
         is_enabled: row.get(first + 1)?,

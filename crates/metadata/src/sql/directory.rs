@@ -1,7 +1,8 @@
 //! The directory, subscriptions and resource groups.
 
+use super::row::{self, Row};
+use super::value::params;
 use holdfast_model::{Directory, DirectoryRead, DirectoryTx, MetadataError, ResourceGroup, Subscription};
-use rusqlite::{Row, params};
 use uuid::Uuid;
 
 use super::column;
@@ -16,18 +17,18 @@ const FIND_RESOURCE_GROUP: &str = "SELECT subscription_id, name, location, creat
 
 impl DirectoryRead for Session<'_> {
     fn find_directory(&mut self) -> Result<Option<Directory>, MetadataError> {
-        self.find("looked up the directory", FIND_DIRECTORY, [], directory_row)
+        self.find("looked up the directory", FIND_DIRECTORY, params![], directory_row)
     }
 
     fn list_subscriptions(&mut self) -> Result<Vec<Subscription>, MetadataError> {
-        self.list("listed subscriptions", LIST_SUBSCRIPTIONS, [], subscription_row)
+        self.list("listed subscriptions", LIST_SUBSCRIPTIONS, params![], subscription_row)
     }
 
     fn list_resource_groups(&mut self, subscription: Uuid) -> Result<Vec<ResourceGroup>, MetadataError> {
         self.list(
             "listed resource groups",
             LIST_RESOURCE_GROUPS,
-            [subscription.as_bytes()],
+            params![subscription.as_bytes()],
             resource_group_row,
         )
     }
@@ -97,14 +98,14 @@ impl DirectoryTx for Session<'_> {
     }
 }
 
-fn directory_row(row: &Row<'_>) -> rusqlite::Result<Directory> {
+fn directory_row(row: &Row<'_>) -> row::Result<Directory> {
     Ok(Directory {
         tenant_id: column::uuid(row, 0)?,
         created_at: column::timestamp(row, 1)?,
     })
 }
 
-fn subscription_row(row: &Row<'_>) -> rusqlite::Result<Subscription> {
+fn subscription_row(row: &Row<'_>) -> row::Result<Subscription> {
     Ok(Subscription {
         id: column::uuid(row, 0)?,
         display_name: row.get(1)?,
@@ -112,7 +113,7 @@ fn subscription_row(row: &Row<'_>) -> rusqlite::Result<Subscription> {
     })
 }
 
-fn resource_group_row(row: &Row<'_>) -> rusqlite::Result<ResourceGroup> {
+fn resource_group_row(row: &Row<'_>) -> row::Result<ResourceGroup> {
     Ok(ResourceGroup {
         subscription_id: column::uuid(row, 0)?,
         name: row.get(1)?,

@@ -1,10 +1,11 @@
 //! Applications of the directory and their credentials.
 
+use super::row::{self, Row};
+use super::value::params;
 use holdfast_model::{
     ApplicationCertificate, ApplicationMarker, ApplicationRead, ApplicationRecord, ApplicationSecret, ApplicationTx,
     FederatedCredential, FederatedSubject, MetadataError, PrincipalRecord,
 };
-use rusqlite::{Row, params};
 use uuid::Uuid;
 
 use super::column;
@@ -36,7 +37,7 @@ const LIST_FEDERATED: &str = "SELECT id, application_id, name, issuer, subject, 
 
 impl ApplicationRead for Session<'_> {
     fn find_application(&mut self, id: Uuid) -> Result<Option<ApplicationRecord>, MetadataError> {
-        self.find("looked up an application", FIND, [id.as_bytes()], |row| {
+        self.find("looked up an application", FIND, params![id.as_bytes()], |row| {
             application_row(row, 0)
         })
     }
@@ -45,7 +46,7 @@ impl ApplicationRead for Session<'_> {
         self.find(
             "looked up an application by its application id",
             FIND_BY_APP,
-            [app_id.as_bytes()],
+            params![app_id.as_bytes()],
             |row| application_row(row, 0),
         )
     }
@@ -78,7 +79,7 @@ impl ApplicationRead for Session<'_> {
         self.list(
             "listed the secrets of an application id",
             LIST_SECRETS_BY_APP,
-            [app_id.as_bytes()],
+            params![app_id.as_bytes()],
             secret_row,
         )
     }
@@ -87,7 +88,7 @@ impl ApplicationRead for Session<'_> {
         self.list(
             "listed an application's secrets",
             LIST_SECRETS,
-            [application.as_bytes()],
+            params![application.as_bytes()],
             secret_row,
         )
     }
@@ -99,7 +100,7 @@ impl ApplicationRead for Session<'_> {
         self.list(
             "listed an application's certificates",
             LIST_CERTIFICATES,
-            [application.as_bytes()],
+            params![application.as_bytes()],
             certificate_row,
         )
     }
@@ -108,7 +109,7 @@ impl ApplicationRead for Session<'_> {
         self.list(
             "listed an application's federated credentials",
             LIST_FEDERATED,
-            [application.as_bytes()],
+            params![application.as_bytes()],
             federated_row,
         )
     }
@@ -162,14 +163,18 @@ impl ApplicationTx for Session<'_> {
     }
 
     fn remove_application(&mut self, id: Uuid) -> Result<bool, MetadataError> {
-        let removed = self.change("removed an application", REMOVE, [id.as_bytes()])?;
+        let removed = self.change("removed an application", REMOVE, params![id.as_bytes()])?;
         Ok(removed > 0)
     }
 
     fn remove_application_credentials(&mut self, application: Uuid) -> Result<u64, MetadataError> {
         let mut removed = 0;
         for sql in REMOVE_ALL {
-            removed += self.change("removed an application's credentials", sql, [application.as_bytes()])? as u64;
+            removed += self.change(
+                "removed an application's credentials",
+                sql,
+                params![application.as_bytes()],
+            )? as u64;
         }
         Ok(removed)
     }
@@ -260,7 +265,7 @@ fn is_pattern(subject: &FederatedSubject) -> bool {
 }
 
 /// An application whose columns begin at `at`.
-fn application_row(row: &Row<'_>, at: usize) -> rusqlite::Result<ApplicationRecord> {
+fn application_row(row: &Row<'_>, at: usize) -> row::Result<ApplicationRecord> {
     Ok(ApplicationRecord {
         id: column::uuid(row, at)?,
         app_id: column::uuid(row, at + 1)?,
@@ -270,7 +275,7 @@ fn application_row(row: &Row<'_>, at: usize) -> rusqlite::Result<ApplicationReco
     })
 }
 
-fn secret_row(row: &Row<'_>) -> rusqlite::Result<ApplicationSecret> {
+fn secret_row(row: &Row<'_>) -> row::Result<ApplicationSecret> {
     Ok(ApplicationSecret {
         id: column::uuid(row, 0)?,
         application: column::uuid(row, 1)?,
@@ -283,7 +288,7 @@ fn secret_row(row: &Row<'_>) -> rusqlite::Result<ApplicationSecret> {
     })
 }
 
-fn certificate_row(row: &Row<'_>) -> rusqlite::Result<ApplicationCertificate> {
+fn certificate_row(row: &Row<'_>) -> row::Result<ApplicationCertificate> {
     Ok(ApplicationCertificate {
         id: column::uuid(row, 0)?,
         application: column::uuid(row, 1)?,
@@ -297,7 +302,7 @@ fn certificate_row(row: &Row<'_>) -> rusqlite::Result<ApplicationCertificate> {
     })
 }
 
-fn federated_row(row: &Row<'_>) -> rusqlite::Result<FederatedCredential> {
+fn federated_row(row: &Row<'_>) -> row::Result<FederatedCredential> {
     let subject: String = row.get(4)?;
     Ok(FederatedCredential {
         id: column::uuid(row, 0)?,

@@ -2,6 +2,8 @@
 //!
 //! Pages in the order of time go on as those of `tag` do.
 
+use super::row::{self, Row};
+use super::value::params;
 use bytes::Bytes;
 use holdfast_access::RegistryId;
 use holdfast_model::{
@@ -10,7 +12,6 @@ use holdfast_model::{
     Timestamp, Visibility,
 };
 use holdfast_oci::{Digest, Reference, RepositoryName};
-use rusqlite::{Row, params};
 
 use super::column;
 use super::error::Fault;
@@ -140,9 +141,11 @@ impl ManifestRead for Session<'_> {
     }
 
     fn load_manifest_bytes(&mut self, id: ManifestId) -> Result<Bytes, MetadataError> {
-        self.find("read a manifest", LOAD_BYTES, [id.0], |row| row.get::<_, Vec<u8>>(0))?
-            .map(Bytes::from)
-            .ok_or_else(|| MetadataError::failed("read a manifest", Fault::NoRow { id: id.0 }))
+        self.find("read a manifest", LOAD_BYTES, params![id.0], |row| {
+            row.get::<Vec<u8>>(0)
+        })?
+        .map(Bytes::from)
+        .ok_or_else(|| MetadataError::failed("read a manifest", Fault::NoRow { id: id.0 }))
     }
 
     fn list_manifests(
@@ -191,13 +194,13 @@ impl ManifestRead for Session<'_> {
     }
 
     fn list_manifest_blobs(&mut self, id: ManifestId) -> Result<Vec<Digest>, MetadataError> {
-        self.list("listed a manifest's blobs", LIST_BLOBS, [id.0], |row| {
+        self.list("listed a manifest's blobs", LIST_BLOBS, params![id.0], |row| {
             column::digest(row, 0)
         })
     }
 
     fn list_manifest_children(&mut self, id: ManifestId) -> Result<Vec<Digest>, MetadataError> {
-        self.list("listed an index's manifests", LIST_CHILDREN, [id.0], |row| {
+        self.list("listed an index's manifests", LIST_CHILDREN, params![id.0], |row| {
             column::digest(row, 0)
         })
     }
@@ -375,7 +378,7 @@ impl ManifestTx for Session<'_> {
             REMOVE_ANNOTATIONS,
             REMOVE,
         ] {
-            self.change("removed a manifest", sql, [id.0])?;
+            self.change("removed a manifest", sql, params![id.0])?;
         }
         Ok(())
     }
@@ -411,7 +414,7 @@ fn after(digest: Option<&Digest>) -> Vec<u8> {
     digest.map(Digest::to_db).unwrap_or_default()
 }
 
-fn manifest_row(row: &Row<'_>) -> rusqlite::Result<ManifestRecord> {
+fn manifest_row(row: &Row<'_>) -> row::Result<ManifestRecord> {
     Ok(ManifestRecord {
         id: ManifestId(row.get(0)?),
         digest: column::digest(row, 1)?,
@@ -429,7 +432,7 @@ fn manifest_row(row: &Row<'_>) -> rusqlite::Result<ManifestRecord> {
     })
 }
 
-fn referrer_row(row: &Row<'_>) -> rusqlite::Result<ReferrerRecord> {
+fn referrer_row(row: &Row<'_>) -> row::Result<ReferrerRecord> {
     Ok(ReferrerRecord {
         digest: column::digest(row, 0)?,
         media_type: row.get(1)?,
@@ -439,12 +442,12 @@ fn referrer_row(row: &Row<'_>) -> rusqlite::Result<ReferrerRecord> {
     })
 }
 
-fn pulled_row(row: &Row<'_>, known: &dyn Fn(&Digest) -> Option<Bytes>) -> rusqlite::Result<PulledManifest> {
+fn pulled_row(row: &Row<'_>, known: &dyn Fn(&Digest) -> Option<Bytes>) -> row::Result<PulledManifest> {
     let manifest = |row: &Row<'_>, first: usize| {
         let digest = column::digest(row, first)?;
         let bytes = match known(&digest) {
             Some(bytes) => bytes,
-            None => Bytes::from(row.get::<_, Vec<u8>>(first + 3)?),
+            None => Bytes::from(row.get::<Vec<u8>>(first + 3)?),
         };
         let content = ManifestContent {
             digest,

@@ -8,8 +8,9 @@ use holdfast_model::{
     RepositoryId, StorageAccountId, Timestamp,
 };
 use holdfast_oci::Digest;
-use rusqlite::types::Type;
-use rusqlite::{Row, params};
+
+use super::row::{self, Row};
+use super::value::params;
 
 use super::column;
 use super::session::Session;
@@ -55,7 +56,7 @@ impl GarbageRead for Session<'_> {
     }
 
     fn load_candidate(&mut self, id: CandidateId) -> Result<Option<QueuedCandidate>, MetadataError> {
-        self.find("read a garbage candidate", LOAD, [id.0], candidate_row)
+        self.find("read a garbage candidate", LOAD, params![id.0], candidate_row)
     }
 
     fn find_candidate(&mut self, candidate: &Candidate) -> Result<Option<QueuedCandidate>, MetadataError> {
@@ -83,7 +84,9 @@ impl GarbageRead for Session<'_> {
     }
 
     fn count_candidates(&mut self) -> Result<u64, MetadataError> {
-        let count = self.find("counted garbage candidates", COUNT, [], |row| column::unsigned(row, 0))?;
+        let count = self.find("counted garbage candidates", COUNT, params![], |row| {
+            column::unsigned(row, 0)
+        })?;
         Ok(count.unwrap_or_default())
     }
 }
@@ -104,7 +107,8 @@ impl GarbageTx for Session<'_> {
     }
 
     fn remove_candidate(&mut self, id: CandidateId) -> Result<(), MetadataError> {
-        self.change("removed a garbage candidate", REMOVE, [id.0]).map(drop)
+        self.change("removed a garbage candidate", REMOVE, params![id.0])
+            .map(drop)
     }
 }
 
@@ -152,7 +156,7 @@ fn object_columns(candidate: &Candidate) -> (i64, Option<&[u8]>) {
     }
 }
 
-fn candidate_row(row: &Row<'_>) -> rusqlite::Result<QueuedCandidate> {
+fn candidate_row(row: &Row<'_>) -> row::Result<QueuedCandidate> {
     let owner_id: i64 = row.get(2)?;
     let repository = RepositoryId(owner_id);
     let digest = || column::digest(row, 3);
@@ -177,7 +181,7 @@ fn candidate_row(row: &Row<'_>) -> rusqlite::Result<QueuedCandidate> {
         }),
         other => {
             let source = format!("{other} is not a kind of candidate");
-            return Err(column::misread(1, Type::Integer, source));
+            return Err(column::misread(1, source));
         }
     };
     Ok(QueuedCandidate {

@@ -2,8 +2,9 @@
 
 use holdfast_access::{RegistryId, ScopeMap};
 use holdfast_model::{MetadataError, ScopeMapRead, ScopeMapRecord, ScopeMapTx};
-use rusqlite::types::Type;
-use rusqlite::{Row, params};
+
+use super::row::{self, Row};
+use super::value::params;
 
 use super::column;
 use super::registry_columns::{author_columns, system_data};
@@ -95,14 +96,13 @@ fn actions_text(actions: &ScopeMap) -> String {
 }
 
 /// The actions in a column.
-pub(super) fn actions(row: &Row<'_>, index: usize) -> rusqlite::Result<ScopeMap> {
-    let text = row.get_ref(index)?.as_str()?;
-    let actions: Vec<String> =
-        serde_json::from_str(text).map_err(|source| column::misread(index, Type::Text, source))?;
-    ScopeMap::parse(&actions).map_err(|source| column::misread(index, Type::Text, source))
+pub(super) fn actions(row: &Row<'_>, index: usize) -> row::Result<ScopeMap> {
+    let text = row.get::<&str>(index)?;
+    let actions: Vec<String> = serde_json::from_str(text).map_err(|source| column::misread(index, source))?;
+    ScopeMap::parse(&actions).map_err(|source| column::misread(index, source))
 }
 
-fn scope_map_row(row: &Row<'_>) -> rusqlite::Result<ScopeMapRecord> {
+fn scope_map_row(row: &Row<'_>) -> row::Result<ScopeMapRecord> {
     Ok(ScopeMapRecord {
         registry: RegistryId(row.get(0)?),
         name: row.get(1)?,

@@ -1,12 +1,13 @@
 //! Upload sessions.
 
+use super::row::{self, Row};
+use super::value::params;
 use holdfast_access::RegistryId;
 use holdfast_model::{
     GarbageObject, MetadataError, StaleUpload, StorageAccountId, Timestamp, UploadBytes, UploadId, UploadProgress,
     UploadRead, UploadRecord, UploadStub, UploadTarget, UploadTx,
 };
 use holdfast_oci::RepositoryName;
-use rusqlite::{Row, params};
 
 use super::column;
 use super::session::Session;
@@ -54,7 +55,7 @@ impl UploadRead for Session<'_> {
     }
 
     fn find_upload(&mut self, id: UploadId) -> Result<Option<UploadRecord>, MetadataError> {
-        self.find("looked up an upload", FIND, [id.0.as_bytes()], upload_row)
+        self.find("looked up an upload", FIND, params![id.0.as_bytes()], upload_row)
     }
 
     fn list_stale_uploads(
@@ -157,7 +158,7 @@ impl UploadTx for Session<'_> {
     }
 
     fn remove_upload(&mut self, id: UploadId) -> Result<Option<UploadStub>, MetadataError> {
-        let removed = self.put("removed an upload", REMOVE, [id.0.as_bytes()], stub_row)?;
+        let removed = self.put("removed an upload", REMOVE, params![id.0.as_bytes()], stub_row)?;
         Ok(removed.into_iter().next())
     }
 }
@@ -171,9 +172,9 @@ fn byte_columns(bytes: &UploadBytes) -> (&[u8], &[u8], bool) {
 }
 
 /// The columns of [`LIST_STUBS`].
-fn stub_row(row: &Row<'_>) -> rusqlite::Result<UploadStub> {
+fn stub_row(row: &Row<'_>) -> row::Result<UploadStub> {
     let garbage = || {
-        Ok::<_, rusqlite::Error>(GarbageObject {
+        Ok::<_, row::Misread>(GarbageObject {
             storage_account: StorageAccountId(row.get(2)?),
             object_key: column::object_key(row, 3)?,
             size_bytes: column::unsigned(row, 4)?,
@@ -187,15 +188,15 @@ fn stub_row(row: &Row<'_>) -> rusqlite::Result<UploadStub> {
     })
 }
 
-fn stale_row(row: &Row<'_>) -> rusqlite::Result<StaleUpload> {
+fn stale_row(row: &Row<'_>) -> row::Result<StaleUpload> {
     Ok(StaleUpload {
         updated_at: column::timestamp(row, 0)?,
         id: UploadId(column::uuid(row, 1)?),
     })
 }
 
-fn upload_row(row: &Row<'_>) -> rusqlite::Result<UploadRecord> {
-    let held = row.get::<_, Vec<u8>>(12)?.into();
+fn upload_row(row: &Row<'_>) -> row::Result<UploadRecord> {
+    let held = row.get::<Vec<u8>>(12)?.into();
     let bytes = if row.get(13)? {
         let state = row.get(9)?;
         UploadBytes::Object { held, state }
