@@ -1,15 +1,17 @@
 //! The server's own keys: one RSA pair that signs tokens, older public keys that still verify them, and the master key
-//! that other keys are derived from. Made on first start in a folder of the data directory; every node of one service
-//! needs the same folder's content.
+//! that other keys are derived from. A server whose database is a file keeps them in a folder beside it; nodes that share
+//! a database keep the pairs there, and the master key in a file that each node has.
 //!
 //! A rotation makes a new pair and keeps the public half of the old one until the last token that it signed has expired.
 
+mod folder;
+mod master;
 mod ring;
+mod stored;
 
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rsa::KeySize;
@@ -17,37 +19,28 @@ use aws_lc_rs::signature::{KeyPair, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
 use aws_lc_rs::{digest, rand};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use rustls_pki_types::PrivatePkcs8KeyDer;
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer};
 use zeroize::Zeroizing;
 
 use crate::private_file::{self, Readable};
 use crate::token::{MAX_SKEW_SECS, REFRESH_SECS};
+pub use folder::KeyFolder;
+use folder::{MASTER_KEY_FILE, SIGNING_KEY_FILE, read_verify_keys};
+pub use master::MasterKey;
 use ring::VerifyKey;
 pub(crate) use ring::{KeySet, Ring};
+pub use stored::StoredKey;
 
-/// The pair that signs tokens: PKCS #8, PEM, mode 0600.
-const SIGNING_KEY_FILE: &str = "signing-key.pem";
-/// 32 random bytes as one line of base64, mode 0600.
-const MASTER_KEY_FILE: &str = "master.key";
-/// Public keys that verify tokens and sign none: `verify-*.pem`.
-const VERIFY_PREFIX: &str = "verify-";
-/// Those that a rotation left: the name goes on with the second (Unix time) from which the key verifies nothing more.
-const UNTIL_PREFIX: &str = "verify-until-";
 /// The most `verify-*.pem` files that are read; more means that nobody cleans up, or that somebody rotates in a loop.
 const MAX_VERIFY_KEYS: usize = 8;
 /// How long a key that signs no more is kept: the longest life of a token, and what clocks of nodes may differ.
 pub const RETIRED_SECS: i64 = REFRESH_SECS + MAX_SKEW_SECS;
-/// The length of the master key.
-pub(crate) const MASTER_KEY_BYTES: usize = 32;
 
 /// The server's own keys.
 pub struct ServerKeys {
-    dir: PathBuf,
     ring: Arc<Ring>,
-    /// Held while keys are made or removed.
-    changing: Mutex<()>,
-    master: Zeroizing<[u8; MASTER_KEY_BYTES]>,
+    master: MasterKey,
 }
 
 /// The pair that signs tokens, and the name of its public half.
@@ -78,13 +71,9 @@ impl ServerKeys {
         private_file::create_folder(dir)?;
         let signing = SigningKey::open_or_create(&dir.join(SIGNING_KEY_FILE))?;
         let set = KeySet::new(signing, read_verify_keys(dir)?)?;
-        let master = master_key(&dir.join(MASTER_KEY_FILE))?;
-        Ok(Self {
-            dir: dir.to_owned(),
-            ring: Arc::new(Ring::new(set)),
-            changing: Mutex::new(()),
-            master,
-        })
+        let master = MasterKey::open_or_create(&dir.join(MASTER_KEY_FILE))?;
+        let ring = Arc::new(Ring::new(set));
+        Ok(Self { ring, master })
     }
 
     /// The name of the key that signs: the fingerprint of its public half.
@@ -99,48 +88,11 @@ impl ServerKeys {
         self.ring.current().list(now)
     }
 
-    /// Makes a new signing key. Everything made from these keys signs with it from now on; the old one verifies for
-    /// [`RETIRED_SECS`] more, and older ones whose time is over are removed. Blocks for as long as it takes to find two
-    /// primes. `now` is in Unix seconds.
-    ///
-    /// # Errors
-    /// Too many old keys are still needed, or the file system says no; then nothing has changed.
-    pub fn rotate(&self, now: i64) -> Result<(), Error> {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        remove_verify_keys(&self.dir, |until| until.is_some_and(|until| until <= now))?;
-        if read_verify_keys(&self.dir)?.len() >= MAX_VERIFY_KEYS {
-            return Err(Error::TooManyVerifyKeys { dir: self.dir.clone() });
-        }
-        let path = self.dir.join(SIGNING_KEY_FILE);
-        let (new, pem_text) = SigningKey::generate()?;
-        // The old public half first: a crash between the two leaves it there twice, which does no harm.
-        let until = now.saturating_add(RETIRED_SECS);
-        let old = self.ring.current().signing().spki()?;
-        let retired = self.dir.join(format!("{UNTIL_PREFIX}{until}.pem"));
-        private_file::write(&retired, pem("PUBLIC KEY", &old).as_bytes(), Readable::ByOwner)?;
-        private_file::write(&path, pem_text.as_bytes(), Readable::ByOwner)?;
-        self.ring.replace(KeySet::new(new, read_verify_keys(&self.dir)?)?);
-        Ok(())
-    }
-
-    /// Forgets every key but the one that signs: tokens of older keys are void at once. For keys that somebody may have
-    /// read.
-    ///
-    /// # Errors
-    /// The file system says no.
-    pub fn forget_retired(&self) -> Result<(), Error> {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        remove_verify_keys(&self.dir, |_| true)?;
-        let signing = SigningKey::open_or_create(&self.dir.join(SIGNING_KEY_FILE))?;
-        self.ring.replace(KeySet::new(signing, Vec::new())?);
-        Ok(())
-    }
-
     pub(crate) fn ring(&self) -> Arc<Ring> {
         Arc::clone(&self.ring)
     }
 
-    pub(crate) fn master(&self) -> &[u8; MASTER_KEY_BYTES] {
+    pub(crate) fn master(&self) -> &MasterKey {
         &self.master
     }
 }
@@ -244,79 +196,6 @@ fn fingerprint(spki: &[u8]) -> String {
     letters
 }
 
-/// The `verify-*.pem` files of a folder, and for each the end of its time, when its name tells one.
-fn list_verify_files(dir: &Path) -> Result<Vec<(PathBuf, Option<i64>)>, Error> {
-    let failed = |source| private_file::Error::Io {
-        action: "list the folder",
-        path: dir.to_owned(),
-        source,
-    };
-    let mut files = Vec::new();
-    for entry in fs::read_dir(dir).map_err(failed)? {
-        let name = entry.map_err(failed)?.file_name();
-        let Some(name) = name.to_str().filter(|name| name.starts_with(VERIFY_PREFIX)) else {
-            continue;
-        };
-        let Some(stem) = name.strip_suffix(".pem") else {
-            continue;
-        };
-        let until = stem.strip_prefix(UNTIL_PREFIX).and_then(|text| text.parse().ok());
-        files.push((dir.join(name), until));
-    }
-    Ok(files)
-}
-
-fn read_verify_keys(dir: &Path) -> Result<Vec<VerifyKey>, Error> {
-    let mut keys = Vec::new();
-    for (path, verifies_until) in list_verify_files(dir)? {
-        let Some(pem) = private_file::read_public(&path)? else {
-            continue;
-        };
-        let key = SubjectPublicKeyInfoDer::from_pem_slice(&pem)
-            .ok()
-            .and_then(|der| VerifyKey::of_spki(&der, verifies_until));
-        let Some(key) = key else {
-            return Err(Error::BrokenVerifyKey { path });
-        };
-        keys.push(key);
-        if keys.len() > MAX_VERIFY_KEYS {
-            return Err(Error::TooManyVerifyKeys { dir: dir.to_owned() });
-        }
-    }
-    Ok(keys)
-}
-
-fn remove_verify_keys(dir: &Path, goes: impl Fn(Option<i64>) -> bool) -> Result<(), Error> {
-    for (path, until) in list_verify_files(dir)? {
-        if goes(until) {
-            fs::remove_file(&path).map_err(|source| private_file::Error::Io {
-                action: "remove",
-                path,
-                source,
-            })?;
-        }
-    }
-    Ok(())
-}
-
-fn master_key(path: &Path) -> Result<Zeroizing<[u8; MASTER_KEY_BYTES]>, Error> {
-    let mut key = Zeroizing::new([0; MASTER_KEY_BYTES]);
-    if let Some(line) = private_file::read_private(path)? {
-        let written = STANDARD.decode_slice(line.trim_ascii_end(), &mut *key);
-        return match written {
-            Ok(MASTER_KEY_BYTES) => Ok(key),
-            _ => Err(Error::BrokenMasterKey { path: path.to_owned() }),
-        };
-    }
-    rand::fill(&mut *key).map_err(|_| Error::Crypto {
-        action: "draw random bytes",
-    })?;
-    let mut line = Zeroizing::new(STANDARD.encode(*key));
-    line.push('\n');
-    private_file::write(path, line.as_bytes(), Readable::ByOwner)?;
-    Ok(key)
-}
-
 fn pem(label: &str, der: &[u8]) -> Zeroizing<String> {
     const LINE: usize = 64;
     let body = Zeroizing::new(STANDARD.encode(der));
@@ -361,20 +240,37 @@ pub enum Error {
         path: PathBuf,
     },
     /// Too many older public keys.
-    #[error("more than {MAX_VERIFY_KEYS} {VERIFY_PREFIX}*.pem files in {}; remove the oldest", dir.display())]
+    #[error("more than {MAX_VERIFY_KEYS} verify-*.pem files in {}; remove the oldest", dir.display())]
     TooManyVerifyKeys {
         /// The folder.
         dir: PathBuf,
     },
     /// The master key is not 32 bytes of base64.
     #[error(
-        "{} is not {MASTER_KEY_BYTES} bytes in base64; restore it from a backup, for stored secrets open with no other",
+        "{} is not 32 bytes in base64; restore it from a backup, for stored secrets open with no other",
         path.display()
     )]
     BrokenMasterKey {
         /// The file.
         path: PathBuf,
     },
+    /// The private half in the database was sealed under another master key.
+    #[error("key {kid} of the database does not open with this master key; give every node the same one")]
+    SealedByAnother {
+        /// Its name.
+        kid: String,
+    },
+    /// The public half in the database cannot be read.
+    #[error(
+        "key {kid} of the database cannot be read; restore a backup of it, or rotate the keys and forget the old ones"
+    )]
+    BrokenStoredKey {
+        /// Its name.
+        kid: String,
+    },
+    /// The database holds no key that signs.
+    #[error("the database holds no key that signs tokens; restore a backup of it")]
+    NoSigningKey,
     /// The crypto library failed, which leaves nothing to try.
     #[error("cannot {action}")]
     Crypto {

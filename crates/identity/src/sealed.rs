@@ -9,7 +9,7 @@ use aws_lc_rs::{constant_time, hkdf, hmac};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
-use crate::keys::ServerKeys;
+use crate::keys::{MasterKey, ServerKeys};
 
 /// The first byte of a sealed secret; another way to seal gets another.
 const VERSION: u8 = 1;
@@ -22,18 +22,20 @@ pub const VERIFIER_BYTES: usize = 32;
 
 /// Seals, opens and recognises secrets.
 pub struct Sealer {
-    sealing: RandomizedNonceKey,
+    vault: Vault,
     recognising: hmac::Key,
 }
+
+/// Seals bytes for one purpose.
+pub(crate) struct Vault(RandomizedNonceKey);
 
 impl Sealer {
     /// A sealer under the server's master key. Every node with that key opens what any of them sealed.
     #[must_use]
     pub fn new(keys: &ServerKeys) -> Self {
-        let sealing = derive(keys, b"holdfast secrets at rest v1");
-        let recognising = derive(keys, b"holdfast secret verifiers v1");
+        let recognising = derive(keys.master(), b"holdfast secret verifiers v1");
         Self {
-            sealing: RandomizedNonceKey::new(&AES_256_GCM, &*sealing).expect("the derived key has the cipher's length"),
+            vault: Vault::new(keys.master(), b"holdfast secrets at rest v1"),
             recognising: hmac::Key::new(hmac::HMAC_SHA256, &*recognising),
         }
     }
@@ -50,14 +52,7 @@ impl Sealer {
                 length_bytes: secret.len(),
             });
         }
-        // Room for the tag from the start: growing would leave the plain text in freed memory.
-        let mut text = Vec::with_capacity(secret.len() + TAG_BYTES);
-        text.extend_from_slice(secret);
-        let nonce = self
-            .sealing
-            .seal_in_place_append_tag(Aad::from(context.as_bytes()), &mut text)
-            .expect("a text of bounded length can be sealed");
-        Ok([&[VERSION], nonce.as_ref().as_slice(), &text].concat())
+        Ok(self.vault.seal(secret, context))
     }
 
     /// Opens what [`seal`](Self::seal) made for the same context.
@@ -68,18 +63,8 @@ impl Sealer {
         let does_not_open = || Error::DoesNotOpen {
             context: context.to_owned(),
         };
-        let (version, rest) = sealed.split_first().ok_or_else(does_not_open)?;
-        if *version != VERSION || rest.len() < NONCE_BYTES || rest.len() > NONCE_BYTES + MAX_SECRET_BYTES + TAG_BYTES {
-            return Err(does_not_open());
-        }
-        let (nonce, text) = rest.split_at(NONCE_BYTES);
-        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| does_not_open())?;
-        let mut text = Zeroizing::new(text.to_vec());
-        let plain = self
-            .sealing
-            .open_in_place(nonce, Aad::from(context.as_bytes()), &mut text)
-            .map_err(|_| does_not_open())?;
-        let plain = std::str::from_utf8(plain).map_err(|_| does_not_open())?;
+        let plain = self.vault.open(sealed, context).ok_or_else(does_not_open)?;
+        let plain = std::str::from_utf8(&plain).map_err(|_| does_not_open())?;
         Ok(SecretString::from(plain))
     }
 
@@ -118,6 +103,43 @@ impl Sealer {
     }
 }
 
+impl Vault {
+    pub(crate) fn new(master: &MasterKey, purpose: &'static [u8]) -> Self {
+        let key = derive(master, purpose);
+        Self(RandomizedNonceKey::new(&AES_256_GCM, &*key).expect("the derived key has the cipher's length"))
+    }
+
+    /// Seals for one context. `secret` has a bounded length.
+    pub(crate) fn seal(&self, secret: &[u8], context: &str) -> Vec<u8> {
+        // Room for the tag from the start: growing would leave the plain text in freed memory.
+        let mut text = Vec::with_capacity(secret.len() + TAG_BYTES);
+        text.extend_from_slice(secret);
+        let nonce = self
+            .0
+            .seal_in_place_append_tag(Aad::from(context.as_bytes()), &mut text)
+            .expect("a text of bounded length can be sealed");
+        [&[VERSION], nonce.as_ref().as_slice(), &text].concat()
+    }
+
+    /// Opens what was sealed for this purpose and context; `None` when that is something else.
+    pub(crate) fn open(&self, sealed: &[u8], context: &str) -> Option<Zeroizing<Vec<u8>>> {
+        let (version, rest) = sealed.split_first()?;
+        if *version != VERSION || rest.len() < NONCE_BYTES || rest.len() > NONCE_BYTES + MAX_SECRET_BYTES + TAG_BYTES {
+            return None;
+        }
+        let (nonce, text) = rest.split_at(NONCE_BYTES);
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let mut text = Zeroizing::new(text.to_vec());
+        let length = self
+            .0
+            .open_in_place(nonce, Aad::from(context.as_bytes()), &mut text)
+            .ok()?
+            .len();
+        text.truncate(length);
+        Some(text)
+    }
+}
+
 impl fmt::Debug for Sealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Sealer(..)")
@@ -125,10 +147,10 @@ impl fmt::Debug for Sealer {
 }
 
 /// A key of its own for a purpose.
-pub(crate) fn derive(keys: &ServerKeys, purpose: &'static [u8]) -> Zeroizing<[u8; 32]> {
+pub(crate) fn derive(master: &MasterKey, purpose: &'static [u8]) -> Zeroizing<[u8; 32]> {
     let mut key = Zeroizing::new([0; 32]);
     hkdf::Salt::new(hkdf::HKDF_SHA256, b"holdfast")
-        .extract(keys.master())
+        .extract(master.bytes())
         .expand(&[purpose], hkdf::HKDF_SHA256)
         .and_then(|okm| okm.fill(&mut *key))
         .expect("HKDF-SHA256 yields 32 bytes");

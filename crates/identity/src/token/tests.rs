@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::*;
+use crate::keys::KeyFolder;
 
 /// 2026-01-01.
 const NOW: i64 = 1_767_225_600;
@@ -540,11 +541,11 @@ fn tokens_outlive_a_rotation_and_not_the_removal_of_their_key() {
     let verify = |token: &str, now| issuer.verify(token, Kind::Access, "a", now);
     let old = issuer.issue_access(claims(), 1_000).unwrap();
     verify(&old, 1_000).unwrap();
-    keys.rotate(1_000).unwrap();
+    KeyFolder::at(folder.path()).rotate(&keys, 1_000).unwrap();
     let new = issuer.issue_access(claims(), 1_000).unwrap();
     verify(&old, 1_001).unwrap();
     verify(&new, 1_001).unwrap();
-    keys.forget_retired().unwrap();
+    KeyFolder::at(folder.path()).forget_retired(&keys).unwrap();
     assert!(
         matches!(verify(&old, 1_002), Err(Error::UnknownKey)),
         "also when it was checked before"
