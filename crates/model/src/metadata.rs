@@ -11,10 +11,10 @@ use async_trait::async_trait;
 
 use super::{
     ApplicationRead, ApplicationTx, BlobRead, BlobTx, DirectoryRead, DirectoryTx, FrontRead, GarbageRead, GarbageTx,
-    JobRead, JobTx, ManifestRead, ManifestTx, MetadataError, PersonRead, PersonTx, PrincipalRead, PrincipalTx,
-    RegistryRead, RegistryTx, RepositoryRead, RepositoryTx, RoleAssignmentRead, RoleAssignmentTx, ScopeMapRead,
-    ScopeMapTx, SignInRead, SignInTx, StorageAccountRead, StorageAccountTx, TagRead, TagTx, TallyRead, TokenRead,
-    TokenTx, UploadRead, UploadTx,
+    JobRead, JobTx, ManifestRead, ManifestTx, MetadataError, NodeRead, NodeTx, PersonRead, PersonTx, PrincipalRead,
+    PrincipalTx, RegistryRead, RegistryTx, RepositoryRead, RepositoryTx, RoleAssignmentRead, RoleAssignmentTx,
+    ScopeMapRead, ScopeMapTx, ServerKeyRead, ServerKeyTx, SignInRead, SignInTx, StorageAccountRead, StorageAccountTx,
+    TagRead, TagTx, TallyRead, TokenRead, TokenTx, UploadRead, UploadTx,
 };
 /// Work inside one read snapshot.
 pub type ReadWork = Box<dyn FnOnce(&mut dyn Read) -> Result<(), MetadataError> + Send>;
@@ -185,6 +185,10 @@ pub trait Read:
     + UploadRead
     + GarbageRead
     + JobRead
+    + NodeRead
+    + ServerKeyRead
+    + NodeRead
+    + ServerKeyRead
 {
 }
 impl<T> Read for T where
@@ -207,6 +211,10 @@ impl<T> Read for T where
         + UploadRead
         + GarbageRead
         + JobRead
+        + NodeRead
+        + ServerKeyRead
+        + NodeRead
+        + ServerKeyRead
 {
 }
 
@@ -230,6 +238,8 @@ pub trait Tx:
     + UploadTx
     + GarbageTx
     + JobTx
+    + NodeTx
+    + ServerKeyTx
 {
 }
 impl<T> Tx for T where
@@ -251,5 +261,7 @@ impl<T> Tx for T where
         + UploadTx
         + GarbageTx
         + JobTx
+        + NodeTx
+        + ServerKeyTx
 {
 }

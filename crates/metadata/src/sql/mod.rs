@@ -10,6 +10,7 @@ mod front;
 mod garbage;
 mod job;
 mod manifest;
+mod node;
 mod person;
 mod principal;
 mod registry;
@@ -18,6 +19,7 @@ mod repository;
 mod role_assignment;
 pub(crate) mod row;
 mod scope_map;
+mod server_key;
 pub(crate) mod session;
 mod sign_in;
 mod storage_account;
@@ -49,6 +51,8 @@ pub(crate) const NOUNS: &[(&str, &[&str])] = &[
     ("upload", upload::PLANNED),
     ("garbage", garbage::PLANNED),
     ("job", job::PLANNED),
+    ("node", node::PLANNED),
+    ("server key", server_key::PLANNED),
 ];
 
 /// Those that may sort, for the reason given beside them.

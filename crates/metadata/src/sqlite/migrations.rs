@@ -26,6 +26,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0017-upload-by-caller.sql"),
     include_str!("migrations/0018-store-state.sql"),
     include_str!("migrations/0019-row-blob.sql"),
+    include_str!("migrations/0020-node.sql"),
 ];
 
 /// The version this build makes and reads.

@@ -19,6 +19,7 @@ mod garbage;
 mod lock;
 mod manifest;
 mod model;
+mod node;
 mod person;
 mod quota;
 mod row_blob;

@@ -12,6 +12,7 @@ pub mod garbage;
 pub mod job;
 pub mod manifest;
 pub mod manifest_page;
+pub mod node;
 pub mod person;
 pub mod principal;
 pub mod referrer;
@@ -19,6 +20,7 @@ pub mod registry;
 pub mod repository;
 pub mod role_assignment;
 pub mod scope_map;
+pub mod server_key;
 pub mod sign_in;
 pub mod storage_account;
 pub mod tag;
@@ -210,6 +212,15 @@ macro_rules! metadata_contract {
                 due_jobs_of_what_is_busy_are_passed_over
                 open_jobs_are_found_by_what_they_are_about
                 ended_jobs_are_listed_and_removed
+            }
+            server_key {
+                keys_are_listed_newest_first_and_replaced_by_name
+                a_removed_key_is_gone
+            }
+            node {
+                nodes_are_listed_as_they_started
+                a_lease_is_put_found_and_given_back_by_its_owner
+                nodes_go_with_their_leases
             }
             transaction {
                 a_failed_write_leaves_nothing
