@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use holdfast_blobs::{FilesystemPlaces, FilesystemStore};
 use holdfast_content::Limits;
-use holdfast_identity::{NewAdminPassword, PasswordHasher, Sealer, ServerKeys, admin_password::Slot};
+use holdfast_identity::{NewAdminPassword, PasswordHasher, Sealer, ServerKeys, admin_password::Slot, keys::KeyFolder};
 use holdfast_metadata::SqliteStore;
 use holdfast_model::{
     Blobs, Clock, Metadata, MetadataExt as _, Places as _, RandomIds, RegistryRecord, StorageAccountId, StoreError,
@@ -41,6 +41,8 @@ const LOW_SPACE_BYTES: u64 = 1 << 30;
 pub(crate) struct App {
     pub(crate) folder: Folder,
     pub(crate) keys: ServerKeys,
+    /// Where those lie.
+    pub(crate) key_folder: KeyFolder,
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) password_hasher: Arc<PasswordHasher>,
     pub(crate) metadata: Arc<SqliteStore>,
@@ -99,6 +101,7 @@ impl App {
             limits,
         });
         Ok(Self {
+            key_folder: KeyFolder::at(&folder.keys()),
             folder,
             keys,
             sealer,

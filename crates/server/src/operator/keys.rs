@@ -44,9 +44,9 @@ impl AdminCommand for RotateKeys {
     async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<Vec<Key>> {
         let app = std::sync::Arc::clone(&context.app);
         let rotate = move || {
-            app.keys.rotate(app.operator.now().unix_secs())?;
+            app.key_folder.rotate(&app.keys, app.operator.now().unix_secs())?;
             if self.forget_old {
-                app.keys.forget_retired()?;
+                app.key_folder.forget_retired(&app.keys)?;
             }
             Ok::<_, holdfast_identity::keys::Error>(())
         };
