@@ -47,7 +47,7 @@ impl Management {
         if !resource.is_some_and(|resource| wanted.contains(&resource)) {
             return Err(Arm::invalid_token_audience(&claims.aud, &site.base_url).into());
         }
-        let found = self.directory.find_principal(claims.oid).await?;
+        let found = self.sign_in.find_principal(claims.oid).await?;
         let principal = found.filter(|principal| principal.record.generation == claims.generation);
         let principal = principal.ok_or_else(Arm::invalid_token)?;
         let actor = Actor::Principal {

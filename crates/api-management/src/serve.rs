@@ -8,7 +8,7 @@ use holdfast_access::{
     ControlAction, ControlCaller, ControlGrant, ControlReach, RequestOrigin, decide_control, reach_of,
 };
 use holdfast_arm::{ApiVersion, Code, Error as Arm, Filter, ResourceId, SubscriptionId};
-use holdfast_directory::Directory;
+use holdfast_directory::{Directory, SignIn};
 use holdfast_face::{Budget, Received, Served};
 use holdfast_identity::{DirectoryIssuer, ExternalIssuers, PasswordHasher, Sealer, Throttle};
 use holdfast_resources::{Precondition, Resources, ScopedGrant};
@@ -36,6 +36,8 @@ pub struct ManagementParts {
     pub resources: Arc<Resources>,
     /// The operations on who there is.
     pub directory: Arc<Directory>,
+    /// The operations by which a caller becomes known.
+    pub sign_in: Arc<SignIn>,
     /// Issues and checks tokens of the directory.
     pub directory_issuer: Arc<DirectoryIssuer>,
     /// Seals and compares secrets.
@@ -58,6 +60,7 @@ pub struct ManagementParts {
 pub struct Management {
     pub(crate) resources: Arc<Resources>,
     pub(crate) directory: Arc<Directory>,
+    pub(crate) sign_in: Arc<SignIn>,
     pub(crate) directory_issuer: Arc<DirectoryIssuer>,
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) password_hasher: Arc<PasswordHasher>,
@@ -193,6 +196,7 @@ impl Management {
         let ManagementParts {
             resources,
             directory,
+            sign_in,
             directory_issuer,
             sealer,
             password_hasher,
@@ -205,6 +209,7 @@ impl Management {
         Self {
             resources,
             directory,
+            sign_in,
             directory_issuer,
             sealer,
             password_hasher,

@@ -14,8 +14,8 @@ pub struct Parts {
     pub ids: Arc<dyn Ids>,
 }
 
-/// The operations on who there is that a face calls: each takes a grant, but for those by which a caller becomes known. Whoever
-/// has them has no transaction: the rules alone do.
+/// The operations on who there is that a face calls: each takes a grant, or the caller it is about. Those by which a caller
+/// becomes known are the [`SignIn`](crate::SignIn)'s. Whoever has them has no transaction: the rules alone do.
 ///
 /// ```compile_fail,E0616
 /// fn rows(directory: &holdfast_directory::Directory) {
@@ -28,6 +28,30 @@ pub struct Parts {
 /// ```compile_fail,E0061
 /// fn list(directory: &holdfast_directory::Directory) {
 ///     drop(directory.list_people());
+/// }
+/// ```
+///
+/// Nor one without anybody who calls, be it only to learn who that is:
+///
+/// ```compile_fail,E0061
+/// fn me(directory: &holdfast_directory::Directory) {
+///     drop(directory.find_calling_person());
+/// }
+/// ```
+///
+/// Nor does an actor do, whom anybody can name:
+///
+/// ```compile_fail,E0308
+/// fn me(directory: &holdfast_directory::Directory, actor: &holdfast_access::Actor) {
+///     drop(directory.find_calling_person(actor));
+/// }
+/// ```
+///
+/// Nor one by which a caller becomes known:
+///
+/// ```compile_fail,E0599
+/// fn sign_in(directory: &holdfast_directory::Directory, id: uuid::Uuid) {
+///     drop(directory.find_principal(id));
 /// }
 /// ```
 pub struct Directory {

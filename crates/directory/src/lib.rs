@@ -1,5 +1,5 @@
 //! The rules of who there is: applications with their principals, people, how they sign in, and which roles they have. A
-//! module for each noun, with its operations on the [`Directory`]. They refuse to know HTTP and SQL, and to make, compare or read
+//! module for each noun, with its operations on the [`Directory`], or of the [`SignIn`]. They refuse to know HTTP and SQL, and to make, compare or read
 //! secrets: those come in as verifiers.
 
 pub mod application;
@@ -19,3 +19,4 @@ pub use directory::{Directory, Parts};
 pub use person::{NewPerson, is_person};
 pub use principal::{NewPrincipal, NewPrincipalError, PrincipalView};
 pub use role_assignment::{NewRoleAssignment, RoleError, in_force};
+pub use sign_in::SignIn;

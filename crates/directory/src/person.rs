@@ -4,14 +4,12 @@
 mod error;
 
 pub use error::Error;
-use holdfast_access::{Actor, Assignment, ControlGrant, RoleId, control};
+use holdfast_access::{Actor, Assignment, ControlCaller, ControlGrant, RoleId, control};
 use holdfast_model::UserName;
 use uuid::Uuid;
 
 use crate::{Directory, PrincipalView, limits::MAX_PEOPLE, role_assignment};
-use holdfast_model::{
-    Counted, Durability, MetadataExt, PersonRecord, PrincipalRecord, ProvenPerson, Read, StorageError,
-};
+use holdfast_model::{Counted, Durability, MetadataExt, PersonRecord, PrincipalRecord, Read, StorageError};
 
 /// A person to be made.
 #[derive(Clone)]
@@ -153,12 +151,15 @@ impl Directory {
             .await
     }
 
-    /// The person of a name, to compare a password with. Whether it may sign in is for the caller to look at, after the
-    /// password: only who knows that is told.
+    /// The person of a name.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub async fn find_person_by_name(&self, name: UserName) -> Result<Option<PersonRecord>, StorageError> {
+    pub async fn find_person_by_name(
+        &self,
+        _grant: &ControlGrant<control::PrincipalsRead>,
+        name: UserName,
+    ) -> Result<Option<PersonRecord>, StorageError> {
         Ok(self.metadata.query(move |read| read.find_person_by_name(&name)).await?)
     }
 
@@ -174,27 +175,18 @@ impl Directory {
         Ok(self.metadata.query(move |read| read.find_person(id)).await?)
     }
 
-    /// The person who acts, if it is one: everybody may know who they are.
+    /// The person who calls, if it is one: everybody may know who they are.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub async fn find_acting_person(&self, actor: &Actor) -> Result<Option<PersonRecord>, StorageError> {
-        let Actor::Principal { id } = actor else {
+    pub async fn find_calling_person(&self, caller: &ControlCaller) -> Result<Option<PersonRecord>, StorageError> {
+        let Actor::Principal { id } = caller.actor() else {
             return Ok(None);
         };
         match Uuid::parse_str(id) {
             Ok(id) => Ok(self.metadata.query(move |read| read.find_person(id)).await?),
             Err(_) => Ok(None),
         }
-    }
-
-    /// The person of a sign-in, if nothing has voided it since.
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    pub async fn find_proven_person(&self, proven: ProvenPerson) -> Result<Option<PersonRecord>, StorageError> {
-        let found = self.metadata.query(move |read| read.find_person(proven.id)).await?;
-        Ok(found.filter(|person| person.principal.is_enabled && person.principal.generation == proven.generation))
     }
 }
 

@@ -5,10 +5,10 @@ use holdfast_access::{Assignment, ControlGrant, RoleId, control};
 use uuid::Uuid;
 
 use crate::{
-    ApplicationKey, ApplicationView, Directory, GoodCredentials, NewSecret, RoleError,
-    application::{self, good_credentials, load, load_in_reach, view},
+    ApplicationKey, ApplicationView, Directory, NewSecret, RoleError,
+    application::{self, load, load_in_reach, view},
     quota::check_applications,
-    role_assignment::{first_role, in_force, insert, written_by},
+    role_assignment::{first_role, insert, written_by},
 };
 use holdfast_model::{
     ApplicationMarker, ApplicationRecord, Durability, MetadataError, MetadataExt, PrincipalRecord, StorageError,
@@ -152,42 +152,6 @@ impl Directory {
                 tx.remove_application_credentials(application.id)?;
                 tx.remove_principal(principal.id)?;
                 Ok(())
-            })
-            .await
-    }
-
-    /// The principal of an application id that may sign in, its roles, and what it can prove itself by now.
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    pub async fn find_client(&self, app_id: Uuid) -> Result<Option<(PrincipalView, GoodCredentials)>, StorageError> {
-        let now = self.clock.now();
-        self.metadata
-            .query(move |read| {
-                let found = read.find_principal_by_app(app_id)?;
-                let Some(record) = found.filter(|principal| principal.is_enabled) else {
-                    return Ok(None);
-                };
-                let credentials = good_credentials(read, app_id, now)?;
-                let assignments = in_force(read.list_role_assignments(record.id)?);
-                Ok(Some((PrincipalView { record, assignments }, credentials)))
-            })
-            .await
-    }
-
-    /// The principal of an object id that may sign in, with its roles: what a request with a token needs to know.
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    pub async fn find_principal(&self, id: Uuid) -> Result<Option<PrincipalView>, StorageError> {
-        self.metadata
-            .query(move |read| {
-                let found = read.find_principal(id)?;
-                let Some(record) = found.filter(|principal| principal.is_enabled) else {
-                    return Ok(None);
-                };
-                let assignments = in_force(read.list_role_assignments(id)?);
-                Ok(Some(PrincipalView { record, assignments }))
             })
             .await
     }

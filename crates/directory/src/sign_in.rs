@@ -1,14 +1,18 @@
-//! Sign-ins under way: devices that wait for a person, codes that a client redeems, assertions that count once. All of
-//! it is in the database, so any node can go on with what another began. It refuses to make codes and to issue tokens:
+//! [`SignIn`]: who may sign in and what they prove it by, and sign-ins under way: devices that wait for a person, codes that
+//! a client redeems, assertions that count once. All of it is in the database, so any node can go on with what another began. It refuses to make codes and to issue tokens:
 //! codes come in as keyed hashes, and what goes out is who proved to be whom.
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use uuid::Uuid;
 
-use crate::{Directory, quota::has_room_for_device};
+use crate::{
+    GoodCredentials, PrincipalView, application::good_credentials, quota::has_room_for_device,
+    role_assignment::in_force,
+};
 use holdfast_model::{
-    AuthorizationCode, DeviceAnswer, DeviceCode, Durability, MetadataExt, ProvenPerson, StorageError, Timestamp,
+    AuthorizationCode, Clock, DeviceAnswer, DeviceCode, Durability, Metadata, MetadataExt, PersonRecord, ProvenPerson,
+    StorageError, Timestamp, UserName,
 };
 
 /// How long a device waits for a person (Entra ID: 15 minutes).
@@ -80,7 +84,88 @@ pub enum Poll {
     },
 }
 
-impl Directory {
+/// The operations by which a caller becomes known. They take no grant, since there is nobody yet to have one; nothing else
+/// can be asked of it.
+///
+/// ```compile_fail,E0616
+/// fn rows(sign_in: &holdfast_directory::SignIn) {
+///     let _ = &sign_in.metadata;
+/// }
+/// ```
+///
+/// What needs a grant is the [`Directory`](crate::Directory)'s, and nothing leads there from here:
+///
+/// ```compile_fail,E0599
+/// fn list(sign_in: &holdfast_directory::SignIn) {
+///     drop(sign_in.list_people());
+/// }
+/// ```
+pub struct SignIn {
+    metadata: Arc<dyn Metadata>,
+    clock: Arc<dyn Clock>,
+}
+
+impl SignIn {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(metadata: Arc<dyn Metadata>, clock: Arc<dyn Clock>) -> Self {
+        Self { metadata, clock }
+    }
+
+    /// The principal of an application id that may sign in, its roles, and what it can prove itself by now.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn find_client(&self, app_id: Uuid) -> Result<Option<(PrincipalView, GoodCredentials)>, StorageError> {
+        let now = self.clock.now();
+        self.metadata
+            .query(move |read| {
+                let found = read.find_principal_by_app(app_id)?;
+                let Some(record) = found.filter(|principal| principal.is_enabled) else {
+                    return Ok(None);
+                };
+                let credentials = good_credentials(read, app_id, now)?;
+                let assignments = in_force(read.list_role_assignments(record.id)?);
+                Ok(Some((PrincipalView { record, assignments }, credentials)))
+            })
+            .await
+    }
+
+    /// The principal of an object id that may sign in, with its roles: what a request with a token needs to know.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn find_principal(&self, id: Uuid) -> Result<Option<PrincipalView>, StorageError> {
+        self.metadata
+            .query(move |read| {
+                let found = read.find_principal(id)?;
+                let Some(record) = found.filter(|principal| principal.is_enabled) else {
+                    return Ok(None);
+                };
+                let assignments = in_force(read.list_role_assignments(id)?);
+                Ok(Some(PrincipalView { record, assignments }))
+            })
+            .await
+    }
+
+    /// The person of a name, to compare a password with. Whether it may sign in is for the caller to look at, after the
+    /// password: only who knows that is told.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn find_person(&self, name: UserName) -> Result<Option<PersonRecord>, StorageError> {
+        Ok(self.metadata.query(move |read| read.find_person_by_name(&name)).await?)
+    }
+
+    /// The person of a sign-in, if nothing has voided it since.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn find_proven_person(&self, proven: ProvenPerson) -> Result<Option<PersonRecord>, StorageError> {
+        let found = self.metadata.query(move |read| read.find_person(proven.id)).await?;
+        Ok(found.filter(|person| person.principal.is_enabled && person.principal.generation == proven.generation))
+    }
+
     /// Begins to wait for a person. `false` when too many devices wait or are remembered, in all or from its
     /// network, or the person's code is in use.
     ///

@@ -138,7 +138,7 @@ async fn caller(runner: &Runner, actor: &str) -> Result<ControlCaller, Stop> {
         .strip_prefix("principal:")
         .and_then(|id| Uuid::try_parse(id).ok())
         .ok_or_else(gone)?;
-    let found = runner.directory.find_principal(id).await?.ok_or_else(gone)?;
+    let found = runner.sign_in.find_principal(id).await?.ok_or_else(gone)?;
     let actor = holdfast_access::Actor::Principal { id: id.to_string() };
     Ok(ControlCaller::new(actor, found.assignments))
 }

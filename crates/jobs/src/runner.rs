@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_client::Outgoing;
-use holdfast_directory::Directory;
+use holdfast_directory::SignIn;
 use holdfast_identity::Sealer;
 use holdfast_model::{BusyJobs, Ids, JobKind, JobRecord};
 use holdfast_operations::Operator;
@@ -55,7 +55,7 @@ pub struct RunnerParts {
 pub struct Runner {
     pub(crate) resources: holdfast_resources::Operator,
     pub(crate) content: holdfast_content::Operator,
-    pub(crate) directory: Arc<Directory>,
+    pub(crate) sign_in: Arc<SignIn>,
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) outgoing: Outgoing,
     pub(crate) import_attempt_limit: Duration,
@@ -70,7 +70,7 @@ impl Runner {
         Self {
             resources: parts.operator.resources().clone(),
             content: parts.operator.content().clone(),
-            directory: Arc::clone(parts.operator.directory()),
+            sign_in: Arc::clone(parts.operator.sign_in()),
             sealer: parts.sealer,
             outgoing: parts.outgoing,
             owner: parts.ids.uuid(),
@@ -202,7 +202,7 @@ fn limits(kind: JobKind) -> Limits {
 async fn attempt_at<H: Handler>(work: Work<'_>) -> Attempt {
     debug_assert_eq!(work.job.kind, H::KIND);
     let Work { runner, job, .. } = work;
-    let is_too_old = || runner.directory.now().since(job.created_at) > H::LIMITS.age;
+    let is_too_old = || runner.resources.now().since(job.created_at) > H::LIMITS.age;
     // One whose body kills its process, or never ends, has nobody who writes that it failed.
     if job.attempts > 1 && (job.attempts > H::LIMITS.attempts || is_too_old()) {
         let unheard = || H::unheard(job.attempts.saturating_sub(1));

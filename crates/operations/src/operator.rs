@@ -4,7 +4,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use holdfast_content::{Limits, Repositories, Stores};
-use holdfast_directory::Directory;
+use holdfast_directory::{Directory, SignIn};
 use holdfast_model::{Blobs, Clock, Ids, Metadata, Places, StorageAccountId, Timestamp};
 
 use crate::FrontDoor;
@@ -48,6 +48,7 @@ pub struct Operator {
     content: holdfast_content::Operator,
     resources: holdfast_resources::Operator,
     directory: Arc<Directory>,
+    sign_in: Arc<SignIn>,
     front_door: Arc<FrontDoor>,
 }
 
@@ -82,6 +83,7 @@ impl Operator {
             clock: Arc::clone(&clock),
             ids,
         }));
+        let sign_in = Arc::new(SignIn::new(Arc::clone(&metadata), Arc::clone(&clock)));
         let front_door = Arc::new(FrontDoor::new(Arc::clone(&metadata), Arc::clone(&clock)));
         Self {
             metadata,
@@ -90,6 +92,7 @@ impl Operator {
             content,
             resources,
             directory,
+            sign_in,
             front_door,
         }
     }
@@ -122,6 +125,12 @@ impl Operator {
     #[must_use]
     pub fn directory(&self) -> &Arc<Directory> {
         &self.directory
+    }
+
+    /// The operations by which a caller of the control plane becomes known.
+    #[must_use]
+    pub fn sign_in(&self) -> &Arc<SignIn> {
+        &self.sign_in
     }
 
     /// What a request of the data plane asks first.

@@ -21,7 +21,7 @@ use bytes::Bytes;
 use holdfast_access::{Actor, Caller, Grant, RegistryGrant, RegistryId, RepositoryAction, Rights, action};
 use holdfast_blobs::{FilesystemPlaces, fault::FaultyStore};
 use holdfast_content::{Body, CollectOptions, Collected, Error, Limits};
-use holdfast_directory::Directory;
+use holdfast_directory::{Directory, SignIn};
 use holdfast_metadata::SqliteStore;
 use holdfast_model::{
     Blobs, Clock, Content, Ids, ListOrder, ManifestContent, Metadata, MetadataExt, Page, RegistryRecord, TagRecord,
@@ -219,6 +219,12 @@ impl TestRegistry {
     #[must_use]
     pub fn directory(&self) -> &Arc<Directory> {
         self.open.operator.directory()
+    }
+
+    /// The operations by which a caller becomes known.
+    #[must_use]
+    pub fn sign_in(&self) -> &Arc<SignIn> {
+        self.open.operator.sign_in()
     }
 
     /// The present moment by the test's clock.

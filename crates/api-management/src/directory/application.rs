@@ -73,7 +73,7 @@ async fn prove(
     form: &Form,
 ) -> Result<Result<(PrincipalView, Option<i64>), Error>, Error> {
     let found = match Uuid::parse_str(&form.client_id) {
-        Ok(id) => app.directory.find_client(id).await?,
+        Ok(id) => app.sign_in.find_client(id).await?,
         Err(_) => None,
     };
     let proof = match (&form.client_assertion, &found) {

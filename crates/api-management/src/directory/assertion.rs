@@ -79,7 +79,7 @@ async fn check_own(
     let message = assertion.rsplit_once('.').map_or(assertion, |(message, _)| message);
     let hash = app.sealer.verifier(&format!("{message} {}", claimed.resource.word()));
     let until = Timestamp((claims.exp + external_token::SKEW_SECS).saturating_mul(1_000_000));
-    if app.directory.use_assertion(hash, until).await? {
+    if app.sign_in.use_assertion(hash, until).await? {
         Ok(named.map(|certificate| certificate.expires_at.unix_secs()))
     } else {
         Err(refusal::assertion_used())

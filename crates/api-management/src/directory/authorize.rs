@@ -202,7 +202,7 @@ async fn keep(app: &Management, checked: &Checked<'_>, person: ProvenPerson) -> 
         scope: request.scope.clone(),
         nonce: Some(request.nonce.clone()).filter(|nonce| !nonce.is_empty()),
     };
-    app.directory.keep_authorization_code(new).await?;
+    app.sign_in.keep_authorization_code(new).await?;
     Ok(code)
 }
 
@@ -210,7 +210,7 @@ async fn keep(app: &Management, checked: &Checked<'_>, person: ProvenPerson) -> 
 pub(super) async fn token(app: &Management, site: &Site, form: &Form) -> Result<Response<Bytes>, Error> {
     let client = client::find(&form.client_id)?;
     let verifier = app.sealer.verifier(form.code.expose_secret());
-    let taken = app.directory.take_authorization_code(verifier).await?;
+    let taken = app.sign_in.take_authorization_code(verifier).await?;
     let is_for = |code: &holdfast_model::AuthorizationCode| {
         code.client_id == client.id && code.redirect_uri == form.redirect_uri
     };
@@ -220,7 +220,7 @@ pub(super) async fn token(app: &Management, site: &Site, form: &Form) -> Result<
     if !pkce::matches(form.code_verifier.expose_secret(), &code.challenge) {
         return Err(refusal::wrong_verifier());
     }
-    let person = app.directory.find_proven_person(code.person).await?;
+    let person = app.sign_in.find_proven_person(code.person).await?;
     let person = person.ok_or_else(refusal::code_not_good)?;
     let grant = ForPerson {
         person: &person,

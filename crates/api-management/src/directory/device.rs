@@ -51,7 +51,7 @@ pub(super) async fn start(app: &Management, site: &Site, body: &[u8]) -> Result<
             near,
             far,
         };
-        if app.directory.start_device_sign_in(new).await? {
+        if app.sign_in.start_device_sign_in(new).await? {
             let url = format!("{}/devicelogin", site.base_url);
             return Ok(issued::secret(&json!({
                 "user_code": user_code,
@@ -78,7 +78,7 @@ fn networks(peer: IpAddr) -> (IpAddr, Option<IpAddr>) {
 pub(super) async fn token(app: &Management, site: &Site, form: &Form) -> Result<Response<Bytes>, Error> {
     let client = client::find(&form.client_id)?;
     let verifier = app.sealer.verifier(form.device_code.expose_secret());
-    let (proven, scope) = match app.directory.poll_device(verifier, client.id).await? {
+    let (proven, scope) = match app.sign_in.poll_device(verifier, client.id).await? {
         Poll::Unknown => return Err(refusal::device_code_unknown()),
         Poll::Waiting => return Err(refusal::nobody_answered_yet()),
         Poll::TooSoon => return Err(refusal::asked_too_soon()),
@@ -86,7 +86,7 @@ pub(super) async fn token(app: &Management, site: &Site, form: &Form) -> Result<
         Poll::Denied => return Err(refusal::declined()),
         Poll::Approved { person, scope } => (person, scope),
     };
-    let person = app.directory.find_proven_person(proven).await?;
+    let person = app.sign_in.find_proven_person(proven).await?;
     let person = person.ok_or_else(refusal::code_not_good)?;
     let grant = ForPerson {
         person: &person,
@@ -134,7 +134,7 @@ pub(super) async fn submit(
     let verifier = read_user_code(&form.user_code).map(|code| app.sealer.verifier(&code));
     let waiting = match verifier {
         Some(verifier) => app
-            .directory
+            .sign_in
             .find_waiting_device(verifier)
             .await?
             .map(|id| (verifier, id)),
@@ -159,7 +159,7 @@ pub(super) async fn submit(
         },
         _ => return Ok(ask(None)),
     };
-    if !app.directory.answer_device(verifier, proven).await? {
+    if !app.sign_in.answer_device(verifier, proven).await? {
         return Ok(page::ask_for_code(&guard, Some("That code has expired.")));
     }
     Ok(match proven {

@@ -76,7 +76,7 @@ async fn find(app: &Management, name: &str, password: SecretString) -> Result<Op
         return Err(refusal::busy());
     };
     let found = match name.parse() {
-        Ok(name) => app.directory.find_person_by_name(name).await?,
+        Ok(name) => app.sign_in.find_person(name).await?,
         Err(_) => None,
     };
     let verifier = found.as_ref().map(|person| person.verifier.clone());

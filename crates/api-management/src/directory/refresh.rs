@@ -25,7 +25,7 @@ pub(super) async fn token(app: &Management, site: &Site, form: &Form) -> Result<
         id: token.object_id,
         generation: token.generation,
     };
-    let person = app.directory.find_proven_person(proven).await?;
+    let person = app.sign_in.find_proven_person(proven).await?;
     let person = person.ok_or_else(refusal::code_not_good)?;
     let grant = ForPerson {
         person: &person,

@@ -43,7 +43,7 @@ pub(super) async fn list(
     let (page, next) = match named {
         Some(text) => {
             let mut page = Filling::new(call.query.top);
-            if let Some(person) = find_by_name(call, text).await?.filter(passes) {
+            if let Some(person) = find_by_name(call, &grant, text).await?.filter(passes) {
                 page.push(&view::user(call, &person));
             }
             (page, None)
@@ -94,7 +94,7 @@ pub(super) async fn get(
 ) -> Result<Response<Bytes>, Error> {
     let found = match Uuid::parse_str(&key) {
         Ok(id) => call.app.directory.find_person(&grant, id).await?,
-        Err(_) => find_by_name(call, &key).await?,
+        Err(_) => find_by_name(call, &grant, &key).await?,
     };
     let person = found.ok_or_else(|| Error::not_found(&key.chars().take(128).collect::<String>()))?;
     Ok(body::json(StatusCode::OK, &view::user(call, &person)))
@@ -102,7 +102,7 @@ pub(super) async fn get(
 
 /// The person who asks; needs no right but to be one.
 pub(super) async fn me(call: &Call<'_>) -> Result<Response<Bytes>, Error> {
-    match call.app.directory.find_acting_person(call.who.actor()).await? {
+    match call.app.directory.find_calling_person(call.who).await? {
         Some(person) => Ok(body::json(StatusCode::OK, &view::user(call, &person))),
         None => Err(Error::new(
             Code::BadRequest,
@@ -112,9 +112,13 @@ pub(super) async fn me(call: &Call<'_>) -> Result<Response<Bytes>, Error> {
 }
 
 /// A text that is no name is nobody's.
-async fn find_by_name(call: &Call<'_>, text: &str) -> Result<Option<PersonRecord>, Error> {
+async fn find_by_name(
+    call: &Call<'_>,
+    grant: &ControlGrant<control::PrincipalsRead>,
+    text: &str,
+) -> Result<Option<PersonRecord>, Error> {
     match text.parse() {
-        Ok(name) => Ok(call.app.directory.find_person_by_name(name).await?),
+        Ok(name) => Ok(call.app.directory.find_person_by_name(grant, name).await?),
         Err(_) => Ok(None),
     }
 }

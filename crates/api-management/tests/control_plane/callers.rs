@@ -235,7 +235,7 @@ async fn tokens(cloud: &Cloud) -> [Option<String>; CALLERS.len()] {
 /// Tokens of an owner that are good for nothing here, and ARM's word for each.
 async fn useless_tokens(cloud: &Cloud) -> [(&'static str, String); 3] {
     let (app, _) = cloud.principal(RoleId::OWNER, &cloud.subscription).await;
-    let found = cloud.registry.directory().find_client(app.parse().unwrap()).await;
+    let found = cloud.registry.sign_in().find_client(app.parse().unwrap()).await;
     let owner = found.unwrap().unwrap().0.record;
     let grant = |audience: &str| DirectoryGrant {
         audience: audience.to_owned(),

@@ -257,7 +257,7 @@ async fn a_principal_with_more_rights_than_the_caller_is_out_of_reach() {
     let found = cloud
         .registry
         .operator()
-        .directory()
+        .sign_in()
         .find_client(root_app.parse().unwrap())
         .await
         .unwrap();
@@ -390,7 +390,7 @@ async fn errors_are_graphs_and_tokens_are_for_their_audience() {
     let principal = cloud
         .registry
         .operator()
-        .directory()
+        .sign_in()
         .find_client(owner_app.parse().unwrap())
         .await
         .unwrap()

@@ -69,6 +69,7 @@ impl Cloud {
         let management = Management::new(ManagementParts {
             resources: Arc::clone(registry.resources().resources()),
             directory: Arc::clone(registry.directory()),
+            sign_in: Arc::clone(registry.sign_in()),
             directory_issuer: Arc::clone(&directory),
             sealer: Arc::clone(&sealer),
             password_hasher: Arc::clone(&password_hasher),

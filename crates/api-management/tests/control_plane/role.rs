@@ -37,7 +37,7 @@ async fn nobody(cloud: &Cloud) -> (String, String) {
     let found = cloud
         .registry
         .operator()
-        .directory()
+        .sign_in()
         .find_client(app.parse().unwrap())
         .await
         .unwrap();

@@ -55,7 +55,7 @@ impl World {
         let found = self
             .registry
             .operator()
-            .directory()
+            .sign_in()
             .find_principal(made.id)
             .await
             .unwrap()

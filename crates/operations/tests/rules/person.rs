@@ -27,7 +27,7 @@ async fn a_name_is_one_persons_in_any_case() {
         let twin = make(&world, name).await;
         assert!(matches!(twin, Err(Error::NameTaken { .. })), "{name}: {twin:?}");
     }
-    let kept = world.directory().find_principal(ann.principal.id).await.unwrap();
+    let kept = world.sign_in().find_principal(ann.principal.id).await.unwrap();
     assert_eq!(kept.map(|kept| kept.record), Some(ann.principal));
 }
 

@@ -412,7 +412,7 @@ async fn no_network_takes_the_places_of_devices_of_the_others() {
             near,
             far,
         };
-        registry.directory().start_device_sign_in(new).await.unwrap()
+        registry.sign_in().start_device_sign_in(new).await.unwrap()
     };
     // One /56 of a /48, then all of the /48.
     let far = Some(address("2001:db8::"));

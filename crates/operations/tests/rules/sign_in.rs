@@ -42,7 +42,7 @@ async fn devices_that_expired_and_are_kept_take_room_too() {
         .await
         .unwrap();
     let start = || {
-        registry.directory().start_device_sign_in(NewDevice {
+        registry.sign_in().start_device_sign_in(NewDevice {
             verifier: hash(3, 0),
             user_verifier: hash(4, 0),
             client_id: Uuid::from_u128(8),

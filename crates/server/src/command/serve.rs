@@ -254,6 +254,7 @@ fn service(
         management: Management::new(ManagementParts {
             resources: Arc::clone(operator.resources().resources()),
             directory: Arc::clone(operator.directory()),
+            sign_in: Arc::clone(operator.sign_in()),
             directory_issuer: directory,
             sealer: Arc::clone(&app.sealer),
             password_hasher: Arc::clone(&app.password_hasher),
