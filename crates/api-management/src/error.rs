@@ -5,7 +5,7 @@ mod role;
 mod token;
 
 use bytes::Bytes;
-use holdfast_access::{ControlAction, ControlGrant, ControlRefusal};
+use holdfast_access::{ControlAction, ControlGrant, ControlRefusal, control};
 use holdfast_arm::{Code, Error as Arm, ResourceGroupName};
 use holdfast_directory::RoleError;
 use holdfast_model::StorageError;
@@ -147,9 +147,12 @@ fn refused(refusal: &ControlRefusal) -> Arm {
 
 /// The caller may do what it asked for, but lacks a right on another resource that the body names.
 pub(crate) fn refused_linked<A: ControlAction>(grant: &ControlGrant<A>, linked: &ControlRefusal) -> Error {
+    self::linked::<A>(grant.scope(), linked).into()
+}
+
+fn linked<A: ControlAction>(scope: &str, linked: &ControlRefusal) -> Arm {
     let id = actor_id(linked);
-    let asked = (A::ACTION, grant.scope());
-    Arm::linked_authorization_failed(&id, &id, asked, (linked.action, &linked.scope)).into()
+    Arm::linked_authorization_failed(&id, &id, (A::ACTION, scope), (linked.action, &linked.scope))
 }
 
 fn actor_id(refusal: &ControlRefusal) -> String {
@@ -215,6 +218,10 @@ fn import_error(error: ImportError) -> Arm {
         ImportError::TagExists { repository, tag } => {
             Arm::conflict(&format!("Tag {repository}:{tag} already exists in target registry"))
         }
+        ImportError::SourceUnknown { name, group } => {
+            Arm::resource_not_found("Microsoft.ContainerRegistry/registries", &name, &group)
+        }
+        ImportError::SourceRefused { refusal, target } => linked::<control::ImportImage>(&target, &refusal),
         ImportError::TooManyImports { .. } => Arm::too_many_requests(IMPORTS_RETRY_SECS),
         ImportError::TooManyTags { count, limit } => {
             let why = format!("{count} targets in one request; at most {limit} are taken.");

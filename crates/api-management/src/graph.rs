@@ -15,7 +15,8 @@ mod view;
 
 use bytes::Bytes;
 use error::Error;
-use holdfast_access::{ControlAction, ControlCaller, ControlGrant, decide_control};
+use holdfast_access::{ControlAction, ControlCaller, ControlGrant, decide_control, reach_of};
+use holdfast_arm::ResourceId;
 use holdfast_face::Received;
 use http::{HeaderMap, Response, request::Parts};
 use listing::Query;
@@ -35,16 +36,21 @@ struct Call<'a> {
 
 impl Call<'_> {
     /// Proof that the caller may do `A` to the directory: everywhere, or in a subscription of it, as far as that reaches.
-    async fn may<A: ControlAction>(&self) -> Result<ControlGrant<A>, Error> {
+    fn may<A: ControlAction>(&self) -> Result<ControlGrant<A>, Error> {
         let refusal = match decide_control(self.who, "/") {
             Ok(grant) => return Ok(grant),
             Err(refusal) => refusal,
         };
-        let subscriptions = self.app.resources.list_subscriptions().await?;
-        let mut scopes = subscriptions.iter().map(|one| format!("/subscriptions/{}", one.id));
-        let granted = scopes.find_map(|scope| decide_control(self.who, &scope).ok());
+        let reach = reach_of(self.who);
+        let mut subscriptions = reach.scopes().iter().filter(|scope| is_subscription(scope));
+        let granted = subscriptions.find_map(|scope| reach.grant(scope));
         granted.ok_or(Error::Refused(refusal))
     }
+}
+
+/// Whether a scope is a whole subscription.
+fn is_subscription(scope: &str) -> bool {
+    ResourceId::parse(scope).is_ok_and(|id| id.parent().is_some_and(|around| around.is_root()))
 }
 
 /// Answers a request whose path [`GraphRoute::handles`]. Never fails: errors are responses.
@@ -97,27 +103,27 @@ where
 /// One line per endpoint: the route, the right it demands, the operation.
 async fn endpoint(call: &Call<'_>, route: GraphRoute) -> Result<Response<Bytes>, Error> {
     match route {
-        GraphRoute::ApplicationsList => application::list(call, call.may().await?).await,
-        GraphRoute::ApplicationCreate => application::create(call, call.may().await?).await,
-        GraphRoute::ApplicationGet(key) => application::get(call, call.may().await?, key).await,
-        GraphRoute::ApplicationUpdate(key) => application::update(call, call.may().await?, key).await,
-        GraphRoute::ApplicationDelete(key) => application::delete(call, call.may().await?, key).await,
-        GraphRoute::FederatedList(key) => federated::list(call, call.may().await?, key).await,
-        GraphRoute::FederatedCreate(key) => federated::create(call, call.may().await?, key).await,
-        GraphRoute::FederatedGet(key, name) => federated::get(call, call.may().await?, key, name).await,
-        GraphRoute::FederatedUpdate(key, name) => federated::update(call, call.may().await?, key, name).await,
-        GraphRoute::FederatedDelete(key, name) => federated::delete(call, call.may().await?, key, name).await,
-        GraphRoute::PrincipalsList => service_principal::list(call, call.may().await?).await,
-        GraphRoute::PrincipalCreate => service_principal::create(call, call.may().await?).await,
-        GraphRoute::PrincipalGet(key) => service_principal::get(call, call.may().await?, key).await,
-        GraphRoute::PrincipalUpdate(key) => service_principal::update(call, call.may().await?, key).await,
-        GraphRoute::PrincipalDelete(key) => service_principal::delete(call, call.may().await?, key).await,
-        GraphRoute::AddPassword(key) => credential::add_password(call, call.may().await?, key).await,
-        GraphRoute::RemovePassword(key) => credential::remove_password(call, call.may().await?, key).await,
-        GraphRoute::ObjectsByIds => object::by_ids(call, call.may().await?).await,
-        GraphRoute::ObjectGet(id) => object::get(call, call.may().await?, id).await,
-        GraphRoute::UsersList => user::list(call, call.may().await?).await,
-        GraphRoute::UserGet(key) => user::get(call, call.may().await?, key).await,
+        GraphRoute::ApplicationsList => application::list(call, call.may()?).await,
+        GraphRoute::ApplicationCreate => application::create(call, call.may()?).await,
+        GraphRoute::ApplicationGet(key) => application::get(call, call.may()?, key).await,
+        GraphRoute::ApplicationUpdate(key) => application::update(call, call.may()?, key).await,
+        GraphRoute::ApplicationDelete(key) => application::delete(call, call.may()?, key).await,
+        GraphRoute::FederatedList(key) => federated::list(call, call.may()?, key).await,
+        GraphRoute::FederatedCreate(key) => federated::create(call, call.may()?, key).await,
+        GraphRoute::FederatedGet(key, name) => federated::get(call, call.may()?, key, name).await,
+        GraphRoute::FederatedUpdate(key, name) => federated::update(call, call.may()?, key, name).await,
+        GraphRoute::FederatedDelete(key, name) => federated::delete(call, call.may()?, key, name).await,
+        GraphRoute::PrincipalsList => service_principal::list(call, call.may()?).await,
+        GraphRoute::PrincipalCreate => service_principal::create(call, call.may()?).await,
+        GraphRoute::PrincipalGet(key) => service_principal::get(call, call.may()?, key).await,
+        GraphRoute::PrincipalUpdate(key) => service_principal::update(call, call.may()?, key).await,
+        GraphRoute::PrincipalDelete(key) => service_principal::delete(call, call.may()?, key).await,
+        GraphRoute::AddPassword(key) => credential::add_password(call, call.may()?, key).await,
+        GraphRoute::RemovePassword(key) => credential::remove_password(call, call.may()?, key).await,
+        GraphRoute::ObjectsByIds => object::by_ids(call, call.may()?).await,
+        GraphRoute::ObjectGet(id) => object::get(call, call.may()?, id).await,
+        GraphRoute::UsersList => user::list(call, call.may()?).await,
+        GraphRoute::UserGet(key) => user::get(call, call.may()?, key).await,
         GraphRoute::Me => user::me(call).await,
     }
 }

@@ -65,6 +65,7 @@ impl ResourceGroup {
 pub trait DirectoryRead {
     fn find_directory(&mut self) -> Result<Option<Directory>, MetadataError>;
     fn list_subscriptions(&mut self) -> Result<Vec<Subscription>, MetadataError>;
+    fn find_subscription(&mut self, id: Uuid) -> Result<Option<Subscription>, MetadataError>;
     fn list_resource_groups(&mut self, subscription: Uuid) -> Result<Vec<ResourceGroup>, MetadataError>;
     /// Without regard to case.
     fn find_resource_group(&mut self, subscription: Uuid, name: &str) -> Result<Option<ResourceGroup>, MetadataError>;

@@ -85,6 +85,8 @@ pub trait StorageAccountRead {
     ) -> Result<Vec<StorageAccount>, MetadataError>;
     /// By row id.
     fn find_storage_account(&mut self, id: StorageAccountId) -> Result<Option<StorageAccount>, MetadataError>;
+    /// Those of these accounts that are there, in no order.
+    fn find_storage_accounts(&mut self, ids: &[StorageAccountId]) -> Result<Vec<StorageAccount>, MetadataError>;
     /// Without regard to case.
     fn find_storage_account_by_name(&mut self, name: &str) -> Result<Option<StorageAccount>, MetadataError>;
     /// Those that the service owns, by location.

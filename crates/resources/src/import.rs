@@ -10,10 +10,12 @@ use holdfast_oci::{Digest, Reference, RegistryHost, RepositoryName, Tag};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 mod error;
+mod source;
 
 use crate::{Error, Resources, limits::MAX_OPEN_IMPORTS, registry::load_at};
 pub use error::Error as ImportError;
 use holdfast_model::{Candidate, Durability, JobId, JobKind, JobRecord, MetadataExt, StorageError, Tx};
+pub use source::decide_pull;
 
 /// What an import was asked to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,15 +1,26 @@
 //! Locations: where the service has a storage account of its own, it makes registries. Which ones there are is the
 //! operator's choice; this refuses to know folders.
 
+use holdfast_access::{ControlAction, ControlGrant, control};
+
 use crate::{Error, Resources, StorageAccountError};
 use holdfast_model::{Durability, Metadata, MetadataError, MetadataExt, Read, StorageAccount, StorageError, Timestamp};
+
+/// An action whose answer has the locations in it.
+pub trait TellsLocations: ControlAction {}
+impl TellsLocations for control::LocationsRead {}
+impl TellsLocations for control::ProvidersRead {}
+impl TellsLocations for control::RegisterProvider {}
 
 impl Resources {
     /// Where the service keeps bytes, by name, each location once.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub async fn list_locations(&self) -> Result<Vec<String>, StorageError> {
+    pub async fn list_locations<A: TellsLocations>(
+        &self,
+        _grant: &ControlGrant<A>,
+    ) -> Result<Vec<String>, StorageError> {
         Ok(self.metadata.query(|read| locations(read)).await?)
     }
 }

@@ -6,8 +6,10 @@ mod policies;
 mod switches;
 mod usage;
 
+use std::collections::{BTreeSet, HashMap};
+
 use holdfast_access::{Actor, ControlGrant, ControlReach, control};
-use holdfast_content::{find_open, find_open_by_id};
+use holdfast_content::find_open_by_id;
 use uuid::Uuid;
 
 use crate::{
@@ -17,8 +19,8 @@ use crate::{
 pub use change::RegistryChange;
 pub(crate) use change::{author_of, check};
 use holdfast_model::{
-    AdminPassword, Durability, MetadataError, MetadataExt, NewRegistry, Read, RegistryRecord, Sku, StorageError,
-    Subscription, Tags, Timestamp, Tx,
+    AdminPassword, Durability, MetadataError, MetadataExt, NewRegistry, Read, RegistryRecord, Sku, StorageAccount,
+    StorageAccountId, StorageError, Tags, Timestamp, Tx,
 };
 pub use usage::RegistryUsage;
 use usage::refuse_if_crowded;
@@ -32,24 +34,16 @@ pub struct SealedPassword {
     pub verifier: [u8; 32],
 }
 
+/// A registry with the account that its bytes lie in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistryView {
+    /// The registry.
+    pub record: RegistryRecord,
+    /// Of a Classic one, the user's account; the service's own are nobody's business.
+    pub storage_account: Option<StorageAccount>,
+}
+
 impl Resources {
-    /// The registry of that name, without regard to case.
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    pub async fn find_registry(&self, name: &str) -> Result<Option<RegistryRecord>, StorageError> {
-        let name = name.to_owned();
-        Ok(self.metadata.query(move |read| find_open(read, &name)).await?)
-    }
-
-    /// Every subscription.
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    pub async fn list_subscriptions(&self) -> Result<Vec<Subscription>, StorageError> {
-        Ok(self.metadata.query(|read| read.list_subscriptions()).await?)
-    }
-
     /// Makes the registry that the grant is for, or changes it; says whether it is new. A new one has the two passwords.
     ///
     /// # Errors
@@ -63,7 +57,7 @@ impl Resources {
         change: RegistryChange,
         passwords: [SealedPassword; 2],
         precondition: Precondition,
-    ) -> Result<(RegistryRecord, bool), Error> {
+    ) -> Result<(RegistryView, bool), Error> {
         let (scope, now, rid) = (grant.scope().to_owned(), self.clock.now(), self.ids.uuid());
         let actor = grant.actor().clone();
         self.metadata
@@ -117,7 +111,7 @@ impl Resources {
                 };
                 change.clone().apply(&mut registry, now)?;
                 save(tx, &mut registry, &actor, now)?;
-                Ok((registry, is_new))
+                Ok((view(tx, registry)?, is_new))
             })
             .await
     }
@@ -132,7 +126,7 @@ impl Resources {
         grant: &ControlGrant<control::RegistriesWrite>,
         change: RegistryChange,
         precondition: Precondition,
-    ) -> Result<RegistryRecord, Error> {
+    ) -> Result<RegistryView, Error> {
         self.change_at((grant.scope(), grant.actor()), change, precondition)
             .await
     }
@@ -143,7 +137,7 @@ impl Resources {
         (scope, actor): (&str, &Actor),
         change: RegistryChange,
         precondition: Precondition,
-    ) -> Result<RegistryRecord, Error> {
+    ) -> Result<RegistryView, Error> {
         let (scope, now, actor) = (scope.to_owned(), self.clock.now(), actor.clone());
         self.metadata
             .transact(Durability::Durable, move |tx| {
@@ -152,7 +146,7 @@ impl Resources {
                 classic::refuse_if_moved(tx, &registry, &change)?;
                 change.clone().apply(&mut registry, now)?;
                 save(tx, &mut registry, &actor, now)?;
-                Ok(registry)
+                Ok(view(tx, registry)?)
             })
             .await
     }
@@ -176,12 +170,13 @@ impl Resources {
     pub async fn load_registry_resource(
         &self,
         grant: &ControlGrant<control::RegistriesRead>,
-    ) -> Result<RegistryRecord, Error> {
+    ) -> Result<RegistryView, Error> {
         let scope = grant.scope().to_owned();
         self.metadata
             .query(move |read| {
                 load_group(read, &scope)?;
-                load_at(read, &scope)
+                let registry = load_at(read, &scope)?;
+                Ok(view(read, registry)?)
             })
             .await
     }
@@ -194,11 +189,16 @@ impl Resources {
         &self,
         reach: &ControlReach<control::RegistriesRead>,
         subscription: Uuid,
-    ) -> Result<Vec<RegistryRecord>, StorageError> {
-        let all = self.metadata.query(|read| read.list_registries()).await?.into_iter();
-        Ok(all
-            .filter(|registry| registry.subscription_id == subscription && reach.covers(&registry.scope()))
-            .collect())
+    ) -> Result<Vec<RegistryView>, StorageError> {
+        let reach = reach.clone();
+        Ok(self
+            .metadata
+            .query(move |read| {
+                let mut all = read.list_registries()?;
+                all.retain(|registry| registry.subscription_id == subscription && reach.covers(&registry.scope()));
+                views(read, all)
+            })
+            .await?)
     }
 
     /// The registry that the grant is for and its admin passwords.
@@ -264,6 +264,36 @@ fn save(tx: &mut dyn Tx, registry: &mut RegistryRecord, actor: &Actor, now: Time
     registry.updated_by = Some(author_of(tx, actor)?);
     registry.revision += 1;
     Ok(tx.update_registry(registry)?)
+}
+
+/// With its account, one read for a Classic one.
+fn view(read: &mut dyn Read, record: RegistryRecord) -> Result<RegistryView, MetadataError> {
+    let storage_account = match record.sku {
+        Sku::Classic => read.find_storage_account(record.storage_account)?,
+        Sku::Basic | Sku::Standard | Sku::Premium => None,
+    };
+    Ok(RegistryView {
+        record,
+        storage_account: storage_account.filter(|account| !account.is_own()),
+    })
+}
+
+/// The same of many, one read for all.
+fn views(read: &mut dyn Read, records: Vec<RegistryRecord>) -> Result<Vec<RegistryView>, MetadataError> {
+    let classic = records.iter().filter(|record| record.sku == Sku::Classic);
+    let ids: BTreeSet<StorageAccountId> = classic.map(|record| record.storage_account).collect();
+    let ids: Vec<StorageAccountId> = ids.into_iter().collect();
+    let accounts = match ids[..] {
+        [] => Vec::new(),
+        _ => read.find_storage_accounts(&ids)?,
+    };
+    let users = accounts.into_iter().filter(|account| !account.is_own());
+    let by_id: HashMap<StorageAccountId, StorageAccount> = users.map(|account| (account.id, account)).collect();
+    let with_account = |record: RegistryRecord| RegistryView {
+        storage_account: by_id.get(&record.storage_account).cloned(),
+        record,
+    };
+    Ok(records.into_iter().map(with_account).collect())
 }
 
 /// The registry at a scope, one that is being deleted too.

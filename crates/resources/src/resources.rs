@@ -20,8 +20,8 @@ pub struct Parts {
     pub content: holdfast_content::Operator,
 }
 
-/// The operations on resources that a face calls: each takes a grant, but for those that tell what anybody may know. Whoever
-/// has them has no transaction: the rules alone do.
+/// The operations on resources that a face calls: each takes a grant, or, where whoever is known may learn it, the caller.
+/// Whoever has them has no transaction: the rules alone do.
 ///
 /// ```compile_fail,E0616
 /// fn rows(resources: &holdfast_resources::Resources) {
@@ -44,6 +44,41 @@ pub struct Parts {
 /// use holdfast_resources::Resources;
 /// fn read(resources: &Resources, grant: &ControlGrant<control::StorageAccountsWrite>) {
 ///     drop(resources.load_registry_resource(grant));
+/// }
+/// ```
+///
+/// Nor what every caller may know, for nobody:
+///
+/// ```compile_fail,E0061
+/// fn subscriptions(resources: &holdfast_resources::Resources) {
+///     drop(resources.list_subscriptions());
+/// }
+/// ```
+///
+/// ```compile_fail,E0061
+/// fn subscription(resources: &holdfast_resources::Resources, id: uuid::Uuid) {
+///     drop(resources.find_subscription(id));
+/// }
+/// ```
+///
+/// ```compile_fail,E0061
+/// use holdfast_access::control::LocationsRead;
+/// fn locations(resources: &holdfast_resources::Resources) {
+///     drop(resources.list_locations::<LocationsRead>());
+/// }
+/// ```
+///
+/// Nor the registry that an image is imported from, before it is decided who may pull it:
+///
+/// ```compile_fail,E0061
+/// fn source(resources: &holdfast_resources::Resources, repository: &holdfast_oci::RepositoryName) {
+///     drop(resources.find_import_source("registry", repository));
+/// }
+/// ```
+///
+/// ```compile_fail,E0599
+/// fn registry(resources: &holdfast_resources::Resources) {
+///     drop(resources.find_registry("registry"));
 /// }
 /// ```
 ///

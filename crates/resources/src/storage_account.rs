@@ -20,8 +20,8 @@ use crate::{
     scope::{around, name_at},
 };
 use holdfast_model::{
-    Durability, MetadataError, MetadataExt, Read, RegistryRecord, ResourceGroup, StorageAccount, StorageError,
-    StorageKind, StorageResource, Tags, Timestamp, Tx,
+    Durability, MetadataError, MetadataExt, Read, ResourceGroup, StorageAccount, StorageError, StorageKind,
+    StorageResource, Tags, Timestamp, Tx,
 };
 
 /// The type in ARM.
@@ -219,16 +219,6 @@ impl Resources {
         self.metadata
             .query(move |read| Ok(read.find_storage_account_by_name(&name)?.is_none()))
             .await
-    }
-
-    /// The account that a registry's bytes lie in, when it is a user's.
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    pub async fn find_storage_of(&self, registry: &RegistryRecord) -> Result<Option<StorageAccount>, StorageError> {
-        let id = registry.storage_account;
-        let found = self.metadata.query(move |read| read.find_storage_account(id)).await?;
-        Ok(found.filter(|account| !account.is_own()))
     }
 
     /// Deletes the account that the grant is for; says whether it was there. Objects that only wait to be deleted go

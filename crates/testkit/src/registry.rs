@@ -2,18 +2,17 @@
 //! store of bytes (`store.rs` says which), with a clock that only the test moves, ids that repeat from run to run, a
 //! blob store that fails when told to, and a process that dies when told to. The work of every transaction runs twice. It refuses to know HTTP; faces have their own tests.
 
+mod clock;
 mod content;
 mod gate;
+mod ids;
 mod kill;
 
 use std::{
     collections::{BTreeMap, HashMap},
     ops::Deref,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicI64, AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
@@ -24,27 +23,26 @@ use holdfast_content::{Body, CollectOptions, Collected, Error, Limits};
 use holdfast_directory::{Directory, SignIn};
 use holdfast_metadata::SqliteStore;
 use holdfast_model::{
-    Blobs, Clock, Content, Ids, ListOrder, ManifestContent, Metadata, MetadataExt, Page, RegistryRecord, TagRecord,
+    Blobs, Clock, Content, ListOrder, ManifestContent, Metadata, MetadataExt, Page, RegistryRecord, TagRecord,
     Timestamp,
 };
 use holdfast_oci::{Algorithm, Digest, Reference, RepositoryName, Tag};
 use holdfast_operations::{FirstStart, Operator, Parts};
 use holdfast_resources::SealedPassword;
 use tempfile::TempDir;
-use uuid::Uuid;
 
 use crate::{RunTwice, store::TestStore};
 
 pub use self::{
+    clock::TestClock,
     content::{Document, pattern},
     gate::{Gate, Stopped},
+    ids::TestIds,
     kill::{Kill, Moment},
 };
 
 /// The registry's name.
 pub const NAME: &str = "test";
-/// The first moment of a [`TestClock`]: some day in 2026.
-const START: Timestamp = Timestamp(1_780_000_000_000_000);
 /// More rows than any test has.
 const ALL: usize = 1_000_000;
 
@@ -70,37 +68,6 @@ struct Open {
     blobs: FaultyStore,
 }
 
-/// A clock that stands still until the test moves it.
-#[derive(Debug)]
-pub struct TestClock(AtomicI64);
-
-impl TestClock {
-    /// Moves the clock on.
-    pub fn advance(&self, duration: Duration) {
-        let micros = i64::try_from(duration.as_micros()).expect("a test lasts less than an age");
-        self.0.fetch_add(micros, Ordering::SeqCst);
-    }
-}
-
-impl Clock for TestClock {
-    fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::SeqCst))
-    }
-}
-
-/// Ids that look random and are the same in every run.
-#[derive(Debug, Default)]
-pub struct TestIds(AtomicU64);
-
-impl Ids for TestIds {
-    fn uuid(&self) -> Uuid {
-        let number = self.0.fetch_add(1, Ordering::SeqCst);
-        let digest = Digest::of(Algorithm::Sha256, &number.to_le_bytes());
-        let bytes = digest.bytes().first_chunk().expect("a digest is longer than an id");
-        uuid::Builder::from_random_bytes(*bytes).into_uuid()
-    }
-}
-
 impl Deref for TestRegistry {
     type Target = holdfast_content::Operator;
 
@@ -118,7 +85,7 @@ impl TestRegistry {
     /// A new registry with these limits, and something before its metadata store.
     pub async fn start_with(limits: Limits, decorator: Option<Decorator>) -> Self {
         let folder = new_folder();
-        let clock = Arc::new(TestClock(AtomicI64::new(START.0)));
+        let clock = Arc::new(TestClock::default());
         let ids = Arc::new(TestIds::default());
         let metadata = open_metadata(folder.path());
         let first = FirstStart {

@@ -1,9 +1,9 @@
 //! Imports: asked for here, done by a job, and polled here until they are done.
 
 use bytes::Bytes;
-use holdfast_access::{Caller, ControlGrant, ControlReach, control, decide, decide_control, rights_of};
-use holdfast_arm::{Code, Error as Arm, ResourceId, fold_case};
-use holdfast_model::{JobId, JobRecord, JobState, RegistryRecord};
+use holdfast_access::{ControlGrant, ControlReach, control};
+use holdfast_arm::{Code, Error as Arm, ResourceId};
+use holdfast_model::{JobId, JobRecord, JobState};
 use holdfast_oci::{Reference, RegistryHost, RepositoryName, Tag};
 use holdfast_resources::{ImportFailure, ImportFailureKind, ImportTag, NewImport, NewImportSource};
 use http::{HeaderValue, Response, StatusCode, header};
@@ -23,8 +23,6 @@ use crate::{
 const PREFIX: &str = "registries-";
 /// When to ask again, in seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
-/// The right on the source that a refusal names.
-const PULL: &str = "Microsoft.ContainerRegistry/registries/pull/read";
 /// The longest user name that is stored.
 const MAX_NAME_CHARS: usize = 255;
 /// The longest password or token that is stored.
@@ -229,13 +227,18 @@ async fn source(
     match (source.resource_id, source.registry_uri) {
         (Some(id), None) => {
             let id: ResourceId = id.parse().map_err(Arm::from)?;
-            own(call, grant, &id, &repository).await
+            Ok(call
+                .app
+                .resources
+                .load_import_source(grant, call.who, &id, &repository)
+                .await?)
         }
         (None, Some(uri)) => {
             let host = host(&uri)?;
-            if let Some(record) = named(call, host.as_str()).await?.filter(|_| password.is_none()) {
-                let id: ResourceId = record.arm_id().parse().map_err(Arm::from)?;
-                return own(call, grant, &id, &repository).await;
+            if password.is_none()
+                && let Some(own) = named(call, grant, host.as_str(), &repository).await?
+            {
+                return Ok(own);
             }
             let username = source
                 .credentials
@@ -272,42 +275,16 @@ fn host(uri: &str) -> Result<RegistryHost, Arm> {
         .map_err(|error| Arm::invalid_parameter("source.registryUri", &format!("The registryUri {error}.")))
 }
 
-/// The registry of this server that answers at a host.
-async fn named(call: &Call<'_>, host: &str) -> Result<Option<RegistryRecord>, Error> {
-    match host.strip_suffix(&call.app.login_server_suffix) {
-        Some(name) => Ok(call.app.resources.find_registry(name).await?),
-        None => Ok(None),
-    }
-}
-
-/// A repository of a registry of this server, with the proof that the caller may pull it. Who may not even see the registry
-/// is not told whether it is there.
-async fn own(
+/// A repository of the registry of this server that answers at a host.
+async fn named(
     call: &Call<'_>,
     grant: &ControlGrant<control::ImportImage>,
-    id: &ResourceId,
+    host: &str,
     repository: &RepositoryName,
-) -> Result<NewImportSource, Error> {
-    let refused = || {
-        let client = match call.who.actor() {
-            holdfast_access::Actor::Principal { id } => id.clone(),
-            other => other.to_string(),
-        };
-        let action = <control::ImportImage as holdfast_access::ControlAction>::ACTION;
-        let here = (action, grant.scope());
-        Arm::linked_authorization_failed(&client, &client, here, (PULL, id.key()))
-    };
-    let name = fold_case(id.name());
-    let found = call.app.resources.find_registry(&name).await?;
-    let Some(record) = found.filter(|record| record.scope() == id.key()) else {
-        let may_know = decide_control::<control::RegistriesRead>(call.who, id.key()).is_ok();
-        let group = fold_case(id.resource_group().unwrap_or_default());
-        let absent = Arm::resource_not_found("Microsoft.ContainerRegistry/registries", &name, &group);
-        return Err(if may_know { absent } else { refused() }.into());
-    };
-    let scope = record.scope();
-    let rights = rights_of(call.who.assignments(), &scope, record.role_assignment_mode);
-    let caller = Caller::with_basic(call.who.actor().clone(), rights);
-    let pull = decide(&caller, record.id, repository).map_err(|_| refused())?;
-    Ok(NewImportSource::Registry { pull, scope })
+) -> Result<Option<NewImportSource>, Error> {
+    let resources = &call.app.resources;
+    match host.strip_suffix(&call.app.login_server_suffix) {
+        Some(name) => Ok(resources.find_import_source(grant, call.who, name, repository).await?),
+        None => Ok(None),
+    }
 }

@@ -7,6 +7,7 @@ use holdfast_arm::{
     api_version::{REGISTRY_VERSIONS, STORAGE_VERSIONS},
     resource_id::{CONTAINER_REGISTRY, STORAGE},
 };
+use holdfast_resources::TellsLocations;
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -51,37 +52,42 @@ const REGISTRY_TYPES: [(&str, &str); 10] = [
 
 pub(crate) async fn list(
     call: &Call<'_>,
-    _grant: ControlGrant<control::ProvidersRead>,
+    grant: ControlGrant<control::ProvidersRead>,
     subscription: &SubscriptionId,
 ) -> Result<Response<Bytes>, Error> {
-    let locations = call.app.resources.list_locations().await?;
+    let locations = call.app.resources.list_locations(&grant).await?;
     let view: Vec<Value> = PROVIDERS.iter().map(|one| one.view(subscription, &locations)).collect();
     Ok(body::json(StatusCode::OK, &Page::whole(view)))
 }
 
 pub(crate) async fn get(
     call: &Call<'_>,
-    _grant: ControlGrant<control::ProvidersRead>,
+    grant: ControlGrant<control::ProvidersRead>,
     subscription: &SubscriptionId,
     namespace: &str,
 ) -> Result<Response<Bytes>, Error> {
-    response(call, subscription, namespace).await
+    response(call, grant, subscription, namespace).await
 }
 
 pub(crate) async fn register(
     call: &Call<'_>,
-    _grant: ControlGrant<control::RegisterProvider>,
+    grant: ControlGrant<control::RegisterProvider>,
     subscription: &SubscriptionId,
     namespace: &str,
 ) -> Result<Response<Bytes>, Error> {
-    response(call, subscription, namespace).await
+    response(call, grant, subscription, namespace).await
 }
 
-async fn response(call: &Call<'_>, subscription: &SubscriptionId, namespace: &str) -> Result<Response<Bytes>, Error> {
+async fn response<A: TellsLocations>(
+    call: &Call<'_>,
+    grant: ControlGrant<A>,
+    subscription: &SubscriptionId,
+    namespace: &str,
+) -> Result<Response<Bytes>, Error> {
     let mut all = PROVIDERS.iter();
     let found = all.find(|one| one.namespace.eq_ignore_ascii_case(namespace));
     let provider = found.ok_or_else(|| Arm::invalid_resource_namespace(namespace))?;
-    let locations = call.app.resources.list_locations().await?;
+    let locations = call.app.resources.list_locations(&grant).await?;
     Ok(body::json(StatusCode::OK, &provider.view(subscription, &locations)))
 }
 

@@ -10,7 +10,7 @@ use holdfast_identity::{
     admin_password::{self, Slot},
 };
 use holdfast_model::{AdminPassword, RegistryRecord};
-use holdfast_resources::SealedPassword;
+use holdfast_resources::{RegistryView, SealedPassword};
 use http::{Response, StatusCode};
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
@@ -25,7 +25,7 @@ use super::{
 use crate::{
     Management, body,
     error::Error,
-    paging::Pager,
+    paging::page,
     route::RegistryPath,
     serve::{Call, uuid},
 };
@@ -44,19 +44,19 @@ pub(crate) async fn put(
         fresh(call.app, &name, Slot::Second)?,
     ];
     let resources = &call.app.resources;
-    let (record, is_new) = resources
+    let (registry, is_new) = resources
         .put_registry(&grant, (name, location), change, passwords, call.precondition.clone())
         .await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    response(call, status, &record).await
+    Ok(response(call, status, &registry))
 }
 
 pub(crate) async fn get(
     call: &Call<'_>,
     grant: ControlGrant<control::RegistriesRead>,
 ) -> Result<Response<Bytes>, Error> {
-    let record = call.app.resources.load_registry_resource(&grant).await?;
-    response(call, StatusCode::OK, &record).await
+    let registry = call.app.resources.load_registry_resource(&grant).await?;
+    Ok(response(call, StatusCode::OK, &registry))
 }
 
 pub(crate) async fn patch(
@@ -67,8 +67,8 @@ pub(crate) async fn patch(
     let mut change = read_patch(&body)?;
     change.storage = storage(call, &grant, &body)?;
     let precondition = call.precondition.clone();
-    let record = call.app.resources.change_registry(&grant, change, precondition).await?;
-    response(call, StatusCode::OK, &record).await
+    let registry = call.app.resources.change_registry(&grant, change, precondition).await?;
+    Ok(response(call, StatusCode::OK, &registry))
 }
 
 pub(crate) async fn delete(
@@ -84,16 +84,9 @@ pub(crate) async fn delete(
     }))
 }
 
-async fn response(call: &Call<'_>, status: StatusCode, record: &RegistryRecord) -> Result<Response<Bytes>, Error> {
-    let view = whole(call, record).await?;
-    Ok(body::with_entity_tag(body::json(status, &view), &record.entity_tag()))
-}
-
-/// The whole body, with the storage account of a Classic one.
-async fn whole(call: &Call<'_>, record: &RegistryRecord) -> Result<Value, Error> {
-    let mut body = view(call.app, record, call.version);
-    storage_account::add_to(call, record, &mut body).await?;
-    Ok(body)
+fn response(call: &Call<'_>, status: StatusCode, registry: &RegistryView) -> Response<Bytes> {
+    let view = view(call.app, registry, call.version);
+    body::with_entity_tag(body::json(status, &view), &registry.record.entity_tag())
 }
 
 /// The right on the storage account that the body names, if it names one.
@@ -121,13 +114,13 @@ pub(crate) async fn list(
         .resources
         .list_registry_resources(&reach, uuid(subscription))
         .await?;
-    registries
-        .retain(|record| group.is_none_or(|group| holdfast_arm::fold_case(&record.resource_group) == group.key()));
-    let mut pager = Pager::new(call, registries, registry_key)?;
-    while let Some(record) = pager.next() {
-        pager.push(&whole(call, &record).await?);
-    }
-    Ok(body::json(StatusCode::OK, &pager.finish()))
+    registries.retain(|registry| {
+        let own = holdfast_arm::fold_case(&registry.record.resource_group);
+        group.is_none_or(|group| own == group.key())
+    });
+    let key = |registry: &RegistryView| registry_key(&registry.record);
+    let page = page(call, registries, key, |registry| view(call.app, registry, call.version))?;
+    Ok(body::json(StatusCode::OK, &page))
 }
 
 /// Grows with the age of registries, as their lists do.

@@ -4,7 +4,8 @@
 use holdfast_access::NetworkRules;
 use holdfast_arm::{ApiVersion, shape::shape_registry};
 use holdfast_face::moment::{rfc3339_micros, seven_digits_with_offset};
-use holdfast_model::{Author, RegistryRecord, Sku, Timestamp};
+use holdfast_model::{Author, RegistryRecord, Sku, StorageAccount, Timestamp};
+use holdfast_resources::RegistryView;
 use serde_json::{Value, json};
 
 use super::registry::NO_LABEL;
@@ -31,8 +32,9 @@ pub(crate) fn fixed() -> Value {
     })
 }
 
-/// The whole body.
-pub(crate) fn view(app: &Management, registry: &RegistryRecord, version: ApiVersion) -> Value {
+/// The whole body, with the storage account of a Classic one.
+pub(crate) fn view(app: &Management, whole: &RegistryView, version: ApiVersion) -> Value {
+    let registry = &whole.record;
     let mut body = json!({
         "sku": { "name": registry.sku.as_str(), "tier": registry.sku.as_str() },
         "type": TYPE,
@@ -43,6 +45,10 @@ pub(crate) fn view(app: &Management, registry: &RegistryRecord, version: ApiVers
         "systemData": system_data(registry),
         "properties": properties(app, registry),
     });
+    if registry.sku == Sku::Classic {
+        let account = whole.storage_account.as_ref().and_then(StorageAccount::arm_id);
+        body["properties"]["storageAccount"] = json!({ "id": account });
+    }
     shape_registry(&mut body, version);
     body
 }

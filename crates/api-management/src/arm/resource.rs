@@ -53,7 +53,9 @@ pub(crate) async fn list(
                 .as_ref()
                 .is_none_or(|filter| filter.passes(&values, &|_, _| false))
     };
-    let registries = registries.iter().map(|record| (registry_key(record), view(record)));
+    let registries = registries
+        .iter()
+        .map(|one| (registry_key(&one.record), view(&one.record)));
     // After all registries: their keys are digits.
     let key = |account: &StorageAccount| format!("s{:020}", account.id.0);
     let accounts = accounts

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use holdfast_access::{ControlGrant, ControlReach, control, decide_control};
 use holdfast_arm::{Code, Error as Arm, Location, ResourceGroupName, ResourceId, StorageAccountName, SubscriptionId};
 use holdfast_face::moment::rfc3339_micros;
-use holdfast_model::{RegistryRecord, Sku, StorageAccount, StorageKind};
+use holdfast_model::{Sku, StorageAccount, StorageKind};
 use holdfast_resources::{StorageAccountError, StorageChange};
 use http::{Response, StatusCode};
 use serde::Deserialize;
@@ -217,16 +217,6 @@ pub(crate) fn may_use(
         return Err(invalid().into());
     }
     decide_control(call.who, parsed.key()).map_err(|refusal| refused_linked(registry, &refusal))
-}
-
-/// Adds the account that a Classic registry lies in to its body.
-pub(crate) async fn add_to(call: &Call<'_>, registry: &RegistryRecord, body: &mut Value) -> Result<(), Error> {
-    let is_known = holdfast_arm::shape::registry_has("properties.storageAccount", call.version);
-    if registry.sku == Sku::Classic && is_known {
-        let account = call.app.resources.find_storage_of(registry).await?;
-        body["properties"]["storageAccount"] = json!({ "id": account.and_then(|account| account.arm_id()) });
-    }
-    Ok(())
 }
 
 /// In ARM's words. `group` is the resource group of the path.

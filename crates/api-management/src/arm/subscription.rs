@@ -26,9 +26,8 @@ pub(crate) fn tenants(call: &Call<'_>) -> Result<Response<Bytes>, Error> {
 
 /// Those in which the caller has any role.
 pub(crate) async fn list(call: &Call<'_>) -> Result<Response<Bytes>, Error> {
-    let all = call.app.resources.list_subscriptions().await?;
-    let is_seen = |s: &&Subscription| call.who.has_role_near(&format!("/subscriptions/{}", s.id));
-    let view: Vec<Value> = all.iter().filter(is_seen).map(|s| view(call, s)).collect();
+    let seen = call.app.resources.list_subscriptions(call.who).await?;
+    let view: Vec<Value> = seen.iter().map(|s| view(call, s)).collect();
     Ok(body::json(StatusCode::OK, &Page::whole(view)))
 }
 
@@ -43,10 +42,10 @@ pub(crate) async fn get(
 
 pub(crate) async fn locations(
     call: &Call<'_>,
-    _grant: ControlGrant<control::LocationsRead>,
+    grant: ControlGrant<control::LocationsRead>,
     id: &SubscriptionId,
 ) -> Result<Response<Bytes>, Error> {
-    let locations = call.app.resources.list_locations().await?;
+    let locations = call.app.resources.list_locations(&grant).await?;
     let view = |name: &String| {
         let view = display_name(name);
         json!({
@@ -62,8 +61,7 @@ pub(crate) async fn locations(
 }
 
 async fn find(call: &Call<'_>, id: &SubscriptionId) -> Result<Subscription, Error> {
-    let all = call.app.resources.list_subscriptions().await?;
-    let found = all.into_iter().find(|subscription| subscription.id == uuid(id));
+    let found = call.app.resources.find_subscription(call.who, uuid(id)).await?;
     Ok(found.ok_or_else(|| Arm::subscription_not_found(id.as_str()))?)
 }
 

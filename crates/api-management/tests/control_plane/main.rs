@@ -61,7 +61,12 @@ impl Cloud {
     async fn start() -> Self {
         let keys = keys();
         let registry = TestRegistry::start().await;
-        let subscription = registry.resources().list_subscriptions().await.unwrap()[0].id;
+        let subscription = registry
+            .resources()
+            .list_subscriptions(&ControlCaller::operator())
+            .await
+            .unwrap()[0]
+            .id;
         let directory = Arc::new(DirectoryIssuer::new(&keys, subscription, OwnNames::default()));
         let sealer = Arc::new(Sealer::new(&keys));
         let password_hasher = Arc::new(PasswordHasher::new(&keys));

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use holdfast_access::{Caller, ControlCaller, Grant, RegistryId, action, decide, rights_of};
+use holdfast_access::{ControlCaller, Grant, RegistryId, action};
 use holdfast_client::registry::{Blob, Client, Credentials};
 use holdfast_content::{Body, Repositories};
 use holdfast_model::{Content, JobRecord, ManifestContent, ReceiveError};
 use holdfast_oci::{Digest, Reference};
-use holdfast_resources::{Import, ImportError, ImportFailureKind, ImportSource, NewImportSource};
+use holdfast_resources::{Import, ImportError, ImportFailureKind, ImportSource, NewImportSource, decide_pull};
 
 use super::{Progress, Stop, find_registry};
 use crate::Runner;
@@ -163,15 +163,13 @@ async fn pull(
         let refusal = ImportError::ExportDisabled { name: source.name };
         return Err(Stop::failed(ImportFailureKind::NotAllowed, &refusal.to_string()));
     }
-    let rights = rights_of(caller.assignments(), &source.scope(), source.role_assignment_mode);
-    let puller = Caller::with_basic(caller.actor().clone(), rights);
-    let refused = |_| {
+    let refused = || {
         Stop::failed(
             ImportFailureKind::NotAllowed,
             "the right to pull the source image was taken away",
         )
     };
-    decide(&puller, source.id, &import.repository).map_err(refused)
+    decide_pull(caller, &source, &import.repository).ok_or_else(refused)
 }
 
 /// A blob as the pieces of a body.

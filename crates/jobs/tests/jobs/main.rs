@@ -40,7 +40,12 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let keys = ServerKeys::open_or_create(folder.path()).unwrap();
         let registry = TestRegistry::start_with(Limits::default(), decorator).await;
-        let subscription = registry.resources().list_subscriptions().await.unwrap()[0].id;
+        let subscription = registry
+            .resources()
+            .list_subscriptions(&ControlCaller::operator())
+            .await
+            .unwrap()[0]
+            .id;
         Self {
             registry,
             sealer: Arc::new(Sealer::new(&keys)),
@@ -89,7 +94,7 @@ impl World {
             .resources()
             .put_registry(&grant, name, change, passwords, precondition)
             .await?;
-        Ok(made.0.id)
+        Ok(made.0.record.id)
     }
 }
 

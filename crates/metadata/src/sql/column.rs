@@ -46,6 +46,12 @@ pub(super) fn digests_text(digests: &[Digest]) -> String {
     text
 }
 
+/// A list of integers as a parameter.
+pub(super) fn integers_text(values: impl Iterator<Item = i64>) -> String {
+    let texts: Vec<String> = values.map(|value| value.to_string()).collect();
+    format!("[{}]", texts.join(","))
+}
+
 /// A digest that may be NULL.
 pub(super) fn optional_digest(row: &Row<'_>, index: usize) -> row::Result<Option<Digest>> {
     let bytes = row.get::<Option<&[u8]>>(index)?;

@@ -10,6 +10,7 @@ use super::session::Session;
 
 const FIND_DIRECTORY: &str = "SELECT tenant_id, created_at FROM directory WHERE id = 1";
 const LIST_SUBSCRIPTIONS: &str = "SELECT id, display_name, created_at FROM subscription ORDER BY id";
+const FIND_SUBSCRIPTION: &str = "SELECT id, display_name, created_at FROM subscription WHERE id = ?1";
 const LIST_RESOURCE_GROUPS: &str = "SELECT subscription_id, name, location, created_at, tags, revision \
     FROM resource_group WHERE subscription_id = ?1 ORDER BY name";
 const FIND_RESOURCE_GROUP: &str = "SELECT subscription_id, name, location, created_at, tags, revision \
@@ -22,6 +23,15 @@ impl DirectoryRead for Session<'_> {
 
     fn list_subscriptions(&mut self) -> Result<Vec<Subscription>, MetadataError> {
         self.list("listed subscriptions", LIST_SUBSCRIPTIONS, params![], subscription_row)
+    }
+
+    fn find_subscription(&mut self, id: Uuid) -> Result<Option<Subscription>, MetadataError> {
+        self.find(
+            "looked up a subscription",
+            FIND_SUBSCRIPTION,
+            params![id.as_bytes()],
+            subscription_row,
+        )
     }
 
     fn list_resource_groups(&mut self, subscription: Uuid) -> Result<Vec<ResourceGroup>, MetadataError> {
@@ -128,6 +138,7 @@ fn resource_group_row(row: &Row<'_>) -> row::Result<ResourceGroup> {
 #[cfg(test)]
 pub(super) const PLANNED: &[&str] = &[
     FIND_DIRECTORY,
+    FIND_SUBSCRIPTION,
     LIST_RESOURCE_GROUPS,
     FIND_RESOURCE_GROUP,
     UPDATE_RESOURCE_GROUP,

@@ -38,6 +38,7 @@ const LIST_OF_GROUP: &str = select_from!(
      WHERE subscription_id = ?1 AND resource_group = ?2 ORDER BY storage_account_id"
 );
 const FIND: &str = select!("WHERE storage_account.id = ?1");
+const FIND_SOME: &str = select!("WHERE storage_account.id IN (SELECT value FROM json_each(?1))");
 // The column's collation is NOCASE.
 const FIND_BY_NAME: &str = select!("WHERE name = ?1");
 const LIST_OWN: &str = select!("WHERE is_own = 1 ORDER BY location");
@@ -67,6 +68,11 @@ impl StorageAccountRead for Session<'_> {
 
     fn find_storage_account(&mut self, id: StorageAccountId) -> Result<Option<StorageAccount>, MetadataError> {
         self.find("looked up a storage account", FIND, params![id.0], account_row)
+    }
+
+    fn find_storage_accounts(&mut self, ids: &[StorageAccountId]) -> Result<Vec<StorageAccount>, MetadataError> {
+        let ids = column::integers_text(ids.iter().map(|id| id.0));
+        self.list("looked up storage accounts", FIND_SOME, params![ids], account_row)
     }
 
     fn find_storage_account_by_name(&mut self, name: &str) -> Result<Option<StorageAccount>, MetadataError> {
@@ -187,6 +193,7 @@ fn account_row(row: &Row<'_>) -> row::Result<StorageAccount> {
 #[cfg(test)]
 pub(super) const PLANNED: &[&str] = &[
     FIND,
+    FIND_SOME,
     FIND_BY_NAME,
     LIST_OF_GROUP,
     LIST_OWN,

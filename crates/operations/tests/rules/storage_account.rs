@@ -104,7 +104,7 @@ impl Cloud {
             passwords,
             Precondition::default(),
         );
-        Ok(made.await?.0)
+        Ok(made.await?.0.record)
     }
 
     /// A blob that lies in an object.

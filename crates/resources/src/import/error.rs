@@ -1,5 +1,6 @@
 //! Why an import was not begun.
 
+use holdfast_access::ControlRefusal;
 use holdfast_oci::{RepositoryName, Tag};
 
 /// See the module.
@@ -10,6 +11,23 @@ pub enum Error {
     ExportDisabled {
         /// The registry that was to be imported from.
         name: String,
+    },
+    /// There is no such registry to import from, and the caller may know that.
+    #[error("there is no registry {name} in resource group {group} to import from")]
+    SourceUnknown {
+        /// The registry that was to be imported from.
+        name: String,
+        /// Where it was looked for.
+        group: String,
+    },
+    /// The caller may not pull what was to be imported, or may not know whether it is there.
+    #[error("cannot import into {target}")]
+    SourceRefused {
+        /// The right that is lacking.
+        #[source]
+        refusal: ControlRefusal,
+        /// The registry that it was to go into.
+        target: String,
     },
     /// More tags in one push than allowed.
     #[error("{count} tags in one request, at most {limit} are taken")]

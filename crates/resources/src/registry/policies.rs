@@ -29,7 +29,7 @@ impl Resources {
         change: RegistryChange,
         precondition: Precondition,
     ) -> Result<RegistryRecord, Error> {
-        self.change_at((grant.scope(), grant.actor()), change, precondition)
-            .await
+        let changed = self.change_at((grant.scope(), grant.actor()), change, precondition);
+        Ok(changed.await?.record)
     }
 }

@@ -1,6 +1,7 @@
-//! What the operator does with registries: lists them, gives out the admin account's passwords, changes switches.
+//! What the operator does with registries: finds and lists them, gives out the admin account's passwords, changes switches.
 
 use holdfast_access::RegistryId;
+use holdfast_content::find_open;
 use holdfast_model::{AdminPassword, Author, Durability, MetadataExt, RegistryRecord, StorageError};
 
 use super::check;
@@ -13,6 +14,15 @@ impl Operator {
     /// [`StorageError`].
     pub async fn list_registries(&self) -> Result<Vec<RegistryRecord>, StorageError> {
         Ok(self.metadata.query(|read| read.list_registries()).await?)
+    }
+
+    /// The registry of that name, without regard to case.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn find_registry(&self, name: &str) -> Result<Option<RegistryRecord>, StorageError> {
+        let name = name.to_owned();
+        Ok(self.metadata.query(move |read| find_open(read, &name)).await?)
     }
 
     /// The two passwords of the admin account, by slot.

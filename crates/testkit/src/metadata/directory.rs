@@ -53,6 +53,9 @@ pub async fn subscriptions_and_groups_read_back_as_written(metadata: &dyn Metada
     let found = fixture::read(metadata, |read| read.list_subscriptions()).await;
     assert_eq!(found.len(), 2);
     assert!(found.contains(&subscription) && found.contains(&other));
+    let find = |id| fixture::read(metadata, move |read| read.find_subscription(id));
+    assert_eq!(find(other.id).await.as_ref(), Some(&other));
+    assert_eq!(find(Uuid::new_v4()).await, None);
     let groups = fixture::read(metadata, move |read| read.list_resource_groups(subscription.id)).await;
     assert_eq!(groups, [group]);
     assert_eq!(

@@ -44,6 +44,7 @@ macro_rules! metadata_contract {
             }
             storage_account {
                 storage_accounts_read_back_as_written
+                several_accounts_are_found_at_once
                 an_account_is_found_by_name_in_any_case_and_named_once
                 a_users_account_belongs_to_its_group
                 the_services_accounts_are_told_from_users

@@ -39,6 +39,24 @@ pub async fn storage_accounts_read_back_as_written(metadata: &dyn Metadata) {
     assert_eq!(none, None);
 }
 
+/// Many are looked up by id in one read; those that are not there are left out.
+pub async fn several_accounts_are_found_at_once(metadata: &dyn Metadata) {
+    let ids = fixture::write(metadata, |tx| {
+        let near = tx.insert_storage_account("near", "local", Timestamp(8))?;
+        let far = tx.insert_storage_account("far", "westeurope", Timestamp(9))?;
+        tx.insert_storage_account("other", "moon", Timestamp(9))?;
+        Ok([near, far])
+    })
+    .await;
+    let find = |ids: Vec<StorageAccountId>| fixture::read(metadata, move |read| read.find_storage_accounts(&ids));
+    let mut found = find(vec![ids[1], StorageAccountId(4711), ids[0]]).await;
+    found.sort_by_key(|account| account.id.0);
+    let names: Vec<&str> = found.iter().map(|account| account.name.as_str()).collect();
+    assert_eq!(names, ["near", "far"]);
+    assert_eq!(found.iter().map(|account| account.id).collect::<Vec<_>>(), ids);
+    assert_eq!(find(Vec::new()).await, []);
+}
+
 /// Names are unique without regard to case.
 pub async fn an_account_is_found_by_name_in_any_case_and_named_once(metadata: &dyn Metadata) {
     let id = fixture::write(metadata, |tx| tx.insert_storage_account("near", "local", Timestamp(8))).await;
