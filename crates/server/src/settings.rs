@@ -46,6 +46,8 @@ pub(crate) struct Settings {
     pub(crate) allow_outgoing: Vec<Allowed>,
     /// Whom to trust there beside this machine's CAs.
     pub(crate) outgoing_ca: Option<PathBuf>,
+    /// How long it is not ready before it stops.
+    pub(crate) drain: Duration,
     pub(crate) shutdown_grace: Duration,
 }
 
@@ -162,6 +164,7 @@ impl Reader {
             text.parse().map_err(|error| format!("{error}"))
         });
         let outgoing_ca = self.file("outgoing-ca");
+        let drain = self.one("drain", parse::duration);
         let shutdown_grace = self.one("shutdown-grace", parse::duration);
         self.check_listeners(http.as_ref(), https.as_ref(), allow_plain_http);
         Some(Settings {
@@ -184,6 +187,7 @@ impl Reader {
             body_stall: body_stall?,
             allow_outgoing,
             outgoing_ca,
+            drain: drain?,
             shutdown_grace: shutdown_grace?,
         })
     }

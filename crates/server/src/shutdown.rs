@@ -1,14 +1,17 @@
-//! How everything ends, in a written order: the first signal stops accepting and lets requests finish, the second one,
-//! or the end of the grace period, cuts them off. It refuses to know what is being stopped.
+//! How everything ends, in a written order: after the first signal the server says that it is not ready, so that a balancer
+//! sends it nobody new; then it stops accepting and lets requests finish; at the end of the grace period it cuts them off.
+//! Each further signal goes on to the next step. It refuses to know what is being stopped.
 
-use std::io;
+use std::{io, time::Duration};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// The two steps of the end.
+/// The three steps of the end.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Shutdown {
+    /// It is not ready any more, and serves as before.
+    pub(crate) draining: CancellationToken,
     /// No new work; what runs may finish.
     pub(crate) stopping: CancellationToken,
     /// What still runs is cut off.
@@ -30,23 +33,36 @@ impl Signals {
         })
     }
 
-    /// Turns them into the two steps of the end; never ends by itself.
-    pub(crate) async fn obey(mut self, shutdown: Shutdown) {
-        loop {
-            let name = tokio::select! {
-                _ = self.terminate.recv() => "SIGTERM",
-                _ = self.interrupt.recv() => "SIGINT",
-            };
-            if shutdown.stopping.is_cancelled() {
-                tracing::warn!(signal = name, "stopping at once");
-                shutdown.cutting.cancel();
-            } else {
-                tracing::info!(
-                    signal = name,
-                    "stopping; running requests may finish, another signal ends them"
-                );
-                shutdown.stopping.cancel();
+    /// Turns them into the steps of the end, the first of which lasts so long; never ends by itself.
+    pub(crate) async fn obey(mut self, shutdown: Shutdown, drain: Duration) {
+        let signal = self.next().await;
+        shutdown.draining.cancel();
+        if !drain.is_zero() {
+            tracing::info!(
+                signal,
+                "not ready any more; another signal stops without waiting for balancers"
+            );
+            tokio::select! {
+                () = tokio::time::sleep(drain) => {}
+                _ = self.next() => {}
             }
+        }
+        tracing::info!(
+            signal,
+            "stopping; running requests may finish, another signal ends them"
+        );
+        shutdown.stopping.cancel();
+        loop {
+            let signal = self.next().await;
+            tracing::warn!(signal, "stopping at once");
+            shutdown.cutting.cancel();
+        }
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
         }
     }
 }

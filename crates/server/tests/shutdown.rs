@@ -97,3 +97,34 @@ fn a_second_signal_ends_at_once() {
     assert!(harness.wait().success());
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
 }
+
+#[test]
+fn a_server_that_drains_is_not_ready_and_serves_as_before() {
+    let mut harness = Harness::empty();
+    harness.start(&["--http", "127.0.0.1:0", "--https", "off", "--drain", "10m"]);
+    assert_eq!(harness.ask("GET", "/readyz", &[], b"").status, 200);
+    harness.signal(Signal::TERM);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let not_ready = loop {
+        let answer = harness.ask("GET", "/readyz", &[], b"");
+        if answer.status != 200 {
+            break answer;
+        }
+        assert!(Instant::now() < deadline);
+        thread::sleep(Duration::from_millis(20));
+    };
+    assert_eq!(
+        (not_ready.status, not_ready.body.as_str()),
+        (503, "not ready: the server is about to stop\n")
+    );
+    assert_eq!(harness.ask("GET", "/readyz?for=write", &[], b"").status, 503);
+    assert_eq!(harness.ask("GET", "/healthz", &[], b"").status, 200);
+    let basic = [("Authorization", &*harness.basic())];
+    assert_eq!(
+        harness.ask("GET", "/v2/", &basic, b"").status,
+        200,
+        "also on new connections"
+    );
+    harness.signal(Signal::TERM);
+    assert!(harness.wait().success(), "the next signal waits for no balancer");
+}

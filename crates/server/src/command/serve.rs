@@ -18,7 +18,7 @@ use holdfast_metadata::SqliteStore;
 use holdfast_model::{Metadata, RandomIds};
 use rustls::ServerConfig;
 use tokio::time::timeout;
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     boot::App,
@@ -139,7 +139,15 @@ async fn run(
     let addresses = addresses(settings, app, &listeners);
     let metrics = Arc::new(Metrics::new(Arc::clone(&app.metadata)));
     let acceptor = Arc::new(Acceptor {
-        service: Arc::new(service(settings, app, &metrics, &addresses, &outgoing, files)),
+        service: Arc::new(service(
+            settings,
+            app,
+            &metrics,
+            &addresses,
+            &outgoing,
+            files,
+            shutdown.draining.clone(),
+        )),
         shutdown: shutdown.clone(),
         connections: connections.clone(),
         slots: Arc::new(Slots::new(files.connections, settings.trusted_proxies.clone())),
@@ -165,7 +173,7 @@ async fn run(
     tasks.spawn(runner(app, outgoing).run(shutdown.stopping.clone()));
     tasks.spawn(admin_socket.serve(context, shutdown.clone()));
     let signals = Signals::catch().context("cannot catch signals")?;
-    let signals = tasks.spawn(signals.obey(shutdown.clone()));
+    let signals = tasks.spawn(signals.obey(shutdown.clone(), settings.drain));
     if let Some(http) = listeners.http {
         acceptor.accept(http, None, &listening);
     }
@@ -224,6 +232,7 @@ fn service(
     addresses: &Addresses,
     outgoing: &Outgoing,
     files: Files,
+    draining: CancellationToken,
 ) -> Service {
     let operator = &app.operator;
     let names = OwnNames::new(&settings.domain, &settings.hostnames);
@@ -264,7 +273,12 @@ fn service(
             body_stall: settings.body_stall,
             budget: budget.clone(),
         }),
-        base: Base::new(readiness(app), Arc::clone(metrics), settings.metrics_from.clone()),
+        base: Base::new(
+            readiness(app),
+            Arc::clone(metrics),
+            settings.metrics_from.clone(),
+            draining,
+        ),
         metrics: Arc::clone(metrics),
         ids: RequestIds::new(),
         trusted_proxies: settings.trusted_proxies.clone(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use holdfast_face::{Body, Served};
 use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use ipnet::IpNet;
+use tokio_util::sync::CancellationToken;
 
 use super::forwarded::Resolved;
 use crate::{
@@ -20,6 +21,8 @@ pub(crate) struct Base {
     readiness: Readiness,
     metrics: Arc<Metrics>,
     metrics_from: Vec<IpNet>,
+    /// Cancelled when the server is about to stop.
+    draining: CancellationToken,
 }
 
 /// Whether a route is one that machines ask for all the time.
@@ -28,11 +31,17 @@ pub(super) fn is_probe(route: &str) -> bool {
 }
 
 impl Base {
-    pub(crate) fn new(readiness: Readiness, metrics: Arc<Metrics>, metrics_from: Vec<IpNet>) -> Self {
+    pub(crate) fn new(
+        readiness: Readiness,
+        metrics: Arc<Metrics>,
+        metrics_from: Vec<IpNet>,
+        draining: CancellationToken,
+    ) -> Self {
         Self {
             readiness,
             metrics,
             metrics_from,
+            draining,
         }
     }
 
@@ -71,6 +80,10 @@ impl Base {
             let text = "ask for /readyz, /readyz?for=read or /readyz?for=write\n";
             return super::typed(StatusCode::BAD_REQUEST, TEXT, text.to_owned());
         };
+        if self.draining.is_cancelled() {
+            let text = "not ready: the server is about to stop\n".to_owned();
+            return super::typed(StatusCode::SERVICE_UNAVAILABLE, TEXT, text);
+        }
         let (status, text) = match self.readiness.state(purpose).await {
             State::Ready => (StatusCode::OK, "ready\n"),
             State::Full => (StatusCode::SERVICE_UNAVAILABLE, "not ready: no room is left\n"),

@@ -173,6 +173,12 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "CAs trusted for outgoing requests beside those of this machine, PEM",
     ),
     one(
+        "drain",
+        "TIME",
+        "0",
+        "How long /readyz says 503 after a signal to stop, before connections are refused",
+    ),
+    one(
         "shutdown-grace",
         "TIME",
         "30s",
