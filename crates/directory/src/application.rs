@@ -8,6 +8,8 @@ mod secret;
 
 pub use error::Error;
 pub use federated::FederatedChange;
+use std::collections::HashMap;
+
 use holdfast_access::{Assignment, ControlGrant, RoleId, control};
 pub use secret::{CertificateChange, NewCertificate, NewSecret};
 use uuid::Uuid;
@@ -118,7 +120,7 @@ impl Directory {
             .metadata
             .query(move |read| {
                 let page = read.list_applications(&prefix, after.as_ref(), limit)?;
-                page.into_iter().map(|application| view(read, application)).collect()
+                views(read, page)
             })
             .await?)
     }
@@ -236,6 +238,46 @@ pub(crate) fn view(read: &mut dyn Read, application: ApplicationRecord) -> Resul
         certificates: read.list_application_certificates(application.id)?,
         application,
     })
+}
+
+/// The same of many applications, one read for each kind of what belongs to them.
+pub(crate) fn views(
+    read: &mut dyn Read,
+    applications: Vec<ApplicationRecord>,
+) -> Result<Vec<ApplicationView>, MetadataError> {
+    if applications.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<Uuid> = applications.iter().map(|application| application.id).collect();
+    let app_ids: Vec<Uuid> = applications.iter().map(|application| application.app_id).collect();
+    let mut principals: HashMap<Uuid, PrincipalRecord> = HashMap::new();
+    for principal in read.find_principals_by_app(&app_ids)? {
+        principals.insert(principal.app_id, principal);
+    }
+    let mut secrets: HashMap<Uuid, Vec<ApplicationSecret>> = HashMap::new();
+    for secret in read.list_secrets_of_applications(&ids)? {
+        secrets.entry(secret.application).or_default().push(secret);
+    }
+    let mut certificates: HashMap<Uuid, Vec<ApplicationCertificate>> = HashMap::new();
+    for certificate in read.list_certificates_of_applications(&ids)? {
+        certificates
+            .entry(certificate.application)
+            .or_default()
+            .push(certificate);
+    }
+    let view = |application: ApplicationRecord| {
+        let mut secrets = secrets.remove(&application.id).unwrap_or_default();
+        secrets.sort_by_key(|secret| (secret.created_at, secret.id));
+        let mut certificates = certificates.remove(&application.id).unwrap_or_default();
+        certificates.sort_by_key(|certificate| (certificate.created_at, certificate.id));
+        ApplicationView {
+            principal: principals.remove(&application.app_id),
+            secrets,
+            certificates,
+            application,
+        }
+    };
+    Ok(applications.into_iter().map(view).collect())
 }
 
 /// What the application of this application id can prove itself by now.

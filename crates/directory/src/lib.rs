@@ -5,6 +5,7 @@
 pub mod application;
 mod directory;
 mod limits;
+mod object;
 pub mod person;
 mod principal;
 mod quota;
@@ -16,6 +17,7 @@ pub use application::{
     GoodSecret, NewCertificate, NewSecret, good_secrets,
 };
 pub use directory::{Directory, Parts};
+pub use object::DirectoryObject;
 pub use person::{NewPerson, is_person};
 pub use principal::{NewPrincipal, NewPrincipalError, PrincipalView};
 pub use role_assignment::{NewRoleAssignment, RoleError, in_force};

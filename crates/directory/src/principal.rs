@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     ApplicationKey, ApplicationView, Directory, NewSecret, RoleError,
-    application::{self, load, load_in_reach, view},
+    application::{self, load, load_in_reach, view, views},
     quota::check_applications,
     role_assignment::{first_role, insert, written_by},
 };
@@ -125,9 +125,7 @@ impl Directory {
             .metadata
             .query(move |read| {
                 let page = read.list_service_principals(&prefix, after.as_ref(), limit)?;
-                page.into_iter()
-                    .map(|(application, _)| view(read, application))
-                    .collect()
+                views(read, page.into_iter().map(|(application, _)| application).collect())
             })
             .await?)
     }

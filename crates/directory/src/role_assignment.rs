@@ -294,7 +294,7 @@ fn check_scope(read: &mut dyn Read, scope: &ResourceId) -> Result<(), RoleError>
     }
     let subscription = scope.subscription().and_then(|id| Uuid::parse_str(id).ok());
     let subscription = subscription.ok_or_else(unknown)?;
-    let is_ours = read.list_subscriptions()?.iter().any(|known| known.id == subscription);
+    let is_ours = read.find_subscription(subscription)?.is_some();
     let is_there = match (scope.resource_group(), scope.registry_id()) {
         (None, _) => scope.providers().is_empty(),
         (Some(group), None) if scope.providers().is_empty() => read.find_resource_group(subscription, group)?.is_some(),

@@ -134,6 +134,10 @@ pub trait ApplicationRead {
     fn find_application(&mut self, id: Uuid) -> Result<Option<ApplicationRecord>, MetadataError>;
     /// By application id.
     fn find_application_by_app(&mut self, app_id: Uuid) -> Result<Option<ApplicationRecord>, MetadataError>;
+    /// Those of these object ids that are there, in no order.
+    fn find_applications(&mut self, ids: &[Uuid]) -> Result<Vec<ApplicationRecord>, MetadataError>;
+    /// Those of these application ids that are there, in no order.
+    fn find_applications_by_app(&mut self, app_ids: &[Uuid]) -> Result<Vec<ApplicationRecord>, MetadataError>;
     /// Those whose folded name begins with `prefix` (folded), by folded name and id.
     fn list_applications(
         &mut self,
@@ -150,12 +154,19 @@ pub trait ApplicationRead {
     ) -> Result<Vec<(ApplicationRecord, PrincipalRecord)>, MetadataError>;
     /// Oldest first.
     fn list_application_secrets(&mut self, application: Uuid) -> Result<Vec<ApplicationSecret>, MetadataError>;
+    /// Those of all these applications, in no order.
+    fn list_secrets_of_applications(&mut self, applications: &[Uuid]) -> Result<Vec<ApplicationSecret>, MetadataError>;
     /// The same by the id that an application signs in with.
     fn list_application_secrets_by_app(&mut self, app_id: Uuid) -> Result<Vec<ApplicationSecret>, MetadataError>;
     /// Oldest first.
     fn list_application_certificates(
         &mut self,
         application: Uuid,
+    ) -> Result<Vec<ApplicationCertificate>, MetadataError>;
+    /// Those of all these applications, in no order.
+    fn list_certificates_of_applications(
+        &mut self,
+        applications: &[Uuid],
     ) -> Result<Vec<ApplicationCertificate>, MetadataError>;
     /// By name.
     fn list_federated_credentials(&mut self, application: Uuid) -> Result<Vec<FederatedCredential>, MetadataError>;

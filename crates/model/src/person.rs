@@ -34,6 +34,8 @@ pub trait PersonRead {
     fn find_person(&mut self, id: Uuid) -> Result<Option<PersonRecord>, MetadataError>;
     /// Without regard to case.
     fn find_person_by_name(&mut self, name: &UserName) -> Result<Option<PersonRecord>, MetadataError>;
+    /// Those of these object ids that are there, in no order.
+    fn find_people(&mut self, ids: &[Uuid]) -> Result<Vec<PersonRecord>, MetadataError>;
     /// By name, those behind `after`.
     fn list_people(&mut self, after: Option<&UserName>, limit: usize) -> Result<Vec<PersonRecord>, MetadataError>;
 }

@@ -29,6 +29,10 @@ pub trait PrincipalRead {
     fn find_principal(&mut self, id: Uuid) -> Result<Option<PrincipalRecord>, MetadataError>;
     /// By application id.
     fn find_principal_by_app(&mut self, app_id: Uuid) -> Result<Option<PrincipalRecord>, MetadataError>;
+    /// Those of these object ids that are there, in no order.
+    fn find_principals(&mut self, ids: &[Uuid]) -> Result<Vec<PrincipalRecord>, MetadataError>;
+    /// Those of these application ids that are there, in no order.
+    fn find_principals_by_app(&mut self, app_ids: &[Uuid]) -> Result<Vec<PrincipalRecord>, MetadataError>;
 }
 
 /// Changes of the same.

@@ -22,7 +22,7 @@ const MAX_TOP: usize = 999;
 /// How many times a page's length may be read for one request when few objects pass its filter.
 const MAX_ROUNDS: usize = 20;
 /// Objects read at once: each may have a hundred credentials.
-const READ_ROWS: usize = 25;
+pub(super) const READ_ROWS: usize = 25;
 
 /// The parameters that are looked at; the others are ignored: every answer has all properties.
 #[derive(Debug)]

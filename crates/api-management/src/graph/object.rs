@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use holdfast_access::{ControlGrant, control};
-use holdfast_directory::ApplicationKey;
+use holdfast_directory::DirectoryObject;
 use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{
     Call,
     error::{Code, Error},
-    listing::found,
+    listing::READ_ROWS,
     view,
 };
 use crate::body;
@@ -39,12 +39,13 @@ pub(super) async fn by_ids(
         request.types.as_ref().is_none_or(|types| types.iter().any(is_it))
     };
     let mut value = Vec::new();
-    for id in &request.ids {
-        if let Some((kind, object)) = find(call, &grant, *id).await?
-            && wants(kind)
-        {
-            value.push(object);
-        }
+    for ids in request.ids.chunks(READ_ROWS) {
+        let objects = call.app.directory.find_objects(&grant, ids.to_vec()).await?;
+        let found = ids
+            .iter()
+            .filter_map(|id| objects.get(id))
+            .map(|object| view(call, object));
+        value.extend(found.filter(|(kind, _)| wants(kind)).map(|(_, object)| object));
     }
     Ok(body::json(StatusCode::OK, &json!({ "value": value })))
 }
@@ -54,24 +55,18 @@ pub(super) async fn get(
     grant: ControlGrant<control::PrincipalsRead>,
     id: Uuid,
 ) -> Result<Response<Bytes>, Error> {
-    match find(call, &grant, id).await? {
-        Some((_, object)) => Ok(body::json(StatusCode::OK, &object)),
+    let found = call.app.directory.find_objects(&grant, vec![id]).await?;
+    match found.get(&id) {
+        Some(object) => Ok(body::json(StatusCode::OK, &view(call, object).1)),
         None => Err(Error::not_found(&id.to_string())),
     }
 }
 
-/// The object of an id, with its kind.
-async fn find(
-    call: &Call<'_>,
-    grant: &ControlGrant<control::PrincipalsRead>,
-    id: Uuid,
-) -> Result<Option<(&'static str, Value)>, Error> {
-    if let Some(view) = found(call, grant, ApplicationKey::Principal(id)).await? {
-        return Ok(Some(("servicePrincipal", view::service_principal(call, &view))));
+/// An object with its kind.
+fn view(call: &Call<'_>, object: &DirectoryObject) -> (&'static str, Value) {
+    match object {
+        DirectoryObject::ServicePrincipal(found) => ("servicePrincipal", view::service_principal(call, found)),
+        DirectoryObject::Person(person) => ("user", view::user(call, person)),
+        DirectoryObject::Application(found) => ("application", view::application(call, found)),
     }
-    if let Some(person) = call.app.directory.find_person(grant, id).await? {
-        return Ok(Some(("user", view::user(call, &person))));
-    }
-    let application = found(call, grant, ApplicationKey::Object(id)).await?;
-    Ok(application.map(|view| ("application", view::application(call, &view))))
 }

@@ -17,6 +17,10 @@ const LAST: char = char::MAX;
 
 const FIND: &str = "SELECT id, app_id, display_name, created_at, created_by FROM application WHERE id = ?1";
 const FIND_BY_APP: &str = "SELECT id, app_id, display_name, created_at, created_by FROM application WHERE app_id = ?1";
+const FIND_SOME: &str = "SELECT id, app_id, display_name, created_at, created_by FROM application \
+    WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
+const FIND_SOME_BY_APP: &str = "SELECT id, app_id, display_name, created_at, created_by FROM application \
+    WHERE app_id IN (SELECT unhex(value) FROM json_each(?1))";
 const LIST: &str = "SELECT id, app_id, display_name, created_at, created_by FROM application \
     WHERE folded_name >= ?1 AND folded_name <= ?2 AND (folded_name, id) > (?3, ?4) ORDER BY folded_name, id LIMIT ?5";
 const LIST_WITH_PRINCIPAL: &str = "SELECT principal.id, principal.app_id, principal.display_name, \
@@ -30,6 +34,11 @@ const LIST_SECRETS: &str = "SELECT id, application_id, display_name, hint, verif
 const LIST_SECRETS_BY_APP: &str = "SELECT id, application_id, display_name, hint, verifier, starts_at, expires_at, \
     created_at FROM application_secret WHERE application_id = (SELECT id FROM application WHERE app_id = ?1) \
     ORDER BY created_at, id";
+const LIST_SECRETS_OF_SOME: &str = "SELECT id, application_id, display_name, hint, verifier, starts_at, expires_at, \
+    created_at FROM application_secret WHERE application_id IN (SELECT unhex(value) FROM json_each(?1))";
+const LIST_CERTIFICATES_OF_SOME: &str = "SELECT id, application_id, display_name, der, sha256, sha1, starts_at, \
+    expires_at, created_at FROM application_certificate \
+    WHERE application_id IN (SELECT unhex(value) FROM json_each(?1))";
 const LIST_CERTIFICATES: &str = "SELECT id, application_id, display_name, der, sha256, sha1, starts_at, expires_at, \
     created_at FROM application_certificate WHERE application_id = ?1 ORDER BY created_at, id";
 const LIST_FEDERATED: &str = "SELECT id, application_id, name, issuer, subject, is_pattern, audiences, description, \
@@ -47,6 +56,23 @@ impl ApplicationRead for Session<'_> {
             "looked up an application by its application id",
             FIND_BY_APP,
             params![app_id.as_bytes()],
+            |row| application_row(row, 0),
+        )
+    }
+
+    fn find_applications(&mut self, ids: &[Uuid]) -> Result<Vec<ApplicationRecord>, MetadataError> {
+        let ids = column::uuids_text(ids);
+        self.list("looked up applications", FIND_SOME, params![ids], |row| {
+            application_row(row, 0)
+        })
+    }
+
+    fn find_applications_by_app(&mut self, app_ids: &[Uuid]) -> Result<Vec<ApplicationRecord>, MetadataError> {
+        let ids = column::uuids_text(app_ids);
+        self.list(
+            "looked up applications by their application ids",
+            FIND_SOME_BY_APP,
+            params![ids],
             |row| application_row(row, 0),
         )
     }
@@ -81,6 +107,29 @@ impl ApplicationRead for Session<'_> {
             LIST_SECRETS_BY_APP,
             params![app_id.as_bytes()],
             secret_row,
+        )
+    }
+
+    fn list_secrets_of_applications(&mut self, applications: &[Uuid]) -> Result<Vec<ApplicationSecret>, MetadataError> {
+        let ids = column::uuids_text(applications);
+        self.list(
+            "listed the secrets of applications",
+            LIST_SECRETS_OF_SOME,
+            params![ids],
+            secret_row,
+        )
+    }
+
+    fn list_certificates_of_applications(
+        &mut self,
+        applications: &[Uuid],
+    ) -> Result<Vec<ApplicationCertificate>, MetadataError> {
+        let ids = column::uuids_text(applications);
+        self.list(
+            "listed the certificates of applications",
+            LIST_CERTIFICATES_OF_SOME,
+            params![ids],
+            certificate_row,
         )
     }
 
@@ -325,6 +374,10 @@ fn federated_row(row: &Row<'_>) -> row::Result<FederatedCredential> {
 pub(super) const PLANNED: &[&str] = &[
     FIND,
     FIND_BY_APP,
+    FIND_SOME,
+    FIND_SOME_BY_APP,
+    LIST_SECRETS_OF_SOME,
+    LIST_CERTIFICATES_OF_SOME,
     LIST,
     LIST_WITH_PRINCIPAL,
     LIST_SECRETS,

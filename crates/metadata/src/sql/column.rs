@@ -46,6 +46,12 @@ pub(super) fn digests_text(digests: &[Digest]) -> String {
     text
 }
 
+/// A list of ids as a parameter: hexadecimal, as `unhex` reads it.
+pub(super) fn uuids_text(ids: &[Uuid]) -> String {
+    let texts: Vec<String> = ids.iter().map(|id| format!("\"{}\"", id.simple())).collect();
+    format!("[{}]", texts.join(","))
+}
+
 /// A list of integers as a parameter.
 pub(super) fn integers_text(values: impl Iterator<Item = i64>) -> String {
     let texts: Vec<String> = values.map(|value| value.to_string()).collect();

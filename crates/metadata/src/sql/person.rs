@@ -13,6 +13,9 @@ const FIND: &str = "SELECT principal.id, app_id, display_name, is_enabled, gener
     FROM person JOIN principal ON principal.id = person.id WHERE person.id = ?1";
 const FIND_BY_NAME: &str = "SELECT principal.id, app_id, display_name, is_enabled, generation, created_at, user_name, \
     verifier FROM person JOIN principal ON principal.id = person.id WHERE folded_name = ?1";
+const FIND_SOME: &str = "SELECT principal.id, app_id, display_name, is_enabled, generation, created_at, user_name, \
+    verifier FROM person JOIN principal ON principal.id = person.id \
+    WHERE person.id IN (SELECT unhex(value) FROM json_each(?1))";
 const LIST: &str = "SELECT principal.id, app_id, display_name, is_enabled, generation, created_at, user_name, verifier \
     FROM person JOIN principal ON principal.id = person.id WHERE folded_name > ?1 ORDER BY folded_name LIMIT ?2";
 
@@ -23,6 +26,10 @@ impl PersonRead for Session<'_> {
 
     fn find_person_by_name(&mut self, name: &UserName) -> Result<Option<PersonRecord>, MetadataError> {
         self.find("looked up a person by name", FIND_BY_NAME, params![name.folded()], row)
+    }
+
+    fn find_people(&mut self, ids: &[Uuid]) -> Result<Vec<PersonRecord>, MetadataError> {
+        self.list("looked up people", FIND_SOME, params![column::uuids_text(ids)], row)
     }
 
     fn list_people(&mut self, after: Option<&UserName>, limit: usize) -> Result<Vec<PersonRecord>, MetadataError> {
@@ -66,4 +73,4 @@ fn row(row: &Row<'_>) -> row::Result<PersonRecord> {
 
 /// Statements whose plans the tests look at.
 #[cfg(test)]
-pub(super) const PLANNED: &[&str] = &[FIND, FIND_BY_NAME, LIST, INSERT, UPDATE, REMOVE];
+pub(super) const PLANNED: &[&str] = &[FIND, FIND_BY_NAME, FIND_SOME, LIST, INSERT, UPDATE, REMOVE];

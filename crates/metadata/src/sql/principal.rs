@@ -12,6 +12,11 @@ const FIND: &str = "SELECT id, app_id, display_name, is_enabled, generation, cre
 const FIND_BY_APP: &str =
     "SELECT id, app_id, display_name, is_enabled, generation, created_at FROM principal WHERE app_id = ?1";
 
+const FIND_SOME: &str = "SELECT id, app_id, display_name, is_enabled, generation, created_at FROM principal \
+    WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
+const FIND_SOME_BY_APP: &str = "SELECT id, app_id, display_name, is_enabled, generation, created_at FROM principal \
+    WHERE app_id IN (SELECT unhex(value) FROM json_each(?1))";
+
 impl PrincipalRead for Session<'_> {
     fn find_principal(&mut self, id: Uuid) -> Result<Option<PrincipalRecord>, MetadataError> {
         self.find("looked up a principal", FIND, params![id.as_bytes()], principal_row)
@@ -22,6 +27,21 @@ impl PrincipalRead for Session<'_> {
             "looked up a principal by its application",
             FIND_BY_APP,
             params![app_id.as_bytes()],
+            principal_row,
+        )
+    }
+
+    fn find_principals(&mut self, ids: &[Uuid]) -> Result<Vec<PrincipalRecord>, MetadataError> {
+        let ids = column::uuids_text(ids);
+        self.list("looked up principals", FIND_SOME, params![ids], principal_row)
+    }
+
+    fn find_principals_by_app(&mut self, app_ids: &[Uuid]) -> Result<Vec<PrincipalRecord>, MetadataError> {
+        let ids = column::uuids_text(app_ids);
+        self.list(
+            "looked up principals by their applications",
+            FIND_SOME_BY_APP,
+            params![ids],
             principal_row,
         )
     }
@@ -85,4 +105,13 @@ pub(super) fn principal_at(row: &Row<'_>, first: usize) -> row::Result<Principal
 
 /// Statements whose plans the tests look at.
 #[cfg(test)]
-pub(super) const PLANNED: &[&str] = &[FIND, FIND_BY_APP, INSERT, UPDATE, REMOVE, REMOVE_ASSIGNMENTS];
+pub(super) const PLANNED: &[&str] = &[
+    FIND,
+    FIND_BY_APP,
+    FIND_SOME,
+    FIND_SOME_BY_APP,
+    INSERT,
+    UPDATE,
+    REMOVE,
+    REMOVE_ASSIGNMENTS,
+];

@@ -129,6 +129,49 @@ pub async fn an_application_reads_back_as_written(metadata: &dyn Metadata) {
     assert_eq!(nothing, (vec![], vec![]));
 }
 
+/// Many are looked up in one read, by either id, with the credentials of all; what is not there is left out.
+pub async fn several_applications_are_found_at_once(metadata: &dyn Metadata) {
+    let [first, second, other] = ["first", "second", "other"].map(application);
+    let secrets = [secret(&first, 6), secret(&second, 5)];
+    let certificates = [certificate(&second, Uuid::new_v4())];
+    let written = (
+        [first.clone(), second.clone(), other.clone()],
+        secrets.clone(),
+        certificates.clone(),
+    );
+    fixture::write(metadata, move |tx| {
+        let (applications, secrets, certificates) = &written;
+        applications.iter().try_for_each(|one| tx.insert_application(one))?;
+        secrets.iter().try_for_each(|one| tx.insert_application_secret(one))?;
+        tx.insert_application_secret(&secret(&applications[2], 5))?;
+        certificates
+            .iter()
+            .try_for_each(|one| tx.insert_application_certificate(one))
+    })
+    .await;
+    let (ids, app_ids) = (
+        [first.id, Uuid::new_v4(), second.id],
+        [second.app_id, first.app_id, first.id],
+    );
+    let (mut by_id, mut by_app, mut found_secrets, found_certificates) = fixture::read(metadata, move |read| {
+        Ok((
+            read.find_applications(&ids)?,
+            read.find_applications_by_app(&app_ids)?,
+            read.list_secrets_of_applications(&ids)?,
+            read.list_certificates_of_applications(&ids)?,
+        ))
+    })
+    .await;
+    by_id.sort_by(|one, another| one.display_name.cmp(&another.display_name));
+    by_app.sort_by(|one, another| one.display_name.cmp(&another.display_name));
+    assert_eq!(by_id, [first.clone(), second.clone()]);
+    assert_eq!(by_app, [first, second]);
+    found_secrets.sort_by_key(|secret| -secret.created_at.0);
+    assert_eq!(found_secrets, secrets);
+    assert_eq!(found_certificates, certificates);
+    assert_eq!(fixture::read(metadata, |read| read.find_applications(&[])).await, []);
+}
+
 /// Pages go by name without regard to case, and show service principals where there are some.
 pub async fn applications_page_by_folded_name(metadata: &dyn Metadata) {
     let all = ["beta", "Alpha", "alpha2", "ÄRGER", "alpha"].map(application);

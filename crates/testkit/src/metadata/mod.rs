@@ -54,6 +54,7 @@ macro_rules! metadata_contract {
             }
             application {
                 an_application_reads_back_as_written
+                several_applications_are_found_at_once
                 applications_page_by_folded_name
                 applications_and_federated_credentials_change
                 credentials_are_removed_with_their_application
@@ -61,6 +62,7 @@ macro_rules! metadata_contract {
             }
             principal {
                 a_principal_reads_back_as_written
+                several_principals_are_found_at_once
                 a_principal_is_found_with_its_roles
                 a_principal_changes_and_goes_with_its_roles
             }
@@ -72,6 +74,7 @@ macro_rules! metadata_contract {
             }
             person {
                 a_person_reads_back_as_written
+                several_people_are_found_at_once
                 a_user_name_is_taken_once
                 people_page_by_name
                 a_removed_person_is_gone

@@ -63,6 +63,18 @@ pub async fn a_person_reads_back_as_written(metadata: &dyn Metadata) {
     assert_eq!(found, Some(changed));
 }
 
+/// Many are looked up in one read; what is not there is left out.
+pub async fn several_people_are_found_at_once(metadata: &dyn Metadata) {
+    let people = ["ann@example.org", "bob@example.org", "cid@example.org"].map(person);
+    for one in &people {
+        insert(metadata, one).await;
+    }
+    let ids = [people[1].principal.id, Uuid::new_v4(), people[0].principal.id];
+    let mut found = fixture::read(metadata, move |read| read.find_people(&ids)).await;
+    found.sort_by(|one, another| one.user_name.as_str().cmp(another.user_name.as_str()));
+    assert_eq!(found, people[..2]);
+}
+
 /// A name is one person's, whatever its case.
 pub async fn a_user_name_is_taken_once(metadata: &dyn Metadata) {
     insert(metadata, &person("ann@example.org")).await;

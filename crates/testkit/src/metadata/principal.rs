@@ -38,6 +38,29 @@ pub async fn a_principal_reads_back_as_written(metadata: &dyn Metadata) {
     assert_eq!(found, (Some(one.clone()), Some(one), None));
 }
 
+/// Many are looked up in one read, by either id; what is not there is left out.
+pub async fn several_principals_are_found_at_once(metadata: &dyn Metadata) {
+    let mut all = [principal(), principal(), principal()];
+    all.sort_by_key(|one| one.id);
+    let written = all.clone();
+    fixture::write(metadata, move |tx| {
+        written.iter().try_for_each(|one| tx.insert_principal(one))
+    })
+    .await;
+    let (ids, app_ids) = (
+        [all[1].id, Uuid::new_v4(), all[0].id],
+        [all[0].app_id, all[2].app_id, all[2].id],
+    );
+    let (mut by_id, mut by_app) = fixture::read(metadata, move |read| {
+        Ok((read.find_principals(&ids)?, read.find_principals_by_app(&app_ids)?))
+    })
+    .await;
+    by_id.sort_by_key(|one| one.id);
+    by_app.sort_by_key(|one| one.id);
+    assert_eq!(by_id, all[..2]);
+    assert_eq!(by_app, [all[0].clone(), all[2].clone()]);
+}
+
 /// Its roles come with it, in the order in which they are listed; none is no reason not to find it.
 pub async fn a_principal_is_found_with_its_roles(metadata: &dyn Metadata) {
     let (one, other) = (principal(), principal());
