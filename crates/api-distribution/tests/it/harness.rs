@@ -1,6 +1,11 @@
 //! A whole data plane in the test's own process: database and blobs in a temporary folder, two registries, and the face
 //! behind hyper on a free port. It refuses to fake any part of it; the blobs can be told to fail.
 
+mod image;
+mod remains;
+
+pub(crate) use image::{Image, descriptor, sha256, sha512};
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -71,66 +76,6 @@ pub(crate) struct Harness {
     pub(crate) served: Log,
     metadata: Arc<SqliteStore>,
     _folder: TempDir,
-}
-
-/// Everything that lies in the stores.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Remains {
-    uploads: BTreeSet<String>,
-    blobs: BTreeSet<String>,
-    manifests: BTreeMap<String, Vec<String>>,
-    objects: BTreeMap<String, u64>,
-    candidates: BTreeSet<String>,
-}
-
-/// An image as it was pushed.
-#[derive(Debug, Clone)]
-pub(crate) struct Image {
-    pub(crate) config: Vec<u8>,
-    pub(crate) layer: Vec<u8>,
-    pub(crate) manifest: Vec<u8>,
-    pub(crate) digest: String,
-}
-
-pub(crate) fn sha256(bytes: impl AsRef<[u8]>) -> String {
-    Digest::of(Algorithm::Sha256, bytes.as_ref()).to_string()
-}
-
-pub(crate) fn sha512(bytes: impl AsRef<[u8]>) -> String {
-    Digest::of(Algorithm::Sha512, bytes.as_ref()).to_string()
-}
-
-/// A descriptor of these bytes.
-pub(crate) fn descriptor(media_type: &str, bytes: &[u8]) -> Value {
-    json!({ "mediaType": media_type, "digest": sha256(bytes), "size": bytes.len() })
-}
-
-impl Image {
-    /// Differs with the seed, in config and layer.
-    pub(crate) fn new(seed: &str) -> Self {
-        let config = json!({ "architecture": "arm64", "os": "linux", "seed": seed }).to_string();
-        Self::with(config.into_bytes(), format!("layer of {seed}").into_bytes(), &json!({}))
-    }
-
-    /// With more fields in its manifest.
-    pub(crate) fn with(config: Vec<u8>, layer: Vec<u8>, more: &Value) -> Self {
-        let mut manifest = json!({
-            "schemaVersion": 2,
-            "mediaType": OCI_MANIFEST,
-            "config": descriptor(OCI_CONFIG, &config),
-            "layers": [descriptor("application/vnd.oci.image.layer.v1.tar", &layer)],
-        });
-        for (field, value) in more.as_object().unwrap() {
-            manifest[field] = value.clone();
-        }
-        let manifest = manifest.to_string().into_bytes();
-        Self {
-            digest: sha256(&manifest),
-            config,
-            layer,
-            manifest,
-        }
-    }
 }
 
 impl Harness {
@@ -336,95 +281,6 @@ impl Harness {
                 .expect(201);
         }
         image.digest
-    }
-
-    /// Everything that lies in the stores now.
-    pub(crate) async fn remains(&self) -> Remains {
-        let far = Timestamp(i64::MAX);
-        let (uploads, blobs, manifests, candidates) = self
-            .metadata()
-            .query(move |read| {
-                let mut uploads = Vec::new();
-                for stale in read.list_stale_uploads(far, None, 10_000)? {
-                    uploads.extend(read.find_upload(stale.id)?);
-                }
-                let blobs = read.scan_blobs(BlobId(0), 10_000)?;
-                let mut manifests = BTreeMap::new();
-                for (repository, record) in read.scan_manifests(ManifestId(0), 10_000)? {
-                    let tags = read.list_tags_of_manifest(record.id, usize::MAX)?;
-                    let tags = tags.iter().map(|tag| tag.name.to_string()).collect();
-                    manifests.insert(format!("{repository:?} {}", record.digest), tags);
-                }
-                let mut candidates = Vec::new();
-                for id in read.list_candidates(far, CandidateId(0), 10_000)? {
-                    candidates.extend(read.load_candidate(id)?);
-                }
-                Ok::<_, MetadataError>((uploads, blobs, manifests, candidates))
-            })
-            .await
-            .unwrap();
-        let objects = list(&self.blobs).await;
-        Remains {
-            uploads: uploads
-                .iter()
-                .map(|upload| format!("{} at {}", upload.id.0, upload.offset))
-                .collect(),
-            blobs: blobs.iter().map(|blob| blob.digest.to_string()).collect(),
-            manifests,
-            objects: objects
-                .into_iter()
-                .map(|object| (object.key.to_string(), object.size_bytes))
-                .collect(),
-            candidates: candidates
-                .iter()
-                .map(|queued| format!("{:?}", queued.candidate))
-                .collect(),
-        }
-    }
-
-    /// Ids of a repository's open uploads.
-    pub(crate) async fn open_uploads(&self, repository: &str) -> Vec<String> {
-        let far = Timestamp(i64::MAX);
-        let uploads = self
-            .metadata()
-            .query(move |read| {
-                let mut uploads = Vec::new();
-                for stale in read.list_stale_uploads(far, None, 10_000)? {
-                    uploads.extend(read.find_upload(stale.id)?);
-                }
-                Ok::<_, MetadataError>(uploads)
-            })
-            .await;
-        let uploads = uploads.unwrap();
-        let of_it = uploads.iter().filter(|upload| upload.repository.as_str() == repository);
-        of_it.map(|upload| upload.id.0.to_string()).collect()
-    }
-
-    /// Waits until the stores hold exactly this; for what the server does after a client is gone.
-    pub(crate) async fn comes_back_to(&self, expected: &Remains) {
-        let mut found = self.remains().await;
-        for _ in 0..100 {
-            if found == *expected {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            found = self.remains().await;
-        }
-        assert_eq!(found, *expected);
-    }
-}
-
-impl Remains {
-    pub(crate) fn uploads(&self) -> usize {
-        self.uploads.len()
-    }
-
-    pub(crate) fn blobs(&self) -> usize {
-        self.blobs.len()
-    }
-
-    pub(crate) fn objects(&self) -> usize {
-        self.objects.len()
     }
 }
 

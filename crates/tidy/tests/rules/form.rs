@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use holdfast_tidy::{expect_none, function::Function, manifest, manifest::Manifest, source::Source};
 
-/// A file stays below this many lines, without its tests.
+/// A file stays below this many lines, without the tests in it; a file of tests, too.
 const MAX_FILE_LINES: usize = 500;
 
 /// What fits a screen.
@@ -14,10 +14,13 @@ const MAX_FUNCTION_LINES: usize = 70;
 const NOT_COMPILED: &str = "/tests/ui/";
 
 #[test]
-fn files_stay_under_five_hundred_lines_without_their_tests() {
-    let lines = |source: &Source| source.program().count();
+fn files_stay_under_five_hundred_lines_without_the_tests_in_them() {
+    let lines = |source: &Source| match source.is_beside() {
+        true => source.lines.len(),
+        false => source.program().count(),
+    };
     let mut faults = Vec::new();
-    for source in Source::all().iter().filter(|source| !source.is_beside()) {
+    for source in &Source::all() {
         if lines(source) >= MAX_FILE_LINES {
             faults.push(format!("{}:{}", source.path, lines(source)));
         }
