@@ -158,17 +158,21 @@ impl Distribution {
             Ok(Route::Content(_)) => self.present(&head.headers, Kind::Access, address),
         };
         let claimant = presented.as_ref().map_or(Claimant::Nobody, Presented::claimant);
-        // The network rules come before every other answer, also of paths that name nothing.
-        let outcome = match (self.front_door.enter(&address.registry, peer, claimant).await, parsed) {
-            (Err(error), _) => Err(error.into()),
-            (Ok(Entrance::Shut), _) => Err(Error::NetworkDenied { peer }),
-            (Ok(_), Err(error)) => Err(error.into()),
-            (Ok(entrance), Ok(route)) => {
-                let at = (address, origin);
-                self.journey(route, &head, &body, at, (presented, entrance), &mut served)
-                    .await
+        let request = async {
+            // The network rules come before every other answer, also of paths that name nothing.
+            match (self.front_door.enter(&address.registry, peer, claimant).await, parsed) {
+                (Err(error), _) => Err(error.into()),
+                (Ok(Entrance::Shut), _) => Err(Error::NetworkDenied { peer }),
+                (Ok(_), Err(error)) => Err(error.into()),
+                (Ok(entrance), Ok(route)) => {
+                    let at = (address, origin);
+                    self.journey(route, &head, &body, at, (presented, entrance), &mut served)
+                        .await
+                }
             }
         };
+        let outcome = self.front_door.ahead_of_disk(request).await;
+        let outcome = outcome.unwrap_or_else(|error| Err(error.into()));
         let mut response = outcome.unwrap_or_else(|error| error::render(&error, demanded.as_ref(), address));
         body.finish(&mut response).await;
         if served.route != "token" {

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use holdfast_access::{Grant, action};
 use holdfast_model::{
     Candidate, Durability, GarbageObject, MetadataError, MetadataExt, StaleUpload, StorageError, UploadBytes, UploadId,
-    UploadRecord,
+    UploadRecord, settle,
 };
 use holdfast_oci::{Algorithm, Digest, range::ContentRange};
 
@@ -251,6 +251,7 @@ impl Repositories {
             if matches!(error, Error::Storage(StorageError::Full { .. }))
                 && let UploadBytes::Object { state, .. } = &upload.bytes
                 && let Ok(store) = self.store(upload.storage_account)
+                && settle(&*self.metadata).await.is_ok()
                 && let Err(error) = store.abandon(&upload.object_key, state).await
             {
                 tracing::warn!(error = %error, "could not delete a failed upload's object");
@@ -299,6 +300,8 @@ impl Repositories {
     /// The same, for whoever tells what failed.
     pub(crate) async fn try_delete_object(&self, object: &GarbageObject) -> Result<(), Error> {
         let store = self.store(object.storage_account)?;
+        // That no row needs it must not be taken back.
+        settle(&*self.metadata).await?;
         match &object.unfinished {
             Some(state) => store.abandon(&object.object_key, state).await?,
             None => store.delete(&object.object_key).await?,

@@ -2,6 +2,7 @@
 //! ids, a file per noun. Traits and plain data, with limits and names that belong to them; it refuses to hold a rule and
 //! to know SQL or HTTP.
 
+mod ahead;
 mod application;
 mod attributes;
 mod blob;
@@ -41,6 +42,7 @@ mod token;
 mod upload;
 mod user_name;
 
+pub use ahead::{ahead_of_disk, note_seen, settle};
 pub use application::{
     ApplicationCertificate, ApplicationMarker, ApplicationRead, ApplicationRecord, ApplicationSecret, ApplicationTx,
     FederatedCredential,

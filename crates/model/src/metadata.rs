@@ -55,9 +55,18 @@ pub trait Metadata: Send + Sync {
     /// Whatever `work` returns, or the store's own; [`MetadataError::Overloaded`] when too many writes wait.
     async fn write(&self, durability: Durability, work: WriteWork) -> Result<(), MetadataError>;
 
+    /// Waits until a state that a request has seen is safe from a power cut; see [`ahead_of_disk`](crate::ahead_of_disk). A
+    /// store that shows nothing before it is safe has nothing to wait for.
+    ///
+    /// # Errors
+    /// When it does not become so.
+    async fn settle(&self, _seen: u64) -> Result<(), MetadataError> {
+        Ok(())
+    }
+
     /// How many commits there were, for a store that nobody else writes to: what a read found that began after this was
     /// asked is current as long as it stays the same. A commit is counted before anybody is answered. `None` when the store
-    /// cannot tell without being asked over a network.
+    /// cannot tell without being asked over a network, and while there are some that are not safe from a power cut.
     fn commits(&self) -> Option<u64> {
         None
     }

@@ -11,7 +11,7 @@ use holdfast_content::Current;
 use holdfast_directory::{GoodSecret, PrincipalView, good_secrets, in_force};
 use holdfast_model::{
     AdminPassword, Clock, Metadata, MetadataError, MetadataExt, PrincipalAndRoles, PrincipalKey, Read, RegistryAccess,
-    StorageError, Timestamp,
+    StorageError, Timestamp, ahead_of_disk,
 };
 use holdfast_resources::{TokenAccount, token_account};
 
@@ -107,6 +107,14 @@ impl FrontDoor {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Runs a request ahead of the disk: what it looks up may be lost by a power cut until it has its answer, and no longer.
+    ///
+    /// # Errors
+    /// [`StorageError`] when it may be lost for good.
+    pub async fn ahead_of_disk<T>(&self, request: impl Future<Output = T>) -> Result<T, StorageError> {
+        Ok(ahead_of_disk(&*self.metadata, request).await?)
     }
 
     /// Looks at the registry of a name, compared without regard to case, for a caller at this address.

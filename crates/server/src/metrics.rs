@@ -360,6 +360,11 @@ impl Collector for StoreNumbers {
                 stats.durable_batches,
             ),
             (
+                "metadata_flushes",
+                "Flushes of the database's log, several transactions in one",
+                stats.flushes,
+            ),
+            (
                 "metadata_writes",
                 "Writes, several of them in one transaction",
                 stats.writes,

@@ -32,6 +32,10 @@ impl Metadata for RunTwice {
         self.0.write(durability, Box::new(move |tx| work(tx))).await
     }
 
+    async fn settle(&self, seen: u64) -> Result<(), MetadataError> {
+        self.0.settle(seen).await
+    }
+
     fn commits(&self) -> Option<u64> {
         self.0.commits()
     }

@@ -1,5 +1,6 @@
 //! From SQLite's errors to the port's. It refuses to decide what a caller does about them.
 
+use std::io;
 use std::sync::Arc;
 
 use holdfast_model::MetadataError;
@@ -56,4 +57,37 @@ impl From<rusqlite::Error> for Lost {
     fn from(source: rusqlite::Error) -> Self {
         Self::Sqlite(Arc::new(source))
     }
+}
+
+/// Why nothing is written any more: the log could not be flushed. What is on the disk is only known again when it is read
+/// from there.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error(
+    "the log of metadata.db could not be flushed to the disk, so nothing more is written; look after the disk, then \
+     restart: what had reached it is found by its checksums"
+)]
+pub(super) struct NotFlushed {
+    /// What the system said.
+    pub(super) source: Arc<io::Error>,
+}
+
+impl NotFlushed {
+    /// The error for one of those who hear of it.
+    pub(super) fn to_error(&self, attempted: &'static str) -> MetadataError {
+        MetadataError::failed(attempted, self.clone())
+    }
+}
+
+impl From<io::Error> for NotFlushed {
+    fn from(source: io::Error) -> Self {
+        let source = Arc::new(source);
+        Self { source }
+    }
+}
+
+/// Whether SQLite tells that a flush of its own has failed, of the log or of the database.
+pub(super) fn is_failed_flush(error: &rusqlite::Error) -> bool {
+    error
+        .sqlite_error()
+        .is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_FSYNC)
 }

@@ -134,6 +134,8 @@ pub(super) fn reader(path: &Path) -> Result<Connection, Error> {
         let connection = connect(path)?;
         connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
         connection.pragma_update(None, "query_only", true)?;
+        // What the log holds is the writer's to copy, or to leave after a failed flush.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         Ok(connection)
     };
     open().map_err(|source| Error::Open {
@@ -167,7 +169,8 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 fn set_up_writer(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
-    connection.pragma_update(None, "synchronous", "full")?;
+    // A commit is not flushed by itself: see `flush`.
+    connection.pragma_update(None, "synchronous", "normal")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     connection.pragma_update(None, "journal_size_limit", LOG_KEEP_BYTES)?;

@@ -4,18 +4,22 @@
 //! A connection that nobody uses keeps its snapshot as long as that is the newest: the next read on it then neither begins
 //! nor ends a transaction, each of which locks and unlocks files. Nothing but this process's writer commits, and it says so
 //! before anybody hears of it, so that every read sees what was committed before it began.
+//!
+//! A read that may have seen a durable commit is answered when that is on the disk (`flush`): nobody is shown what a power
+//! cut can still take.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use holdfast_model::{MetadataError, ReadWork};
-use rusqlite::Connection;
+use rusqlite::{Connection, MAIN_DB, TransactionState};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::error::{Fault, failed};
+use super::flush::Flushed;
 use super::open;
 use super::session::{Session, step};
 
@@ -41,6 +45,7 @@ pub(super) struct Readers {
     commits: AtomicU64,
     /// Whether snapshots are let go at once: one that is kept would keep the log from starting over.
     lets_go: AtomicBool,
+    flushed: Arc<Flushed>,
     statements: AtomicU64,
 }
 
@@ -48,8 +53,16 @@ pub(super) struct Readers {
 #[derive(Debug)]
 struct Idle {
     connection: Connection,
-    /// How many commits its snapshot holds at least, when it has one.
-    snapshot: Option<u64>,
+    snapshot: Option<Snapshot>,
+}
+
+/// What a connection looks at.
+#[derive(Debug, Clone, Copy)]
+struct Snapshot {
+    /// How many commits it holds at least.
+    commits: u64,
+    /// The newest durable commit that it may hold.
+    durable: u64,
 }
 
 impl Readers {
@@ -68,6 +81,7 @@ impl Readers {
             idle: Mutex::new(idle),
             commits: AtomicU64::new(0),
             lets_go: AtomicBool::new(false),
+            flushed: Arc::default(),
             statements: AtomicU64::new(0),
         })
     }
@@ -78,7 +92,17 @@ impl Readers {
             Ok(permit) => permit,
             Err(_) => self.wait().await?,
         };
-        Lent::take(self, permit)?.run(work)
+        let (outcome, durable) = Lent::take(self, permit)?.run(work);
+        self.flushed
+            .seen(durable)
+            .await
+            .map_err(|failure| failure.to_error("ended a read"))?;
+        outcome
+    }
+
+    /// How far what they show is on the disk.
+    pub(super) fn flushed(&self) -> &Arc<Flushed> {
+        &self.flushed
     }
 
     /// Commits of the writer that somebody may have heard of, and perhaps one more.
@@ -159,22 +183,29 @@ impl<'p> Lent<'p> {
         })
     }
 
-    fn run(mut self, work: ReadWork) -> Result<(), MetadataError> {
+    /// What came of the work, and the newest durable commit that it may have seen.
+    fn run(mut self, work: ReadWork) -> (Result<(), MetadataError>, u64) {
         // Before the snapshot is taken, so that it holds at least these.
         let commits = self.readers.commits.load(SeqCst);
         let Idle { connection, snapshot } = self.idle.as_mut().expect("it is given back only by drop");
-        if *snapshot != Some(commits) {
-            if snapshot.take().is_some() {
-                step(connection, "COMMIT").map_err(failed("ended a read"))?;
-            }
-            step(connection, "BEGIN").map_err(failed("began a read"))?;
+        let kept = snapshot.take_if(|kept| kept.commits == commits);
+        if kept.is_none()
+            && let Err(error) = begin(connection, snapshot.take().is_some())
+        {
+            return (Err(error), 0);
         }
         let mut session = Session::new(connection, &self.readers.statements);
         let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut session)));
+        // After the snapshot was taken: a commit is announced before it can be seen.
+        let durable = kept.map_or_else(|| self.readers.flushed.newest(), |kept| kept.durable);
         // What went wrong may have ended it, or be of the snapshot. Work may have made another error of it.
         let is_good = matches!(outcome, Ok(Ok(()))) && !session.has_failed();
-        *snapshot = is_good.then_some(commits);
-        outcome.unwrap_or_else(|payload| Err(MetadataError::failed("ran a read", Fault::panicked(payload.as_ref()))))
+        // A transaction takes its snapshot with its first statement.
+        let has_one = matches!(connection.transaction_state(Some(MAIN_DB)), Ok(TransactionState::Read));
+        *snapshot = (is_good && has_one).then_some(Snapshot { commits, durable });
+        let outcome = outcome
+            .unwrap_or_else(|payload| Err(MetadataError::failed("ran a read", Fault::panicked(payload.as_ref()))));
+        (outcome, durable)
     }
 }
 
@@ -188,13 +219,22 @@ impl Drop for Lent<'_> {
         }
         let mut pool = self.readers.lock();
         // With the pool locked: either the writer's news is seen here, or it comes after and finds the connection there.
-        let is_newest = idle.snapshot == Some(self.readers.commits.load(SeqCst));
+        let commits = self.readers.commits.load(SeqCst);
+        let is_newest = idle.snapshot.is_some_and(|snapshot| snapshot.commits == commits);
         if !is_newest || self.readers.lets_go.load(SeqCst) {
             idle.snapshot = None;
             end(&idle.connection);
         }
         pool.push(idle);
     }
+}
+
+/// Begins the transaction of a connection, after the one that it may be in.
+fn begin(connection: &Connection, is_in_one: bool) -> Result<(), MetadataError> {
+    if is_in_one {
+        step(connection, "COMMIT").map_err(failed("ended a read"))?;
+    }
+    step(connection, "BEGIN").map_err(failed("began a read"))
 }
 
 /// Ends the transaction of a connection, if it is in one.

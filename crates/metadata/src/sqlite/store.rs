@@ -6,9 +6,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use holdfast_model::{Durability, Metadata, MetadataError, ReadWork, WriteWork};
 
-use super::open;
+use super::flush::FlushLog;
 use super::readers::Readers;
-use super::writer::{Stats, Writer};
+use super::stats::Stats;
+use super::writer::Writer;
+use super::{flush, open};
 
 /// Metadata in one SQLite file.
 ///
@@ -28,10 +30,18 @@ impl SqliteStore {
     /// # Errors
     /// When the file cannot be made or opened, is not ours, or is newer than this build.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, open::Error> {
-        let path = path.as_ref();
+        Self::open_with(path.as_ref(), |flush| flush)
+    }
+
+    /// The same with another way to flush the log, made of the real one.
+    pub(super) fn open_with(path: &Path, flushing: impl FnOnce(FlushLog) -> FlushLog) -> Result<Self, open::Error> {
         let connection = open::writer(path)?;
+        let flush = flush::log_of(path).map_err(|source| open::Error::Make {
+            path: path.to_owned(),
+            source,
+        })?;
         let readers = Arc::new(Readers::open(path)?);
-        let writer = Writer::start(connection, open::copier(path)?, Arc::clone(&readers));
+        let writer = Writer::start(connection, open::copier(path)?, flushing(flush), Arc::clone(&readers));
         let writer = writer.map_err(|source| open::Error::Thread { source })?;
         Ok(Self { readers, writer })
     }
@@ -70,8 +80,15 @@ impl Metadata for SqliteStore {
         self.writer.run(durability, work).await
     }
 
+    async fn settle(&self, seen: u64) -> Result<(), MetadataError> {
+        let reached = self.readers.flushed().reached(seen).await;
+        reached.map_err(|failure| failure.to_error("showed what it has"))
+    }
+
+    /// None while something is not on the disk: what a request keeps that is ahead of the disk is found by nobody before.
     fn commits(&self) -> Option<u64> {
-        Some(self.readers.commits())
+        let commits = self.readers.commits();
+        self.readers.flushed().has_all().then_some(commits)
     }
 }
 

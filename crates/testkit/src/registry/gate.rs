@@ -83,6 +83,10 @@ impl Metadata for Gated {
         self.inner.write(durability, work).await
     }
 
+    async fn settle(&self, seen: u64) -> Result<(), MetadataError> {
+        self.inner.settle(seen).await
+    }
+
     fn commits(&self) -> Option<u64> {
         self.inner.commits()
     }

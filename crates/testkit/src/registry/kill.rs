@@ -217,6 +217,10 @@ impl Metadata for MortalRows {
         self.life.step(written).await
     }
 
+    async fn settle(&self, seen: u64) -> Result<(), MetadataError> {
+        self.inner.settle(seen).await
+    }
+
     fn commits(&self) -> Option<u64> {
         self.inner.commits()
     }
