@@ -21,6 +21,9 @@ use super::stats::Counters;
 /// Writes in one transaction; bounds how long the first of them waits for the last.
 const BATCH_LIMIT: usize = 256;
 
+/// Whom to tell of each write, and what.
+type Outcomes = Vec<(Answer, Result<(), MetadataError>)>;
+
 /// A write that waits.
 pub(super) struct Job {
     pub(super) durability: Durability,
@@ -111,6 +114,45 @@ impl Batches {
             return;
         }
         self.counters.began();
+        let (outcomes, committed) = match batch.len() {
+            1 => self.run_alone(batch.remove(0), is_durable),
+            _ => self.run_together(batch, is_durable),
+        };
+        let has_written = self.log.has_grown() || committed.is_err();
+        let commit = self.flushed.newest();
+        let ended = Ended { commit, outcomes };
+        if !is_durable {
+            return ended.answer();
+        }
+        self.flusher.answer(Durable {
+            ended,
+            is_committed: committed.is_ok(),
+            has_written,
+        });
+    }
+
+    /// A job that is the whole transaction needs no savepoint: what undoes one undoes the other.
+    fn run_alone(&self, job: Job, is_durable: bool) -> (Outcomes, Result<(), Lost>) {
+        if let Err(lost) = self.step("BEGIN IMMEDIATE").map_err(Lost::from) {
+            let outcome = Err(lost.to_error("began a transaction"));
+            return (vec![(job.answer, outcome)], Err(lost));
+        }
+        let outcome = self.run_work(job.work);
+        let (outcome, committed) = if matches!(outcome, Ok(Outcome::Commit)) {
+            let committed = self.commit(is_durable).map_err(Lost::from);
+            let outcome = committed
+                .as_ref()
+                .map_err(|lost| lost.to_error("committed a transaction"));
+            (outcome.copied(), committed)
+        } else {
+            self.roll_back();
+            (outcome.map(drop), Ok(()))
+        };
+        (vec![(job.answer, outcome)], committed)
+    }
+
+    /// Runs the jobs in one transaction, each so that its failure undoes only itself.
+    fn run_together(&self, batch: &mut Vec<Job>, is_durable: bool) -> (Outcomes, Result<(), Lost>) {
         let mut lost = self.step("BEGIN IMMEDIATE").err().map(Lost::from);
         let has_begun = lost.is_none();
         let mut outcomes = Vec::with_capacity(batch.len());
@@ -137,17 +179,7 @@ impl Batches {
                 *outcome = Err(lost.to_error("committed a transaction"));
             }
         }
-        let has_written = self.log.has_grown() || committed.is_err();
-        let commit = self.flushed.newest();
-        let ended = Ended { commit, outcomes };
-        if !is_durable {
-            return ended.answer();
-        }
-        self.flusher.answer(Durable {
-            ended,
-            is_committed: committed.is_ok(),
-            has_written,
-        });
+        (outcomes, committed)
     }
 
     fn commit(&self, is_durable: bool) -> rusqlite::Result<()> {
@@ -173,15 +205,12 @@ impl Batches {
         }
     }
 
-    /// Runs one job so that its failure undoes only itself.
     fn run_job(&self, work: WriteWork) -> Result<(), MetadataError> {
         self.step("SAVEPOINT job").map_err(failed("began a write"))?;
-        let mut session = Session::new(&self.connection, self.counters.statements());
-        let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut session)))
-            .unwrap_or_else(|payload| Err(MetadataError::failed("ran a write", Fault::panicked(payload.as_ref()))));
+        let outcome = self.run_work(work);
         if self.connection.is_autocommit() {
-            // SQLite gave up the whole transaction; there is no savepoint left.
-            return Err(outcome.err().unwrap_or_else(|| session.over("ran a write")));
+            // There is no savepoint left.
+            return outcome.map(drop);
         }
         let ended = match outcome {
             Ok(Outcome::Commit) => self.step("RELEASE job"),
@@ -193,6 +222,17 @@ impl Batches {
             failed("ended a write")(source)
         })?;
         outcome.map(drop)
+    }
+
+    /// Runs the work; an error when SQLite gave up the whole transaction meanwhile.
+    fn run_work(&self, work: WriteWork) -> Result<Outcome, MetadataError> {
+        let mut session = Session::new(&self.connection, self.counters.statements());
+        let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut session)))
+            .unwrap_or_else(|payload| Err(MetadataError::failed("ran a write", Fault::panicked(payload.as_ref()))));
+        if self.connection.is_autocommit() {
+            return Err(outcome.err().unwrap_or_else(|| session.over("ran a write")));
+        }
+        outcome
     }
 
     fn step(&self, sql: &'static str) -> rusqlite::Result<()> {
