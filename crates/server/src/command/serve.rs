@@ -165,10 +165,7 @@ async fn run(
         shutdown: shutdown.clone(),
         tasks: tasks.clone(),
     };
-    if let Err(error) = addresses.store(&app.folder) {
-        // Only commands without a server read them; a full disk must not keep one from serving.
-        tracing::warn!(error = format!("{error:#}"), "could not note the addresses");
-    }
+    note(&addresses, &app.folder);
     start_maintenance(settings, &maintenance);
     tasks.spawn(runner(app, outgoing).run(shutdown.stopping.clone()));
     tasks.spawn(admin_socket.serve(context, shutdown.clone()));
@@ -198,6 +195,13 @@ async fn run(
     end(&[&tasks]).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Only commands without a server read the addresses; a full disk must not keep one from serving.
+fn note(addresses: &Addresses, folder: &Folder) {
+    if let Err(error) = addresses.store(folder) {
+        tracing::warn!(error = format!("{error:#}"), "could not note the addresses");
+    }
 }
 
 async fn end(trackers: &[&TaskTracker]) {
