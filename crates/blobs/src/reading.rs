@@ -4,7 +4,8 @@
 //! it from the page cache: 4 KiB objects open four to nine times as often without it (`examples/disk_paths.rs`). So the
 //! async thread asks first, in ways that fail rather than wait for the disk: `openat2` with `RESOLVE_CACHED`, `preadv2`
 //! with `RWF_NOWAIT`. Whatever these can't do (cold names, a file system or a container's filter without them) a
-//! blocking thread does in one go.
+//! blocking thread does in one go. What the kernel has in memory of a large file need not be read at all: the connection
+//! has the kernel send it (`docs/decisions/0014-pulls-by-sendfile.md`).
 
 use std::{
     fs::File,
@@ -14,7 +15,7 @@ use std::{
     sync::Arc,
 };
 
-use holdfast_model::{Content, ReadAt};
+use holdfast_model::{Content, FileStretch, ReadAt};
 use rustix::{
     buffer::spare_capacity,
     fs::{CWD, Mode, OFlags, ResolveFlags, openat2},
@@ -23,6 +24,9 @@ use rustix::{
 
 /// Ranges up to this many bytes are read at once; longer ones when they are asked for, from the open file.
 const SMALL_READ_BYTES: usize = 64 * 1024;
+/// How far apart the bytes lie that tell whether a stretch is in memory: the kernel reads ahead, and forgets, as much at
+/// once.
+const PROBE_DISTANCE_BYTES: u64 = 128 << 10;
 
 /// What could be had without waiting.
 #[derive(Debug)]
@@ -75,7 +79,7 @@ pub(crate) fn read_waiting(file: File, range: Range<u64>) -> io::Result<Content>
 /// An open file from some byte on.
 #[derive(Debug)]
 struct Stretch {
-    file: File,
+    file: Arc<File>,
     start: u64,
 }
 
@@ -83,10 +87,32 @@ impl ReadAt for Stretch {
     fn read_at(&self, stretch: Range<u64>, into: &mut Vec<u8>) -> io::Result<()> {
         read(&self.file, self.start + stretch.start..self.start + stretch.end, into)
     }
+
+    fn in_page_cache(&self, stretch: &Range<u64>) -> Option<FileStretch> {
+        let range = self.start + stretch.start..self.start + stretch.end;
+        // The last byte first: where the file ends before it, or the disk was not read so far, there is no need to go on.
+        let last = range.end.checked_sub(1)?;
+        let step = usize::try_from(PROBE_DISTANCE_BYTES).ok()?;
+        let mut probes = std::iter::once(last).chain(range.clone().step_by(step));
+        probes.all(|at| is_cached(&self.file, at)).then(|| FileStretch {
+            file: Arc::clone(&self.file),
+            range,
+        })
+    }
 }
 
 fn from_file(file: File, Range { start, end }: Range<u64>) -> Content {
+    let file = Arc::new(file);
     Content::on_disk(Arc::new(Stretch { file, start }), end - start)
+}
+
+/// Whether a byte of a file is there, and in memory.
+fn is_cached(file: &File, at: u64) -> bool {
+    let read = retrying(|| {
+        let mut byte = [0];
+        preadv2(file, &mut [IoSliceMut::new(&mut byte)], at, ReadWriteFlags::NOWAIT)
+    });
+    read == Ok(1)
 }
 
 /// Appends a range of a file to a buffer, without clearing its memory first.

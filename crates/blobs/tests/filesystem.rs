@@ -2,12 +2,23 @@
 
 #![expect(clippy::unwrap_used, reason = "tests panic on purpose")]
 
-use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc};
+use std::{
+    fs::{self, File},
+    io::IoSliceMut,
+    num::NonZero,
+    os::unix::fs::PermissionsExt,
+    path::PathBuf,
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use holdfast_blobs::FilesystemStore;
-use holdfast_model::{Blobs, Checkpoint, ObjectKey, StoreError};
+use holdfast_model::{Blobs, Checkpoint, Content, ObjectKey, StoreError};
 use holdfast_testkit::blobs::{contract, fresh_key, list, pattern, read};
+use rustix::{
+    fs::{Advice, fadvise},
+    io::{ReadWriteFlags, preadv2},
+};
 use tempfile::TempDir;
 
 fn store() -> (TempDir, FilesystemStore) {
@@ -204,4 +215,64 @@ async fn a_store_that_cannot_be_written_can_be_read() {
     fs::create_dir(folder.path().join("probe")).unwrap();
     store.probe().await.unwrap_err();
     store.probe_reading().await.unwrap();
+}
+
+/// An object of a MiB, opened, and its file.
+async fn opened() -> (TempDir, Content, File) {
+    let (folder, store) = store();
+    let key = fresh_key();
+    store.put(&key, pattern(1 << 20)).await.unwrap();
+    let content = store.open(&key, 0..1 << 20).await.unwrap();
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .open(file_of(&folder, &key))
+        .unwrap();
+    (folder, content, file)
+}
+
+/// Whether the kernel has a byte in memory.
+fn is_in_memory(file: &File, at: u64) -> bool {
+    let mut byte = [0];
+    preadv2(file, &mut [IoSliceMut::new(&mut byte)], at, ReadWriteFlags::NOWAIT) == Ok(1)
+}
+
+#[tokio::test]
+async fn a_file_is_offered_for_what_the_kernel_has_in_memory() {
+    let (_folder, content, file) = opened().await;
+    for stretch in [0..1, 0..512 << 10, (512 << 10) + 1..1 << 20] {
+        assert_eq!(
+            content.in_page_cache(&stretch).is_some(),
+            is_in_memory(&file, stretch.start)
+        );
+    }
+}
+
+#[tokio::test]
+async fn no_file_is_offered_for_what_the_kernel_has_to_read_from_the_disk() {
+    let (_folder, content, file) = opened().await;
+    let hole = NonZero::new(128 << 10);
+    fadvise(&file, 256 << 10, hole, Advice::DontNeed).unwrap();
+    let has_forgotten = !is_in_memory(&file, 300 << 10);
+    for (stretch, needs_it) in [
+        (0..512 << 10, true),
+        (256 << 10..260 << 10, true),
+        (0..256 << 10, false),
+    ] {
+        let expected = if needs_it {
+            !has_forgotten
+        } else {
+            is_in_memory(&file, 0)
+        };
+        assert_eq!(content.in_page_cache(&stretch).is_some(), expected, "{stretch:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_file_is_offered_for_what_it_does_not_have() {
+    let (_folder, content, file) = opened().await;
+    file.set_len((512 << 10) - 1).unwrap();
+    for stretch in [0..512 << 10, 512 << 10..1 << 20, 0..1 << 20] {
+        assert!(content.in_page_cache(&stretch).is_none(), "{stretch:?}");
+    }
 }

@@ -3,6 +3,7 @@
 
 use std::{
     fmt,
+    fs::File,
     future::Future,
     io,
     ops::Range,
@@ -23,6 +24,21 @@ pub trait ReadAt: fmt::Debug + Send + Sync {
     /// # Errors
     /// When the stretch is not there or cannot be read.
     fn read_at(&self, stretch: Range<u64>, into: &mut Vec<u8>) -> io::Result<()>;
+
+    /// Where a stretch lies in a file, if the kernel has it in memory as far as can be told cheaply. Without waiting; who
+    /// gets `None` reads.
+    fn in_page_cache(&self, _stretch: &Range<u64>) -> Option<FileStretch> {
+        None
+    }
+}
+
+/// A stretch of an open file, for who does not need its bytes but has the kernel send them.
+#[derive(Debug, Clone)]
+pub struct FileStretch {
+    /// The file.
+    pub file: Arc<File>,
+    /// From where to where, in the file.
+    pub range: Range<u64>,
 }
 
 /// Reads an object in a way that waits for a network.
@@ -96,6 +112,15 @@ impl Content {
         match &self.source {
             Source::Memory(bytes) => Some(bytes),
             Source::Disk(_) | Source::Network(_) => None,
+        }
+    }
+
+    /// A stretch of it, which lies inside, as it lies in a file, if it can be sent from there without waiting for a disk.
+    #[must_use]
+    pub fn in_page_cache(&self, stretch: &Range<u64>) -> Option<FileStretch> {
+        match &self.source {
+            Source::Disk(source) => source.in_page_cache(stretch),
+            Source::Memory(_) | Source::Network(_) => None,
         }
     }
 

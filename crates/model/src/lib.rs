@@ -51,7 +51,7 @@ pub use attributes::{Attributes, AttributesPatch};
 pub use blob::{BlobId, BlobPlace, BlobRead, BlobRecord, BlobStub, BlobTx, NewBlob, NewBlobBytes, PulledBlob};
 pub use blobs::{BlobWriter, Blobs, Checkpoint, MAX_STATE_BYTES, ObjectInfo, ObjectKey, Places, StoreError};
 pub use clock::{Clock, Ids, RandomIds, SystemClock};
-pub use content::{Content, Fetch, ReadAt, Reading, hold};
+pub use content::{Content, Fetch, FileStretch, ReadAt, Reading, hold};
 pub use directory::{Directory, DirectoryRead, DirectoryTx, ResourceGroup, Subscription, Tags};
 pub use federated_subject::FederatedSubject;
 pub use front::{FrontRead, PrincipalAndRoles, PrincipalKey, RegistryAccess, TokenStanding};

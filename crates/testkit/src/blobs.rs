@@ -4,7 +4,7 @@
 
 mod unfinished;
 
-use std::{ops::Range, sync::Arc};
+use std::{ops::Range, os::unix::fs::FileExt as _, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
@@ -20,6 +20,7 @@ pub async fn contract(mut empty_store: impl FnMut() -> Arc<dyn Blobs>) {
     what_was_finished_is_read_back_whole_and_by_range(&*empty_store()).await;
     an_empty_object_is_an_object(&*empty_store()).await;
     a_range_outside_the_object_is_an_error(&*empty_store()).await;
+    what_a_file_is_offered_for_lies_there(&*empty_store()).await;
     chunks_of_all_sizes_arrive_in_order(&*empty_store()).await;
     unfinished::what_came_after_a_checkpoint_is_not_part_of_the_object(&*empty_store()).await;
     unfinished::an_object_that_is_begun_again_starts_anew(&*empty_store()).await;
@@ -186,6 +187,27 @@ async fn a_range_outside_the_object_is_an_error(store: &dyn Blobs) {
                 matches!(opened, Err(StoreError::Failed { .. })),
                 "{range:?}: {opened:?}"
             );
+        }
+    }
+}
+
+/// A store need not have files, and the kernel need not have them in memory.
+async fn what_a_file_is_offered_for_lies_there(store: &dyn Blobs) {
+    let (key, whole) = (fresh_key(), pattern(600_000));
+    store.put(&key, whole.clone()).await.expect("the object is stored");
+    for range in [0..600_000, 7..500_001, 599_990..600_000] {
+        let content = store.open(&key, range.clone()).await.expect("the object opens");
+        for stretch in [0..content.len(), 0..1, content.len() / 2..content.len() - 1] {
+            let Some(offered) = content.in_page_cache(&stretch) else {
+                continue;
+            };
+            assert_eq!(offered.range.end - offered.range.start, stretch.end - stretch.start);
+            let at = |offset| usize::try_from(range.start + offset).expect("it is short");
+            let want = &whole[at(stretch.start)..at(stretch.end)];
+            let mut read = vec![0; want.len()];
+            let file = &offered.file;
+            file.read_exact_at(&mut read, offered.range.start).expect("it is there");
+            assert!(read == want, "{range:?}, {stretch:?}: other bytes lie there");
         }
     }
 }
