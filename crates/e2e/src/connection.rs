@@ -106,11 +106,30 @@ impl Connection {
         self.stream.get_mut().write_all(bytes)
     }
 
-    /// Reads the answer to what was sent.
+    /// Reads so many of the bytes that come next, whatever they are.
+    ///
+    /// # Errors
+    /// When the connection ends before.
+    pub fn receive(&mut self, count: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; count];
+        self.stream.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Reads what comes until the connection ends, in whatever way.
+    #[must_use]
+    pub fn receive_rest(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        // What came before an error is there.
+        self.stream.read_to_end(&mut bytes).ok();
+        bytes
+    }
+
+    /// Reads the head of the answer to what was sent.
     ///
     /// # Errors
     /// When the connection breaks, or what comes is no answer.
-    pub fn answer(&mut self) -> io::Result<Response> {
+    pub fn head(&mut self) -> io::Result<Response> {
         let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
         let status_line = self.line()?;
         let status = status_line.split(' ').nth(1).and_then(|status| status.parse().ok());
@@ -125,16 +144,23 @@ impl Connection {
             headers.push((name.to_owned(), value.trim().to_owned()));
         }
         if (100..200).contains(&status) {
-            return self.answer();
+            return self.head();
         }
-        let mut response = Response::new(status, headers);
-        if self.is_head || status == 204 || status == 304 {
+        Ok(Response::new(status, headers))
+    }
+
+    /// Reads the answer to what was sent.
+    ///
+    /// # Errors
+    /// When the connection breaks, or what comes is no answer.
+    pub fn answer(&mut self) -> io::Result<Response> {
+        let mut response = self.head()?;
+        if self.is_head || matches!(response.status, 204 | 304) {
             return Ok(response);
         }
         let length = response.header("content-length").and_then(|value| value.parse().ok());
-        let length: usize = length.ok_or_else(|| wrong("an answer of unknown length"))?;
-        response.body = vec![0; length];
-        self.stream.read_exact(&mut response.body)?;
+        let unknown = || io::Error::new(io::ErrorKind::InvalidData, "an answer of unknown length");
+        response.body = self.receive(length.ok_or_else(unknown)?)?;
         Ok(response)
     }
 

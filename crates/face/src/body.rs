@@ -16,6 +16,7 @@ use http_body::{Frame, SizeHint};
 
 use crate::{
     reader::{Reader, Source},
+    sendfile::Sendfile,
     sending::{Turn, Whole},
 };
 
@@ -85,6 +86,15 @@ impl Body {
         // What is whole is one part.
         if let (None, Some(Part::Bytes(bytes))) = (&self.content, self.parts.front_mut()) {
             *bytes = hold(std::mem::take(bytes), whole);
+        }
+        self
+    }
+
+    /// The same for this connection, which has the kernel send what it can: it comes as stand-ins.
+    #[must_use]
+    pub fn by(mut self, sendfile: Sendfile) -> Self {
+        if let Some(Content::Read(reader)) = &mut self.content {
+            reader.send_by(sendfile);
         }
         self
     }

@@ -5,7 +5,7 @@
 //!   bodies on their way.
 //! - `sending`, `writing`: what responses and uploads may take at once; `shares`, `neighbourhood`: how a thing is shared out
 //!   among peers.
-//! - `body`: the body of a response; `reader`: how a blob is read for one.
+//! - `body`: the body of a response; `reader`: how a blob is read for one; `sendfile`: how the kernel sends one.
 //! - `served`: what the log and the metrics say of a request.
 //! - [`conditional`], [`moment`]: conditions and moments, which all faces read and write alike.
 
@@ -17,6 +17,7 @@ pub mod moment;
 mod neighbourhood;
 mod reader;
 mod received;
+mod sendfile;
 mod sending;
 mod served;
 mod shares;
@@ -29,6 +30,7 @@ pub use budget::{Asker, Budget};
 pub use heads::{HeadRoom, Heads, Own, TooManyRequests, detach};
 pub use neighbourhood::Neighbourhood;
 pub use received::{Error, Held, MAX_DRAINED_BYTES, MAX_LINGERED_BYTES, Received};
+pub use sendfile::{Astray, Next, SENDFILE_BYTES, Sendfile};
 pub use sending::{MAX_SENT_BLOBS, OWN_BYTES, Room, Sending, TooManyResponses, Turn, Whole};
 pub use served::Served;
 pub use shares::TooManyBlobs;

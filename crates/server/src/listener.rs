@@ -5,7 +5,7 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use holdfast_face::{Own, STREAM_WINDOW_BYTES};
+use holdfast_face::{Own, STREAM_WINDOW_BYTES, Sendfile};
 use hyper::{Request, Version, body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -234,18 +234,25 @@ impl Acceptor {
         let socket = Socket::new(stream, self.service.metrics.traffic());
         let wire = Wire { peer, local, scheme };
         let Some(tls) = tls else {
-            return self.speak_in(room, socket, wire).await;
+            let sendfile = Some(socket.sendfile());
+            return self.speak_in(room, socket, wire, sendfile).await;
         };
         match timeout(HANDSHAKE, tls.accept(socket)).await {
-            Ok(Ok(stream)) => self.speak_in(room, stream, wire).await,
+            Ok(Ok(stream)) => self.speak_in(room, stream, wire, None).await,
             Ok(Err(error)) => tracing::debug!(peer = %peer, error = %error, "a TLS handshake failed"),
             Err(_) => tracing::debug!(peer = %peer, "a TLS handshake took too long"),
         }
     }
 
-    async fn speak_in<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, room: &Room, stream: S, wire: Wire) {
+    async fn speak_in<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+        &self,
+        room: &Room,
+        stream: S,
+        wire: Wire,
+        sendfile: Option<Sendfile>,
+    ) {
         match room {
-            Room::Slot(_) => self.speak(stream, wire).await,
+            Room::Slot(_) => self.speak(stream, wire, sendfile).await,
             Room::Reserve(_) => {
                 if timeout(RESERVED, self.speak_briefly(stream, wire)).await.is_err() {
                     tracing::debug!(peer = %wire.peer, "a connection beyond the slots took too long");
@@ -273,7 +280,12 @@ impl Acceptor {
         }
     }
 
-    async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, stream: S, wire: Wire) {
+    async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+        &self,
+        stream: S,
+        wire: Wire,
+        sendfile: Option<Sendfile>,
+    ) {
         let service = Arc::clone(&self.service);
         let activity = Arc::new(Activity::new());
         let seen = Arc::clone(&activity);
@@ -283,9 +295,11 @@ impl Acceptor {
         let refused = refusing.clone();
         let service_fn = service_fn(move |request: Request<Incoming>| {
             let service = Arc::clone(&service);
-            if request.version() < Version::HTTP_2 {
+            let is_http1 = request.version() < Version::HTTP_2;
+            if is_http1 {
                 seen.speaks_http1();
             }
+            let sendfile = sendfile.clone().filter(|_| is_http1);
             let entered = service.enter(request, wire, &own);
             if entered.is_err() {
                 refused.next();
@@ -293,7 +307,7 @@ impl Acceptor {
             async move {
                 let response = match entered {
                     // In a box, so that an answer that waits to be taken does not keep what its making took.
-                    Ok(entered) => Box::pin(service.respond(entered)).await,
+                    Ok(entered) => Box::pin(service.respond(entered, sendfile)).await,
                     Err(response) => *response,
                 };
                 Ok::<_, std::convert::Infallible>(response)

@@ -74,6 +74,11 @@ impl Traffic {
     pub(crate) fn sent(&self, bytes: u64) {
         self.sent.inc_by(bytes);
     }
+
+    #[cfg(test)]
+    pub(crate) fn all_sent(&self) -> u64 {
+        self.sent.get()
+    }
 }
 
 /// A gauge that is one higher as long as this lives.

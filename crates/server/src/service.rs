@@ -17,7 +17,7 @@ use futures_util::FutureExt as _;
 use holdfast_access::{RequestOrigin, kept_user_agent};
 use holdfast_api_distribution::Distribution;
 use holdfast_api_management::{Management, Site};
-use holdfast_face::{Body, Budget, Heads, Own, Received, Sending, Served, Windows, detach};
+use holdfast_face::{Body, Budget, Heads, Own, Received, Sendfile, Sending, Served, Windows, detach};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header, request::Parts,
 };
@@ -108,8 +108,8 @@ impl Service {
         Ok(Entered { request, wire, record })
     }
 
-    /// Answers a request. Never fails, also when a handler panics.
-    pub(crate) async fn respond(self: Arc<Self>, entered: Entered) -> Response<Measured> {
+    /// Answers a request, of a connection that may have the kernel send files. Never fails, also when a handler panics.
+    pub(crate) async fn respond(self: Arc<Self>, entered: Entered, sendfile: Option<Sendfile>) -> Response<Measured> {
         let Entered {
             request,
             wire,
@@ -131,6 +131,9 @@ impl Service {
             // What changed something is told whatever it takes.
             _ => response,
         };
+        if let Some(sendfile) = sendfile {
+            response = response.map(|body| body.by(sendfile));
+        }
         let headers = response.headers_mut();
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if let Ok(id) = HeaderValue::from_str(record.request_id()) {
@@ -159,7 +162,7 @@ impl Service {
     ) -> Response<Measured> {
         if matches!(request.uri().path(), "/healthz" | "/readyz") {
             return match self.enter(request, wire, &Own::default()) {
-                Ok(entered) => self.respond(entered).await,
+                Ok(entered) => self.respond(entered, None).await,
                 Err(response) => *response,
             };
         }

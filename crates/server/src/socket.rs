@@ -1,6 +1,11 @@
 //! A TCP connection that counts its bytes and gives up on peers that hang: one that opens a connection and says
 //! nothing, and one that does not take what it asked for, or next to nothing of it. Limits are on silence and on a least
-//! rate, never on the whole time. It closes so that the last word is heard. It refuses to know what the bytes mean.
+//! rate, never on the whole time. It closes so that the last word is heard. Where it is given stand-ins for stretches of
+//! files it has the kernel send those. It refuses to know what the bytes mean.
+
+#[cfg(test)]
+mod answers;
+mod file;
 
 use std::{
     future::Future as _,
@@ -10,9 +15,10 @@ use std::{
     time::Duration,
 };
 
-use holdfast_face::MAX_LINGERED_BYTES;
+use holdfast_face::{MAX_LINGERED_BYTES, Next, Sendfile};
+use holdfast_model::FileStretch;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
     net::TcpStream,
     time::{Instant, Sleep, sleep_until},
 };
@@ -37,6 +43,7 @@ const LINGER_SILENCE: Duration = Duration::from_millis(500);
 pub(crate) struct Socket {
     stream: TcpStream,
     traffic: Traffic,
+    sendfile: Sendfile,
     received: u64,
     /// Running while a peer has not said enough, and later while it takes nothing.
     deadline: Option<Pin<Box<Sleep>>>,
@@ -60,12 +67,46 @@ impl Socket {
         Self {
             stream,
             traffic,
+            sendfile: Sendfile::default(),
             received: 0,
             deadline: Some(Box::pin(sleep_until(Instant::now() + OPENING))),
             is_write_stalled: false,
             sent: 0,
             lingering: None,
         }
+    }
+
+    /// By this it can be told of files, if what is written to it goes out as it is: nothing may come in between that reads
+    /// it, as TLS does.
+    pub(crate) fn sendfile(&self) -> Sendfile {
+        self.sendfile.clone()
+    }
+
+    /// Writes what comes first of these slices. Where there are no stand-ins that is all of them.
+    fn poll_send(&mut self, context: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        match self.sendfile.next(slices).map_err(io::Error::other)? {
+            Next::Slices(count) => Pin::new(&mut self.stream).poll_write_vectored(context, &slices[..count]),
+            Next::File(stretch) => self.poll_send_file(context, &stretch),
+        }
+    }
+
+    fn poll_send_file(&mut self, context: &mut Context<'_>, stretch: &FileStretch) -> Poll<io::Result<usize>> {
+        let sent = loop {
+            ready!(self.stream.poll_write_ready(context))?;
+            let send = || file::send(&self.stream, stretch);
+            match self.stream.try_io(Interest::WRITABLE, send) {
+                // It is asked again when there is room.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                sent => break sent,
+            }
+        };
+        match &sent {
+            Ok(count) => self.sendfile.sent(*count),
+            // The client sees the connection end; only we know why.
+            Err(error) if file::is_at_fault(error) => tracing::error!(error = %error, "an answer broke off"),
+            Err(_) => {}
+        }
+        Poll::Ready(sent)
     }
 
     fn is_opening(&self) -> bool {
@@ -179,7 +220,7 @@ impl AsyncRead for Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let outcome = Pin::new(&mut self.stream).poll_write(context, bytes);
+        let outcome = self.poll_send(context, &[IoSlice::new(bytes)]);
         self.wrote(outcome, context)
     }
 
@@ -188,7 +229,7 @@ impl AsyncWrite for Socket {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let outcome = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        let outcome = self.poll_send(context, slices);
         self.wrote(outcome, context)
     }
 
