@@ -14,8 +14,8 @@ use uuid::Uuid;
 
 /// What builds of schema version 2 made.
 const STEPS: [&str; 2] = [
-    include_str!("../src/sqlite/migrations/0001-first.sql"),
-    include_str!("../src/sqlite/migrations/0002-control-plane.sql"),
+    include_str!("../src/migrations/0001-first.sqlite.sql"),
+    include_str!("../src/migrations/0002-control-plane.sqlite.sql"),
 ];
 const TENANT: Uuid = Uuid::from_u128(1);
 const SUBSCRIPTION: Uuid = Uuid::from_u128(2);

@@ -25,6 +25,15 @@ pub enum MetadataError {
         #[source]
         source: Cause,
     },
+    /// It cannot be reached, or went away in the middle; what was not answered may be asked again.
+    #[error("the metadata store could not be reached when it {attempted}")]
+    Unavailable {
+        /// What was being done.
+        attempted: &'static str,
+        /// The cause.
+        #[source]
+        source: Cause,
+    },
     /// It was closed before.
     #[error("the metadata store was closed before it {attempted}")]
     Closed {
@@ -53,6 +62,12 @@ impl MetadataError {
     pub fn overloaded(attempted: &'static str, source: impl Into<Cause>) -> Self {
         let source = source.into();
         Self::Overloaded { attempted, source }
+    }
+
+    /// It cannot be reached, or went away in the middle.
+    pub fn unavailable(attempted: &'static str, source: impl Into<Cause>) -> Self {
+        let source = source.into();
+        Self::Unavailable { attempted, source }
     }
 
     /// Anything that is not one of the others.

@@ -12,7 +12,7 @@ pub enum StorageError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// More work waits than the store of metadata takes on.
+    /// More work waits than the store of metadata takes on, or it cannot be reached: a moment later it may be done.
     #[error("the server has too much to do; try again shortly")]
     Overloaded {
         /// The cause.
@@ -51,7 +51,7 @@ impl From<MetadataError> for StorageError {
             MetadataError::Full { .. } => Self::Full {
                 source: Box::new(error),
             },
-            MetadataError::Overloaded { .. } => Self::Overloaded { source: error },
+            MetadataError::Overloaded { .. } | MetadataError::Unavailable { .. } => Self::Overloaded { source: error },
             MetadataError::Closed { .. } | MetadataError::Failed { .. } => Self::Metadata(error),
         }
     }

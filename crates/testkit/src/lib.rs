@@ -5,6 +5,7 @@ pub mod blobs;
 pub mod metadata;
 pub mod object_store;
 pub mod openapi;
+pub mod postgres;
 pub mod registry;
 pub mod store;
 mod twice;

@@ -12,9 +12,9 @@ const FIND_DIRECTORY: &str = "SELECT tenant_id, created_at FROM directory WHERE 
 const LIST_SUBSCRIPTIONS: &str = "SELECT id, display_name, created_at FROM subscription ORDER BY id";
 const FIND_SUBSCRIPTION: &str = "SELECT id, display_name, created_at FROM subscription WHERE id = ?1";
 const LIST_RESOURCE_GROUPS: &str = "SELECT subscription_id, name, location, created_at, tags, revision \
-    FROM resource_group WHERE subscription_id = ?1 ORDER BY name";
+    FROM resource_group WHERE subscription_id = ?1 ORDER BY name COLLATE NOCASE";
 const FIND_RESOURCE_GROUP: &str = "SELECT subscription_id, name, location, created_at, tags, revision \
-    FROM resource_group WHERE subscription_id = ?1 AND name = ?2";
+    FROM resource_group WHERE subscription_id = ?1 AND name COLLATE NOCASE = ?2 COLLATE NOCASE";
 
 impl DirectoryRead for Session<'_> {
     fn find_directory(&mut self) -> Result<Option<Directory>, MetadataError> {
@@ -58,8 +58,9 @@ const INSERT_SUBSCRIPTION: &str = "INSERT INTO subscription (id, display_name, c
 const INSERT_RESOURCE_GROUP: &str = "INSERT INTO resource_group \
     (subscription_id, name, location, created_at, tags, revision) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 const UPDATE_RESOURCE_GROUP: &str = "UPDATE resource_group SET tags = ?3, revision = ?4 \
-    WHERE subscription_id = ?1 AND name = ?2";
-const REMOVE_RESOURCE_GROUP: &str = "DELETE FROM resource_group WHERE subscription_id = ?1 AND name = ?2";
+    WHERE subscription_id = ?1 AND name COLLATE NOCASE = ?2 COLLATE NOCASE";
+const REMOVE_RESOURCE_GROUP: &str =
+    "DELETE FROM resource_group WHERE subscription_id = ?1 AND name COLLATE NOCASE = ?2 COLLATE NOCASE";
 
 impl DirectoryTx for Session<'_> {
     fn insert_directory(&mut self, directory: &Directory) -> Result<(), MetadataError> {

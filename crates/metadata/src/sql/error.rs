@@ -15,6 +15,12 @@ pub(crate) enum Failure {
     /// SQLite said so.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
+    /// PostgreSQL said so, or the way to it.
+    #[error(transparent)]
+    Postgres(#[from] tokio_postgres::Error),
+    /// Nobody was asked.
+    #[error(transparent)]
+    Fault(#[from] Fault),
 }
 
 impl Failure {
@@ -23,6 +29,8 @@ impl Failure {
         match self {
             Self::Misread(source) => MetadataError::failed(attempted, source),
             Self::Sqlite(source) => crate::sqlite::failed(attempted)(source),
+            Self::Postgres(source) => crate::postgres::failed(attempted)(source),
+            Self::Fault(source) => MetadataError::failed(attempted, source),
         }
     }
 }
@@ -53,6 +61,22 @@ pub(crate) enum Fault {
     NoRow {
         /// The id asked for.
         id: i64,
+    },
+    /// Others were in the way of a transaction, as often as it was run.
+    #[error("other writes were in the way {attempts} times")]
+    Conflicts {
+        /// How often that was.
+        attempts: u32,
+    },
+    /// The connection to the database ended before anything was committed.
+    #[error("the connection to the database ended; nothing was committed")]
+    ConnectionLost,
+    /// The connection ended between the request to commit and the answer.
+    #[error("the connection to the database ended while it committed; whether it did is not known")]
+    OutcomeUnknown {
+        /// How it ended.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The transaction ended under the closure's feet.
     #[error("the transaction is over")]

@@ -41,22 +41,22 @@ macro_rules! select_principal {
 const OTHER: usize = 13;
 const FIND: &str = select!(
     "generation",
-    "LEFT JOIN admin_password ON registry_id = registry.id AND slot = ?2 WHERE registry.name = ?1"
+    "LEFT JOIN admin_password ON registry_id = registry.id AND slot = ?2 WHERE registry.name COLLATE NOCASE = ?1 COLLATE NOCASE"
 );
 const FIND_TOKEN: &str = select!(
     "token.name, is_enabled, token.scope_map, actions, slot, verifier, generation, expires_at, \
      token_password.created_at",
-    "LEFT JOIN token ON token.registry_id = registry.id AND token.name = ?2 \
-     LEFT JOIN scope_map ON scope_map.registry_id = registry.id AND scope_map.name = token.scope_map \
-     LEFT JOIN token_password ON token_id = token.id WHERE registry.name = ?1"
+    "LEFT JOIN token ON token.registry_id = registry.id AND token.name COLLATE NOCASE = ?2 COLLATE NOCASE \
+     LEFT JOIN scope_map ON scope_map.registry_id = registry.id AND scope_map.name COLLATE NOCASE = token.scope_map COLLATE NOCASE \
+     LEFT JOIN token_password ON token_id = token.id WHERE registry.name COLLATE NOCASE = ?1 COLLATE NOCASE"
 );
 const FIND_PRINCIPAL: &str = select_principal!(
     "LEFT JOIN principal ON principal.id = ?2 \
-     LEFT JOIN role_assignment AS role ON principal_id = principal.id WHERE registry.name = ?1"
+     LEFT JOIN role_assignment AS role ON principal_id = principal.id WHERE registry.name COLLATE NOCASE = ?1 COLLATE NOCASE"
 );
 const FIND_APPLICATION: &str = select_principal!(
     "LEFT JOIN principal ON app_id = ?2 \
-     LEFT JOIN role_assignment AS role ON principal_id = principal.id WHERE registry.name = ?1"
+     LEFT JOIN role_assignment AS role ON principal_id = principal.id WHERE registry.name COLLATE NOCASE = ?1 COLLATE NOCASE"
 );
 
 impl FrontRead for Session<'_> {

@@ -26,14 +26,14 @@ macro_rules! select {
 }
 
 const FIND: &str = select!("WHERE id = ?1");
-// The column's collation is NOCASE.
-const FIND_BY_NAME: &str = select!("WHERE name = ?1");
+const FIND_BY_NAME: &str = select!("WHERE name COLLATE NOCASE = ?1 COLLATE NOCASE");
 const LIST: &str = select!("ORDER BY id");
 const FIND_FIRST: &str = select!("WHERE id > 0 ORDER BY id LIMIT 1");
-const FIND_NEXT_OF_GROUP: &str =
-    select!("WHERE subscription_id = ?1 AND resource_group = ?2 AND id > ?3 ORDER BY id LIMIT 1");
+const FIND_NEXT_OF_GROUP: &str = select!(
+    "WHERE subscription_id = ?1 AND resource_group COLLATE NOCASE = ?2 COLLATE NOCASE AND id > ?3 ORDER BY id LIMIT 1"
+);
 const FIND_NEXT_IN_ACCOUNT: &str = select!("WHERE storage_account_id = ?1 AND id > ?2 ORDER BY id LIMIT 1");
-const MEASURE: &str = "SELECT coalesce(sum(size_bytes), 0) FROM blob \
+const MEASURE: &str = "SELECT CAST(coalesce(sum(size_bytes), 0) AS bigint) FROM blob \
     WHERE id IN (SELECT blob_id FROM blob_link WHERE registry_id = ?1)";
 const LIST_PASSWORDS: &str = "SELECT slot, sealed, verifier, generation, created_at \
     FROM admin_password WHERE registry_id = ?1 ORDER BY slot";
@@ -118,7 +118,7 @@ const REMOVE: &str = "DELETE FROM registry WHERE id = ?1";
 const PUT_PASSWORD: &str = "INSERT INTO admin_password (registry_id, slot, sealed, verifier, generation, \
     created_at) VALUES (?1, ?2, ?3, ?4, 1, ?5) \
     ON CONFLICT (registry_id, slot) DO UPDATE SET sealed = excluded.sealed, \
-    verifier = excluded.verifier, generation = generation + 1, created_at = excluded.created_at";
+    verifier = excluded.verifier, generation = admin_password.generation + 1, created_at = excluded.created_at";
 
 impl RegistryTx for Session<'_> {
     fn insert_registry(&mut self, registry: &NewRegistry) -> Result<RegistryId, MetadataError> {

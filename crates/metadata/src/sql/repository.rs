@@ -90,8 +90,8 @@ const FIND_TARGET: &str = "SELECT repository.id, repository.name, attributes, ma
 const INSERT_OR_TOUCH: &str = "INSERT INTO repository (registry_id, name, attributes, manifest_count, tag_count, \
     created_at, updated_at) SELECT id, ?2, ?3, 0, 0, ?4, ?4 FROM registry WHERE id = ?1 AND is_deleting = 0 \
     ON CONFLICT (registry_id, name) DO UPDATE SET updated_at = excluded.updated_at, \
-    attributes = CASE manifest_count WHEN 0 THEN excluded.attributes ELSE attributes END, \
-    created_at = CASE manifest_count WHEN 0 THEN excluded.created_at ELSE created_at END \
+    attributes = CASE repository.manifest_count WHEN 0 THEN excluded.attributes ELSE repository.attributes END, \
+    created_at = CASE repository.manifest_count WHEN 0 THEN excluded.created_at ELSE repository.created_at END \
     RETURNING id, name, attributes, manifest_count, tag_count, created_at, updated_at, registry_id, \
     (SELECT accept_sparse_manifests FROM registry WHERE id = ?1), \
     (SELECT retention_days FROM registry WHERE id = ?1), \

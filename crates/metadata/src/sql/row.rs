@@ -32,6 +32,8 @@ impl Misread {
 pub(crate) enum Row<'r> {
     /// Of SQLite.
     Sqlite(&'r rusqlite::Row<'r>),
+    /// Of PostgreSQL.
+    Postgres(&'r tokio_postgres::Row),
 }
 
 impl Row<'_> {
@@ -39,6 +41,7 @@ impl Row<'_> {
     pub(crate) fn value(&self, column: usize) -> Result<Value<'_>> {
         match self {
             Self::Sqlite(row) => crate::sqlite::value(row, column),
+            Self::Postgres(row) => crate::postgres::value(row, column),
         }
     }
 

@@ -20,9 +20,9 @@ macro_rules! select {
     };
 }
 
-// The column's collation is NOCASE.
-const FIND: &str = select!("WHERE registry_id = ?1 AND name = ?2");
-const LIST: &str = select!("WHERE registry_id = ?1 AND name > ?2 ORDER BY name LIMIT ?3");
+const FIND: &str = select!("WHERE registry_id = ?1 AND name COLLATE NOCASE = ?2 COLLATE NOCASE");
+const LIST: &str =
+    select!("WHERE registry_id = ?1 AND name COLLATE NOCASE > ?2 COLLATE NOCASE ORDER BY name COLLATE NOCASE LIMIT ?3");
 const LIST_NAMES: &str = "SELECT name FROM scope_map WHERE registry_id = ?1 LIMIT ?2";
 
 impl ScopeMapRead for Session<'_> {
@@ -49,8 +49,8 @@ impl ScopeMapRead for Session<'_> {
 const INSERT: &str = "INSERT INTO scope_map (registry_id, name, description, actions, created_by, created_by_kind, \
     created_at, updated_by, updated_by_kind, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 const UPDATE: &str = "UPDATE scope_map SET description = ?3, actions = ?4, updated_by = ?5, updated_by_kind = ?6, \
-    updated_at = ?7 WHERE registry_id = ?1 AND name = ?2";
-const REMOVE: &str = "DELETE FROM scope_map WHERE registry_id = ?1 AND name = ?2";
+    updated_at = ?7 WHERE registry_id = ?1 AND name COLLATE NOCASE = ?2 COLLATE NOCASE";
+const REMOVE: &str = "DELETE FROM scope_map WHERE registry_id = ?1 AND name COLLATE NOCASE = ?2 COLLATE NOCASE";
 
 impl ScopeMapTx for Session<'_> {
     fn insert_scope_map(&mut self, map: &ScopeMapRecord) -> Result<(), MetadataError> {

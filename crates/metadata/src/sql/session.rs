@@ -10,18 +10,13 @@ use holdfast_model::MetadataError;
 use super::error::{Failure, Fault};
 use super::row::{self, Row};
 use super::value::Params;
-use crate::sqlite;
+use crate::{postgres, sqlite};
 
 /// A connection of one of the databases. One type and not a trait: what a noun says to it is compiled once, and no row
 /// costs a call more.
 enum Connection<'c> {
     Sqlite(sqlite::Statements<'c>),
-}
-
-impl<'c> From<&'c rusqlite::Connection> for Connection<'c> {
-    fn from(connection: &'c rusqlite::Connection) -> Self {
-        Self::Sqlite(connection.into())
-    }
+    Postgres(&'c postgres::Connection),
 }
 
 /// One transaction on one connection.
@@ -35,10 +30,19 @@ pub(crate) struct Session<'c> {
 }
 
 impl<'c> Session<'c> {
-    /// Speaks inside the transaction that is open on `connection`, and counts what it says.
+    /// Speaks inside the transaction that is open on a connection of SQLite, and counts what it says.
     pub(crate) fn new(connection: &'c rusqlite::Connection, statements: &'c AtomicU64) -> Self {
+        Self::on(Connection::Sqlite(connection.into()), statements)
+    }
+
+    /// The same on a connection of PostgreSQL.
+    pub(crate) fn postgres(connection: &'c postgres::Connection, statements: &'c AtomicU64) -> Self {
+        Self::on(Connection::Postgres(connection), statements)
+    }
+
+    fn on(connection: Connection<'c>, statements: &'c AtomicU64) -> Self {
         Self {
-            connection: connection.into(),
+            connection,
             statements,
             has_failed: Cell::new(false),
             is_full: Cell::new(false),
@@ -54,7 +58,7 @@ impl<'c> Session<'c> {
         map: impl FnOnce(&Row<'_>) -> row::Result<T>,
     ) -> Result<Option<T>, MetadataError> {
         let (mut map, mut found) = (Some(map), None);
-        self.query(attempted, sql, params, |row| {
+        self.query(attempted, sql, params, false, |row| {
             found = map.take().map(|map| map(row)).transpose()?;
             Ok(ControlFlow::Break(()))
         })?;
@@ -69,7 +73,7 @@ impl<'c> Session<'c> {
         params: Params<'_>,
         map: impl FnMut(&Row<'_>) -> row::Result<T>,
     ) -> Result<Vec<T>, MetadataError> {
-        self.list_until(attempted, sql, params, map, |_| false)
+        self.gather(attempted, sql, params, false, map, |_| false)
     }
 
     /// Rows in the statement's order, up to the first that is the last one wanted. The others are not read.
@@ -78,21 +82,10 @@ impl<'c> Session<'c> {
         attempted: &'static str,
         sql: &'static str,
         params: Params<'_>,
-        mut map: impl FnMut(&Row<'_>) -> row::Result<T>,
-        mut is_last: impl FnMut(&T) -> bool,
+        map: impl FnMut(&Row<'_>) -> row::Result<T>,
+        is_last: impl FnMut(&T) -> bool,
     ) -> Result<Vec<T>, MetadataError> {
-        let mut found = Vec::new();
-        self.query(attempted, sql, params, |row| {
-            let row = map(row)?;
-            let is_enough = is_last(&row);
-            found.push(row);
-            Ok(if is_enough {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            })
-        })?;
-        Ok(found)
+        self.gather(attempted, sql, params, false, map, is_last)
     }
 
     /// Whether there is a row.
@@ -116,6 +109,7 @@ impl<'c> Session<'c> {
         self.statements.fetch_add(1, Relaxed);
         let changed = match &self.connection {
             Connection::Sqlite(statements) => statements.execute(sql, params),
+            Connection::Postgres(connection) => connection.execute(sql, params),
         };
         changed.map_err(|failure| self.failed(attempted, failure))
     }
@@ -129,7 +123,7 @@ impl<'c> Session<'c> {
         map: impl FnMut(&Row<'_>) -> row::Result<T>,
     ) -> Result<Vec<T>, MetadataError> {
         self.require_transaction(attempted)?;
-        self.list(attempted, sql, params, map)
+        self.gather(attempted, sql, params, true, map, |_| false)
     }
 
     /// Inserts a row; returns its id, which the statement returns.
@@ -142,11 +136,34 @@ impl<'c> Session<'c> {
         self.require_transaction(attempted)?;
         let mut id = None;
         // To its end: only there a database says what it refuses.
-        self.query(attempted, sql, params, |row| {
+        self.query(attempted, sql, params, true, |row| {
             id = Some(row.get(0)?);
             Ok(ControlFlow::Continue(()))
         })?;
         id.ok_or_else(|| MetadataError::failed(attempted, Fault::NoRow { id: 0 }))
+    }
+
+    fn gather<T>(
+        &self,
+        attempted: &'static str,
+        sql: &'static str,
+        params: Params<'_>,
+        changes: bool,
+        mut map: impl FnMut(&Row<'_>) -> row::Result<T>,
+        mut is_last: impl FnMut(&T) -> bool,
+    ) -> Result<Vec<T>, MetadataError> {
+        let mut found = Vec::new();
+        self.query(attempted, sql, params, changes, |row| {
+            let row = map(row)?;
+            let is_enough = is_last(&row);
+            found.push(row);
+            Ok(if is_enough {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            })
+        })?;
+        Ok(found)
     }
 
     fn query(
@@ -154,11 +171,13 @@ impl<'c> Session<'c> {
         attempted: &'static str,
         sql: &'static str,
         params: Params<'_>,
+        changes: bool,
         each: impl FnMut(&Row<'_>) -> row::Result<ControlFlow<()>>,
     ) -> Result<(), MetadataError> {
         self.statements.fetch_add(1, Relaxed);
         let queried = match &self.connection {
             Connection::Sqlite(statements) => statements.query(sql, params, each),
+            Connection::Postgres(connection) => connection.query(sql, params, changes, each),
         };
         queried.map_err(|failure| self.failed(attempted, failure))
     }
@@ -166,6 +185,7 @@ impl<'c> Session<'c> {
     fn require_transaction(&self, attempted: &'static str) -> Result<(), MetadataError> {
         let is_over = match &self.connection {
             Connection::Sqlite(statements) => statements.is_over(),
+            Connection::Postgres(connection) => connection.is_over(),
         };
         if is_over { Err(self.over(attempted)) } else { Ok(()) }
     }

@@ -67,7 +67,7 @@ impl SignInTx for Session<'_> {
     }
 
     fn take_authorization_code(&mut self, verifier: &[u8; 32]) -> Result<Option<AuthorizationCode>, MetadataError> {
-        let taken = self.list("took an authorization code", TAKE_CODE, params![verifier], code_row)?;
+        let taken = self.put("took an authorization code", TAKE_CODE, params![verifier], code_row)?;
         Ok(taken.into_iter().next())
     }
 

@@ -32,15 +32,14 @@ macro_rules! select {
 
 // All rows are wanted.
 const LIST: &str = select!("ORDER BY storage_account.id");
-// From the side that has the group. The column's collation is NOCASE.
+// From the side that has the group.
 const LIST_OF_GROUP: &str = select_from!(
     "storage_resource JOIN storage_account ON storage_account.id = storage_account_id \
-     WHERE subscription_id = ?1 AND resource_group = ?2 ORDER BY storage_account_id"
+     WHERE subscription_id = ?1 AND resource_group COLLATE NOCASE = ?2 COLLATE NOCASE ORDER BY storage_account_id"
 );
 const FIND: &str = select!("WHERE storage_account.id = ?1");
-const FIND_SOME: &str = select!("WHERE storage_account.id IN (SELECT value FROM json_each(?1))");
-// The column's collation is NOCASE.
-const FIND_BY_NAME: &str = select!("WHERE name = ?1");
+const FIND_SOME: &str = select!("WHERE storage_account.id IN (SELECT CAST(value AS bigint) FROM json_each(?1))");
+const FIND_BY_NAME: &str = select!("WHERE name COLLATE NOCASE = ?1 COLLATE NOCASE");
 const LIST_OWN: &str = select!("WHERE is_own = 1 ORDER BY location");
 const FIND_OWN: &str = select!("WHERE is_own = 1 AND location = ?1");
 const IS_USERS_AT: &str = "SELECT 1 FROM storage_account WHERE is_own = 0 AND location = ?1 LIMIT 1";

@@ -164,11 +164,11 @@ impl Session<'_> {
 const PUT: &str = "INSERT INTO tag (repository_id, name, manifest_id, digest, attributes, created_at, updated_at) \
     SELECT ?1, value, ?3, (SELECT digest FROM manifest WHERE id = ?3), ?4, ?5, ?5 FROM json_each(?2) WHERE true \
     ON CONFLICT (repository_id, name) DO UPDATE SET \
-    moved_from = CASE WHEN manifest_id <> excluded.manifest_id THEN manifest_id END, \
+    moved_from = CASE WHEN tag.manifest_id <> excluded.manifest_id THEN tag.manifest_id END, \
     manifest_id = excluded.manifest_id, digest = excluded.digest, updated_at = excluded.updated_at \
     RETURNING name, attributes, moved_from, \
-    (SELECT left.digest FROM manifest AS left WHERE left.id = moved_from), \
-    (SELECT left.attributes FROM manifest AS left WHERE left.id = moved_from)";
+    (SELECT gone.digest FROM manifest AS gone WHERE gone.id = moved_from), \
+    (SELECT gone.attributes FROM manifest AS gone WHERE gone.id = moved_from)";
 const SET_ATTRIBUTES: &str = "UPDATE tag SET attributes = ?3, updated_at = ?4 WHERE repository_id = ?1 AND name = ?2";
 const REMOVE: &str = "DELETE FROM tag WHERE repository_id = ?1 AND name = ?2";
 

@@ -19,11 +19,12 @@ macro_rules! select {
     };
 }
 
-// The columns' collation is NOCASE.
-const FIND: &str = select!("WHERE registry_id = ?1 AND name = ?2");
-const LIST: &str = select!("WHERE registry_id = ?1 AND name > ?2 ORDER BY name LIMIT ?3");
+const FIND: &str = select!("WHERE registry_id = ?1 AND name COLLATE NOCASE = ?2 COLLATE NOCASE");
+const LIST: &str =
+    select!("WHERE registry_id = ?1 AND name COLLATE NOCASE > ?2 COLLATE NOCASE ORDER BY name COLLATE NOCASE LIMIT ?3");
 const LIST_IDS: &str = "SELECT id FROM token WHERE registry_id = ?1 LIMIT ?2";
-const FIND_WITH_SCOPE_MAP: &str = select!("WHERE registry_id = ?1 AND scope_map = ?2 LIMIT 1");
+const FIND_WITH_SCOPE_MAP: &str =
+    select!("WHERE registry_id = ?1 AND scope_map COLLATE NOCASE = ?2 COLLATE NOCASE LIMIT 1");
 const LIST_PASSWORDS: &str = "SELECT slot, verifier, generation, expires_at, created_at FROM token_password \
     WHERE token_id = ?1 ORDER BY slot";
 

@@ -104,7 +104,7 @@ const INSERT: &str = "INSERT INTO upload (id, registry_id, repository, actor, st
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
 // Another node may have begun the object since this one looked.
 const SAVE: &str = "UPDATE upload SET offset_bytes = ?3, hash_state = ?4, store_state = ?5, updated_at = ?6, held = ?7, \
-    is_begun = max(is_begun, ?8) WHERE id = ?1 AND offset_bytes = ?2";
+    is_begun = is_begun | ?8 WHERE id = ?1 AND offset_bytes = ?2";
 const BEGIN_OBJECT: &str = "UPDATE upload SET is_begun = 1 WHERE id = ?1 AND offset_bytes = ?2";
 const REMOVE: &str = "DELETE FROM upload WHERE id = ?1 \
     RETURNING id, is_begun, storage_account_id, object_key, offset_bytes, store_state";

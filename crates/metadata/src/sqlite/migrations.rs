@@ -1,36 +1,12 @@
-//! The schema's history. A step that has shipped is never edited; it refuses to go back.
+//! Brings SQLite's schema up to date. It refuses to go back.
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use crate::migrations::STEPS;
+pub(super) use crate::migrations::VERSION;
+
 /// Marks a file as ours (`PRAGMA application_id`): "Hold" in ASCII.
 pub(super) const APPLICATION_ID: i64 = 0x486f_6c64;
-
-/// Step N brings a database from version N to N + 1.
-const STEPS: &[&str] = &[
-    include_str!("migrations/0001-first.sql"),
-    include_str!("migrations/0002-control-plane.sql"),
-    include_str!("migrations/0003-token.sql"),
-    include_str!("migrations/0004-application.sql"),
-    include_str!("migrations/0005-job.sql"),
-    include_str!("migrations/0006-registry-settings.sql"),
-    include_str!("migrations/0007-person.sql"),
-    include_str!("migrations/0008-role-assignment.sql"),
-    include_str!("migrations/0009-token-author.sql"),
-    include_str!("migrations/0010-storage-account.sql"),
-    include_str!("migrations/0011-manifest-annotations.sql"),
-    include_str!("migrations/0012-own-storage.sql"),
-    include_str!("migrations/0013-tally.sql"),
-    include_str!("migrations/0014-storage-kind.sql"),
-    include_str!("migrations/0015-tally-people-and-tokens.sql"),
-    include_str!("migrations/0016-push.sql"),
-    include_str!("migrations/0017-upload-by-caller.sql"),
-    include_str!("migrations/0018-store-state.sql"),
-    include_str!("migrations/0019-row-blob.sql"),
-    include_str!("migrations/0020-node.sql"),
-];
-
-/// The version this build makes and reads.
-pub(super) const VERSION: i64 = STEPS.len() as i64;
 
 /// Why a schema cannot be brought up to date.
 #[derive(Debug)]
@@ -73,7 +49,7 @@ pub(super) fn apply(connection: &mut Connection) -> Result<(), Error> {
         return Ok(());
     }
     for step in &STEPS[done..] {
-        transaction.execute_batch(step)?;
+        transaction.execute_batch(step.sqlite)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
@@ -89,7 +65,7 @@ mod tests {
     fn the_secret_of_a_principal_becomes_its_applications() {
         let mut connection = Connection::open_in_memory().unwrap();
         for step in &STEPS[..2] {
-            connection.execute_batch(step).unwrap();
+            connection.execute_batch(step.sqlite).unwrap();
         }
         connection
             .execute_batch(&format!(
@@ -114,7 +90,7 @@ mod tests {
     fn an_upload_under_way_goes_on_without_a_state_of_its_store() {
         let mut connection = Connection::open_in_memory().unwrap();
         for step in &STEPS[..17] {
-            connection.execute_batch(step).unwrap();
+            connection.execute_batch(step.sqlite).unwrap();
         }
         connection
             .execute_batch(&format!(
@@ -139,7 +115,7 @@ mod tests {
     fn what_lies_in_objects_stays_there_and_what_is_counted_stays_counted() {
         let mut connection = Connection::open_in_memory().unwrap();
         for step in &STEPS[..18] {
-            connection.execute_batch(step).unwrap();
+            connection.execute_batch(step.sqlite).unwrap();
         }
         connection
             .execute_batch(&format!(
@@ -173,7 +149,7 @@ mod tests {
     fn accounts_of_users_are_told_from_the_services() {
         let mut connection = Connection::open_in_memory().unwrap();
         for step in &STEPS[..11] {
-            connection.execute_batch(step).unwrap();
+            connection.execute_batch(step.sqlite).unwrap();
         }
         connection
             .execute_batch(&format!(
@@ -201,7 +177,7 @@ mod tests {
     fn what_is_there_is_counted() {
         let mut connection = Connection::open_in_memory().unwrap();
         for step in &STEPS[..12] {
-            connection.execute_batch(step).unwrap();
+            connection.execute_batch(step.sqlite).unwrap();
         }
         connection
             .execute_batch(&format!(

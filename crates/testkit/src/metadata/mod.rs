@@ -233,6 +233,7 @@ macro_rules! metadata_contract {
                 a_rehearsal_sees_what_it_would_do_and_undoes_it
                 a_read_sees_one_moment
                 concurrent_writes_do_not_lose_updates
+                writes_that_depend_on_each_other_come_one_after_the_other
                 a_panic_in_a_write_undoes_only_that_write
                 a_panic_in_a_read_is_an_error_of_that_read
                 relaxed_writes_are_seen_too

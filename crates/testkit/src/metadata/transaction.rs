@@ -141,6 +141,34 @@ pub async fn concurrent_writes_do_not_lose_updates(metadata: &dyn Metadata) {
     assert_eq!(generations, (1..=100).collect::<Vec<_>>());
 }
 
+/// Each of two may go while the other stays: alone either is right, and both at once are wrong.
+pub async fn writes_that_depend_on_each_other_come_one_after_the_other(metadata: &dyn Metadata) {
+    let leave = |name: &'static str| {
+        metadata.transact(Durability::Relaxed, move |tx| {
+            let accounts = tx.list_storage_accounts()?;
+            if let (true, Some(mine)) = (accounts.len() > 1, accounts.iter().find(|account| account.name == name)) {
+                tx.remove_storage_account(mine.id)?;
+            }
+            Ok::<_, MetadataError>(())
+        })
+    };
+    for _ in 0..10 {
+        for name in ["one", "other"] {
+            // The one that stayed is there.
+            let insert = fixture::try_write(metadata, move |tx| {
+                let found = tx.find_storage_account_by_name(name)?;
+                let insert = || tx.insert_storage_account(name, "local", Timestamp(1)).map(drop);
+                found.map_or_else(insert, |_| Ok(()))
+            });
+            insert.await.expect("the write succeeds");
+        }
+        let (one, other) = tokio::join!(leave("one"), leave("other"));
+        one.and(other).expect("both succeed");
+        let left = fixture::read(metadata, |read| read.list_storage_accounts()).await;
+        assert_eq!(left.len(), 1);
+    }
+}
+
 /// The others in the same batch, and the store, go on.
 pub async fn a_panic_in_a_write_undoes_only_that_write(metadata: &dyn Metadata) {
     let registry = fixture::registry(metadata, "home").await.id;

@@ -62,7 +62,7 @@ const TAKES: [(&str, &[&str]); 3] = [
 ];
 
 /// Packages that are the business of some crates alone. The workshop is not shipped, and takes what it likes.
-const OWNED: [(&str, &[&str]); 16] = [
+const OWNED: [(&str, &[&str]); 18] = [
     ("anyhow", &["server"]),
     ("argon2", &["identity"]),
     ("aws-lc-rs", &["identity"]),
@@ -73,8 +73,10 @@ const OWNED: [(&str, &[&str]); 16] = [
     ("prometheus-client", &["server"]),
     ("rcgen", &["identity"]),
     ("rusqlite", &["metadata"]),
-    ("rustls", &["client", "identity", "server"]),
-    ("rustls-native-certs", &["client"]),
+    ("rustls", &["client", "identity", "metadata", "server"]),
+    ("rustls-native-certs", &["client", "metadata"]),
+    ("tokio-postgres", &["metadata"]),
+    ("tokio-postgres-rustls", &["metadata"]),
     ("tokio-rustls", &["client", "server"]),
     ("toml", &["server"]),
     ("tracing-subscriber", &["server"]),
