@@ -7,6 +7,7 @@ pub mod object_store;
 pub mod openapi;
 pub mod postgres;
 pub mod registry;
+pub mod rows;
 pub mod store;
 mod twice;
 

@@ -1,4 +1,4 @@
-//! A whole registry in the test's own process: the real rules over the real SQLite store and a
+//! A whole registry in the test's own process: the real rules over a real database (`rows.rs` says which) and a
 //! store of bytes (`store.rs` says which), with a clock that only the test moves, ids that repeat from run to run, a
 //! blob store that fails when told to, and a process that dies when told to. The work of every transaction runs twice. It refuses to know HTTP; faces have their own tests.
 
@@ -21,7 +21,6 @@ use holdfast_access::{Actor, Caller, Grant, RegistryGrant, RegistryId, Repositor
 use holdfast_blobs::{FilesystemPlaces, fault::FaultyStore};
 use holdfast_content::{Body, CollectOptions, Collected, Error, Limits};
 use holdfast_directory::{Directory, SignIn};
-use holdfast_metadata::SqliteStore;
 use holdfast_model::{
     Blobs, Clock, Content, ListOrder, ManifestContent, Metadata, MetadataExt, Page, RegistryRecord, TagRecord,
     Timestamp,
@@ -31,7 +30,11 @@ use holdfast_operations::{FirstStart, Operator, Parts};
 use holdfast_resources::SealedPassword;
 use tempfile::TempDir;
 
-use crate::{RunTwice, store::TestStore};
+use crate::{
+    RunTwice,
+    rows::{OpenRows, TestRows, new_folder},
+    store::TestStore,
+};
 
 pub use self::{
     clock::TestClock,
@@ -59,12 +62,13 @@ pub struct TestRegistry {
     kill: Kill,
     record: RegistryRecord,
     bytes: TestStore,
+    rows: TestRows,
     folder: TempDir,
 }
 
 struct Open {
     operator: Operator,
-    metadata: Arc<SqliteStore>,
+    metadata: OpenRows,
     blobs: FaultyStore,
 }
 
@@ -87,7 +91,8 @@ impl TestRegistry {
         let folder = new_folder();
         let clock = Arc::new(TestClock::default());
         let ids = Arc::new(TestIds::default());
-        let metadata = open_metadata(folder.path());
+        let rows = TestRows::new(folder.path());
+        let metadata = rows.open();
         let first = FirstStart {
             registry: NAME.to_owned(),
             resource_group: "group".to_owned(),
@@ -99,10 +104,10 @@ impl TestRegistry {
             }),
         };
         first
-            .run(&*metadata, &*ids, clock.now())
+            .run(metadata.as_port(), &*ids, clock.now())
             .await
             .expect("the first rows can be made");
-        let port: &dyn Metadata = &*metadata;
+        let port = metadata.as_port();
         let record = port
             .query(|read| read.find_registry_by_name(NAME))
             .await
@@ -128,6 +133,7 @@ impl TestRegistry {
             kill,
             record,
             bytes,
+            rows,
             folder,
         }
     }
@@ -142,17 +148,22 @@ impl TestRegistry {
     /// [`expect_power_cut`](Self::expect_power_cut). What there is of bytes stays.
     pub async fn reopen_after_power_cut(&mut self) {
         self.open.metadata.close().await;
-        self.kill.cut_power();
+        if let TestRows::File(_) = &self.rows {
+            self.kill.cut_power();
+        }
         self.open_again();
     }
 
     /// What of the rows is flushed from now on is kept for a power cut.
     pub fn expect_power_cut(&self) {
-        self.kill.keep_what_is_flushed(&self.database_path());
+        // What PostgreSQL flushes is its own.
+        if let TestRows::File(file) = &self.rows {
+            self.kill.keep_what_is_flushed(file);
+        }
     }
 
     fn open_again(&mut self) {
-        let metadata = open_metadata(self.folder.path());
+        let metadata = self.rows.open();
         self.open = open(
             (self.folder.path(), &self.bytes),
             metadata,
@@ -225,7 +236,7 @@ impl TestRegistry {
     /// The metadata store without its decorator.
     #[must_use]
     pub fn rows(&self) -> &dyn Metadata {
-        &*self.open.metadata
+        self.open.metadata.as_port()
     }
 
     /// The file of the rows, for tests that write what no build writes.
@@ -418,30 +429,15 @@ pub async fn read_all(content: Content) -> Bytes {
     content.read_whole().await.expect("the content holds its range")
 }
 
-/// In memory where the system has such a place: these tests are about the rules, not about the disk.
-fn new_folder() -> TempDir {
-    let memory = Path::new("/dev/shm");
-    let folder = if memory.is_dir() {
-        TempDir::with_prefix_in("holdfast-", memory)
-    } else {
-        TempDir::with_prefix("holdfast-")
-    };
-    folder.expect("a folder can be made")
-}
-
 /// Where further storage accounts are made, in two locations; the first account's store is a folder beside them.
 fn places(folder: &Path) -> FilesystemPlaces {
     let roots = ["local", "far"].map(|location| (location.to_owned(), folder.join("accounts").join(location)));
     FilesystemPlaces::new(BTreeMap::from(roots))
 }
 
-fn open_metadata(folder: &Path) -> Arc<SqliteStore> {
-    Arc::new(SqliteStore::open(folder.join("metadata.sqlite")).expect("the database opens"))
-}
-
 fn open(
     (folder, bytes): (&Path, &TestStore),
-    metadata: Arc<SqliteStore>,
+    metadata: OpenRows,
     clock: &Arc<TestClock>,
     ids: &Arc<TestIds>,
     limits: Limits,
@@ -449,7 +445,7 @@ fn open(
     record: &RegistryRecord,
 ) -> Open {
     let blobs = FaultyStore::new(kill.before_bytes(bytes.open()));
-    let port = kill.before_rows(Arc::new(RunTwice::new(metadata.clone())));
+    let port = kill.before_rows(Arc::new(RunTwice::new(metadata.port())));
     let shared: Arc<dyn Blobs> = Arc::new(blobs.clone());
     let operator = Operator::new(Parts {
         metadata: decorator.map_or_else(|| Arc::clone(&port), |decorate| decorate(Arc::clone(&port))),
