@@ -12,6 +12,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 pub use action::*;
+use holdfast_arm::ResourceId;
 
 use crate::{Actor, Assignment, Origin, RequestOrigin, RoleId, assignment::scope_covers};
 
@@ -81,23 +82,22 @@ impl ControlCaller {
     }
 }
 
-/// Decides whether the caller may do `A` at a scope: the ARM id, in lower case, of the thing itself, or of where it is
-/// to be made. For a role assignment that is the scope which it is for.
+/// Decides whether the caller may do `A` at a scope: the id of the thing itself, or of where it is to be made. For a role assignment that is the scope which it is for.
 ///
 /// # Errors
 /// The [`ControlRefusal`] that the error is written from.
 pub fn decide_control<A: ControlAction>(
     caller: &ControlCaller,
-    scope: &str,
+    scope: &ResourceId,
 ) -> Result<ControlGrant<A>, ControlRefusal> {
-    if caller.allows(A::ACTION, scope) {
-        return Ok(ControlGrant::new(caller.origin.clone(), scope));
+    if caller.allows(A::ACTION, scope.key()) {
+        return Ok(ControlGrant::new(caller.origin.clone(), scope.clone()));
     }
     Err(ControlRefusal {
         actor: caller.actor().clone(),
         action: A::ACTION,
-        scope: scope.to_owned(),
-        may_know: caller.allows(A::READ, scope),
+        scope: scope.key().to_owned(),
+        may_know: caller.allows(A::READ, scope.key()),
     })
 }
 
@@ -116,12 +116,14 @@ pub fn reach_of<A: ControlAction>(caller: &ControlCaller) -> ControlReach<A> {
 ///
 /// ```
 /// use holdfast_access::{ControlCaller, ControlGrant, control, decide_control};
+/// use holdfast_arm::ResourceId;
 ///
 /// fn erase(grant: &ControlGrant<control::RegistriesDelete>) -> String {
 ///     format!("{} erases {}", grant.actor(), grant.scope())
 /// }
 ///
-/// let grant = decide_control(&ControlCaller::operator(), "/subscriptions/s").unwrap();
+/// let scope: ResourceId = "/subscriptions/s".parse().unwrap();
+/// let grant = decide_control(&ControlCaller::operator(), &scope).unwrap();
 /// assert_eq!(erase(&grant), "operator erases /subscriptions/s");
 /// ```
 ///
@@ -129,18 +131,20 @@ pub fn reach_of<A: ControlAction>(caller: &ControlCaller) -> ControlReach<A> {
 ///
 /// ```compile_fail,E0624
 /// use holdfast_access::{Actor, ControlGrant, Origin, control};
-/// let _ = ControlGrant::<control::RegistriesDelete>::new(Origin::of(Actor::Operator), "/");
+/// use holdfast_arm::ResourceId;
+/// let _ = ControlGrant::<control::RegistriesDelete>::new(Origin::of(Actor::Operator), ResourceId::root());
 /// ```
 ///
 /// ```compile_fail,E0308
 /// use holdfast_access::{ControlCaller, ControlGrant, control, decide_control};
+/// use holdfast_arm::ResourceId;
 /// fn erase(_: ControlGrant<control::RegistriesDelete>) {}
-/// let grant = decide_control::<control::RegistriesRead>(&ControlCaller::operator(), "/");
+/// let grant = decide_control::<control::RegistriesRead>(&ControlCaller::operator(), &ResourceId::root());
 /// erase(grant.unwrap());
 /// ```
 pub struct ControlGrant<A> {
     origin: Origin,
-    scope: String,
+    scope: ResourceId,
     action: PhantomData<fn() -> A>,
 }
 
@@ -167,17 +171,17 @@ pub struct ControlRefusal {
 }
 
 impl<A: ControlAction> ControlGrant<A> {
-    fn new(origin: Origin, scope: &str) -> Self {
+    fn new(origin: Origin, scope: ResourceId) -> Self {
         Self {
             origin,
-            scope: scope.to_owned(),
+            scope,
             action: PhantomData,
         }
     }
 
-    /// The scope that was decided on: an ARM id in lower case.
+    /// The scope that was decided on, as it was written: what is made there is shown in that spelling.
     #[must_use]
-    pub fn scope(&self) -> &str {
+    pub fn scope(&self) -> &ResourceId {
         &self.scope
     }
 
@@ -210,9 +214,9 @@ impl<A: ControlAction> ControlReach<A> {
 
     /// The grant for one scope that is covered.
     #[must_use]
-    pub fn grant(&self, scope: &str) -> Option<ControlGrant<A>> {
-        self.covers(scope)
-            .then(|| ControlGrant::new(self.origin.clone(), scope))
+    pub fn grant(&self, scope: &ResourceId) -> Option<ControlGrant<A>> {
+        self.covers(scope.key())
+            .then(|| ControlGrant::new(self.origin.clone(), scope.clone()))
     }
 
     /// Who acts.

@@ -130,6 +130,8 @@ impl std::error::Error for Refusal {}
 mod tests {
     use std::sync::Arc;
 
+    use holdfast_arm::ResourceId;
+
     use super::*;
     use crate::{Actor, ControlCaller, Origin, RequestOrigin, Rights, decide_control, reach_of};
 
@@ -177,12 +179,12 @@ mod tests {
         assert_eq!(pull.clone().origin().request(), Some(&*request));
 
         let control = ControlCaller::operator().by(Arc::clone(&request));
-        let import = decide_control::<control::ImportImage>(&control, "/").unwrap();
+        let import = decide_control::<control::ImportImage>(&control, &ResourceId::root()).unwrap();
         let expected = Origin::of(Actor::Operator).by(request);
         assert_eq!(import.origin(), &expected);
         assert_eq!(push_of_import(&import, HERE, &app()).origin(), &expected);
         let reach = reach_of::<control::ImportImage>(&control);
-        assert_eq!(reach.grant("/").unwrap().origin(), &expected);
+        assert_eq!(reach.grant(&ResourceId::root()).unwrap().origin(), &expected);
         assert_eq!(Caller::operator().origin().request(), None);
     }
 

@@ -3,6 +3,7 @@
 use holdfast_access::{
     Actor, Assignment, ControlCaller, ControlGrant, ControlRefusal, Role, control, decide_control, reach_of,
 };
+use holdfast_arm::ResourceId;
 use proptest::prelude::*;
 
 const GROUP: &str = "/subscriptions/s/resourcegroups/g";
@@ -16,11 +17,15 @@ fn caller(roles: &[(&str, &str)]) -> ControlCaller {
     ControlCaller::new(Actor::Principal { id: "p".to_owned() }, assignments.collect())
 }
 
+fn id(text: &str) -> ResourceId {
+    text.parse().unwrap()
+}
+
 /// `y` for yes, `f` for a no that may say so (403), `n` for one that may not (404).
 fn letter<A: holdfast_access::ControlAction>(caller: &ControlCaller, scope: &str) -> char {
-    match decide_control::<A>(caller, scope) {
+    match decide_control::<A>(caller, &id(scope)) {
         Ok(grant) => {
-            assert_eq!((grant.scope(), grant.actor()), (scope, caller.actor()));
+            assert_eq!((grant.scope().key(), grant.actor()), (scope, caller.actor()));
             'y'
         }
         Err(refusal) if refusal.may_know => 'f',
@@ -99,7 +104,7 @@ fn who_may_assign_roles_at_a_repository_is_who_may_at_its_registry() {
 
 #[test]
 fn a_refusal_says_what_arm_repeats() {
-    let refusal = decide_control::<control::RegistriesDelete>(&caller(&[("Reader", GROUP)]), HERE).unwrap_err();
+    let refusal = decide_control::<control::RegistriesDelete>(&caller(&[("Reader", GROUP)]), &id(HERE)).unwrap_err();
     assert_eq!(
         refusal,
         ControlRefusal {
@@ -126,9 +131,9 @@ fn lists_hold_what_may_be_read() {
     assert_eq!(reach.scopes(), [HERE, "/subscriptions/t"]);
     assert!(reach.covers(HERE) && !reach.covers(GROUP) && !reach.covers("/subscriptions/s"));
     assert!(reach.covers("/subscriptions/t/resourcegroups/x"));
-    let grant: Option<ControlGrant<control::RegistriesRead>> = reach.grant(HERE);
-    assert_eq!(grant.map(|grant| grant.scope().to_owned()), Some(HERE.to_owned()));
-    assert!(reach.grant(GROUP).is_none());
+    let grant: Option<ControlGrant<control::RegistriesRead>> = reach.grant(&id(HERE));
+    assert_eq!(grant.map(|grant| grant.scope().key().to_owned()), Some(HERE.to_owned()));
+    assert!(reach.grant(&id(GROUP)).is_none());
     assert!(
         reach_of::<control::RegistriesRead>(&ControlCaller::new(Actor::Anonymous, vec![]))
             .scopes()
@@ -162,7 +167,7 @@ fn a_decision_can_be_explained() {
 
 #[test]
 fn a_grant_says_what_it_is_for() {
-    let grant = decide_control::<control::RegistriesRead>(&ControlCaller::operator(), HERE).unwrap();
+    let grant = decide_control::<control::RegistriesRead>(&ControlCaller::operator(), &id(HERE)).unwrap();
     assert_eq!(
         format!("{:?}", grant.clone()),
         format!("ControlGrant(Microsoft.ContainerRegistry/registries/read on {HERE} for operator)")

@@ -147,7 +147,7 @@ fn refused(refusal: &ControlRefusal) -> Arm {
 
 /// The caller may do what it asked for, but lacks a right on another resource that the body names.
 pub(crate) fn refused_linked<A: ControlAction>(grant: &ControlGrant<A>, linked: &ControlRefusal) -> Error {
-    self::linked::<A>(grant.scope(), linked).into()
+    self::linked::<A>(grant.scope().key(), linked).into()
 }
 
 fn linked<A: ControlAction>(scope: &str, linked: &ControlRefusal) -> Arm {

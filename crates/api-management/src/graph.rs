@@ -37,20 +37,20 @@ struct Call<'a> {
 impl Call<'_> {
     /// Proof that the caller may do `A` to the directory: everywhere, or in a subscription of it, as far as that reaches.
     fn may<A: ControlAction>(&self) -> Result<ControlGrant<A>, Error> {
-        let refusal = match decide_control(self.who, "/") {
+        let refusal = match decide_control(self.who, &ResourceId::root()) {
             Ok(grant) => return Ok(grant),
             Err(refusal) => refusal,
         };
         let reach = reach_of(self.who);
-        let mut subscriptions = reach.scopes().iter().filter(|scope| is_subscription(scope));
-        let granted = subscriptions.find_map(|scope| reach.grant(scope));
+        let ids = reach.scopes().iter().filter_map(|scope| ResourceId::parse(scope).ok());
+        let granted = ids.filter(is_subscription).find_map(|id| reach.grant(&id));
         granted.ok_or(Error::Refused(refusal))
     }
 }
 
 /// Whether a scope is a whole subscription.
-fn is_subscription(scope: &str) -> bool {
-    ResourceId::parse(scope).is_ok_and(|id| id.parent().is_some_and(|around| around.is_root()))
+fn is_subscription(scope: &ResourceId) -> bool {
+    scope.parent().is_some_and(|around| around.is_root())
 }
 
 /// Answers a request whose path [`GraphRoute::handles`]. Never fails: errors are responses.

@@ -11,7 +11,7 @@ use holdfast_arm::{ApiVersion, Code, Error as Arm, Filter, ResourceId, Subscript
 use holdfast_directory::{Directory, SignIn};
 use holdfast_face::{Budget, Received, Served};
 use holdfast_identity::{DirectoryIssuer, ExternalIssuers, PasswordHasher, Sealer, Throttle};
-use holdfast_resources::{Precondition, Resources, ScopedGrant};
+use holdfast_resources::{Precondition, Resources};
 use http::{Request, Response};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -138,12 +138,7 @@ impl Query {
 impl Call<'_> {
     /// Proof that the caller may do `A` at an id.
     fn may<A: ControlAction>(&self, id: &ResourceId) -> Result<ControlGrant<A>, Error> {
-        Ok(decide_control(self.who, id.key())?)
-    }
-
-    /// The same for what is made at the id, in its spelling.
-    fn may_make<A: ControlAction>(&self, id: ResourceId) -> Result<ScopedGrant<A>, Error> {
-        Ok(ScopedGrant::decide(self.who, id)?)
+        Ok(decide_control(self.who, id)?)
     }
 
     /// The `$filter` of the request, whose fields and functions (`atScope()`) must be among these, in lower case. An empty
@@ -329,7 +324,7 @@ async fn endpoint(call: &Call<'_>, route: ArmRoute) -> Result<Response<Bytes>, E
         ArmRoute::SubscriptionGet(s) => subscription::get(call, call.may(&of(&s))?, &s).await,
         ArmRoute::LocationsList(s) => subscription::locations(call, call.may(&of(&s))?, &s).await,
         ArmRoute::GroupsList(s) => group::list(call, call.reach(), &s).await,
-        ArmRoute::GroupPut(p) => group::put(call, call.may_make(p.id())?).await,
+        ArmRoute::GroupPut(p) => group::put(call, call.may(&p.id())?).await,
         ArmRoute::GroupGet(p) => group::get(call, call.may(&p.id())?).await,
         ArmRoute::GroupHead(p) => group::head(call, call.may(&p.id())?).await,
         ArmRoute::GroupPatch(p) => group::patch(call, call.may(&p.id())?).await,
@@ -372,9 +367,7 @@ async fn endpoint(call: &Call<'_>, route: ArmRoute) -> Result<Response<Bytes>, E
         ArmRoute::TokenDelete(p) => token::delete(call, call.may(&p.id())?).await,
         ArmRoute::GenerateCredentials(p) => token::generate(call, call.may(&p.id())?).await,
         ArmRoute::RoleAssignmentsList(p) => role_assignment::list(call, call.may(&p.id)?, &p).await,
-        ArmRoute::RoleAssignmentPut(p, name) => {
-            role_assignment::put(call, call.may_make(p.id.clone())?, &p, &name).await
-        }
+        ArmRoute::RoleAssignmentPut(p, name) => role_assignment::put(call, call.may(&p.id)?, &p, &name).await,
         ArmRoute::RoleAssignmentGet(p, name) => role_assignment::get(call, call.may(&p.id)?, &p, &name).await,
         ArmRoute::RoleAssignmentDelete(p, name) => role_assignment::delete(call, call.may(&p.id)?, &p, &name).await,
         ArmRoute::RoleDefinitionsList(p) => role_definition::list(call, call.may(&p.id)?, &p),

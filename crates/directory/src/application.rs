@@ -11,6 +11,7 @@ pub use federated::FederatedChange;
 use std::collections::HashMap;
 
 use holdfast_access::{Assignment, ControlGrant, RoleId, control};
+use holdfast_arm::ResourceId;
 pub use secret::{CertificateChange, NewCertificate, NewSecret};
 use uuid::Uuid;
 
@@ -154,7 +155,7 @@ impl Directory {
         change: ApplicationChange,
     ) -> Result<ApplicationView, Error> {
         let now = self.clock.now();
-        let reach = grant.scope().to_owned();
+        let reach = grant.scope().clone();
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let mut application = load_in_reach(tx, key, &reach)?;
@@ -188,7 +189,7 @@ impl Directory {
         grant: &ControlGrant<control::PrincipalsDelete>,
         key: ApplicationKey,
     ) -> Result<(), Error> {
-        let reach = grant.scope().to_owned();
+        let reach = grant.scope().clone();
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let application = load_in_reach(tx, key, &reach)?;
@@ -218,10 +219,14 @@ pub(crate) fn load(read: &mut dyn Read, key: ApplicationKey) -> Result<Applicati
 
 /// The application of an id, if the grant reaches wherever it has roles: who could give a password to a principal with
 /// more rights would have them.
-pub(crate) fn load_in_reach(read: &mut dyn Read, key: ApplicationKey, reach: &str) -> Result<ApplicationRecord, Error> {
+pub(crate) fn load_in_reach(
+    read: &mut dyn Read,
+    key: ApplicationKey,
+    reach: &ResourceId,
+) -> Result<ApplicationRecord, Error> {
     let application = load(read, key)?;
     if let Some(principal) = read.find_principal_by_app(application.app_id)? {
-        let reach = Assignment::new(RoleId::OWNER, reach);
+        let reach = Assignment::new(RoleId::OWNER, reach.key());
         let roles = read.list_role_assignments(principal.id)?;
         if let Some(beyond) = roles.into_iter().find(|role| !reach.covers(&role.scope)) {
             return Err(Error::OutOfReach { scope: beyond.scope });

@@ -5,6 +5,7 @@ mod error;
 
 pub use error::Error;
 use holdfast_access::{Actor, Assignment, ControlCaller, ControlGrant, RoleId, control};
+use holdfast_arm::ResourceId;
 use holdfast_model::UserName;
 use uuid::Uuid;
 
@@ -95,7 +96,7 @@ impl Directory {
         name: UserName,
         verifier: String,
     ) -> Result<PersonRecord, Error> {
-        let reach = grant.scope().to_owned();
+        let reach = grant.scope().clone();
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let mut person = load_in_reach(tx, name.clone(), &reach)?;
@@ -119,7 +120,7 @@ impl Directory {
         name: UserName,
         is_enabled: bool,
     ) -> Result<PersonRecord, Error> {
-        let reach = grant.scope().to_owned();
+        let reach = grant.scope().clone();
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let mut person = load_in_reach(tx, name.clone(), &reach)?;
@@ -140,7 +141,7 @@ impl Directory {
         grant: &ControlGrant<control::PrincipalsDelete>,
         name: UserName,
     ) -> Result<(), Error> {
-        let reach = grant.scope().to_owned();
+        let reach = grant.scope().clone();
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let person = load_in_reach(tx, name.clone(), &reach)?;
@@ -207,9 +208,9 @@ pub fn is_person(principal: &PrincipalRecord) -> bool {
 
 /// The person of a name, if the grant reaches wherever it has roles: who could give somebody with more rights another
 /// password would have those.
-fn load_in_reach(read: &mut dyn Read, name: UserName, reach: &str) -> Result<PersonRecord, Error> {
+fn load_in_reach(read: &mut dyn Read, name: UserName, reach: &ResourceId) -> Result<PersonRecord, Error> {
     let person = read.find_person_by_name(&name)?.ok_or(Error::Unknown { name })?;
-    let reach = Assignment::new(RoleId::OWNER, reach);
+    let reach = Assignment::new(RoleId::OWNER, reach.key());
     let roles = read.list_role_assignments(person.principal.id)?;
     match roles.into_iter().find(|role| !reach.covers(&role.scope)) {
         Some(beyond) => Err(Error::OutOfReach { scope: beyond.scope }),

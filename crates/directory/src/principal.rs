@@ -140,7 +140,7 @@ impl Directory {
         grant: &ControlGrant<control::PrincipalsDelete>,
         key: ApplicationKey,
     ) -> Result<(), application::Error> {
-        let reach = grant.scope().to_owned();
+        let reach = grant.scope().clone();
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let application = load_in_reach(tx, key, &reach)?;

@@ -22,7 +22,7 @@ use crate::{
     person::is_person,
 };
 pub use error::RoleError;
-use holdfast_resources::{ScopedGrant, find_storage_account};
+use holdfast_resources::find_storage_account;
 
 /// A role for a principal, as asked for.
 #[derive(Debug, Clone)]
@@ -51,7 +51,7 @@ impl Directory {
     /// [`RoleError::TooMany`], [`RoleError::Storage`].
     pub async fn put_role_assignment(
         &self,
-        grant: &ScopedGrant<control::RoleAssignmentsWrite>,
+        grant: &ControlGrant<control::RoleAssignmentsWrite>,
         new: NewRoleAssignment,
     ) -> Result<(RoleAssignment, bool), RoleError> {
         if let (Some(role), Some(_)) = (new.role.role(), &new.condition)
@@ -59,8 +59,8 @@ impl Directory {
         {
             return Err(RoleError::TakesNoCondition { role: role.name });
         }
-        let (by, now) = (written_by(grant.grant().actor()), self.clock.now());
-        let scope = grant.id().clone();
+        let (by, now) = (written_by(grant.actor()), self.clock.now());
+        let scope = grant.scope().clone();
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 check_scope(tx, &scope)?;
@@ -86,9 +86,9 @@ impl Directory {
         grant: &ControlGrant<control::RoleAssignmentsRead>,
         id: Uuid,
     ) -> Result<RoleAssignment, RoleError> {
-        let scope = grant.scope().to_owned();
+        let scope = grant.scope().clone();
         self.metadata
-            .query(move |read| find_at(read, id, &scope)?.ok_or_else(|| RoleError::AssignmentUnknown { id }))
+            .query(move |read| find_at(read, id, scope.key())?.ok_or_else(|| RoleError::AssignmentUnknown { id }))
             .await
     }
 
@@ -101,10 +101,10 @@ impl Directory {
         grant: &ControlGrant<control::RoleAssignmentsDelete>,
         id: Uuid,
     ) -> Result<Option<RoleAssignment>, StorageError> {
-        let scope = grant.scope().to_owned();
+        let scope = grant.scope().clone();
         self.metadata
             .transact(Durability::Durable, move |tx| {
-                let found = find_at(tx, id, &scope)?;
+                let found = find_at(tx, id, scope.key())?;
                 if found.is_some() {
                     tx.remove_role_assignment(id)?;
                 }
@@ -122,7 +122,7 @@ impl Directory {
         &self,
         grant: &ControlGrant<control::RoleAssignmentsRead>,
     ) -> Result<Vec<RoleAssignment>, StorageError> {
-        let scope = grant.scope().to_owned();
+        let scope = grant.scope().clone();
         Ok(self.metadata.query(move |read| list_near(read, &scope)).await?)
     }
 }
@@ -162,8 +162,8 @@ pub(crate) fn first_role(
         principal: principal.id,
         principal_type: type_of(principal),
         role,
-        scope: assign.scope().to_owned(),
-        shown_scope: assign.scope().to_owned(),
+        scope: assign.scope().key().to_owned(),
+        shown_scope: assign.scope().key().to_owned(),
         condition: None,
         description: None,
         created_at: at,
@@ -298,7 +298,7 @@ fn check_scope(read: &mut dyn Read, scope: &ResourceId) -> Result<(), RoleError>
     let is_there = match (scope.resource_group(), scope.registry_id()) {
         (None, _) => scope.providers().is_empty(),
         (Some(group), None) if scope.providers().is_empty() => read.find_resource_group(subscription, group)?.is_some(),
-        (Some(_), None) => find_storage_account(read, scope.key())?.is_some(),
+        (Some(_), None) => find_storage_account(read, scope)?.is_some(),
         (Some(_), Some(registry)) => {
             let is_place = registry == *scope || scope.repository().is_some();
             // A malformed name or pattern covers not even itself.
@@ -314,14 +314,11 @@ fn find_at(read: &mut dyn Read, id: Uuid, scope: &str) -> Result<Option<RoleAssi
     Ok(read.find_role_assignment(id)?.filter(|found| found.scope == scope))
 }
 
-fn list_near(read: &mut dyn Read, scope: &str) -> Result<Vec<RoleAssignment>, MetadataError> {
-    let Ok(id) = ResourceId::parse(scope) else {
-        return Ok(Vec::new());
-    };
+fn list_near(read: &mut dyn Read, scope: &ResourceId) -> Result<Vec<RoleAssignment>, MetadataError> {
     // Patterns of repositories overlap, so for a repository all those of its registry are looked at.
-    let base = match id.registry_id() {
-        Some(registry) if id.repository().is_some() => registry,
-        _ => id,
+    let base = match scope.registry_id() {
+        Some(registry) if scope.repository().is_some() => registry,
+        _ => scope.clone(),
     };
     let around = std::iter::successors(base.parent(), ResourceId::parent);
     let mut found = Vec::new();
@@ -330,6 +327,6 @@ fn list_near(read: &mut dyn Read, scope: &str) -> Result<Vec<RoleAssignment>, Me
     }
     found.extend(read.list_role_assignments_at(base.key())?);
     found.extend(read.list_role_assignments_below(base.key())?);
-    found.retain(|one| scope_covers(&one.scope, scope) || scope_covers(scope, &one.scope));
+    found.retain(|one| scope_covers(&one.scope, scope.key()) || scope_covers(scope.key(), &one.scope));
     Ok(found)
 }

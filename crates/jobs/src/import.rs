@@ -103,7 +103,9 @@ fn told(kind: ImportFailureKind, message: String) -> String {
 async fn copy(asked: ImportJob, work: Work<'_>) -> Result<(), Stop> {
     let Work { runner, job, progress } = work;
     let caller = caller(runner, &asked.actor).await?;
-    let grant: ControlGrant<control::ImportImage> = decide_control(&caller, &job.scope).map_err(Stop::refused)?;
+    let scope = job.scope.parse::<ResourceId>();
+    let scope = scope.map_err(|error| Stop::failed(ImportFailureKind::Internal, &error.to_string()))?;
+    let grant: ControlGrant<control::ImportImage> = decide_control(&caller, &scope).map_err(Stop::refused)?;
     let target = target(runner, job, RegistryId(asked.registry)).await?;
     let source = Source::open(runner, job, &asked.import, &caller, target.id).await?;
     copy_into(runner, &source, &grant, target.id, &asked.import, progress).await

@@ -250,7 +250,7 @@ async fn one_ended_job_that_cannot_be_forgotten_keeps_no_other() {
 }
 
 fn operator<A: ControlAction>(scope: &str) -> ControlGrant<A> {
-    decide_control(&ControlCaller::operator(), scope).unwrap()
+    decide_control(&ControlCaller::operator(), &scope.parse().unwrap()).unwrap()
 }
 
 /// Makes a registry in a group of its own and puts a row of each kind into it; gives the scope of the group.

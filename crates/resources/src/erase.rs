@@ -5,7 +5,7 @@ use holdfast_content::limits::{MANIFESTS_PER_TRANSACTION, ROWS_PER_STEP};
 use std::{sync::Arc, time::Duration};
 
 use holdfast_access::{ControlGrant, RegistryId, control};
-use holdfast_arm::fold_case;
+use holdfast_arm::{ResourceId, fold_case};
 
 use crate::{
     Error, Precondition, Resources, import::ImportFailure, registry::find_at, resource_group::load_group,
@@ -31,7 +31,7 @@ impl Resources {
         grant: &ControlGrant<control::RegistriesDelete>,
         precondition: Precondition,
     ) -> Result<bool, Error> {
-        let (scope, now, id) = (grant.scope().to_owned(), self.clock.now(), JobId(self.ids.uuid()));
+        let (scope, now, id) = (grant.scope().clone(), self.clock.now(), JobId(self.ids.uuid()));
         let begun = self
             .metadata
             .transact(Durability::Durable, move |tx| {
@@ -58,7 +58,7 @@ impl Resources {
         &self,
         grant: &ControlGrant<control::RegistriesDelete>,
     ) -> Result<(), StorageError> {
-        let scope = grant.scope().to_owned();
+        let scope = grant.scope().clone();
         let found = self.metadata.query(move |read| find_at(read, &scope)).await?;
         match found.filter(|registry| registry.is_deleting) {
             Some(registry) => self.erase_registry(registry.id).await,
@@ -78,7 +78,7 @@ impl Resources {
         grant: &ControlGrant<control::ResourceGroupsDelete>,
         precondition: Precondition,
     ) -> Result<(), Error> {
-        let (scope, now, id) = (grant.scope().to_owned(), self.clock.now(), JobId(self.ids.uuid()));
+        let (scope, now, id) = (grant.scope().clone(), self.clock.now(), JobId(self.ids.uuid()));
         let job = self
             .metadata
             .transact(Durability::Durable, move |tx| {
@@ -91,10 +91,10 @@ impl Resources {
                     return Err(Error::RegistryProtected { name: first.name });
                 }
                 storage_account::list_to_erase(tx, &group)?;
-                Ok(ask_once(tx, JobKind::EraseGroup, &scope, id, now)?)
+                Ok(ask_once(tx, JobKind::EraseGroup, scope.key(), id, now)?)
             })
             .await?;
-        self.erase_group(grant.scope().to_owned(), job).await
+        self.erase_group(grant.scope().clone(), job).await
     }
 
     /// Goes on with the deletion of the group that the grant is for, which `job` stands for.
@@ -106,12 +106,12 @@ impl Resources {
         grant: &ControlGrant<control::ResourceGroupsDelete>,
         job: JobId,
     ) -> Result<(), Error> {
-        self.erase_group(grant.scope().to_owned(), job).await
+        self.erase_group(grant.scope().clone(), job).await
     }
 
     /// The job is open as long as the group is the one whose deletion was asked for: it goes in the same transaction. What
     /// cannot be deleted is passed over, so that the others go; the group waits for it, and the job tries it again.
-    async fn erase_group(self: &Arc<Self>, scope: String, job: JobId) -> Result<(), Error> {
+    async fn erase_group(self: &Arc<Self>, scope: ResourceId, job: JobId) -> Result<(), Error> {
         loop {
             let mut failed = None;
             let mut after = RegistryId(0);
@@ -120,9 +120,9 @@ impl Resources {
                 let erased = self.begin_and_erase(registry).await;
                 failed = failed.or(erased.err());
             }
-            let mut after = String::new();
-            while let Some(account) = self.find_next_account_to_erase(&scope, job, &after).await? {
-                after.clone_from(&account);
+            let mut after = None;
+            while let Some(account) = self.find_next_account_to_erase(&scope, job, after).await? {
+                after = Some(account.clone());
                 let erased = self.erase_storage_account(account, Precondition::default()).await;
                 failed = failed.or(erased.err());
             }
@@ -137,14 +137,14 @@ impl Resources {
 
     async fn find_next_to_erase(
         &self,
-        scope: &str,
+        scope: &ResourceId,
         job: JobId,
         after: RegistryId,
     ) -> Result<Option<RegistryRecord>, Error> {
-        let scope = scope.to_owned();
+        let scope = scope.clone();
         self.metadata
             .query(move |read| {
-                if !is_asked_for(read, &scope, job)? {
+                if !is_asked_for(read, scope.key(), job)? {
                     return Ok(None);
                 }
                 let group = load_group(read, &scope)?;
@@ -166,26 +166,32 @@ impl Resources {
     }
 
     /// By scope.
-    async fn find_next_account_to_erase(&self, scope: &str, job: JobId, after: &str) -> Result<Option<String>, Error> {
-        let (scope, after) = (scope.to_owned(), after.to_owned());
+    async fn find_next_account_to_erase(
+        &self,
+        scope: &ResourceId,
+        job: JobId,
+        after: Option<ResourceId>,
+    ) -> Result<Option<ResourceId>, Error> {
+        let scope = scope.clone();
         self.metadata
             .query(move |read| {
-                if !is_asked_for(read, &scope, job)? {
+                if !is_asked_for(read, scope.key(), job)? {
                     return Ok(None);
                 }
                 let group = load_group(read, &scope)?;
                 let accounts = storage_account::list_to_erase(read, &group)?;
-                let scopes = accounts.iter().filter_map(StorageAccount::scope);
-                Ok(scopes.filter(|scope| *scope > after).min())
+                let scopes = accounts.iter().filter_map(StorageAccount::arm_id);
+                let ids = scopes.filter_map(|scope| ResourceId::parse(&scope).ok());
+                Ok(ids.filter(|id| after.as_ref().is_none_or(|after| id > after)).min())
             })
             .await
     }
 
     /// Removes the empty group; says whether it is gone.
-    async fn finish_group(&self, scope: String, job: JobId) -> Result<bool, Error> {
+    async fn finish_group(&self, scope: ResourceId, job: JobId) -> Result<bool, Error> {
         self.metadata
             .transact(Durability::Durable, move |tx| {
-                if !is_asked_for(tx, &scope, job)? {
+                if !is_asked_for(tx, scope.key(), job)? {
                     return Ok(true);
                 }
                 let group = load_group(tx, &scope)?;
@@ -195,7 +201,7 @@ impl Resources {
                     return Ok(false);
                 }
                 // A group made anew under the name starts without roles.
-                tx.remove_role_assignments_within(&scope)?;
+                tx.remove_role_assignments_within(scope.key())?;
                 tx.remove_resource_group(subscription, name)?;
                 tx.remove_job(job)?;
                 Ok(true)

@@ -221,13 +221,17 @@ impl Resources {
             let limit = MAX_TAGS_PER_PUSH;
             return Err(ImportError::TooManyTags { count, limit }.into());
         }
-        let (scope, actor) = (grant.scope().to_owned(), grant.actor().key());
+        let (scope, actor) = (grant.scope().clone(), grant.actor().key());
         let (now, id) = (self.clock.now(), JobId(self.ids.uuid()));
         let location = self
             .metadata
             .transact(Durability::Durable, move |tx| {
                 let registry = load_at(tx, &scope)?;
-                if tx.list_open_jobs(JobKind::ImportImage, &scope, MAX_OPEN_IMPORTS)?.len() >= MAX_OPEN_IMPORTS {
+                if tx
+                    .list_open_jobs(JobKind::ImportImage, scope.key(), MAX_OPEN_IMPORTS)?
+                    .len()
+                    >= MAX_OPEN_IMPORTS
+                {
                     let limit = MAX_OPEN_IMPORTS;
                     return Err(Error::from(ImportError::TooManyImports { limit }));
                 }
@@ -245,7 +249,7 @@ impl Resources {
                 let payload = serde_json::to_string(&job).expect("names and texts serialise");
                 let job = JobRecord {
                     sealed: sealed.clone(),
-                    ..JobRecord::new(id, JobKind::ImportImage, scope.clone(), payload, now)
+                    ..JobRecord::new(id, JobKind::ImportImage, scope.key().to_owned(), payload, now)
                 };
                 tx.insert_job(&job)?;
                 Ok(registry.location)

@@ -33,7 +33,6 @@ pub use precondition::{Precondition, States};
 pub use quota::QuotaError;
 pub use registry::{RegistryChange, RegistryUsage, RegistryView, SealedPassword};
 pub use resources::{Parts, Resources};
-pub use scope::ScopedGrant;
 pub use scope_map::{ScopeMapChange, ScopeMapView, find_scope_map};
 pub use storage_account::{StorageAccountError, StorageChange, find_storage_account};
 pub use token::{KeptPassword, NewTokenPasswords, TokenAccount, TokenChange, TokenError, TokenView, token_account};

@@ -9,6 +9,7 @@ mod usage;
 use std::collections::{BTreeSet, HashMap};
 
 use holdfast_access::{Actor, ControlGrant, ControlReach, control};
+use holdfast_arm::ResourceId;
 use holdfast_content::find_open_by_id;
 use uuid::Uuid;
 
@@ -58,18 +59,18 @@ impl Resources {
         passwords: [SealedPassword; 2],
         precondition: Precondition,
     ) -> Result<(RegistryView, bool), Error> {
-        let (scope, now, rid) = (grant.scope().to_owned(), self.clock.now(), self.ids.uuid());
+        let (scope, now, rid) = (grant.scope().clone(), self.clock.now(), self.ids.uuid());
         let actor = grant.actor().clone();
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let group = load_group(tx, &scope)?;
                 refuse_if_deleting(tx, &group)?;
                 let found = tx.find_registry_by_name(&name)?;
-                let own = found.as_ref().filter(|found| found.scope() == scope);
+                let own = found.as_ref().filter(|found| found.scope() == scope.key());
                 precondition.check(own.map(RegistryRecord::entity_tag).as_deref())?;
                 let author = author_of(tx, &actor)?;
                 let (mut registry, is_new) = match found {
-                    Some(found) if found.scope() != scope || found.is_deleting => {
+                    Some(found) if found.scope() != scope.key() || found.is_deleting => {
                         return Err(Error::RegistryNameTaken { name: name.clone() });
                     }
                     Some(found) if found.location != location => {
@@ -134,11 +135,11 @@ impl Resources {
     /// The registry at a scope, changed by an actor.
     async fn change_at(
         &self,
-        (scope, actor): (&str, &Actor),
+        (scope, actor): (&ResourceId, &Actor),
         change: RegistryChange,
         precondition: Precondition,
     ) -> Result<RegistryView, Error> {
-        let (scope, now, actor) = (scope.to_owned(), self.clock.now(), actor.clone());
+        let (scope, now, actor) = (scope.clone(), self.clock.now(), actor.clone());
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let mut registry = load_at(tx, &scope)?;
@@ -159,7 +160,7 @@ impl Resources {
         &self,
         grant: &ControlGrant<control::ReplicationsRead>,
     ) -> Result<RegistryRecord, Error> {
-        let scope = grant.scope().to_owned();
+        let scope = grant.scope().clone();
         self.metadata.query(move |read| load_at(read, &scope)).await
     }
 
@@ -171,7 +172,7 @@ impl Resources {
         &self,
         grant: &ControlGrant<control::RegistriesRead>,
     ) -> Result<RegistryView, Error> {
-        let scope = grant.scope().to_owned();
+        let scope = grant.scope().clone();
         self.metadata
             .query(move |read| {
                 load_group(read, &scope)?;
@@ -209,7 +210,7 @@ impl Resources {
         &self,
         grant: &ControlGrant<control::ListCredentials>,
     ) -> Result<(RegistryRecord, Vec<AdminPassword>), Error> {
-        let scope = grant.scope().to_owned();
+        let scope = grant.scope().clone();
         self.metadata
             .query(move |read| {
                 let registry = load_admin(read, &scope)?;
@@ -230,7 +231,7 @@ impl Resources {
         slot: u8,
         password: SealedPassword,
     ) -> Result<(RegistryRecord, Vec<AdminPassword>), Error> {
-        let (scope, now) = (grant.scope().to_owned(), self.clock.now());
+        let (scope, now) = (grant.scope().clone(), self.clock.now());
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let registry = load_admin(tx, &scope)?;
@@ -297,19 +298,19 @@ fn views(read: &mut dyn Read, records: Vec<RegistryRecord>) -> Result<Vec<Regist
 }
 
 /// The registry at a scope, one that is being deleted too.
-pub(crate) fn find_at(read: &mut dyn Read, scope: &str) -> Result<Option<RegistryRecord>, MetadataError> {
+pub(crate) fn find_at(read: &mut dyn Read, scope: &ResourceId) -> Result<Option<RegistryRecord>, MetadataError> {
     let found = read.find_registry_by_name(&name_at(scope))?;
-    Ok(found.filter(|registry| registry.scope() == scope))
+    Ok(found.filter(|registry| registry.scope() == scope.key()))
 }
 
 /// The registry at a scope; its absence is an error.
-pub(crate) fn load_at(read: &mut dyn Read, scope: &str) -> Result<RegistryRecord, Error> {
+pub(crate) fn load_at(read: &mut dyn Read, scope: &ResourceId) -> Result<RegistryRecord, Error> {
     let found = find_at(read, scope)?.filter(|registry| !registry.is_deleting);
     found.ok_or_else(|| Error::RegistryUnknown { name: name_at(scope) })
 }
 
 /// The same, if its admin account is on.
-fn load_admin(read: &mut dyn Read, scope: &str) -> Result<RegistryRecord, Error> {
+fn load_admin(read: &mut dyn Read, scope: &ResourceId) -> Result<RegistryRecord, Error> {
     let registry = load_at(read, scope)?;
     if registry.admin_enabled {
         Ok(registry)

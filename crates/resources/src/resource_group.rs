@@ -1,10 +1,10 @@
 //! Resource groups: where registries are kept together. Whoever deletes one deletes what is in it (`erase`).
 
 use holdfast_access::{ControlGrant, ControlReach, control};
-use holdfast_arm::ResourceId;
+use holdfast_arm::{ResourceId, fold_case};
 use uuid::Uuid;
 
-use crate::{Error, Precondition, Resources, erase::refuse_if_deleting, quota::check_groups, scope::ScopedGrant};
+use crate::{Error, Precondition, Resources, erase::refuse_if_deleting, quota::check_groups};
 use holdfast_model::{Durability, MetadataExt, Read, ResourceGroup, StorageError, Tags};
 
 impl Resources {
@@ -15,13 +15,13 @@ impl Resources {
     /// [`Error::ResourceGroupBeingDeleted`], [`Error::ConditionFailed`], [`Error::Quota`], [`Error::Storage`].
     pub async fn put_resource_group(
         &self,
-        grant: &ScopedGrant<control::ResourceGroupsWrite>,
+        grant: &ControlGrant<control::ResourceGroupsWrite>,
         location: String,
         tags: Tags,
         precondition: Precondition,
     ) -> Result<(ResourceGroup, bool), Error> {
-        let actor = grant.grant().actor().clone();
-        let (subscription_id, name) = group_at(grant.id())?;
+        let actor = grant.actor().clone();
+        let (subscription_id, name) = group_at(grant.scope())?;
         let group = ResourceGroup {
             subscription_id,
             name,
@@ -64,7 +64,7 @@ impl Resources {
         tags: Tags,
         precondition: Precondition,
     ) -> Result<ResourceGroup, Error> {
-        let scope = grant.scope().to_owned();
+        let scope = grant.scope().clone();
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let mut group = load_group(tx, &scope)?;
@@ -85,7 +85,7 @@ impl Resources {
         &self,
         grant: &ControlGrant<control::ResourceGroupsRead>,
     ) -> Result<ResourceGroup, Error> {
-        let scope = grant.scope().to_owned();
+        let scope = grant.scope().clone();
         self.metadata.query(move |read| load_group(read, &scope)).await
     }
 
@@ -110,12 +110,10 @@ impl Resources {
 }
 
 /// The group that a scope is or lies in; its absence is an error.
-pub(crate) fn load_group(read: &mut dyn Read, scope: &str) -> Result<ResourceGroup, Error> {
-    let unknown = |name: &str| Error::ResourceGroupUnknown { name: name.to_owned() };
-    let id = ResourceId::parse(scope).map_err(|_| unknown(scope))?;
-    let (subscription, name) = group_at(&id)?;
+pub(crate) fn load_group(read: &mut dyn Read, scope: &ResourceId) -> Result<ResourceGroup, Error> {
+    let (subscription, name) = group_at(scope)?;
     let found = read.find_resource_group(subscription, &name)?;
-    found.ok_or_else(|| unknown(&name))
+    found.ok_or_else(|| Error::ResourceGroupUnknown { name: fold_case(&name) })
 }
 
 /// The group that an id is or lies in: its subscription, and its name as written.

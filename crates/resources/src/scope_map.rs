@@ -52,7 +52,7 @@ impl Resources {
         description: Option<String>,
         actions: ScopeMap,
     ) -> Result<(ScopeMapView, bool), Error> {
-        let (scope, actor, now) = (grant.scope().to_owned(), grant.actor().clone(), self.clock.now());
+        let (scope, actor, now) = (grant.scope().clone(), grant.actor().clone(), self.clock.now());
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let registry = load_at(tx, &around(&scope))?;
@@ -90,7 +90,7 @@ impl Resources {
         grant: &ControlGrant<control::ScopeMapsWrite>,
         change: ScopeMapChange,
     ) -> Result<ScopeMapView, Error> {
-        let (scope, actor, now) = (grant.scope().to_owned(), grant.actor().clone(), self.clock.now());
+        let (scope, actor, now) = (grant.scope().clone(), grant.actor().clone(), self.clock.now());
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let registry = load_at(tx, &around(&scope))?;
@@ -111,7 +111,7 @@ impl Resources {
     /// # Errors
     /// [`Error::RegistryUnknown`], [`Error::Token`], [`Error::Storage`].
     pub async fn load_scope_map(&self, grant: &ControlGrant<control::ScopeMapsRead>) -> Result<ScopeMapView, Error> {
-        let scope = grant.scope().to_owned();
+        let scope = grant.scope().clone();
         self.metadata
             .query(move |read| {
                 let registry = load_at(read, &around(&scope))?;
@@ -135,7 +135,7 @@ impl Resources {
         after: String,
         limit: usize,
     ) -> Result<Vec<ScopeMapView>, Error> {
-        let scope = grant.scope().to_owned();
+        let scope = grant.scope().clone();
         self.metadata
             .query(move |read| {
                 let registry = load_at(read, &scope)?;
@@ -159,7 +159,7 @@ impl Resources {
     /// # Errors
     /// [`Error::RegistryUnknown`], [`Error::Token`], [`Error::Storage`].
     pub async fn delete_scope_map(&self, grant: &ControlGrant<control::ScopeMapsDelete>) -> Result<bool, Error> {
-        let scope = grant.scope().to_owned();
+        let scope = grant.scope().clone();
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let registry = load_at(tx, &around(&scope))?;

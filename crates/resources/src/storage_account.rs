@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use futures_util::TryStreamExt as _;
 use holdfast_access::{ControlGrant, ControlReach, RegistryId, control};
+use holdfast_arm::ResourceId;
 use uuid::Uuid;
 
 pub use self::error::Error as StorageAccountError;
@@ -51,7 +52,7 @@ impl Resources {
         change: StorageChange,
         precondition: Precondition,
     ) -> Result<(StorageAccount, bool), Error> {
-        let (registry, scope, actor) = (Arc::clone(self), grant.scope().to_owned(), grant.actor().clone());
+        let (registry, scope, actor) = (Arc::clone(self), grant.scope().clone(), grant.actor().clone());
         to_the_end(async move {
             let _change = registry.stores.change().await;
             let wanted = (scope.clone(), name.clone(), location.clone(), precondition.clone());
@@ -82,7 +83,7 @@ impl Resources {
     /// The folder first, then the row; the lock is held.
     async fn make_storage_account(
         &self,
-        scope: String,
+        scope: ResourceId,
         name: &str,
         location: &str,
         change: StorageChange,
@@ -105,7 +106,7 @@ impl Resources {
 
     async fn insert_storage_account(
         &self,
-        scope: String,
+        scope: ResourceId,
         name: &str,
         location: &str,
         change: StorageChange,
@@ -143,13 +144,13 @@ impl Resources {
         change: StorageChange,
         precondition: Precondition,
     ) -> Result<StorageAccount, Error> {
-        self.alter_storage_account(grant.scope().to_owned(), change, precondition)
+        self.alter_storage_account(grant.scope().clone(), change, precondition)
             .await
     }
 
     async fn alter_storage_account(
         &self,
-        scope: String,
+        scope: ResourceId,
         change: StorageChange,
         precondition: Precondition,
     ) -> Result<StorageAccount, Error> {
@@ -180,7 +181,7 @@ impl Resources {
         &self,
         grant: &ControlGrant<control::StorageAccountsRead>,
     ) -> Result<StorageAccount, Error> {
-        let scope = grant.scope().to_owned();
+        let scope = grant.scope().clone();
         self.metadata
             .query(move |read| {
                 load_group(read, &scope)?;
@@ -231,12 +232,12 @@ impl Resources {
         grant: &ControlGrant<control::StorageAccountsDelete>,
         precondition: Precondition,
     ) -> Result<bool, Error> {
-        self.erase_storage_account(grant.scope().to_owned(), precondition).await
+        self.erase_storage_account(grant.scope().clone(), precondition).await
     }
 
     pub(crate) async fn erase_storage_account(
         self: &Arc<Self>,
-        scope: String,
+        scope: ResourceId,
         precondition: Precondition,
     ) -> Result<bool, Error> {
         let registry = Arc::clone(self);
@@ -373,12 +374,12 @@ pub(crate) fn list_to_erase(read: &mut dyn Read, group: &ResourceGroup) -> Resul
 /// The account to change at a scope, unless its name is another's or it is elsewhere.
 fn find_to_change(
     read: &mut dyn Read,
-    scope: &str,
+    scope: &ResourceId,
     name: &str,
     location: &str,
 ) -> Result<Option<StorageAccount>, Error> {
     match read.find_storage_account_by_name(name)? {
-        Some(found) if found.scope().as_deref() != Some(scope) => {
+        Some(found) if found.scope().as_deref() != Some(scope.key()) => {
             Err(StorageAccountError::NameTaken { name: name.to_owned() }.into())
         }
         Some(found) if found.location != location => Err(StorageAccountError::Elsewhere {
@@ -395,13 +396,13 @@ fn find_to_change(
 ///
 /// # Errors
 /// [`MetadataError`].
-pub fn find_storage_account(read: &mut dyn Read, scope: &str) -> Result<Option<StorageAccount>, MetadataError> {
+pub fn find_storage_account(read: &mut dyn Read, scope: &ResourceId) -> Result<Option<StorageAccount>, MetadataError> {
     let found = read.find_storage_account_by_name(&name_at(scope))?;
-    Ok(found.filter(|account| account.scope().as_deref() == Some(scope)))
+    Ok(found.filter(|account| account.scope().as_deref() == Some(scope.key())))
 }
 
 /// The same; its absence is an error.
-pub(crate) fn load_at(read: &mut dyn Read, scope: &str) -> Result<StorageAccount, Error> {
+pub(crate) fn load_at(read: &mut dyn Read, scope: &ResourceId) -> Result<StorageAccount, Error> {
     find_storage_account(read, scope)?.ok_or_else(|| {
         StorageAccountError::Unknown {
             name: name_at(scope),

@@ -86,7 +86,7 @@ impl Resources {
         name: String,
         change: TokenChange,
     ) -> Result<(TokenView, bool), Error> {
-        let (scope, actor, now) = (grant.scope().to_owned(), grant.actor().clone(), self.clock.now());
+        let (scope, actor, now) = (grant.scope().clone(), grant.actor().clone(), self.clock.now());
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let registry = load_at(tx, &around(&scope))?;
@@ -123,7 +123,7 @@ impl Resources {
         grant: &ControlGrant<control::TokensWrite>,
         change: TokenChange,
     ) -> Result<TokenView, Error> {
-        let (scope, actor, now) = (grant.scope().to_owned(), grant.actor().clone(), self.clock.now());
+        let (scope, actor, now) = (grant.scope().clone(), grant.actor().clone(), self.clock.now());
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let registry = load_at(tx, &around(&scope))?;
@@ -140,7 +140,7 @@ impl Resources {
     /// # Errors
     /// [`Error::RegistryUnknown`], [`Error::Token`], [`Error::Storage`].
     pub async fn load_token(&self, grant: &ControlGrant<control::TokensRead>) -> Result<TokenView, Error> {
-        let scope = grant.scope().to_owned();
+        let scope = grant.scope().clone();
         self.metadata
             .query(move |read| {
                 let registry = load_at(read, &around(&scope))?;
@@ -161,7 +161,7 @@ impl Resources {
         after: String,
         limit: usize,
     ) -> Result<Vec<TokenView>, Error> {
-        let scope = grant.scope().to_owned();
+        let scope = grant.scope().clone();
         self.metadata
             .query(move |read| {
                 let registry = load_at(read, &scope)?;
@@ -177,7 +177,7 @@ impl Resources {
     /// # Errors
     /// [`Error::RegistryUnknown`], [`Error::Storage`].
     pub async fn delete_token(&self, grant: &ControlGrant<control::TokensDelete>) -> Result<bool, Error> {
-        let scope = grant.scope().to_owned();
+        let scope = grant.scope().clone();
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let registry = load_at(tx, &around(&scope))?;
@@ -200,7 +200,7 @@ impl Resources {
         token: &ResourceId,
         new: NewTokenPasswords,
     ) -> Result<TokenView, Error> {
-        let (scope, token, now) = (grant.scope().to_owned(), token.clone(), self.clock.now());
+        let (scope, token, now) = (grant.scope().clone(), token.clone(), self.clock.now());
         if new.expires_at.is_some_and(|at| at <= now) {
             return Err(TokenError::ExpiryPast.into());
         }

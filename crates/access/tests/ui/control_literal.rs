@@ -1,11 +1,12 @@
 use std::marker::PhantomData;
 
 use holdfast_access::{Actor, ControlGrant, ControlReach, Origin, control};
+use holdfast_arm::ResourceId;
 
 fn main() {
     let _: ControlGrant<control::RegistriesDelete> = ControlGrant {
         origin: Origin::of(Actor::Operator),
-        scope: "/".to_owned(),
+        scope: ResourceId::root(),
         action: PhantomData,
     };
     let _: ControlReach<control::RegistriesRead> = ControlReach {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use holdfast_access::{ControlCaller, NetworkAction, NetworkRules, RoleId, decide_control};
+use holdfast_arm::ResourceId;
 use holdfast_directory::{NewPrincipal, NewSecret};
 use holdfast_identity::directory::DirectoryGrant;
 
@@ -104,8 +105,8 @@ async fn a_token_for_arm_is_exchanged_only_where_the_policy_allows_it() {
         .operator
         .directory()
         .create_principal(
-            &decide_control(&operator, "/").unwrap(),
-            &decide_control(&operator, &harness.record(ADMIN).await.scope()).unwrap(),
+            &decide_control(&operator, &ResourceId::root()).unwrap(),
+            &decide_control(&operator, &harness.record(ADMIN).await.scope().parse().unwrap()).unwrap(),
             NewPrincipal {
                 display_name: "somebody".to_owned(),
                 secret: NewSecret {

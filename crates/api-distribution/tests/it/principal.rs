@@ -5,6 +5,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use holdfast_access::{ControlCaller, ControlGrant, RoleId, control, decide_control};
+use holdfast_arm::ResourceId;
 use holdfast_directory::{NewPerson, NewPrincipal, NewSecret};
 use holdfast_identity::directory::{DirectoryGrant, SignedIn};
 use holdfast_identity::refresh::RefreshToken;
@@ -20,7 +21,7 @@ pub(crate) const SECRET: &str = "a secret of an application";
 const AUDIENCE: &str = "https://containerregistry.azure.net";
 
 fn everywhere() -> ControlGrant<control::PrincipalsWrite> {
-    decide_control(&ControlCaller::operator(), "/").unwrap()
+    decide_control(&ControlCaller::operator(), &ResourceId::root()).unwrap()
 }
 
 async fn application(harness: &Harness, role: RoleId) -> PrincipalRecord {
@@ -46,7 +47,7 @@ async fn application_until(harness: &Harness, role: RoleId, secs: u64) -> Princi
         role,
     };
     let scope = harness.record(ADMIN).await.scope();
-    let assign = decide_control(&ControlCaller::operator(), &scope).unwrap();
+    let assign = decide_control(&ControlCaller::operator(), &scope.parse().unwrap()).unwrap();
     harness
         .operator
         .directory()
@@ -62,7 +63,7 @@ async fn person(harness: &Harness, role: RoleId) -> PersonRecord {
         verifier: "not asked for here".to_owned(),
     };
     let scope = harness.record(ADMIN).await.scope();
-    let assign = decide_control(&ControlCaller::operator(), &scope).unwrap();
+    let assign = decide_control(&ControlCaller::operator(), &scope.parse().unwrap()).unwrap();
     harness
         .operator
         .directory()

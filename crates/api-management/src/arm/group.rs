@@ -4,7 +4,7 @@ use bytes::Bytes;
 use holdfast_access::{ControlGrant, ControlReach, control, decide_control};
 use holdfast_arm::{Error as Arm, Location, ResourceGroupName, ResourceId, SubscriptionId};
 use holdfast_model::ResourceGroup;
-use holdfast_resources::{Error as ResourceError, ScopedGrant};
+use holdfast_resources::Error as ResourceError;
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ use crate::{
 
 pub(crate) async fn put(
     call: &Call<'_>,
-    grant: ScopedGrant<control::ResourceGroupsWrite>,
+    grant: ControlGrant<control::ResourceGroupsWrite>,
 ) -> Result<Response<Bytes>, Error> {
     let request: Value = body::parse(call.body)?;
     let request = Object::of_body(&request)?;
@@ -103,7 +103,7 @@ pub(crate) async fn ensure_seen(
     name: &ResourceGroupName,
 ) -> Result<(), Error> {
     let id = ResourceId::for_resource_group(subscription, name);
-    if let Ok(grant) = decide_control::<control::ResourceGroupsRead>(call.who, id.key()) {
+    if let Ok(grant) = decide_control::<control::ResourceGroupsRead>(call.who, &id) {
         call.app.resources.load_resource_group(&grant).await?;
     }
     Ok(())

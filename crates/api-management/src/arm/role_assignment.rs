@@ -11,7 +11,6 @@ use holdfast_arm::{Error as Arm, Page, RoleAssignmentName};
 use holdfast_directory::NewRoleAssignment;
 use holdfast_face::moment::rfc3339_micros;
 use holdfast_model::RoleAssignment;
-use holdfast_resources::ScopedGrant;
 use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -44,7 +43,7 @@ struct Properties {
 /// Gives a role, or changes condition and description of the same.
 pub(crate) async fn put(
     call: &Call<'_>,
-    grant: ScopedGrant<control::RoleAssignmentsWrite>,
+    grant: ControlGrant<control::RoleAssignmentsWrite>,
     path: &ScopePath,
     name: &RoleAssignmentName,
 ) -> Result<Response<Bytes>, Error> {

@@ -216,7 +216,7 @@ pub(crate) fn may_use(
     if !parsed.is_of_type(TYPE) || !has_group {
         return Err(invalid().into());
     }
-    decide_control(call.who, parsed.key()).map_err(|refusal| refused_linked(registry, &refusal))
+    decide_control(call.who, &parsed).map_err(|refusal| refused_linked(registry, &refusal))
 }
 
 /// In ARM's words. `group` is the resource group of the path.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use holdfast_access::{ControlCaller, RoleId, decide_control};
 use holdfast_api_management::{GraphRoute, Route};
+use holdfast_arm::ResourceId;
 use holdfast_directory::NewPerson;
 use holdfast_face::Served;
 use serde_json::{Value, json};
@@ -138,7 +139,7 @@ impl Stage {
             display_name: name.to_owned(),
             verifier: "nobody signs in".to_owned(),
         };
-        let everywhere = decide_control(&operator, "/").unwrap();
+        let everywhere = decide_control(&operator, &ResourceId::root()).unwrap();
         cloud
             .registry
             .operator()
@@ -197,10 +198,10 @@ impl Stage {
         let (registry, operator) = (&self.cloud.registry, ControlCaller::operator());
         let name = row["userPrincipalName"].as_str().unwrap().parse().unwrap();
         if change == "change" {
-            let grant = decide_control(&operator, "/").unwrap();
+            let grant = decide_control(&operator, &ResourceId::root()).unwrap();
             registry.directory().enable_person(&grant, name, false).await.unwrap();
         } else {
-            let grant = decide_control(&operator, "/").unwrap();
+            let grant = decide_control(&operator, &ResourceId::root()).unwrap();
             registry.directory().delete_person(&grant, name).await.unwrap();
         }
     }

@@ -34,6 +34,7 @@ use std::{
 use bytes::Bytes;
 use holdfast_access::{ControlCaller, RequestOrigin, RoleId, decide_control};
 use holdfast_api_management::{Management, ManagementParts, Site};
+use holdfast_arm::ResourceId;
 use holdfast_directory::{NewPrincipal, NewSecret};
 use holdfast_face::Budget;
 use holdfast_identity::{
@@ -118,8 +119,8 @@ impl Cloud {
             .operator()
             .directory()
             .create_principal(
-                &decide_control(&operator, "/").unwrap(),
-                &decide_control(&operator, scope).unwrap(),
+                &decide_control(&operator, &ResourceId::root()).unwrap(),
+                &decide_control(&operator, &scope.parse().unwrap()).unwrap(),
                 new,
             )
             .await

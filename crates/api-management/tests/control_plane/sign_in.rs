@@ -137,8 +137,11 @@ impl Cloud {
             display_name: "Ann".to_owned(),
             verifier: self.password_hasher.verifier(&SecretString::from(PASSWORD)).unwrap(),
         };
-        let role = (RoleId::READER, decide_control(&operator, &self.subscription).unwrap());
-        let everywhere = decide_control(&operator, "/").unwrap();
+        let role = (
+            RoleId::READER,
+            decide_control(&operator, &self.subscription.parse().unwrap()).unwrap(),
+        );
+        let everywhere = decide_control(&operator, &ResourceId::root()).unwrap();
         let ann = self
             .registry
             .directory()
@@ -263,7 +266,7 @@ async fn refresh_tokens_end_with_the_password_and_with_the_account() {
         (Some("invalid_resource"), 500_011)
     );
     assert_eq!(refresh(&first, "1950a258-227b-4e31-a9cf-717495945fc2").await.0, 400);
-    let everywhere = decide_control(&ControlCaller::operator(), "/").unwrap();
+    let everywhere = decide_control(&ControlCaller::operator(), &ResourceId::root()).unwrap();
     let name = || "ann@example.org".parse().unwrap();
     cloud
         .registry

@@ -36,7 +36,7 @@ impl Directory {
         description: Option<String>,
     ) -> Result<FederatedCredential, Error> {
         let (id, now) = (self.ids.uuid(), self.clock.now());
-        let reach = grant.scope().to_owned();
+        let reach = grant.scope().clone();
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let application = load_in_reach(tx, key, &reach)?;
@@ -114,7 +114,7 @@ impl Directory {
         name: String,
         change: FederatedChange,
     ) -> Result<FederatedCredential, Error> {
-        let reach = grant.scope().to_owned();
+        let reach = grant.scope().clone();
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let application = load_in_reach(tx, key, &reach)?;
@@ -146,7 +146,7 @@ impl Directory {
         key: ApplicationKey,
         name: String,
     ) -> Result<(), Error> {
-        let reach = grant.scope().to_owned();
+        let reach = grant.scope().clone();
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let application = load_in_reach(tx, key, &reach)?;

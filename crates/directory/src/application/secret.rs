@@ -93,7 +93,7 @@ impl Directory {
         new: NewSecret,
     ) -> Result<ApplicationSecret, Error> {
         let (id, now) = (self.ids.uuid(), self.clock.now());
-        let reach = grant.scope().to_owned();
+        let reach = grant.scope().clone();
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let application = load_in_reach(tx, key, &reach)?;
@@ -120,7 +120,7 @@ impl Directory {
         key: ApplicationKey,
         id: Uuid,
     ) -> Result<(), Error> {
-        let reach = grant.scope().to_owned();
+        let reach = grant.scope().clone();
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let application = load_in_reach(tx, key, &reach)?;
@@ -143,7 +143,7 @@ impl Directory {
         new: NewSecret,
     ) -> Result<ApplicationSecret, Error> {
         let (id, now) = (self.ids.uuid(), self.clock.now());
-        let reach = grant.scope().to_owned();
+        let reach = grant.scope().clone();
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let application = load_in_reach(tx, key, &reach)?;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use holdfast_access::{Caller, ControlCaller, Grant, RegistryId, RepositoryAction, control, decide};
+use holdfast_access::{Caller, ControlCaller, Grant, RegistryId, RepositoryAction, control, decide, decide_control};
 use holdfast_content::{Body, Error, Repositories};
 use holdfast_model::{JobKind, MetadataExt as _, Tags};
 use holdfast_oci::{Algorithm, Digest, Tag};
-use holdfast_resources::{Precondition, ScopedGrant};
+use holdfast_resources::Precondition;
 use holdfast_testkit::registry::{Document, name, pattern};
 use tokio::task::JoinSet;
 
@@ -138,7 +138,7 @@ async fn a_deletion_that_was_cut_off_is_finished_by_the_next_process() {
 async fn a_group_whose_deletion_was_cut_off_takes_nothing_new_and_goes() {
     let mut world = World::start().await;
     let group = format!("{}/resourcegroups/gone", world.subscription);
-    let grant = ScopedGrant::decide(&ControlCaller::operator(), group.parse().unwrap()).unwrap();
+    let grant = decide_control(&ControlCaller::operator(), &group.parse().unwrap()).unwrap();
     let (location, none) = ("local".to_owned(), Precondition::default());
     let made = world
         .registry

@@ -99,7 +99,7 @@ impl World {
             untagged: vec![name("bare")],
             is_forced,
         };
-        let grant = decide_control(who, &self.scope("group", registry)).unwrap();
+        let grant = decide_control(who, &self.scope("group", registry).parse().unwrap()).unwrap();
         let asked = self.registry.operator().resources().ask_for_import(&grant, new).await?;
         Ok(asked.0)
     }
@@ -116,7 +116,7 @@ impl World {
             untagged: vec![name("here")],
             is_forced: false,
         };
-        let grant = decide_control(who, &self.scope("group", "other")).unwrap();
+        let grant = decide_control(who, &self.scope("group", "other").parse().unwrap()).unwrap();
         let asked = self.registry.operator().resources().ask_for_import(&grant, new).await;
         asked.unwrap().0
     }

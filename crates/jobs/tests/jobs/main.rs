@@ -99,5 +99,5 @@ impl World {
 }
 
 fn operator<A: holdfast_access::ControlAction>(scope: &str) -> ControlGrant<A> {
-    decide_control(&ControlCaller::operator(), scope).unwrap()
+    decide_control(&ControlCaller::operator(), &scope.parse().unwrap()).unwrap()
 }

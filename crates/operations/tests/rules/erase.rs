@@ -7,7 +7,7 @@ use holdfast_testkit::registry::{Document, TestRegistry, pattern};
 
 /// The operator's grant, which nothing but the rule itself stops.
 fn may<A: ControlAction>(scope: &str) -> ControlGrant<A> {
-    decide_control(&ControlCaller::operator(), &scope.to_lowercase()).unwrap()
+    decide_control(&ControlCaller::operator(), &scope.to_lowercase().parse().unwrap()).unwrap()
 }
 
 async fn open_jobs(world: &TestRegistry, kind: JobKind, scope: String) -> usize {

@@ -1,13 +1,14 @@
 //! People: each name once, and so many.
 
 use holdfast_access::{ControlAction, ControlCaller, ControlGrant, decide_control};
+use holdfast_arm::ResourceId;
 use holdfast_directory::{NewPerson, person::Error};
 use holdfast_model::{Durability, MetadataExt as _, PersonRecord, PrincipalRecord};
 use holdfast_testkit::registry::TestRegistry;
 use uuid::Uuid;
 
 fn may<A: ControlAction>() -> ControlGrant<A> {
-    decide_control(&ControlCaller::operator(), "/").unwrap()
+    decide_control(&ControlCaller::operator(), &ResourceId::root()).unwrap()
 }
 
 async fn make(world: &TestRegistry, name: &str) -> Result<PersonRecord, Error> {

@@ -12,7 +12,7 @@ use holdfast_model::{
     ApplicationRecord, DeviceAnswer, DeviceCode, Durability, MetadataError, MetadataExt as _, NewRegistry,
     PrincipalRecord, PrincipalType, ResourceGroup, RoleAssignment, Sku, StorageKind, StorageResource, Tags, Tx,
 };
-use holdfast_resources::{Error, Precondition, QuotaError, RegistryChange, ScopedGrant, SealedPassword, StorageChange};
+use holdfast_resources::{Error, Precondition, QuotaError, RegistryChange, SealedPassword, StorageChange};
 use holdfast_testkit::registry::TestRegistry;
 use uuid::Uuid;
 
@@ -31,7 +31,7 @@ const APPLICATIONS_OF_OTHERS: u64 = 9_000;
 
 /// What an owner of everything may do, as somebody.
 fn by<A: ControlAction>(who: &str, scope: &str) -> ControlGrant<A> {
-    decide_control(&owner(who), &scope.to_lowercase()).unwrap()
+    decide_control(&owner(who), &scope.to_lowercase().parse().unwrap()).unwrap()
 }
 
 fn owner(who: &str) -> ControlCaller {
@@ -40,11 +40,11 @@ fn owner(who: &str) -> ControlCaller {
 }
 
 fn operator<A: ControlAction>(scope: &str) -> ControlGrant<A> {
-    decide_control(&ControlCaller::operator(), &scope.to_lowercase()).unwrap()
+    decide_control(&ControlCaller::operator(), &scope.to_lowercase().parse().unwrap()).unwrap()
 }
 
-fn at<A: ControlAction>(caller: &ControlCaller, scope: &str) -> ScopedGrant<A> {
-    ScopedGrant::decide(caller, scope.parse().unwrap()).unwrap()
+fn at<A: ControlAction>(caller: &ControlCaller, scope: &str) -> ControlGrant<A> {
+    decide_control(caller, &scope.parse().unwrap()).unwrap()
 }
 
 async fn write(

@@ -15,8 +15,7 @@ use holdfast_model::{RegistryRecord, Sku, StorageAccount, Tags};
 use holdfast_oci::{Algorithm, Digest};
 use holdfast_operations::Operator;
 use holdfast_resources::{
-    Error, Precondition, RegistryChange, ScopedGrant, SealedPassword, States, StorageAccountError, StorageChange,
-    ensure_location,
+    Error, Precondition, RegistryChange, SealedPassword, States, StorageAccountError, StorageChange, ensure_location,
 };
 use holdfast_testkit::registry::{Decorator, Gate, TestRegistry, name, pattern, read_all};
 
@@ -34,7 +33,7 @@ fn tagged() -> StorageChange {
 }
 
 fn may<A: ControlAction>(scope: &str) -> ControlGrant<A> {
-    decide_control(&ControlCaller::operator(), &scope.to_lowercase()).unwrap()
+    decide_control(&ControlCaller::operator(), &scope.to_lowercase().parse().unwrap()).unwrap()
 }
 
 fn on<A: RepositoryAction>(registry: RegistryId, repository: &str) -> Grant<A> {

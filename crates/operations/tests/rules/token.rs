@@ -23,7 +23,7 @@ impl World {
 
     fn may<A: ControlAction>(&self, child: Option<(&str, &str)>) -> ControlGrant<A> {
         let id = child.map_or_else(|| self.id.clone(), |(kind, name)| self.id.child(kind, name).unwrap());
-        decide_control(&ControlCaller::operator(), id.key()).unwrap()
+        decide_control(&ControlCaller::operator(), &id).unwrap()
     }
 
     async fn put_map(&self, name: &str) -> Result<bool, Error> {

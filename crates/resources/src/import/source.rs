@@ -34,7 +34,7 @@ impl Resources {
             return Ok(source_in(grant, caller, &record, repository)?);
         }
         let group = fold_case(registry.resource_group().unwrap_or_default());
-        match decide_control::<control::RegistriesRead>(caller, registry.key()) {
+        match decide_control::<control::RegistriesRead>(caller, registry) {
             Ok(_) => Err(ImportError::SourceUnknown { name, group }.into()),
             Err(_) => Err(refused(grant, caller, registry.key()).into()),
         }
@@ -79,7 +79,7 @@ fn refused(grant: &ControlGrant<control::ImportImage>, caller: &ControlCaller, s
             scope: source.to_owned(),
             may_know: false,
         },
-        target: grant.scope().to_owned(),
+        target: grant.scope().key().to_owned(),
     }
 }
 

@@ -15,7 +15,7 @@ impl Resources {
         &self,
         grant: &ControlGrant<control::ListPolicies>,
     ) -> Result<RegistryRecord, Error> {
-        let scope = grant.scope().to_owned();
+        let scope = grant.scope().clone();
         self.metadata.query(move |read| load_at(read, &scope)).await
     }
 

@@ -26,7 +26,7 @@ impl Resources {
     /// # Errors
     /// [`Error::RegistryUnknown`], [`Error::Storage`].
     pub async fn measure_registry(&self, grant: &ControlGrant<control::ListUsages>) -> Result<RegistryUsage, Error> {
-        let scope = grant.scope().to_owned();
+        let scope = grant.scope().clone();
         self.metadata
             .query(move |read| {
                 let registry = load_at(read, &scope)?;

@@ -16,8 +16,6 @@ use super::{AdminCommand, Context, Progress};
 
 /// How long a secret is good: a year, as in Azure.
 const SECRET_LIFE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-/// Everything of the directory: the operator's reach.
-const EVERYWHERE: &str = "/";
 /// Principals read at once.
 const PAGE: usize = 500;
 /// The longest name (Entra ID).
@@ -110,11 +108,7 @@ impl AdminCommand for CreatePrincipal {
         };
         let principal = operator
             .directory()
-            .create_principal(
-                &decide_control(&caller, own.key())?,
-                &decide_control(&caller, scope.key())?,
-                new,
-            )
+            .create_principal(&decide_control(&caller, &own)?, &decide_control(&caller, &scope)?, new)
             .await?;
         tracing::info!(
             principal.id = %principal.id,
@@ -136,7 +130,7 @@ impl AdminCommand for ListPrincipals {
     type Output = Vec<Principal>;
 
     async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<Vec<Principal>> {
-        let grant = decide_control(&ControlCaller::operator(), EVERYWHERE)?;
+        let grant = decide_control(&ControlCaller::operator(), &ResourceId::root())?;
         let (mut principals, mut after) = (Vec::new(), None);
         loop {
             let page = context
@@ -159,7 +153,7 @@ impl AdminCommand for ShowPrincipal {
     type Output = Principal;
 
     async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<Principal> {
-        let grant = decide_control(&ControlCaller::operator(), EVERYWHERE)?;
+        let grant = decide_control(&ControlCaller::operator(), &ResourceId::root())?;
         let operator = &context.app.operator;
         let view = operator
             .directory()
@@ -178,12 +172,16 @@ impl AdminCommand for ResetPrincipal {
         let (operator, key) = (&context.app.operator, key(&self.app_id)?);
         let view = operator
             .directory()
-            .load_application(&decide_control(&caller, EVERYWHERE)?, key)
+            .load_application(&decide_control(&caller, &ResourceId::root())?, key)
             .await?;
         let secret = password::generate();
         operator
             .directory()
-            .reset_secrets(&decide_control(&caller, EVERYWHERE)?, key, new_secret(context, &secret))
+            .reset_secrets(
+                &decide_control(&caller, &ResourceId::root())?,
+                key,
+                new_secret(context, &secret),
+            )
             .await?;
         tracing::info!(application.id = %view.application.app_id, "a service principal got another secret");
         Ok(Created {
@@ -200,7 +198,7 @@ impl AdminCommand for DeletePrincipal {
     type Output = ();
 
     async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<()> {
-        let grant = decide_control(&ControlCaller::operator(), EVERYWHERE)?;
+        let grant = decide_control(&ControlCaller::operator(), &ResourceId::root())?;
         let operator = &context.app.operator;
         operator
             .directory()

@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc};
 
 use anyhow::Context as _;
 use holdfast_access::{ControlCaller, decide_control};
+use holdfast_arm::ResourceId;
 use holdfast_directory::NewPerson;
 use holdfast_identity::password;
 use holdfast_model::{PersonRecord, UserName};
@@ -15,8 +16,6 @@ use super::{
     principal::{check_name, find_role, scope},
 };
 
-/// Everything of the directory: the operator's reach.
-const EVERYWHERE: &str = "/";
 /// People read at once.
 const READ_ROWS: usize = 500;
 
@@ -99,7 +98,7 @@ impl AdminCommand for CreateUser {
         let first_role = match self.role {
             Some(role) => {
                 let (_, scope) = scope(context, self.scope.as_deref())?;
-                Some((find_role(&role)?.id, decide_control(&caller, scope.key())?))
+                Some((find_role(&role)?.id, decide_control(&caller, &scope)?))
             }
             None => None,
         };
@@ -113,7 +112,7 @@ impl AdminCommand for CreateUser {
             .app
             .operator
             .directory()
-            .create_person(&decide_control(&caller, EVERYWHERE)?, first_role, new)
+            .create_person(&decide_control(&caller, &ResourceId::root())?, first_role, new)
             .await?;
         tracing::info!(principal.id = %person.principal.id, "a user was made");
         Ok(view(context, &person, generated))
@@ -125,7 +124,7 @@ impl AdminCommand for ListUsers {
     type Output = Vec<User>;
 
     async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<Vec<User>> {
-        let grant = decide_control(&ControlCaller::operator(), EVERYWHERE)?;
+        let grant = decide_control(&ControlCaller::operator(), &ResourceId::root())?;
         let mut users = Vec::new();
         let mut after = None;
         loop {
@@ -151,7 +150,7 @@ impl AdminCommand for ResetUser {
     async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<User> {
         let user_name = self.user_name.parse()?;
         let (generated, verifier) = hash_password(context, self.password).await?;
-        let grant = decide_control(&ControlCaller::operator(), EVERYWHERE)?;
+        let grant = decide_control(&ControlCaller::operator(), &ResourceId::root())?;
         let person = context
             .app
             .operator
@@ -168,7 +167,7 @@ impl AdminCommand for EnableUser {
     type Output = User;
 
     async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<User> {
-        let grant = decide_control(&ControlCaller::operator(), EVERYWHERE)?;
+        let grant = decide_control(&ControlCaller::operator(), &ResourceId::root())?;
         let user_name = self.user_name.parse()?;
         let operator = &context.app.operator;
         let person = operator
@@ -185,7 +184,7 @@ impl AdminCommand for DeleteUser {
     type Output = ();
 
     async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<()> {
-        let grant = decide_control(&ControlCaller::operator(), EVERYWHERE)?;
+        let grant = decide_control(&ControlCaller::operator(), &ResourceId::root())?;
         context
             .app
             .operator

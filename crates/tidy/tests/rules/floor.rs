@@ -11,7 +11,8 @@ use holdfast_tidy::{
 
 /// Neighbours on a floor, of whom the first builds on the second. All other arrows point down; none from an adapter to
 /// a rule, nor from what the faces share.
-const NEIGHBOURS: [(&str, &str); 11] = [
+const NEIGHBOURS: [(&str, &str); 12] = [
+    ("access", "arm"),
     ("access", "oci"),
     ("resources", "content"),
     ("directory", "resources"),

@@ -46,7 +46,7 @@ impl Cloud {
             starts_at: self.registry.now(),
             expires_at: self.registry.now().plus(Duration::from_secs(secs)),
         };
-        let everywhere = decide_control(&ControlCaller::operator(), "/").unwrap();
+        let everywhere = decide_control(&ControlCaller::operator(), &ResourceId::root()).unwrap();
         let change = ApplicationChange {
             certificates: Some(vec![CertificateChange::Add(Box::new(certificate))]),
             ..ApplicationChange::default()
@@ -58,7 +58,7 @@ impl Cloud {
 
     /// Lets the application in with tokens of the external issuer.
     async fn trust_issuer(&self, app: &str) {
-        let everywhere = decide_control(&ControlCaller::operator(), "/").unwrap();
+        let everywhere = decide_control(&ControlCaller::operator(), &ResourceId::root()).unwrap();
         let subject = FederatedSubject::Exact("repo:me/app:ref:refs/heads/main".to_owned());
         let audiences = vec!["api://AzureADTokenExchange".to_owned()];
         let trusted = (ISSUER.to_owned(), subject, audiences);

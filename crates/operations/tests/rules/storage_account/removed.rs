@@ -51,7 +51,7 @@ async fn a_folder_without_a_row_goes_again() {
     let (gate, decorator) = Gate::new();
     let cloud = Cloud::start_with(Some(decorator)).await;
     let group = cloud.group.replace("/resourcegroups/group", "/resourcegroups/brief");
-    let grant = ScopedGrant::decide(&ControlCaller::operator(), group.parse().unwrap()).unwrap();
+    let grant = decide_control(&ControlCaller::operator(), &group.parse().unwrap()).unwrap();
     let none = Precondition::default();
     let registry = cloud.registry.operator().clone();
     registry
@@ -83,7 +83,7 @@ async fn a_folder_without_a_row_goes_again() {
 async fn objects_that_nothing_names_go_with_their_group() {
     let cloud = Cloud::start().await;
     let group = cloud.group.replace("/resourcegroups/group", "/resourcegroups/brief");
-    let grant = ScopedGrant::decide(&ControlCaller::operator(), group.parse().unwrap()).unwrap();
+    let grant = decide_control(&ControlCaller::operator(), &group.parse().unwrap()).unwrap();
     let none = Precondition::default();
     let registry = cloud.registry.operator().clone();
     registry
