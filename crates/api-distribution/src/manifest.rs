@@ -1,7 +1,7 @@
 //! `/v2/R/manifests/REFERENCE`.
 
 use holdfast_access::{Grant, action};
-use holdfast_content::{Expectation, PutManifest};
+use holdfast_content::{Precondition, PutManifest};
 use holdfast_face::{
     Asker, Body,
     conditional::{EntityTags, Spelling, is_not_modified},
@@ -43,14 +43,14 @@ pub(crate) async fn put(
     tags: Vec<Tag>,
 ) -> Result<Response<Body>, Error> {
     let media_type = content_type(&call.head.headers)?;
-    let expectation = expectation(&call.head.headers)?;
+    let precondition = precondition(&call.head.headers)?;
     let body = call.body.whole(Asker::Known, MAX_MANIFEST_BYTES).await?;
     let put = PutManifest {
         reference,
         tags,
         media_type,
         bytes: body.bytes().clone(),
-        expectation,
+        precondition,
     };
     let pushed = call.app.repositories.put_manifest(&grant, put).await?;
     let mut response = respond::empty(StatusCode::CREATED);
@@ -91,18 +91,18 @@ fn content_type(headers: &HeaderMap) -> Result<Option<MediaType>, Error> {
         .map_err(|error: holdfast_oci::media_type::Error| Error::ContentType(Box::new(error)))
 }
 
-/// What a push expects of the reference it writes. An entity tag here is a digest in quotes, as ACR and distribution write
+/// What must hold for the reference that a push writes. An entity tag here is a digest in quotes, as ACR and distribution write
 /// it.
-fn expectation(headers: &HeaderMap) -> Result<Option<Expectation>, Error> {
+fn precondition(headers: &HeaderMap) -> Result<Option<Precondition>, Error> {
     match EntityTags::read(headers, &header::IF_NONE_MATCH, Spelling::Quoted)? {
-        Some(EntityTags::Any) => return Ok(Some(Expectation::Absent)),
+        Some(EntityTags::Any) => return Ok(Some(Precondition::Absent)),
         Some(EntityTags::OneOf(_)) => return Err(Error::OnlyIfAbsent),
         None => {}
     }
     let tags = EntityTags::read(headers, &header::IF_MATCH, Spelling::Quoted)?;
     Ok(tags.map(|tags| match tags {
-        EntityTags::Any => Expectation::Present,
+        EntityTags::Any => Precondition::Present,
         // What is no digest matches nothing.
-        EntityTags::OneOf(tags) => Expectation::OneOf(tags.iter().filter_map(|tag| tag.parse().ok()).collect()),
+        EntityTags::OneOf(tags) => Precondition::OneOf(tags.iter().filter_map(|tag| tag.parse().ok()).collect()),
     }))
 }

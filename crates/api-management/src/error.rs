@@ -205,7 +205,7 @@ fn resource_error(error: ResourceError, group: Option<&ResourceGroupName>, reque
             ),
         ),
         ResourceError::SettingsContradict { reason } => Arm::of_provider(Code::InvalidParameters, reason),
-        ResourceError::ConditionFailed { condition } => Arm::precondition_failed(&condition),
+        ResourceError::PreconditionFailed { condition } => Arm::precondition_failed(&condition),
         ResourceError::Quota(error) => quota_error(&error),
         ResourceError::Import(error) => import_error(error),
         ResourceError::Storage(error) => storage_error(&error, request_id),

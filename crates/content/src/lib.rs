@@ -31,7 +31,7 @@ pub use explain::Explanation;
 pub use failure::{Batches, Failure, Failures};
 pub use garbage::{CollectOptions, Collected};
 pub use limits::Limits;
-pub use manifest::{Expectation, ManifestPage, ManifestView, Pushed, PutManifest};
+pub use manifest::{ManifestPage, ManifestView, Precondition, Pushed, PutManifest};
 pub use operator::Operator;
 pub use referrer::Referrers;
 pub use registry::{find_open, find_open_by_id};

@@ -41,9 +41,9 @@ pub struct ManifestPage {
     pub next: Option<Position<Digest>>,
 }
 
-/// What a conditional push expects of the reference it writes.
+/// What must hold for the reference that a push writes (RFC 9110 §13).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Expectation {
+pub enum Precondition {
     /// `If-None-Match: *`: nothing is there yet.
     Absent,
     /// `If-Match: *`: something is there.
@@ -64,7 +64,7 @@ pub struct PutManifest {
     /// The body.
     pub bytes: Bytes,
     /// Condition on every tag written.
-    pub expectation: Option<Expectation>,
+    pub precondition: Option<Precondition>,
 }
 
 /// A pushed manifest.

@@ -14,7 +14,7 @@ use holdfast_access::{
     ControlCaller, ControlGrant, Grant, RegistryId, action, control, decide_control, push_of_import,
 };
 use holdfast_arm::ResourceId;
-use holdfast_content::{Error, Expectation, PutManifest};
+use holdfast_content::{Error, Precondition, PutManifest};
 use holdfast_model::{JobKind, JobRecord, ManifestContent, RegistryRecord};
 use holdfast_oci::{Digest, Manifest, MediaType, Reference, RepositoryName, Tag, manifest, media_type::Kind};
 use holdfast_resources::{Import, ImportFailure, ImportFailureKind, ImportJob, ImportTag};
@@ -291,19 +291,19 @@ async fn put_manifests(
     let Some((root, below)) = parts.split_last() else {
         return Ok(());
     };
-    let put = |part: &Part, tags: Vec<Tag>, expectation| PutManifest {
+    let put = |part: &Part, tags: Vec<Tag>, precondition| PutManifest {
         reference: Reference::Digest(part.content.digest),
         tags,
         media_type: part.content.media_type.parse().ok(),
         bytes: part.content.bytes.clone(),
-        expectation,
+        precondition,
     };
     for part in below {
         runner.content.put_manifest(push, put(part, Vec::new(), None)).await?;
     }
-    let expectation = (!is_forced && !tags.is_empty()).then_some(Expectation::Absent);
+    let precondition = (!is_forced && !tags.is_empty()).then_some(Precondition::Absent);
     let digest = root.content.digest;
-    match runner.content.put_manifest(push, put(root, tags, expectation)).await {
+    match runner.content.put_manifest(push, put(root, tags, precondition)).await {
         // An earlier attempt came this far, and did not live to say so.
         Err(Error::PreconditionFailed { found: Some(found), .. }) if found == digest => Ok(()),
         Err(Error::PreconditionFailed { reference, .. }) => {

@@ -25,7 +25,7 @@ impl Resources {
     /// name is free at the end.
     ///
     /// # Errors
-    /// [`Error::RegistryProtected`], [`Error::ConditionFailed`], [`Error::Storage`].
+    /// [`Error::RegistryProtected`], [`Error::PreconditionFailed`], [`Error::Storage`].
     pub async fn delete_registry(
         &self,
         grant: &ControlGrant<control::RegistriesDelete>,
@@ -70,7 +70,7 @@ impl Resources {
     /// nothing new is made in it; what is cut off is finished by a job.
     ///
     /// # Errors
-    /// [`Error::ResourceGroupUnknown`], [`Error::ConditionFailed`], [`Error::RegistryProtected`],
+    /// [`Error::ResourceGroupUnknown`], [`Error::PreconditionFailed`], [`Error::RegistryProtected`],
     /// [`Error::StorageAccount`] when something of another group lies in an account,
     /// [`Error::Storage`].
     pub async fn delete_resource_group(

@@ -110,7 +110,7 @@ pub enum Error {
     },
     /// `If-Match` or `If-None-Match` does not hold for a resource.
     #[error("the resource is not in the state that {condition} names; read it again")]
-    ConditionFailed {
+    PreconditionFailed {
         /// What was asked for.
         condition: String,
     },

@@ -31,7 +31,7 @@ impl Precondition {
                 .map(States::to_string)
         };
         match fails(&self.matches, true).or_else(|| fails(&self.matches_none, false)) {
-            Some(condition) => Err(Error::ConditionFailed { condition }),
+            Some(condition) => Err(Error::PreconditionFailed { condition }),
             None => Ok(()),
         }
     }

@@ -49,7 +49,7 @@ impl Resources {
     ///
     /// # Errors
     /// [`Error::ResourceGroupUnknown`], [`Error::ResourceGroupBeingDeleted`], [`Error::RegistryNameTaken`],
-    /// [`Error::RegistryElsewhere`], [`Error::LocationUnknown`], [`Error::ConditionFailed`], [`Error::StorageAccount`],
+    /// [`Error::RegistryElsewhere`], [`Error::LocationUnknown`], [`Error::PreconditionFailed`], [`Error::StorageAccount`],
     /// [`Error::Quota`], what [`Self::change_registry`] says of settings.
     pub async fn put_registry(
         &self,
@@ -120,7 +120,7 @@ impl Resources {
     /// Changes the registry that the grant is for; fields that the change leaves keep their values.
     ///
     /// # Errors
-    /// [`Error::RegistryUnknown`], [`Error::ConditionFailed`], [`Error::SkuLacks`], [`Error::SkuTooSmall`],
+    /// [`Error::RegistryUnknown`], [`Error::PreconditionFailed`], [`Error::SkuLacks`], [`Error::SkuTooSmall`],
     /// [`Error::QuotaExceeded`], [`Error::SettingsContradict`], [`Error::StorageAccount`], [`Error::Storage`].
     pub async fn change_registry(
         &self,

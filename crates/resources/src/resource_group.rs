@@ -12,7 +12,7 @@ impl Resources {
     ///
     /// # Errors
     /// [`Error::ResourceGroupUnknown`] when the id is no group's, [`Error::ResourceGroupElsewhere`],
-    /// [`Error::ResourceGroupBeingDeleted`], [`Error::ConditionFailed`], [`Error::Quota`], [`Error::Storage`].
+    /// [`Error::ResourceGroupBeingDeleted`], [`Error::PreconditionFailed`], [`Error::Quota`], [`Error::Storage`].
     pub async fn put_resource_group(
         &self,
         grant: &ControlGrant<control::ResourceGroupsWrite>,
@@ -57,7 +57,7 @@ impl Resources {
     /// Replaces the tags of the group that the grant is for.
     ///
     /// # Errors
-    /// [`Error::ResourceGroupUnknown`], [`Error::ConditionFailed`], [`Error::Storage`].
+    /// [`Error::ResourceGroupUnknown`], [`Error::PreconditionFailed`], [`Error::Storage`].
     pub async fn tag_resource_group(
         &self,
         grant: &ControlGrant<control::ResourceGroupsWrite>,

@@ -43,7 +43,7 @@ impl Resources {
     ///
     /// # Errors
     /// [`Error::ResourceGroupUnknown`], [`Error::ResourceGroupBeingDeleted`], [`Error::StorageAccount`],
-    /// [`Error::LocationUnknown`], [`Error::ConditionFailed`], [`Error::Quota`], [`Error::Storage`].
+    /// [`Error::LocationUnknown`], [`Error::PreconditionFailed`], [`Error::Quota`], [`Error::Storage`].
     pub async fn put_storage_account(
         self: &Arc<Self>,
         grant: &ControlGrant<control::StorageAccountsWrite>,
@@ -53,7 +53,7 @@ impl Resources {
         precondition: Precondition,
     ) -> Result<(StorageAccount, bool), Error> {
         let (registry, scope, actor) = (Arc::clone(self), grant.scope().clone(), grant.actor().clone());
-        to_the_end(async move {
+        run_detached(async move {
             let _change = registry.stores.change().await;
             let wanted = (scope.clone(), name.clone(), location.clone(), precondition.clone());
             let is_there = registry
@@ -137,7 +137,7 @@ impl Resources {
     /// Changes the account that the grant is for; what is not given stays.
     ///
     /// # Errors
-    /// [`Error::StorageAccount`], [`Error::ConditionFailed`], [`Error::Storage`].
+    /// [`Error::StorageAccount`], [`Error::PreconditionFailed`], [`Error::Storage`].
     pub async fn change_storage_account(
         &self,
         grant: &ControlGrant<control::StorageAccountsWrite>,
@@ -226,7 +226,7 @@ impl Resources {
     /// with it. It is done to its end, though whoever asks goes away.
     ///
     /// # Errors
-    /// [`Error::StorageAccount`], [`Error::ConditionFailed`], [`Error::Storage`].
+    /// [`Error::StorageAccount`], [`Error::PreconditionFailed`], [`Error::Storage`].
     pub async fn delete_storage_account(
         self: &Arc<Self>,
         grant: &ControlGrant<control::StorageAccountsDelete>,
@@ -241,7 +241,7 @@ impl Resources {
         precondition: Precondition,
     ) -> Result<bool, Error> {
         let registry = Arc::clone(self);
-        to_the_end(async move {
+        run_detached(async move {
             let _change = registry.stores.change().await;
             let condition = precondition.clone();
             let found = registry
@@ -346,7 +346,7 @@ fn is_group_going(read: &mut dyn Read, account: &StorageAccount) -> Result<bool,
     clippy::disallowed_methods,
     reason = "it is waited for at once; its caller may go away, the work may not"
 )]
-async fn to_the_end<T: Send + 'static>(
+async fn run_detached<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
     tokio::spawn(work).await.map_err(|source| Error::Interrupted {

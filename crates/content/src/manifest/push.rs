@@ -8,7 +8,7 @@ use holdfast_access::{Grant, RegistryId, action};
 use holdfast_oci::{Algorithm, Digest, Manifest, Reference, RepositoryName, Tag};
 use serde::Deserialize;
 
-use super::{Expectation, Pushed, PutManifest, queue_if_untagged};
+use super::{Precondition, Pushed, PutManifest, queue_if_untagged};
 use crate::{
     Error, Repositories,
     limits::{MAX_CONFIG_BYTES, MAX_MISSING_TOLD, MAX_PLATFORM_BYTES, MAX_TAGS_PER_PUSH},
@@ -50,7 +50,7 @@ impl Repositories {
             unsized_blobs: manifest.unsized_blobs().collect(),
             row,
             tags: all_tags(&put),
-            expectation: put.expectation,
+            precondition: put.precondition,
             now,
         };
         self.metadata
@@ -175,7 +175,7 @@ struct Push {
     unsized_blobs: Vec<Digest>,
     row: NewManifest,
     tags: Vec<Tag>,
-    expectation: Option<Expectation>,
+    precondition: Option<Precondition>,
     now: Timestamp,
 }
 
@@ -218,7 +218,7 @@ impl Push {
     }
 
     fn check_condition(&self, tx: &mut dyn Tx, repository: RepositoryId) -> Result<(), Error> {
-        let Some(expectation) = &self.expectation else {
+        let Some(precondition) = &self.precondition else {
             return Ok(());
         };
         let mut found = Vec::new();
@@ -235,10 +235,10 @@ impl Push {
             }
         }
         for (reference, found) in found {
-            let holds = match (expectation, &found) {
-                (Expectation::Absent, found) => found.is_none(),
-                (Expectation::Present, found) => found.is_some(),
-                (Expectation::OneOf(digests), found) => found.as_ref().is_some_and(|found| digests.contains(found)),
+            let holds = match (precondition, &found) {
+                (Precondition::Absent, found) => found.is_none(),
+                (Precondition::Present, found) => found.is_some(),
+                (Precondition::OneOf(digests), found) => found.as_ref().is_some_and(|found| digests.contains(found)),
             };
             if !holds {
                 return Err(Error::PreconditionFailed { reference, found });

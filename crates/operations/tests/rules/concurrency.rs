@@ -11,7 +11,7 @@ use std::{
 };
 
 use holdfast_access::action;
-use holdfast_content::{CollectOptions, Error, Expectation, Limits};
+use holdfast_content::{CollectOptions, Error, Limits, Precondition};
 use holdfast_model::{BlobId, BlobPlace, Blobs as _, ManifestId, MetadataError, MetadataExt as _};
 use holdfast_oci::Digest;
 use holdfast_testkit::{
@@ -293,15 +293,15 @@ async fn of_many_conditional_writers_exactly_one_wins() {
     let mut current: Option<Digest> = None;
     for round in 0..12 {
         // The first round makes the tag, the others move it.
-        let expectation = current.map_or(Expectation::Absent, |digest| Expectation::OneOf(vec![digest]));
+        let precondition = current.map_or(Precondition::Absent, |digest| Precondition::OneOf(vec![digest]));
         let start = Arc::new(Barrier::new(WRITERS as usize));
         let mut writers = JoinSet::new();
         for writer in 0..WRITERS {
-            let (world, start, expectation) = (Arc::clone(&world), Arc::clone(&start), expectation.clone());
+            let (world, start, precondition) = (Arc::clone(&world), Arc::clone(&start), precondition.clone());
             writers.spawn(async move {
                 let document = base_like(writer, round);
                 let mut put = document.put(tag("v1").into());
-                put.expectation = Some(expectation);
+                put.precondition = Some(precondition);
                 let grant = world.grant("app");
                 start.wait().await;
                 (document.digest(), world.put_manifest(&grant, put).await)
@@ -342,7 +342,7 @@ async fn a_counter_behind_if_match_counts_every_success() {
                 let seen = world.pull("app", "counter").await.unwrap().digest;
                 let document = base_like(writer, replaced.len() as u64);
                 let mut put = document.put(tag("counter").into());
-                put.expectation = Some(Expectation::OneOf(vec![seen]));
+                put.precondition = Some(Precondition::OneOf(vec![seen]));
                 match world.put_manifest(&world.grant("app"), put).await {
                     Ok(_) => replaced.push(seen),
                     Err(Error::PreconditionFailed { .. }) => {}

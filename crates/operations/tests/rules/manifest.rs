@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use holdfast_access::action;
 use holdfast_blobs::fault::Operation;
-use holdfast_content::{Error, Expectation, PutManifest};
+use holdfast_content::{Error, Precondition, PutManifest};
 use holdfast_oci::{Algorithm, Digest, MediaType, Reference, Tag};
 use holdfast_testkit::registry::{Document, TestRegistry, everything, name, pattern, tag};
 use serde_json::{Value, json};
@@ -287,32 +287,32 @@ async fn conditions_hold_for_every_tag_or_nothing_changes() {
             world.push_blob("app", blob.clone()).await;
         }
     }
-    let put = |document: &Document, tags: &[&str], expectation: Expectation| {
+    let put = |document: &Document, tags: &[&str], precondition: Precondition| {
         let mut put = document.put(tag(tags[0]).into());
         put.tags = tags[1..].iter().map(|text| tag(text)).collect();
-        put.expectation = Some(expectation);
+        put.precondition = Some(precondition);
         let grant = world.grant::<action::Push>("app");
         let world = &world;
         async move { world.put_manifest(&grant, put).await }
     };
-    let refused = put(&one, &["v1"], Expectation::Present).await;
+    let refused = put(&one, &["v1"], Precondition::Present).await;
     assert_refused!(refused, Error::PreconditionFailed { found: None, .. });
-    put(&one, &["v1"], Expectation::Absent).await.unwrap();
-    let refused = put(&two, &["v1"], Expectation::Absent).await;
+    put(&one, &["v1"], Precondition::Absent).await.unwrap();
+    let refused = put(&two, &["v1"], Precondition::Absent).await;
     assert_refused!(refused, Error::PreconditionFailed { found: Some(_), .. });
-    let refused = put(&two, &["new", "v1"], Expectation::Absent).await;
+    let refused = put(&two, &["new", "v1"], Precondition::Absent).await;
     assert_refused!(refused, Error::PreconditionFailed { .. });
     assert_refused!(world.pull("app", "new").await, Error::ManifestTagUnknown { .. });
-    let refused = put(&two, &["v1"], Expectation::OneOf(vec![two.digest()])).await;
+    let refused = put(&two, &["v1"], Precondition::OneOf(vec![two.digest()])).await;
     assert_refused!(refused, Error::PreconditionFailed { .. });
-    put(&two, &["v1"], Expectation::OneOf(vec![two.digest(), one.digest()]))
+    put(&two, &["v1"], Precondition::OneOf(vec![two.digest(), one.digest()]))
         .await
         .unwrap();
     assert_eq!(world.pull("app", "v1").await.unwrap().digest, two.digest());
 
     // By digest the condition is about the manifest itself.
     let mut again = one.put(one.digest().into());
-    again.expectation = Some(Expectation::Absent);
+    again.precondition = Some(Precondition::Absent);
     let refused = world.put_manifest(&world.grant("app"), again).await;
     assert_refused!(refused, Error::PreconditionFailed { .. });
 }

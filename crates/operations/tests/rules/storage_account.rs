@@ -350,16 +350,16 @@ async fn an_account_changes_only_from_the_state_that_is_named() {
         .resources()
         .change_storage_account(&grant, StorageChange::default(), only(&old))
         .await;
-    assert!(matches!(late, Err(Error::ConditionFailed { .. })), "{late:?}");
+    assert!(matches!(late, Err(Error::PreconditionFailed { .. })), "{late:?}");
     let (name, location) = ("mine".to_owned(), "local".to_owned());
     let late = registry
         .resources()
         .put_storage_account(&grant, name, location, tagged(), only(&old))
         .await;
-    assert!(matches!(late, Err(Error::ConditionFailed { .. })), "{late:?}");
+    assert!(matches!(late, Err(Error::PreconditionFailed { .. })), "{late:?}");
     let grant = may(&cloud.scope("mine"));
     let late = registry.resources().delete_storage_account(&grant, only(&old)).await;
-    assert!(matches!(late, Err(Error::ConditionFailed { .. })), "{late:?}");
+    assert!(matches!(late, Err(Error::PreconditionFailed { .. })), "{late:?}");
     assert!(
         registry
             .resources()

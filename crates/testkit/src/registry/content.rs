@@ -125,7 +125,7 @@ impl Document {
             tags: Vec::new(),
             media_type: None,
             bytes: self.bytes.clone(),
-            expectation: None,
+            precondition: None,
         }
     }
 

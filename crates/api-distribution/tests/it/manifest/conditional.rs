@@ -78,7 +78,7 @@ async fn a_conditional_push_loses_when_somebody_was_faster() {
 }
 
 #[tokio::test]
-async fn of_many_writers_with_one_expectation_one_wins() {
+async fn of_many_writers_with_one_precondition_one_wins() {
     let harness = Harness::new().await;
     let first = Image::new("first");
     harness.push_image("a", "v1", &first).await;
