@@ -5,6 +5,7 @@
 //! contract suite (`holdfast_testkit::blobs`).
 //!
 //! - [`FilesystemStore`]: a folder on this machine, the default.
+//! - [`object::BucketStore`]: a bucket of S3, or a container of Azure Blob Storage.
 //! - [`FilesystemPlaces`]: where the folders of storage accounts are made.
 //! - [`Survey`]: what lies in a location's folder, for a start that misses its database.
 //! - [`fault::FaultyStore`]: wraps any store and makes chosen operations fail, for tests of everything above.
@@ -15,6 +16,7 @@ mod filesystem;
 mod layout;
 mod listing;
 mod live;
+pub mod object;
 mod places;
 mod reading;
 mod standing;

@@ -10,6 +10,7 @@ mod outgoing;
 mod redirect;
 pub mod registry;
 mod response;
+mod stores;
 mod trust;
 
 pub use allow::{Allowed, ParseAllowedError};
@@ -18,3 +19,4 @@ pub use destination::{Destinations, is_inside};
 pub use error::{Error, LeadsInside, SetupError};
 pub use outgoing::{Limits, Options, Outgoing, Reach, Request};
 pub use response::Response;
+pub use stores::{StoreLimits, StoreWay};

@@ -20,11 +20,11 @@ use crate::trust;
 use crate::{Destinations, Error, SetupError};
 
 /// Who asks.
-const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("holdfast/", env!("CARGO_PKG_VERSION")));
+pub(crate) const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("holdfast/", env!("CARGO_PKG_VERSION")));
 /// Headers of one answer.
-const MAX_HEADERS: usize = 100;
+pub(crate) const MAX_HEADERS: usize = 100;
 /// Bytes of one answer's headers.
-const MAX_HEADER_BYTES: usize = 64 << 10;
+pub(crate) const MAX_HEADER_BYTES: usize = 64 << 10;
 /// Idle connections kept for one host, and how long.
 const IDLE_PER_HOST: usize = 4;
 const IDLE: Duration = Duration::from_secs(30);
@@ -251,7 +251,7 @@ fn pool(connector: Connector) -> Client<Connector, Full<Bytes>> {
 }
 
 /// What the connector said, under what the pool says about it.
-fn of_connection(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
+pub(crate) fn of_connection(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
     let mut current = Some(error);
     while let Some(error) = current {
         if let Some(found) = error.downcast_ref::<Error>() {

@@ -1,7 +1,7 @@
 //! The port to a place for bytes (a storage account). Objects are written once under a random key
 //! and never change afterwards; which digest they hold is the metadata's business.
 
-use std::{fmt, ops::Range, sync::Arc};
+use std::{fmt, ops::Range, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -152,6 +152,12 @@ pub trait Blobs: Send + Sync {
 
     /// Proves that the store is there and can be read, also when it is full. It writes nothing.
     async fn probe_reading(&self) -> Result<(), StoreError>;
+
+    /// A URL by which anybody who has it can read an object straight from the store for so long; `None` where the store
+    /// cannot sign one. It is a secret, and says nothing about whether the object is there.
+    async fn signed_url(&self, _key: &ObjectKey, _lasts: Duration) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
 }
 
 /// Writes one object. Dropping it gives up what was not saved.

@@ -2,7 +2,9 @@
 //! process. It refuses to be part of the program; only tests depend on it.
 
 pub mod blobs;
+pub mod fault_proxy;
 pub mod metadata;
+pub mod object_server;
 pub mod object_store;
 pub mod openapi;
 pub mod postgres;

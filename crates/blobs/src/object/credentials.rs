@@ -1,0 +1,94 @@
+//! What proves to a store who asks: secrets by the names of the environment variables that the clouds' own tools read. They
+//! come in as a parameter; nothing here looks at the environment. Nothing shows them.
+
+use std::{collections::BTreeMap, fmt};
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::url::Cloud;
+
+const OF_S3: &[&str] = &[
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_METADATA_ENDPOINT",
+];
+const OF_AZURE: &[&str] = &[
+    "AZURE_STORAGE_ACCOUNT_KEY",
+    "AZURE_STORAGE_SAS_TOKEN",
+    "AZURE_TENANT_ID",
+    "AZURE_CLIENT_ID",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_FEDERATED_TOKEN_FILE",
+    "AZURE_AUTHORITY_HOST",
+    "AZURE_MSI_ENDPOINT",
+];
+
+/// Secrets by the names of their environment variables; none of them where the cloud's identity of this machine or pod is
+/// to be asked.
+#[derive(Clone, Default)]
+pub struct Credentials(BTreeMap<&'static str, SecretString>);
+
+impl Credentials {
+    /// Names of the variables that a kind of store has.
+    #[must_use]
+    pub fn variables(cloud: &Cloud) -> &'static [&'static str] {
+        match cloud {
+            Cloud::S3 { .. } => OF_S3,
+            Cloud::Azure { .. } => OF_AZURE,
+        }
+    }
+
+    /// Those of a kind of store, each looked up by its name; empty ones are none.
+    #[must_use]
+    pub fn look_up(cloud: &Cloud, mut value: impl FnMut(&str) -> Option<String>) -> Self {
+        let found = Self::variables(cloud).iter().filter_map(|name| {
+            let value = value(name).filter(|value| !value.is_empty())?;
+            Some((*name, SecretString::from(value)))
+        });
+        Self(found.collect())
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(SecretString::expose_secret)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.0.iter().map(|(name, value)| (*name, value.expose_secret()))
+    }
+}
+
+impl fmt::Debug for Credentials {
+    /// The names, for the person who wonders which was taken.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let cloud = Cloud::Azure {
+            account: "account".to_owned(),
+        };
+        let credentials = Credentials::look_up(&cloud, |name| Some(format!("secret of {name}")));
+        assert!(
+            credentials
+                .iter()
+                .all(|(name, value)| value == format!("secret of {name}"))
+        );
+        assert!(!format!("{credentials:?}").contains("secret"), "{credentials:?}");
+        let none = Credentials::look_up(&cloud, |_| Some(String::new()));
+        assert_eq!(none.iter().count(), 0);
+    }
+}

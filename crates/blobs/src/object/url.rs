@@ -1,0 +1,355 @@
+//! What names a store in a setting: `s3://BUCKET/PREFIX?endpoint=…&region=…`, `azure://ACCOUNT/CONTAINER/PREFIX?endpoint=…`,
+//! `file:///path`. All mistakes are told at once. It refuses to hold a secret.
+
+use std::{fmt, net::IpAddr, path::PathBuf, str::FromStr};
+
+use http::Uri;
+
+/// Longest prefix; the longest name below it stays far under what stores take (1,024 bytes).
+const MAX_PREFIX_BYTES: usize = 512;
+/// The region of requests where none is named: what most stores that speak like S3 expect.
+const REGION: &str = "us-east-1";
+
+/// A store, as a setting names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreUrl {
+    /// A folder of this machine.
+    Folder(PathBuf),
+    /// A bucket of a cloud's store.
+    Bucket(BucketUrl),
+}
+
+/// A bucket, as a setting names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BucketUrl {
+    pub(super) cloud: Cloud,
+    /// The bucket, the container.
+    pub(super) bucket: String,
+    /// Without slashes at its ends; empty for none.
+    pub(super) prefix: String,
+    /// Where requests go, without a slash at its end.
+    pub(super) endpoint: String,
+    is_named: bool,
+}
+
+/// Which kind of store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cloud {
+    /// S3, and what speaks like it.
+    S3 {
+        /// The region that requests are signed for.
+        region: String,
+        /// Whether the bucket stands in front of the endpoint's host, and not behind it.
+        is_virtual_host: bool,
+    },
+    /// Azure Blob Storage.
+    Azure {
+        /// The storage account.
+        account: String,
+    },
+}
+
+/// The text names no store.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", faults.join("; "))]
+pub struct ParseStoreUrlError {
+    /// All that is wrong with it.
+    pub faults: Vec<String>,
+}
+
+impl StoreUrl {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// All mistakes.
+    pub fn parse(text: &str) -> Result<Self, ParseStoreUrlError> {
+        let mut faults = Vec::new();
+        let read = match text.split_once("://") {
+            Some(("file", path)) => folder(path, &mut faults).map(Self::Folder),
+            Some((scheme @ ("s3" | "azure"), rest)) => bucket(scheme, rest, &mut faults).map(Self::Bucket),
+            _ => {
+                faults.push("it begins with s3://, azure:// or file:///".to_owned());
+                None
+            }
+        };
+        match read {
+            Some(url) if faults.is_empty() => Ok(url),
+            _ => Err(ParseStoreUrlError { faults }),
+        }
+    }
+}
+
+impl FromStr for StoreUrl {
+    type Err = ParseStoreUrlError;
+
+    fn from_str(text: &str) -> Result<Self, ParseStoreUrlError> {
+        Self::parse(text)
+    }
+}
+
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(path) => write!(f, "file://{}", path.display()),
+            Self::Bucket(bucket) => bucket.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for BucketUrl {
+    /// What finds it again.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bucket = &self.bucket;
+        match &self.cloud {
+            Cloud::S3 { .. } => write!(f, "s3://{bucket}")?,
+            Cloud::Azure { account } => write!(f, "azure://{account}/{bucket}")?,
+        }
+        if !self.prefix.is_empty() {
+            write!(f, "/{}", self.prefix)?;
+        }
+        if self.is_named {
+            write!(f, "?endpoint={}", self.endpoint)?;
+        }
+        Ok(())
+    }
+}
+
+impl BucketUrl {
+    /// Which kind of store.
+    #[must_use]
+    pub fn cloud(&self) -> &Cloud {
+        &self.cloud
+    }
+
+    /// Host and port that requests go to.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        let uri: Option<Uri> = self.endpoint.parse().ok();
+        uri.and_then(|uri| uri.authority().map(ToString::to_string))
+            .unwrap_or_default()
+    }
+
+    pub(super) fn is_plain(&self) -> bool {
+        self.endpoint.starts_with("http://")
+    }
+}
+
+fn folder(path: &str, faults: &mut Vec<String>) -> Option<PathBuf> {
+    if !path.starts_with('/') {
+        faults.push("a folder is file:// and an absolute path, as file:///var/lib/holdfast".to_owned());
+        return None;
+    }
+    Some(PathBuf::from(path))
+}
+
+/// What stands behind the question mark.
+#[derive(Default)]
+struct Parameters {
+    endpoint: Option<String>,
+    region: Option<String>,
+    addressing: Option<String>,
+    may_be_plain: bool,
+}
+
+fn bucket(scheme: &str, rest: &str, faults: &mut Vec<String>) -> Option<BucketUrl> {
+    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let parameters = parameters(scheme, query, faults);
+    let mut pieces = path.splitn(if scheme == "azure" { 3 } else { 2 }, '/');
+    let account = if scheme == "azure" { pieces.next() } else { None };
+    let bucket = pieces.next().unwrap_or_default().to_owned();
+    let prefix = pieces.next().unwrap_or_default().trim_end_matches('/').to_owned();
+    let is_dotted = scheme != "azure";
+    if !is_name(&bucket, is_dotted) {
+        let what = if is_dotted { "bucket" } else { "container" };
+        faults.push(format!(
+            "{bucket:?} is no name of a {what}: 3 to 63 lower-case letters, digits and hyphens"
+        ));
+    }
+    if let Some(account) = account.filter(|account| !is_account(account)) {
+        faults.push(format!(
+            "{account:?} is no name of a storage account: 3 to 24 lower-case letters and digits"
+        ));
+    }
+    if !is_prefix(&prefix) {
+        faults.push(format!(
+            "the prefix {prefix:?} has more than letters, digits, hyphens, dots, underscores and single slashes"
+        ));
+    }
+    let given = parameters.endpoint.as_deref();
+    let given = given.map(|endpoint| endpoint_of(endpoint, scheme, parameters.may_be_plain, faults));
+    let region = parameters.region.unwrap_or_else(|| REGION.to_owned());
+    let is_virtual_host = match parameters.addressing.as_deref() {
+        Some(addressing) => addressing == "virtual",
+        None => given.is_none() && !bucket.contains('.'),
+    };
+    let cloud = match account {
+        Some(account) => Cloud::Azure {
+            account: account.to_owned(),
+        },
+        None => Cloud::S3 {
+            region,
+            is_virtual_host,
+        },
+    };
+    let is_named = given.is_some();
+    let endpoint = given.unwrap_or_else(|| default_endpoint(&cloud));
+    Some(BucketUrl {
+        cloud,
+        bucket,
+        prefix,
+        endpoint,
+        is_named,
+    })
+}
+
+fn default_endpoint(cloud: &Cloud) -> String {
+    match cloud {
+        Cloud::S3 { region, .. } => format!("https://s3.{region}.amazonaws.com"),
+        Cloud::Azure { account } => format!("https://{account}.blob.core.windows.net"),
+    }
+}
+
+fn parameters(scheme: &str, query: &str, faults: &mut Vec<String>) -> Parameters {
+    let mut parameters = Parameters::default();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let value = value.into_owned();
+        let before = match (&*name, scheme) {
+            ("endpoint", _) => parameters.endpoint.replace(value),
+            ("region", "s3") if is_name(&value, false) => parameters.region.replace(value),
+            ("addressing", "s3") if matches!(&*value, "path" | "virtual") => parameters.addressing.replace(value),
+            ("allow-http", _) if value == "true" => {
+                parameters.may_be_plain = true;
+                continue;
+            }
+            ("region" | "addressing", "s3") | ("allow-http", _) => {
+                faults.push(format!("{name} cannot be {value:?}"));
+                continue;
+            }
+            _ => {
+                faults.push(format!("there is no parameter {name} of {scheme}://"));
+                continue;
+            }
+        };
+        if before.is_some() {
+            faults.push(format!("{name} is there twice"));
+        }
+    }
+    parameters
+}
+
+/// Reads an endpoint; what is wrong with it is told, and it is taken as it is.
+fn endpoint_of(text: &str, scheme: &str, may_be_plain: bool, faults: &mut Vec<String>) -> String {
+    let endpoint = text.trim_end_matches('/').to_owned();
+    let uri: Option<Uri> = endpoint.parse().ok();
+    let read = uri
+        .as_ref()
+        .and_then(|uri| Some((uri.scheme_str()?, uri.authority()?, uri.path(), uri.query())));
+    // Azure's stand-ins have the account in the path.
+    let may_have_path = scheme == "azure";
+    match read {
+        Some(("http" | "https", authority, path, None))
+            if !authority.as_str().contains('@') && (may_have_path || path.trim_matches('/').is_empty()) =>
+        {
+            let is_plain = endpoint.starts_with("http://");
+            if is_plain && !may_be_plain && !is_loopback(authority.host()) {
+                faults.push(format!(
+                    "the endpoint {text} is plain HTTP, which is allowed on this machine only; use https, or allow-http=true"
+                ));
+            }
+        }
+        _ => faults.push(format!("the endpoint {text:?} is no URL as https://HOST:PORT")),
+    }
+    endpoint
+}
+
+fn is_loopback(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn is_name(name: &str, is_dotted: bool) -> bool {
+    let is_good =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || is_dotted && byte == b'.';
+    let ends_well = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    let bytes = name.as_bytes();
+    let is_length = (3..=63).contains(&bytes.len());
+    is_length
+        && bytes.iter().all(|byte| is_good(*byte))
+        && ends_well(bytes.first())
+        && ends_well(bytes.last())
+        && !name.contains("..")
+}
+
+fn is_account(name: &str) -> bool {
+    (3..=24).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+}
+
+fn is_prefix(prefix: &str) -> bool {
+    let is_piece = |piece: &str| {
+        let is_good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+        !piece.is_empty() && piece != "." && piece != ".." && piece.bytes().all(is_good)
+    };
+    prefix.is_empty() || prefix.len() <= MAX_PREFIX_BYTES && prefix.split('/').all(is_piece)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(text: &str) -> String {
+        match StoreUrl::parse(text) {
+            Ok(StoreUrl::Bucket(bucket)) => bucket.endpoint,
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_kind_of_store_has_a_url() {
+        for text in [
+            "file:///var/lib/holdfast",
+            "s3://bucket",
+            "s3://my.bucket/a/b?endpoint=http://127.0.0.1:7070",
+            "azure://account/container/prefix?endpoint=http://localhost:10000/account",
+            "s3://bucket/prefix?endpoint=https://storage.example:8443",
+        ] {
+            assert_eq!(StoreUrl::parse(text).map(|url| url.to_string()).as_deref(), Ok(text));
+        }
+        assert_eq!(
+            endpoint("s3://bucket?region=eu-west-1"),
+            "https://s3.eu-west-1.amazonaws.com"
+        );
+        assert_eq!(endpoint("azure://acc/container"), "https://acc.blob.core.windows.net");
+        assert_eq!(
+            endpoint("s3://bucket?endpoint=http://10.0.0.1:9000/&allow-http=true"),
+            "http://10.0.0.1:9000"
+        );
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once() {
+        let told = |text: &str| StoreUrl::parse(text).unwrap_err().faults;
+        let faults = told("s3://B/a//b?endpoint=http://10.0.0.1&region=&color=red&region=x1x&region=x1x");
+        assert_eq!(faults.len(), 6, "{faults:?}");
+        for (text, word) in [
+            ("bucket", "s3://"),
+            ("ftp://bucket", "s3://"),
+            ("file://relative", "absolute"),
+            ("s3://", "bucket"),
+            ("azure://account", "container"),
+            ("azure://ACC/container", "storage account"),
+            ("s3://bucket/../x", "prefix"),
+            ("azure://account/container?region=here", "region"),
+            ("s3://bucket?endpoint=http://10.0.0.1:9000", "plain HTTP"),
+            ("s3://bucket?endpoint=https://user@host", "endpoint"),
+            ("s3://bucket?endpoint=https://host/path", "endpoint"),
+            ("s3://bucket?endpoint=ftp://host", "endpoint"),
+            ("s3://bucket?allow-http=yes", "allow-http"),
+        ] {
+            let faults = told(text);
+            assert!(faults.len() == 1 && faults[0].contains(word), "{text}: {faults:?}");
+        }
+    }
+}
