@@ -3,7 +3,7 @@
 use holdfast_access::{Grant, action, decide};
 use holdfast_content::{Body as Incoming, Progress};
 use holdfast_face::Body;
-use holdfast_model::UploadId;
+use holdfast_model::{UploadId, tell_only_of_a_session};
 use holdfast_oci::{ContentRange, Digest, RepositoryName};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
@@ -17,7 +17,11 @@ pub(crate) async fn start(
     start: UploadStart,
 ) -> Result<Response<Body>, Error> {
     let algorithm = match start {
-        UploadStart::Session(algorithm) => algorithm,
+        UploadStart::Session(algorithm) => {
+            let progress = call.app.repositories.start_upload(&grant, algorithm).await?;
+            tell_only_of_a_session();
+            return Ok(accepted(StatusCode::ACCEPTED, grant.repository(), progress));
+        }
         UploadStart::Whole(digest) => {
             let _turn = call.app.writing.turn(call.peer).await?;
             call.app
@@ -45,6 +49,7 @@ pub(crate) async fn append(call: &Call<'_>, grant: Grant<action::Push>, id: Uplo
         .repositories
         .append_upload(&grant, id, range, incoming(call))
         .await?;
+    tell_only_of_a_session();
     Ok(accepted(StatusCode::ACCEPTED, grant.repository(), progress))
 }
 

@@ -6,8 +6,28 @@ use std::cell::Cell;
 use crate::{Metadata, MetadataError};
 
 tokio::task_local! {
-    /// The newest state that the request of this task has seen, by its store's count.
-    static SEEN: Cell<u64>;
+    /// What the request of this task has seen.
+    static SEEN: Cell<Seen>;
+}
+
+/// The newest commits that somebody may have seen, by their store's count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Seen {
+    /// Of all that survive a power cut.
+    pub commit: u64,
+    /// Of those that are not [pushes](crate::Durability::Pushed).
+    pub decision: u64,
+}
+
+impl Seen {
+    /// What somebody has seen who has seen both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            commit: self.commit.max(other.commit),
+            decision: self.decision.max(other.decision),
+        }
+    }
 }
 
 /// Runs a request whose reads, and writes that need no flush, do not wait until what they saw is safe from a power cut. Its
@@ -21,7 +41,7 @@ pub async fn ahead_of_disk<T>(metadata: &dyn Metadata, request: impl Future<Outp
         settle(metadata).await?;
         Ok(answer)
     };
-    SEEN.scope(Cell::new(0), settled).await
+    SEEN.scope(Cell::default(), settled).await
 }
 
 /// Waits until all that this task's request has seen is safe. Who is in no request has seen nothing else.
@@ -30,13 +50,26 @@ pub async fn ahead_of_disk<T>(metadata: &dyn Metadata, request: impl Future<Outp
 /// When it does not become so.
 pub async fn settle(metadata: &dyn Metadata) -> Result<(), MetadataError> {
     match SEEN.try_with(Cell::get) {
-        Ok(seen) if seen > 0 => metadata.settle(seen).await,
+        Ok(seen) if seen.commit > 0 => metadata.settle(seen.commit).await,
         _ => Ok(()),
     }
 }
 
+/// Says that the answer of this task's request tells only that a session goes on, which a power cut may take, too: no push
+/// that it saw had a part in that, and it need not wait for one.
+pub fn tell_only_of_a_session() {
+    // Outside of a request nothing waits later.
+    let _outside = SEEN.try_with(|seen| {
+        let decision = seen.get().decision;
+        seen.set(Seen {
+            commit: decision,
+            decision,
+        });
+    });
+}
+
 /// For a store: notes what this task's request is about to see. `false` when it is in none, and must wait first.
 #[must_use]
-pub fn note_seen(state: u64) -> bool {
-    SEEN.try_with(|seen| seen.set(seen.get().max(state))).is_ok()
+pub fn note_seen(more: Seen) -> bool {
+    SEEN.try_with(|seen| seen.set(seen.get().and(more))).is_ok()
 }

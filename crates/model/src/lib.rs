@@ -42,7 +42,7 @@ mod token;
 mod upload;
 mod user_name;
 
-pub use ahead::{ahead_of_disk, note_seen, settle};
+pub use ahead::{Seen, ahead_of_disk, note_seen, settle, tell_only_of_a_session};
 pub use application::{
     ApplicationCertificate, ApplicationMarker, ApplicationRead, ApplicationRecord, ApplicationSecret, ApplicationTx,
     FederatedCredential,

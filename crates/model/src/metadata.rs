@@ -35,6 +35,9 @@ pub enum Outcome {
 pub enum Durability {
     /// The change survives a power cut (ARCHITECTURE.md, law 3).
     Durable,
+    /// The same, of a push: it lets nobody in and unlocks nothing. Who only hears that an upload goes on, which would be so
+    /// without it, need not wait until it is safe.
+    Pushed,
     /// The change survives the end of this process; for progress that a client can repeat.
     Relaxed,
 }
@@ -60,7 +63,7 @@ pub trait Metadata: Send + Sync {
     ///
     /// # Errors
     /// When it does not become so.
-    async fn settle(&self, _seen: u64) -> Result<(), MetadataError> {
+    async fn settle(&self, _commit: u64) -> Result<(), MetadataError> {
         Ok(())
     }
 

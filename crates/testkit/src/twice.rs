@@ -32,8 +32,8 @@ impl Metadata for RunTwice {
         self.0.write(durability, Box::new(move |tx| work(tx))).await
     }
 
-    async fn settle(&self, seen: u64) -> Result<(), MetadataError> {
-        self.0.settle(seen).await
+    async fn settle(&self, commit: u64) -> Result<(), MetadataError> {
+        self.0.settle(commit).await
     }
 
     fn commits(&self) -> Option<u64> {

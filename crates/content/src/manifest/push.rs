@@ -54,7 +54,7 @@ impl Repositories {
             now,
         };
         self.metadata
-            .transact(Durability::Durable, move |tx| push.run(tx))
+            .transact(Durability::Pushed, move |tx| push.run(tx))
             .await?;
         self.manifest_cache.insert(digest, &put.bytes);
         Ok(Pushed {

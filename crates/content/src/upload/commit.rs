@@ -46,7 +46,7 @@ impl Repositories {
         };
         let spare = self
             .metadata
-            .transact(Durability::Durable, move |tx| {
+            .transact(Durability::Pushed, move |tx| {
                 let Some(removed) = tx.remove_upload(upload)? else {
                     return Err(Error::UploadUnknown {
                         repository: arrival.repository.clone(),
@@ -85,7 +85,7 @@ impl Repositories {
         let actor = grant.actor().key();
         let gone = self
             .metadata
-            .transact(Durability::Durable, move |tx| {
+            .transact(Durability::Pushed, move |tx| {
                 let gone = ensure_room(tx, &leases, arrival.registry, &actor, limit, arrival.now)?;
                 link_arrival(tx, &arrival)?;
                 Ok::<_, Error>(gone)

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::{io, iter, mem};
 
-use holdfast_model::{Durability, MetadataError, Outcome, WriteWork};
+use holdfast_model::{Durability, MetadataError, Outcome, Seen, WriteWork};
 use rusqlite::Connection;
 
 use super::error::{Fault, Lost, failed};
@@ -66,12 +66,12 @@ impl Batches {
         // Ends when the handle has hung up and nothing waits any more.
         while let Some(first) = self.next_job(queue) {
             let waiting = queue.try_iter().take(BATCH_LIMIT - 1);
-            let is_durable = |job: &Job| job.durability == Durability::Durable;
+            let is_durable = |job: &Job| job.durability != Durability::Relaxed;
             let (mut durable, mut relaxed) = iter::once(first).chain(waiting).partition::<Vec<_>, _>(is_durable);
             self.counters.taken(durable.len() + relaxed.len());
-            for (batch, is_durable) in [(&mut relaxed, false), (&mut durable, true)] {
+            for batch in [&mut relaxed, &mut durable] {
                 while !batch.is_empty() {
-                    self.run_batch(batch, is_durable);
+                    self.run_batch(batch);
                 }
             }
             self.look_after_log(Log::settle);
@@ -106,22 +106,26 @@ impl Batches {
 
     /// Runs the jobs in one transaction and has them answered. Those it did not come to, because SQLite
     /// gave up the transaction in the middle, stay in the batch.
-    fn run_batch(&mut self, batch: &mut Vec<Job>, is_durable: bool) {
+    fn run_batch(&mut self, batch: &mut Vec<Job>) {
         if let Some(failure) = self.flushed.failure() {
             for job in batch.drain(..) {
-                drop(job.answer.send((Err(failure.to_error("began a write")), 0)));
+                drop(
+                    job.answer
+                        .send((Err(failure.to_error("began a write")), Seen::default())),
+                );
             }
             return;
         }
         self.counters.began();
+        let durability = strongest(batch);
         let (outcomes, committed) = match batch.len() {
-            1 => self.run_alone(batch.remove(0), is_durable),
-            _ => self.run_together(batch, is_durable),
+            1 => self.run_alone(batch.remove(0), durability),
+            _ => self.run_together(batch, durability),
         };
         let has_written = self.log.has_grown() || committed.is_err();
-        let commit = self.flushed.newest();
-        let ended = Ended { commit, outcomes };
-        if !is_durable {
+        let seen = self.flushed.newest();
+        let ended = Ended { seen, outcomes };
+        if durability == Durability::Relaxed {
             return ended.answer();
         }
         self.flusher.answer(Durable {
@@ -132,14 +136,14 @@ impl Batches {
     }
 
     /// A job that is the whole transaction needs no savepoint: what undoes one undoes the other.
-    fn run_alone(&self, job: Job, is_durable: bool) -> (Outcomes, Result<(), Lost>) {
+    fn run_alone(&self, job: Job, durability: Durability) -> (Outcomes, Result<(), Lost>) {
         if let Err(lost) = self.step("BEGIN IMMEDIATE").map_err(Lost::from) {
             let outcome = Err(lost.to_error("began a transaction"));
             return (vec![(job.answer, outcome)], Err(lost));
         }
         let outcome = self.run_work(job.work);
         let (outcome, committed) = if matches!(outcome, Ok(Outcome::Commit)) {
-            let committed = self.commit(is_durable).map_err(Lost::from);
+            let committed = self.commit(durability).map_err(Lost::from);
             let outcome = committed
                 .as_ref()
                 .map_err(|lost| lost.to_error("committed a transaction"));
@@ -152,7 +156,7 @@ impl Batches {
     }
 
     /// Runs the jobs in one transaction, each so that its failure undoes only itself.
-    fn run_together(&self, batch: &mut Vec<Job>, is_durable: bool) -> (Outcomes, Result<(), Lost>) {
+    fn run_together(&self, batch: &mut Vec<Job>, durability: Durability) -> (Outcomes, Result<(), Lost>) {
         let mut lost = self.step("BEGIN IMMEDIATE").err().map(Lost::from);
         let has_begun = lost.is_none();
         let mut outcomes = Vec::with_capacity(batch.len());
@@ -171,7 +175,7 @@ impl Batches {
         }
         batch.extend(jobs);
         let committed = match lost {
-            None => self.commit(is_durable).map_err(Lost::from),
+            None => self.commit(durability).map_err(Lost::from),
             Some(lost) => Err(lost),
         };
         if let Err(lost) = &committed {
@@ -182,10 +186,10 @@ impl Batches {
         (outcomes, committed)
     }
 
-    fn commit(&self, is_durable: bool) -> rusqlite::Result<()> {
-        if is_durable {
+    fn commit(&self, durability: Durability) -> rusqlite::Result<()> {
+        if durability != Durability::Relaxed {
             // Before anybody can see it.
-            self.flushed.announce();
+            self.flushed.announce(durability == Durability::Durable);
         }
         let committed = self.step("COMMIT");
         // Also when it failed: nobody may have to think about what a failure left.
@@ -238,6 +242,15 @@ impl Batches {
     fn step(&self, sql: &'static str) -> rusqlite::Result<()> {
         step(&self.connection, sql)
     }
+}
+
+/// What all of them are promised who are committed together.
+fn strongest(batch: &[Job]) -> Durability {
+    let is_in = |durability| batch.iter().any(|job| job.durability == durability);
+    [Durability::Durable, Durability::Pushed]
+        .into_iter()
+        .find(|durability| is_in(*durability))
+        .unwrap_or(Durability::Relaxed)
 }
 
 #[cfg(test)]
@@ -384,9 +397,9 @@ mod tests {
         let trigger = "CREATE TEMP TRIGGER given_up BEFORE INSERT ON storage_account \
             WHEN new.name = 'account1' BEGIN SELECT RAISE (ROLLBACK, 'given up'); END";
         worker.connection.execute_batch(trigger).unwrap();
-        worker.run_batch(&mut batch, true);
+        worker.run_batch(&mut batch);
         assert_eq!(batch.len(), 1, "the third was not begun");
-        worker.run_batch(&mut batch, true);
+        worker.run_batch(&mut batch);
         let mut results = Vec::new();
         for answered in answers {
             results.push(answered.await.unwrap().0.is_ok());

@@ -13,7 +13,7 @@ use std::sync::mpsc::{Receiver, SendError, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 
-use holdfast_model::{MetadataError, note_seen};
+use holdfast_model::{MetadataError, Seen, note_seen};
 use tokio::sync::{oneshot, watch};
 
 use super::error::{NotFlushed, is_failed_flush};
@@ -22,8 +22,8 @@ use super::stats::Counters;
 /// Batches that the writer may be ahead of the disk. Each is at most `BATCH_LIMIT` writes, and a flush takes all that wait.
 const AHEAD_LIMIT: usize = 64;
 
-/// Whom the end of a write is told, and the newest durable commit that it has seen or made.
-pub(super) type Answer = oneshot::Sender<(Result<(), MetadataError>, u64)>;
+/// Whom the end of a write is told, and what it has seen or made.
+pub(super) type Answer = oneshot::Sender<(Result<(), MetadataError>, Seen)>;
 
 /// Puts everything that was written to the log before on the disk.
 pub(super) type FlushLog = Box<dyn FnMut() -> io::Result<()> + Send>;
@@ -44,6 +44,8 @@ pub(super) fn log_of(path: &Path) -> io::Result<FlushLog> {
 pub(super) struct Flushed {
     /// The newest durable commit that somebody may see. It is told before it is made.
     newest: AtomicU64,
+    /// The newest of those that is not a push.
+    newest_decision: AtomicU64,
     /// The newest one that is on the disk, with all before it.
     flushed: AtomicU64,
     failure: OnceLock<NotFlushed>,
@@ -55,6 +57,7 @@ impl Default for Flushed {
     fn default() -> Self {
         Self {
             newest: AtomicU64::new(0),
+            newest_decision: AtomicU64::new(0),
             flushed: AtomicU64::new(0),
             failure: OnceLock::new(),
             news: watch::Sender::new(()),
@@ -63,14 +66,20 @@ impl Default for Flushed {
 }
 
 impl Flushed {
-    /// The newest durable commit that was seen by who has looked before asking.
-    pub(super) fn newest(&self) -> u64 {
-        self.newest.load(SeqCst)
+    /// The newest durable commits that may have been seen by who has looked before asking.
+    pub(super) fn newest(&self) -> Seen {
+        Seen {
+            commit: self.newest.load(SeqCst),
+            decision: self.newest_decision.load(SeqCst),
+        }
     }
 
-    /// Notes that a durable commit is about to be made.
-    pub(super) fn announce(&self) {
-        self.newest.fetch_add(1, SeqCst);
+    /// Notes that a durable commit is about to be made, and whether it is more than pushes.
+    pub(super) fn announce(&self, is_decision: bool) {
+        let commit = self.newest.fetch_add(1, SeqCst) + 1;
+        if is_decision {
+            self.newest_decision.store(commit, SeqCst);
+        }
     }
 
     /// Why nothing can be flushed any more.
@@ -108,17 +117,17 @@ impl Flushed {
         }
     }
 
-    /// Lets a durable commit be seen: waits until it is on the disk, or leaves that to the end of the request.
-    pub(super) async fn seen(&self, commit: u64) -> Result<(), NotFlushed> {
-        if self.has(commit) || note_seen(commit) {
+    /// Lets durable commits be seen: waits until they are on the disk, or leaves that to the end of the request.
+    pub(super) async fn seen(&self, seen: Seen) -> Result<(), NotFlushed> {
+        if self.has(seen.commit) || note_seen(seen) {
             return Ok(());
         }
-        self.reached(commit).await
+        self.reached(seen.commit).await
     }
 
     /// Whether all that can be seen is on the disk.
     pub(super) fn has_all(&self) -> bool {
-        self.has(self.newest())
+        self.has(self.newest().commit)
     }
 
     fn has(&self, commit: u64) -> bool {
@@ -133,8 +142,8 @@ impl Flushed {
 
 /// The writes of a transaction that has ended, and what they are told.
 pub(super) struct Ended {
-    /// The durable commit that it is, or the newest that it may have seen.
-    pub(super) commit: u64,
+    /// The durable commit that it is, and what it may have seen.
+    pub(super) seen: Seen,
     pub(super) outcomes: Vec<(Answer, Result<(), MetadataError>)>,
 }
 
@@ -143,14 +152,14 @@ impl Ended {
     pub(super) fn answer(self) {
         for (answer, outcome) in self.outcomes {
             // A caller that has gone away does not need the answer.
-            drop(answer.send((outcome, self.commit)));
+            drop(answer.send((outcome, self.seen)));
         }
     }
 
     /// Tells another thing.
     fn refuse(self, failure: &NotFlushed) {
         for (answer, _) in self.outcomes {
-            drop(answer.send((Err(failure.to_error("flushed a write")), 0)));
+            drop(answer.send((Err(failure.to_error("flushed a write")), Seen::default())));
         }
     }
 }
@@ -192,7 +201,7 @@ impl Flusher {
 
     /// Answers when it is on the disk, with all that it may have seen. Waits only while so many wait as may.
     pub(super) fn answer(&self, durable: Durable) {
-        if self.flushed.has(durable.ended.commit) {
+        if self.flushed.has(durable.ended.seen.commit) {
             return durable.ended.answer();
         }
         let Some(queue) = &self.queue else { return };
@@ -256,7 +265,7 @@ impl FlusherThread {
             .durable(batch.iter().filter(|durable| durable.is_committed).count());
         // They wait in the order of their commits.
         if let Some(last) = batch.last() {
-            self.flushed.reach(last.ended.commit);
+            self.flushed.reach(last.ended.seen.commit);
         }
         Ok(())
     }

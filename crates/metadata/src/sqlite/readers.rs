@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqC
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use holdfast_model::{MetadataError, ReadWork};
+use holdfast_model::{MetadataError, ReadWork, Seen};
 use rusqlite::{Connection, MAIN_DB, TransactionState};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -61,8 +61,8 @@ struct Idle {
 struct Snapshot {
     /// How many commits it holds at least.
     commits: u64,
-    /// The newest durable commit that it may hold.
-    durable: u64,
+    /// The newest durable commits that it may hold.
+    seen: Seen,
 }
 
 impl Readers {
@@ -92,9 +92,9 @@ impl Readers {
             Ok(permit) => permit,
             Err(_) => self.wait().await?,
         };
-        let (outcome, durable) = Lent::take(self, permit)?.run(work);
+        let (outcome, seen) = Lent::take(self, permit)?.run(work);
         self.flushed
-            .seen(durable)
+            .seen(seen)
             .await
             .map_err(|failure| failure.to_error("ended a read"))?;
         outcome
@@ -183,8 +183,8 @@ impl<'p> Lent<'p> {
         })
     }
 
-    /// What came of the work, and the newest durable commit that it may have seen.
-    fn run(mut self, work: ReadWork) -> (Result<(), MetadataError>, u64) {
+    /// What came of the work, and the newest durable commits that it may have seen.
+    fn run(mut self, work: ReadWork) -> (Result<(), MetadataError>, Seen) {
         // Before the snapshot is taken, so that it holds at least these.
         let commits = self.readers.commits.load(SeqCst);
         let Idle { connection, snapshot } = self.idle.as_mut().expect("it is given back only by drop");
@@ -192,20 +192,20 @@ impl<'p> Lent<'p> {
         if kept.is_none()
             && let Err(error) = begin(connection, snapshot.take().is_some())
         {
-            return (Err(error), 0);
+            return (Err(error), Seen::default());
         }
         let mut session = Session::new(connection, &self.readers.statements);
         let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut session)));
         // After the snapshot was taken: a commit is announced before it can be seen.
-        let durable = kept.map_or_else(|| self.readers.flushed.newest(), |kept| kept.durable);
+        let seen = kept.map_or_else(|| self.readers.flushed.newest(), |kept| kept.seen);
         // What went wrong may have ended it, or be of the snapshot. Work may have made another error of it.
         let is_good = matches!(outcome, Ok(Ok(()))) && !session.has_failed();
         // A transaction takes its snapshot with its first statement.
         let has_one = matches!(connection.transaction_state(Some(MAIN_DB)), Ok(TransactionState::Read));
-        *snapshot = (is_good && has_one).then_some(Snapshot { commits, durable });
+        *snapshot = (is_good && has_one).then_some(Snapshot { commits, seen });
         let outcome = outcome
             .unwrap_or_else(|payload| Err(MetadataError::failed("ran a read", Fault::panicked(payload.as_ref()))));
-        (outcome, durable)
+        (outcome, seen)
     }
 }
 

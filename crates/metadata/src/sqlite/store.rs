@@ -80,8 +80,8 @@ impl Metadata for SqliteStore {
         self.writer.run(durability, work).await
     }
 
-    async fn settle(&self, seen: u64) -> Result<(), MetadataError> {
-        let reached = self.readers.flushed().reached(seen).await;
+    async fn settle(&self, commit: u64) -> Result<(), MetadataError> {
+        let reached = self.readers.flushed().reached(commit).await;
         reached.map_err(|failure| failure.to_error("showed what it has"))
     }
 

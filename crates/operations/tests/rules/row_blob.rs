@@ -168,7 +168,7 @@ impl Metadata for Counted {
 
     async fn write(&self, durability: Durability, work: WriteWork) -> Result<(), MetadataError> {
         let count = match durability {
-            Durability::Durable => &self.counts.durable,
+            Durability::Durable | Durability::Pushed => &self.counts.durable,
             Durability::Relaxed => &self.counts.relaxed,
         };
         count.fetch_add(1, Ordering::SeqCst);

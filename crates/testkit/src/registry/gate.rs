@@ -83,8 +83,8 @@ impl Metadata for Gated {
         self.inner.write(durability, work).await
     }
 
-    async fn settle(&self, seen: u64) -> Result<(), MetadataError> {
-        self.inner.settle(seen).await
+    async fn settle(&self, commit: u64) -> Result<(), MetadataError> {
+        self.inner.settle(commit).await
     }
 
     fn commits(&self) -> Option<u64> {

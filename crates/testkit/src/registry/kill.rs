@@ -209,7 +209,7 @@ impl Metadata for MortalRows {
         let written = async {
             let written = self.inner.write(durability, work).await;
             let flushed = self.life.kill.0.flushed.lock().unwrap_or_else(PoisonError::into_inner);
-            if let (Durability::Durable, Some(flushed)) = (durability, &*flushed) {
+            if let (Durability::Durable | Durability::Pushed, Some(flushed)) = (durability, &*flushed) {
                 flushed.keep();
             }
             written
@@ -217,8 +217,8 @@ impl Metadata for MortalRows {
         self.life.step(written).await
     }
 
-    async fn settle(&self, seen: u64) -> Result<(), MetadataError> {
-        self.inner.settle(seen).await
+    async fn settle(&self, commit: u64) -> Result<(), MetadataError> {
+        self.inner.settle(commit).await
     }
 
     fn commits(&self) -> Option<u64> {

@@ -5,7 +5,9 @@ use std::sync::mpsc::{Sender, channel};
 use std::task::Poll;
 
 use futures_util::future::join_all;
-use holdfast_model::{Durability, Metadata, MetadataExt as _, Timestamp, ahead_of_disk, settle};
+use holdfast_model::{
+    Durability, Metadata, MetadataExt as _, Timestamp, ahead_of_disk, settle, tell_only_of_a_session,
+};
 
 use super::super::{SqliteStore, open};
 use super::*;
@@ -52,7 +54,11 @@ impl Held {
 
     /// A durable write whose flush is held.
     async fn insert_held(&self, name: &'static str) -> Ending<'_> {
-        let mut write = self.insert(Durability::Durable, name);
+        self.write_held(Durability::Durable, name).await
+    }
+
+    async fn write_held(&self, durability: Durability, name: &'static str) -> Ending<'_> {
+        let mut write = self.insert(durability, name);
         assert!(!is_ready(&mut write).await);
         self.begun.recv().unwrap();
         write
@@ -359,4 +365,31 @@ async fn a_request_that_destroys_nothing_is_answered_after_what_it_saw_is_safe()
     held.break_disk();
     told(request.await.map(drop));
     told(write.await);
+}
+
+#[tokio::test]
+async fn who_hears_only_of_a_session_waits_for_no_push_and_for_all_else() {
+    let held = Held::open();
+    let metadata: &dyn Metadata = &held.store;
+    let session = || {
+        Box::pin(ahead_of_disk(metadata, async {
+            held.read().await.unwrap();
+            tell_only_of_a_session();
+        }))
+    };
+    let push = held.write_held(Durability::Pushed, "one").await;
+    assert!(!is_ready(&mut held.read()).await, "what is read is shown");
+    assert!(is_ready(&mut session()).await);
+    let mut decision = held.insert(Durability::Durable, "two");
+    assert!(!is_ready(&mut decision).await);
+    while count(&held.folder.path().join("metadata.db")) < 2 {
+        thread::yield_now();
+    }
+    let mut waiting = session();
+    assert!(!is_ready(&mut waiting).await);
+    held.let_go();
+    held.let_go();
+    push.await.unwrap();
+    decision.await.unwrap();
+    waiting.await.unwrap();
 }
