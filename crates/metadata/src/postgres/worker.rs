@@ -83,7 +83,7 @@ impl Worker {
         work: &WriteWork,
     ) -> Result<(), MetadataError> {
         let begin = match durability {
-            Durability::Durable => BEGIN_DURABLE,
+            Durability::Durable | Durability::Pushed => BEGIN_DURABLE,
             Durability::Relaxed => BEGIN_RELAXED,
         };
         let mut lane = None;
