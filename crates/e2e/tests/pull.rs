@@ -8,6 +8,7 @@ use std::thread;
 
 use holdfast_e2e::connection::Length;
 use holdfast_e2e::{Connection, Random, Sandbox, Server, http, image};
+use rustix::fs::{Advice, fadvise};
 
 const LAYER_BYTES: usize = (300 << 20) + 7;
 /// What the server may take at most, with the push before.
@@ -62,6 +63,23 @@ fn a_layer_comes_whole_by_curl_and_crane_and_takes_little_memory() {
 
     let most = server.daemon().most_resident_kib();
     assert!(most < MOST_KIB, "{} MiB", most >> 10);
+}
+
+#[test]
+fn a_layer_that_the_kernel_has_forgotten_or_knows_in_part_comes_whole() {
+    let server = Server::start();
+    let path = push(&server);
+    let file = File::open(server.data().object_of(&LAYER)).expect("it can be read");
+    let mut connection = server.connect().expect("the server listens");
+    for remembered in [0, 3 << 20] {
+        fadvise(&file, 0, None, Advice::DontNeed).expect("the kernel takes advice");
+        for at in (0..LAYER_BYTES as u64).step_by(16 << 20) {
+            let mut some = vec![0; remembered];
+            file.read_at(&mut some, at).expect("it can be read");
+        }
+        let answer = connection.ask("GET", &path, &[], b"").expect("it answers");
+        assert!(answer.status == 200 && answer.body == *LAYER, "other bytes came");
+    }
 }
 
 #[test]
