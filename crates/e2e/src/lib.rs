@@ -16,6 +16,7 @@ pub mod distribution;
 pub mod dockerd;
 pub mod http;
 pub mod image;
+pub mod page;
 pub mod project;
 pub mod proxy;
 pub mod random;

@@ -1,9 +1,6 @@
 //! What the documentation says is so: every command in README.md and docs/ is run as it stands there, on a fresh data
 //! folder; every flag and setting they name exists; commands for developers name what there is.
 
-#[path = "docs/markdown.rs"]
-mod markdown;
-
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
@@ -11,9 +8,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use holdfast_e2e::daemon::Daemon;
+use holdfast_e2e::page::{Page, pages};
 use holdfast_e2e::{Containerd, Dockerd, Output, Sandbox, Shared, image, project};
-
-use markdown::{Page, pages};
 
 static WORKSTATION: Shared<Workstation> = Shared::new(Workstation::new);
 

@@ -1,24 +1,50 @@
-//! Commands in a page: the lines of its `sh` blocks, and the code in its sentences. It runs nothing.
+//! A page of the documentation: the lines of its `sh` blocks, and the code in its sentences. It runs nothing.
 
 use std::fs;
 
-use holdfast_e2e::project;
+use crate::project;
 
-/// A page of the documentation.
-pub(crate) struct Page {
-    pub(crate) name: String,
+/// A page, or a section of one.
+#[derive(Debug)]
+pub struct Page {
+    /// Its file, relative to the project.
+    pub name: String,
     /// The lines of all `sh` blocks, in order.
-    pub(crate) commands: Vec<String>,
+    pub commands: Vec<String>,
     /// Everything between back quotes outside of blocks.
-    pub(crate) words: Vec<String>,
+    pub words: Vec<String>,
     /// All of it.
-    pub(crate) text: String,
+    pub text: String,
 }
 
 impl Page {
     /// Reads a page; `name` is relative to the project.
-    pub(crate) fn read(name: &str) -> Self {
+    ///
+    /// # Panics
+    /// When it is not there, or has a block that is no block of a page of ours.
+    #[must_use]
+    pub fn read(name: &str) -> Self {
         let text = fs::read_to_string(project::root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        Self::of(name, text)
+    }
+
+    /// What stands between the heading `title` and the next one.
+    ///
+    /// # Panics
+    /// When the page has no such heading.
+    #[must_use]
+    pub fn section(&self, title: &str) -> Self {
+        let mut sections = self
+            .text
+            .split("\n## ")
+            .skip(1)
+            .filter_map(|text| text.split_once('\n'));
+        let found = sections.find(|(heading, _)| *heading == title);
+        let (_, text) = found.unwrap_or_else(|| panic!("{} has no section {title:?}", self.name));
+        Self::of(&self.name, text.to_owned())
+    }
+
+    fn of(name: &str, text: String) -> Self {
         let mut page = Self {
             name: name.to_owned(),
             commands: Vec::new(),
@@ -68,7 +94,11 @@ impl Page {
 }
 
 /// README.md and every page in docs/, README first.
-pub(crate) fn pages() -> Vec<Page> {
+///
+/// # Panics
+/// When one cannot be read.
+#[must_use]
+pub fn pages() -> Vec<Page> {
     let folder = fs::read_dir(project::root().join("docs")).expect("the project has docs/");
     let names = folder.map(|entry| {
         entry
