@@ -1,5 +1,6 @@
 //! What the documentation says is so: every command in README.md and docs/ is run as it stands there, on a fresh data
-//! folder; every flag and setting they name exists; commands for developers name what there is.
+//! folder; every flag and setting they name exists; commands for developers name what there is. The commands that install
+//! Holdfast for good are the test `deploy`'s.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -15,6 +16,8 @@ static WORKSTATION: Shared<Workstation> = Shared::new(Workstation::new);
 
 /// How README.md starts the registry. The test starts the same binary, which is built already, on free ports.
 const START: &str = "cargo run --release --bin holdfast -- serve";
+/// The page whose commands need machines of their own.
+const DEPLOYING: &str = "docs/deploying.md";
 /// What no setting takes that has a form.
 const NONSENSE: &str = "?!=?!";
 /// Commands that are not run, and why.
@@ -130,7 +133,7 @@ fn every_command_in_the_documentation_works_as_it_stands_there() {
         workstation.type_in(line);
     }
     let mut starts = 0;
-    for page in pages() {
+    for page in pages().iter().filter(|page| page.name != DEPLOYING) {
         for line in &page.commands {
             if line == START {
                 starts += 1;
