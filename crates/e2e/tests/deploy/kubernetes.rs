@@ -251,6 +251,7 @@ fn assert_settings(made: &[Value]) {
     for (name, value) in [
         ("HOLDFAST_DOMAIN", "registry.corp.example"),
         ("HOLDFAST_GC_GRACE", "48h"),
+        ("HOLDFAST_DRAIN", "10s"),
         ("HOLDFAST_METRICS_FROM", "10.0.0.0/8,fd00::/8"),
         ("HOLDFAST_MAX_BLOB_SIZE", "5GiB"),
         ("HOLDFAST_HOSTNAME", "a.example,b.example"),
