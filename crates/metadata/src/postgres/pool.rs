@@ -10,7 +10,7 @@ use holdfast_model::{Durability, MetadataError, ReadWork, WriteWork};
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
 
 use super::settings::Settings;
-use super::worker::Worker;
+use super::worker::{Crowd, Worker};
 use crate::sql::error::Fault;
 
 /// What a thread is given to do.
@@ -52,8 +52,9 @@ impl Pool {
         let limit = settings.queue_limit();
         let (queue, waiting) = mpsc::channel(limit);
         let waiting = Arc::new(AsyncMutex::new(waiting));
+        let crowd = Crowd::default();
         let start = |number| {
-            let worker = Worker::new(Arc::clone(settings), Arc::clone(statements));
+            let worker = Worker::new(Arc::clone(settings), Arc::clone(statements), crowd.clone());
             let waiting = Arc::clone(&waiting);
             thread::Builder::new()
                 .name(format!("{name}-{number}"))

@@ -1,13 +1,14 @@
 //! A thread with its connection: runs closures as transactions, and runs one again that another was in the way of.
 //!
 //! Transactions are optimistic at first. One that has to run again waits in a lane, with those that changed the same first,
-//! and after some more tries in the lane of all. The locks are held by the session and not by the transaction: one that is
+//! and after some more tries in the lane of all. While one of this node has to, new ones take a share of the lane of all
+//! first, so that whoever has it alone gets through. The locks are held by the session and not by the transaction: one that is
 //! taken inside a transaction is granted after the snapshot was taken, which is then too old already.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
@@ -21,9 +22,9 @@ use crate::sql::error::Fault;
 use crate::sql::session::Session;
 
 /// How often a transaction is run before its caller hears that there is too much to do.
-const ATTEMPTS: u32 = 12;
+const ATTEMPTS: u32 = 20;
 /// The attempts from which on it waits in the lane of all.
-const LANE_OF_ALL_FROM: u32 = 5;
+const LANE_OF_ALL_FROM: u32 = 4;
 /// Pauses between attempts grow to this.
 const LONGEST_PAUSE: Duration = Duration::from_millis(64);
 /// The class of our advisory locks: "Hold" in ASCII, as SQLite's application id.
@@ -37,6 +38,31 @@ const BEGIN_RELAXED: &str = "BEGIN ISOLATION LEVEL SERIALIZABLE; SET LOCAL synch
 pub(super) struct Worker {
     settings: Arc<Settings>,
     statements: Arc<AtomicU64>,
+    crowd: Crowd,
+}
+
+/// How many transactions of this node run again now.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Crowd(Arc<AtomicU32>);
+
+impl Crowd {
+    /// One more, until what is returned is dropped.
+    fn enter(&self) -> InCrowd<'_> {
+        self.0.fetch_add(1, SeqCst);
+        InCrowd(&self.0)
+    }
+
+    fn is_there(&self) -> bool {
+        self.0.load(SeqCst) > 0
+    }
+}
+
+struct InCrowd<'c>(&'c AtomicU32);
+
+impl Drop for InCrowd<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, SeqCst);
+    }
 }
 
 /// What one run of a write came to.
@@ -47,8 +73,12 @@ enum Ran {
 }
 
 impl Worker {
-    pub(super) fn new(settings: Arc<Settings>, statements: Arc<AtomicU64>) -> Self {
-        Self { settings, statements }
+    pub(super) fn new(settings: Arc<Settings>, statements: Arc<AtomicU64>, crowd: Crowd) -> Self {
+        Self {
+            settings,
+            statements,
+            crowd,
+        }
     }
 
     /// Does what comes until the queue is closed and empty.
@@ -88,15 +118,17 @@ impl Worker {
         };
         let mut lane = None;
         let mut was_lost = false;
+        let mut in_crowd = None;
         for attempt in 0..ATTEMPTS {
             let connection = self.connected(kept, "began a write")?;
-            if let Err(error) = hold(connection, attempt, lane) {
+            let holds = attempt > 0 || self.crowd.is_there();
+            if holds && let Err(error) = hold(connection, attempt, lane) {
                 // It may hold one of two locks.
                 *kept = None;
                 return Err(failed("waited for another write")(error));
             }
             let ran = self.run(connection, begin, work);
-            if attempt > 0 && connection.say("SELECT pg_advisory_unlock_all()").is_err() {
+            if holds && connection.say("SELECT pg_advisory_unlock_all()").is_err() {
                 // The locks end with the connection.
                 *kept = None;
             }
@@ -104,6 +136,7 @@ impl Worker {
                 Ran::Over(result) => return result,
                 Ran::Conflict(of) => {
                     lane = of;
+                    in_crowd.get_or_insert_with(|| self.crowd.enter());
                     thread::sleep(pause(attempt));
                 }
                 // Nothing was committed. A database that restarts breaks every connection once.
@@ -181,7 +214,7 @@ fn lost(attempted: &'static str) -> MetadataError {
 /// Waits in the lane of an attempt. Everybody in a lane holds a share of that of all.
 fn hold(connection: &Connection, attempt: u32, lane: Option<i32>) -> Result<(), tokio_postgres::Error> {
     match lane {
-        _ if attempt == 0 => Ok(()),
+        _ if attempt == 0 => connection.say(&format!("SELECT pg_advisory_lock_shared({LOCK_CLASS}, 0)")),
         Some(lane) if attempt < LANE_OF_ALL_FROM => connection.say(&format!(
             "SELECT pg_advisory_lock_shared({LOCK_CLASS}, 0); SELECT pg_advisory_lock({LOCK_CLASS}, {lane})"
         )),
