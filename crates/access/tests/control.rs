@@ -18,7 +18,7 @@ fn caller(roles: &[(&str, &str)]) -> ControlCaller {
 }
 
 fn id(text: &str) -> ResourceId {
-    text.parse().unwrap()
+    text.parse().expect("the id is well formed")
 }
 
 /// `y` for yes, `f` for a no that may say so (403), `n` for one that may not (404).
