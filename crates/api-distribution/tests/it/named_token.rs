@@ -34,7 +34,7 @@ impl<'a> Owner<'a> {
     }
 
     fn may<A: ControlAction>(id: &ResourceId) -> ControlGrant<A> {
-        decide_control(&ControlCaller::operator(), &id).unwrap()
+        decide_control(&ControlCaller::operator(), id).unwrap()
     }
 
     fn token(&self, name: &str) -> ResourceId {
