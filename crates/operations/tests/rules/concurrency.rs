@@ -177,7 +177,7 @@ async fn no_acknowledged_push_is_lost_among_pushes_deletes_and_collections() {
     const WRITERS: u64 = 5;
     const ROUNDS: u64 = 25;
     /// The writers go on until the collector, which may be slower, has taken something from among them.
-    const MAX_ROUNDS: u64 = 40 * ROUNDS;
+    const MAX_ROUNDS: u64 = 400 * ROUNDS;
     let world = world().await;
     world.switch(|registry| registry.retention_days = None).await;
     let (ticks, history) = (Arc::new(AtomicU64::new(1)), History::default());
