@@ -71,6 +71,11 @@ impl Cost {
     pub(crate) fn client_percent(&self) -> f64 {
         self.client.as_secs_f64() * 100.0 / self.elapsed.as_secs_f64()
     }
+
+    /// How much of one processor both used, in percent.
+    pub(crate) fn percent(&self) -> f64 {
+        (self.server + self.client).as_secs_f64() * 100.0 / self.elapsed.as_secs_f64()
+    }
 }
 
 /// The middle value; of an even number of values the mean of the two in the middle. NaN when there is none.

@@ -13,7 +13,9 @@ use crate::baseline::sink;
 use crate::client::Connection;
 use crate::content::noise;
 use crate::http::{Endpoint, closing_target};
-use crate::measure::{Pairs, median};
+use crate::load::Done;
+use crate::machine::{processor_time, thread_time};
+use crate::measure::{Cost, Pairs, median};
 use crate::payload::{Form, Payload};
 use crate::peers::REPOSITORY;
 use crate::report::{Budget, Line};
@@ -41,12 +43,23 @@ pub(super) fn measure(bench: &Bench) -> anyhow::Result<Vec<Line>> {
         let mut said = format!("SHA-256 {hash:.0}, durable write {write:.0}");
         for ((form, name), pushes) in FORMS.iter().zip(&mut forms) {
             let discard = speed(discard_alone(&mut discarding, &sink, &mut payload, *form)?);
-            let push = speed(push(&mut connection, &endpoint, &mut payload, *form)?);
+            let (server, client) = (processor_time(holdfast.id())?, thread_time());
+            let (digest, started) = (payload.renew()?, Instant::now());
+            push(&mut connection, &endpoint, &mut payload, *form, &digest)?;
+            let done = Done {
+                count: 1,
+                elapsed: started.elapsed(),
+                processor: thread_time().saturating_sub(client),
+            };
+            let push = mib as f64 * done.per_second();
             said = format!("{said}; {name}: discarding {discard:.0}, Holdfast {push:.0}");
             if run > 0 {
                 pushes.pairs.ours.push(push);
                 pushes.pairs.theirs.push(hash.min(write).min(discard));
                 pushes.discards.push(discard);
+                pushes
+                    .cost
+                    .add(done, processor_time(holdfast.id())?.saturating_sub(server));
             }
         }
         if run > 0 {
@@ -60,7 +73,7 @@ pub(super) fn measure(bench: &Bench) -> anyhow::Result<Vec<Line>> {
     }
     let lines = FORMS.iter().zip(forms).map(|((_, name), pushes)| {
         let what = format!("push of a {mib} MiB blob, {name}");
-        pushes.line(what, median(&hashes), median(&writes))
+        pushes.line(what, median(&hashes), median(&writes), bench.machine.cores)
     });
     Ok(lines.collect())
 }
@@ -71,10 +84,11 @@ struct Pushes {
     /// Of a push, and in the same run of the slowest of the three.
     pairs: Pairs,
     discards: Vec<f64>,
+    cost: Cost,
 }
 
 impl Pushes {
-    fn line(self, what: String, hash: f64, write: f64) -> Line {
+    fn line(self, what: String, hash: f64, write: f64, cores: usize) -> Line {
         let alone = [
             ("receiving and discarding", median(&self.discards)),
             ("SHA-256 alone", hash),
@@ -87,7 +101,14 @@ impl Pushes {
             format!("{name} {}", mib_per_second(median(&self.pairs.theirs))),
         );
         let note = alone.map(|(name, speed)| format!("{name} {}", mib_per_second(speed)));
-        Line::compared(what, cells, self.pairs, BUDGET).with_note(note.join(", "))
+        let note = format!(
+            "{}; processor time of a push: Holdfast {:.0} ms and the client {:.0} ms ({:.0} % of all cores)",
+            note.join(", "),
+            self.cost.server_micros() / 1000.0,
+            self.cost.client_micros() / 1000.0,
+            self.cost.percent() / cores as f64
+        );
+        Line::compared(what, cells, self.pairs, BUDGET).with_note(note)
     }
 }
 
@@ -134,19 +155,22 @@ fn discard_alone(
     Ok(started.elapsed().as_secs_f64())
 }
 
-/// Seconds for a push: in chunks POST, PATCH and PUT, otherwise POST and a PUT with the bytes.
-fn push(connection: &mut Connection, endpoint: &Endpoint, payload: &mut Payload, form: Form) -> anyhow::Result<f64> {
-    let digest = payload.renew()?;
-    let started = Instant::now();
+/// A push: in chunks POST, PATCH and PUT, otherwise POST and a PUT with the bytes.
+fn push(
+    connection: &mut Connection,
+    endpoint: &Endpoint,
+    payload: &mut Payload,
+    form: Form,
+    digest: &str,
+) -> anyhow::Result<()> {
     let location = connection.open_upload(endpoint, REPOSITORY)?;
     match form {
         Form::Chunked => {
             let location = patch(connection, endpoint, payload, &location, form)?;
-            close(connection, endpoint, &location, &digest)?;
+            close(connection, endpoint, &location, digest)
         }
-        Form::Plain => put(connection, endpoint, payload, &closing_target(&location, &digest))?,
+        Form::Plain => put(connection, endpoint, payload, &closing_target(&location, digest)),
     }
-    Ok(started.elapsed().as_secs_f64())
 }
 
 /// Sends the body with the PUT that closes the upload.
