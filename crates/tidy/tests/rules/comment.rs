@@ -1,5 +1,7 @@
 //! What comments may cite: the repository, and specifications by their names.
 
+use std::path::{Path, PathBuf};
+
 use holdfast_tidy::{expect_none, manifest::Manifest, read, root, source::Source};
 
 /// Whose files have names that the repository does not have.
@@ -93,22 +95,61 @@ fn laws() -> usize {
 
 #[test]
 fn files_that_architecture_names_are_there() {
-    let text = read("ARCHITECTURE.md");
     let names: Vec<String> = Manifest::all().into_iter().map(|manifest| manifest.name).collect();
-    let of_crate = |path: &&str| {
-        path.split_once('/')
-            .is_some_and(|(first, _)| names.iter().any(|name| name == first))
-    };
-    let paths = text
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .filter(of_crate)
-        .filter(|path| !path.contains('<'));
-    let missing = paths
-        .flat_map(spread)
-        .filter(|path| !root().join("crates").join(path).exists());
-    expect_none("ARCHITECTURE.md names what is not there", &missing.collect::<Vec<_>>());
+    let mut missing = Vec::new();
+    for block in blocks(&read("ARCHITECTURE.md")) {
+        let mut folder: Option<PathBuf> = None;
+        let words = block.split('`').skip(1).step_by(2).filter(|word| !word.contains('<'));
+        for path in words.flat_map(spread) {
+            let first = path.split('/').next().unwrap_or_default();
+            let is_whole = path.contains('/') && (first == ".." || names.iter().any(|name| name == first));
+            let place = match (&folder, is_whole) {
+                (_, true) => PathBuf::from(&path),
+                (Some(folder), false) if is_rest(&path) => folder.join(&path),
+                _ => continue,
+            };
+            if !root().join("crates").join(&place).exists() {
+                missing.push(place.display().to_string());
+            }
+            if is_whole {
+                folder = place
+                    .parent()
+                    .filter(|_| !path.ends_with('/'))
+                    .map(Path::to_path_buf)
+                    .or(Some(place));
+            }
+        }
+    }
+    expect_none("ARCHITECTURE.md names what is not there", &missing);
+}
+
+/// The paragraphs, list items and rows of tables of a page: in each, a path that begins with no crate goes on from the
+/// folder of the last one that does.
+fn blocks(page: &str) -> Vec<String> {
+    let mut blocks = vec![String::new()];
+    for line in page.lines() {
+        let begins_item = line.trim_start().split_once(' ').is_some_and(|(mark, _)| {
+            mark == "-"
+                || mark
+                    .strip_suffix('.')
+                    .is_some_and(|number| number.parse::<usize>().is_ok())
+        });
+        if begins_item || line.is_empty() || line.starts_with(['|', '#']) {
+            blocks.push(String::new());
+        }
+        let last = blocks.last_mut().expect("there is one from the beginning");
+        last.push_str(line);
+        last.push('\n');
+    }
+    blocks
+}
+
+/// Whether a word in a page may be the rest of a path.
+fn is_rest(word: &str) -> bool {
+    let is_of_names = word
+        .chars()
+        .all(|letter| letter.is_ascii_lowercase() || "_/.".contains(letter));
+    is_of_names && !word.starts_with('/') && (word.ends_with(".rs") || word.ends_with('/'))
 }
 
 /// `a/{b,c}.rs` is two paths.
