@@ -143,7 +143,7 @@ impl Operator {
                 match self.collect_batch(pass, batch.clone(), Arc::clone(&undone)).await {
                     Ok(step) => {
                         total.add(&step.collected);
-                        self.delete_freed(pass, step.freed, &mut total).await;
+                        self.delete_freed(pass, step.freed, &mut total).await?;
                         drop(step.before);
                         if pass.options.dry_run {
                             Arc::make_mut(&mut undone).add(step.undone);
@@ -169,27 +169,32 @@ impl Operator {
     }
 
     /// Deletes objects whose rows are gone; one that its store does not let go stays in the queue.
-    async fn delete_freed(&self, pass: Pass, freed: Vec<GarbageObject>, total: &mut Collected) {
-        for object in freed {
-            if !pass.options.dry_run
-                && let Err(error) = self.try_delete_object(&object).await
-            {
-                let account = object.storage_account;
-                let named = self
-                    .metadata
-                    .query(move |read| read.find_storage_account(account))
-                    .await;
-                let account = match named {
-                    Ok(Some(named)) => named.name,
-                    _ => format!("#{}", account.0),
-                };
-                let what = format_args!("object {} of storage account {account}", object.object_key);
-                total.failures.add(what, &error);
-                continue;
+    async fn delete_freed(&self, pass: Pass, freed: Vec<GarbageObject>, total: &mut Collected) -> Result<(), Error> {
+        let gone = if pass.options.dry_run {
+            freed
+        } else {
+            let deleted = self.try_delete_objects(freed).await?;
+            for (object, error) in &deleted.kept {
+                total.failures.add(self.name_object(object).await, error);
             }
-            total.objects += 1;
-            total.freed_bytes += object.size_bytes;
-        }
+            deleted.gone
+        };
+        total.objects += gone.len() as u64;
+        total.freed_bytes += gone.iter().map(|object| object.size_bytes).sum::<u64>();
+        Ok(())
+    }
+
+    async fn name_object(&self, object: &GarbageObject) -> String {
+        let account = object.storage_account;
+        let named = self
+            .metadata
+            .query(move |read| read.find_storage_account(account))
+            .await;
+        let account = match named {
+            Ok(Some(named)) => named.name,
+            _ => format!("#{}", account.0),
+        };
+        format!("object {} of storage account {account}", object.object_key)
     }
 
     /// What a candidate is, for people.

@@ -12,6 +12,7 @@ mod failure;
 mod garbage;
 pub mod limits;
 mod manifest;
+mod object;
 mod operator;
 mod parsing;
 mod referrer;

@@ -4,7 +4,7 @@
 //! collector's queue; whatever ends then, the queue deletes it. A store that no storage account's row names is of strays
 //! only; it goes with the last of them, while no account is made.
 
-use std::{collections::BTreeSet, error::Error as StdError, fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 use futures_core::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -298,8 +298,10 @@ impl Operator {
     ) -> Result<(), StorageError> {
         let Some(account) = place.account else {
             for object in strays {
-                let deleted = place.store.delete(&object.key).await;
-                found.count_deletion(place, &object, deleted);
+                match place.store.delete(&object.key).await {
+                    Ok(()) => found.count_removed(object.size_bytes),
+                    Err(error) => found.failures.add(name(place, &object.key), &error),
+                }
             }
             return Ok(());
         };
@@ -316,9 +318,12 @@ impl Operator {
                 .await;
             match queued {
                 Ok(queued) => {
-                    for object in queued {
-                        let deleted = self.try_delete_object(&garbage(account, &object)).await;
-                        found.count_deletion(place, &object, deleted);
+                    let deleted = self.try_delete_objects(queued).await?;
+                    for object in &deleted.gone {
+                        found.count_removed(object.size_bytes);
+                    }
+                    for (object, error) in &deleted.kept {
+                        found.failures.add(name(place, &object.object_key), error);
                     }
                 }
                 Err(error) => {
@@ -333,14 +338,9 @@ impl Operator {
 }
 
 impl Strays {
-    fn count_deletion<E: StdError>(&mut self, place: &Place, object: &ObjectInfo, deleted: Result<(), E>) {
-        match deleted {
-            Ok(()) => {
-                self.removed += 1;
-                self.freed_bytes += object.size_bytes;
-            }
-            Err(error) => self.failures.add(name(place, &object.key), &error),
-        }
+    fn count_removed(&mut self, size_bytes: u64) {
+        self.removed += 1;
+        self.freed_bytes += size_bytes;
     }
 }
 
@@ -350,22 +350,23 @@ fn queue_strays(
     account: StorageAccountId,
     objects: Vec<ObjectInfo>,
     now: Timestamp,
-) -> Result<Vec<ObjectInfo>, MetadataError> {
+) -> Result<Vec<GarbageObject>, MetadataError> {
     let mut queued = Vec::new();
     for object in objects {
         if tx.is_object_known(account, &object.key)? {
             continue;
         }
-        tx.queue_candidate(&Candidate::Object(garbage(account, &object)), now)?;
-        queued.push(object);
+        let garbage = garbage(account, object);
+        tx.queue_candidate(&Candidate::Object(garbage.clone()), now)?;
+        queued.push(garbage);
     }
     Ok(queued)
 }
 
-fn garbage(account: StorageAccountId, object: &ObjectInfo) -> GarbageObject {
+fn garbage(account: StorageAccountId, object: ObjectInfo) -> GarbageObject {
     GarbageObject {
         storage_account: account,
-        object_key: object.key.clone(),
+        object_key: object.key,
         size_bytes: object.size_bytes,
         unfinished: None,
     }

@@ -12,7 +12,7 @@ mod start;
 use bytes::Bytes;
 use holdfast_access::{Grant, action};
 use holdfast_model::{
-    Candidate, Durability, GarbageObject, MetadataError, MetadataExt, StaleUpload, StorageError, UploadBytes, UploadId,
+    Candidate, Durability, MetadataError, MetadataExt, StaleUpload, StorageError, UploadBytes, UploadId,
     UploadRecord, settle,
 };
 use holdfast_oci::{Algorithm, Digest, range::ContentRange};
@@ -233,7 +233,7 @@ impl Repositories {
             .await?;
         let is_removed = removed.is_some();
         if let Some(garbage) = removed.and_then(|removed| removed.garbage) {
-            self.delete_object(&garbage).await;
+            self.delete_object(garbage).await;
         }
         Ok(is_removed)
     }
@@ -277,52 +277,16 @@ impl Repositories {
             })
             .await;
         match queued {
-            Ok(true) => self.delete_object(&garbage).await,
+            Ok(true) => self.delete_object(garbage).await,
             Ok(false) => {}
             Err(error) => {
                 tracing::warn!(error = %error, upload.id = %upload.id.0, "could not remove the object of a lost upload");
             }
         }
     }
-
-    /// Deletes an object no row points to, and its row in the queue; on failure the collector
-    /// tries again.
-    pub(crate) async fn delete_object(&self, object: &GarbageObject) {
-        if let Err(error) = self.try_delete_object(object).await {
-            tracing::warn!(
-                error = %error,
-                object.key = %object.object_key,
-                "could not delete an object; it is tried again"
-            );
-        }
-    }
-
-    /// The same, for whoever tells what failed.
-    pub(crate) async fn try_delete_object(&self, object: &GarbageObject) -> Result<(), Error> {
-        let store = self.store(object.storage_account)?;
-        // That no row needs it must not be taken back.
-        settle(&*self.metadata).await?;
-        match &object.unfinished {
-            Some(state) => store.abandon(&object.object_key, state).await?,
-            None => store.delete(&object.object_key).await?,
-        }
-        let candidate = Candidate::Object(object.clone());
-        Ok(self
-            .metadata
-            .transact(Durability::Relaxed, move |tx| match tx.find_candidate(&candidate)? {
-                Some(queued) => tx.remove_candidate(queued.id),
-                None => Ok(()),
-            })
-            .await?)
-    }
 }
 
 impl Operator {
-    /// Deletes an object no row points to, and its row in the queue; on failure the collector tries again.
-    pub async fn delete_object(&self, object: &GarbageObject) {
-        self.repositories().delete_object(object).await;
-    }
-
     /// Removes the sessions that made no progress for [`crate::Limits::upload_idle`].
     ///
     /// # Errors

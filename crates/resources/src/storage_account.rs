@@ -290,9 +290,7 @@ impl Resources {
         };
         let mut objects = waiting().await?;
         while let Some(first) = objects.first().map(|object| object.object_key.clone()) {
-            for object in &objects {
-                self.content.delete_object(object).await;
-            }
+            self.content.delete_objects(objects).await;
             objects = waiting().await?;
             if objects.first().is_some_and(|object| object.object_key == first) {
                 // The log says why.

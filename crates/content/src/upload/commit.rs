@@ -62,7 +62,7 @@ impl Repositories {
             })
             .await?;
         if let Some(spare) = spare {
-            self.delete_object(&spare).await;
+            self.delete_object(spare).await;
         }
         Ok(())
     }
@@ -92,7 +92,7 @@ impl Repositories {
             })
             .await?;
         if let Some(gone) = gone {
-            self.delete_object(&gone).await;
+            self.delete_object(gone).await;
         }
         Ok(())
     }

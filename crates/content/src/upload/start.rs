@@ -56,7 +56,7 @@ impl Repositories {
             })
             .await?;
         if let Some(gone) = gone {
-            self.delete_object(&gone).await;
+            self.delete_object(gone).await;
         }
         Ok(upload)
     }
