@@ -7,7 +7,7 @@ use crate::{Error, Repositories, limits::PAGE_BYTES};
 use holdfast_model::{MetadataExt, Read, ReferrerRecord, ReferrersPage, RepositoryRecord};
 
 /// A page of referrers.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Referrers {
     /// By digest, ascending, without those that are locked for listing or reading; fewer than the page's limit where
     /// annotations fill it.
@@ -34,12 +34,13 @@ impl Repositories {
         self.metadata
             .query(move |read| {
                 let Some(repository) = read.find_repository(registry, &name)? else {
-                    return Ok(Referrers {
-                        manifests: Vec::new(),
-                        next: None,
-                    });
+                    return Ok(Referrers::default());
                 };
                 ensure_readable(read, &repository, &subject)?;
+                // No manifest has a type with NUL in it, and PostgreSQL cannot be asked for one.
+                if artifact_type.as_ref().is_some_and(|wanted| wanted.contains('\0')) {
+                    return Ok(Referrers::default());
+                }
                 let page = ReferrersPage {
                     artifact_type,
                     after,

@@ -12,8 +12,8 @@ mod start;
 use bytes::Bytes;
 use holdfast_access::{Grant, action};
 use holdfast_model::{
-    Candidate, Durability, MetadataError, MetadataExt, StaleUpload, StorageError, UploadBytes, UploadId,
-    UploadRecord, settle,
+    Candidate, Durability, MetadataError, MetadataExt, StaleUpload, StorageError, UploadBytes, UploadId, UploadRecord,
+    settle,
 };
 use holdfast_oci::{Algorithm, Digest, range::ContentRange};
 

@@ -235,16 +235,20 @@ impl RawManifest<'_> {
         }
     }
 
-    /// Those that listings show are as short as media types are.
+    /// Those that listings show are as short as media types are, and text that every database keeps.
     fn check_types(&self) -> Result<(), Error> {
         let config = self.config.as_ref().and_then(RawDescriptor::media_type);
         for (field, text) in [
             ("artifactType", self.artifact_type.as_deref()),
             ("config.mediaType", config),
         ] {
-            let size_bytes = text.map_or(0, str::len);
-            if size_bytes > MAX_TYPE_BYTES {
+            let text = text.unwrap_or_default();
+            if text.len() > MAX_TYPE_BYTES {
+                let size_bytes = text.len();
                 return Err(Error::TypeTooLong { field, size_bytes });
+            }
+            if text.contains('\0') {
+                return Err(Error::TypeHoldsNul { field });
             }
         }
         Ok(())

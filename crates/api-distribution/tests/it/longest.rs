@@ -1,5 +1,6 @@
 //! Every text that a push has stored, at its greatest length and one longer: the one is read back whole wherever it is
-//! shown, the other is refused by the name of the input, and nothing of it is kept.
+//! shown, the other is refused by the name of the input, and nothing of it is kept. The same with a NUL in it, which not
+//! every database keeps.
 
 use serde_json::{Value, json};
 
@@ -96,6 +97,38 @@ async fn the_longest_names_and_types_are_shown_whole_and_longer_ones_are_refused
         let second = harness.get(&first.next().unwrap()).await.expect(200);
         assert_eq!(second.json()["tags"][0]["name"], "o", "{query}");
     }
+}
+
+#[tokio::test]
+async fn a_type_with_nul_in_it_is_refused_by_name() {
+    let harness = Harness::new().await;
+    harness.push_blob("app", b"{}").await;
+    let before = harness.remains().await;
+    for (pointer, input) in [
+        ("/artifactType", "artifactType"),
+        ("/config/mediaType", "config.mediaType"),
+    ] {
+        let mut manifest: Value = serde_json::from_slice(&Texts::new("").manifest).unwrap();
+        *manifest.pointer_mut(pointer).unwrap() = json!("a/\0b");
+        let manifest = manifest.to_string().into_bytes();
+        let put = harness.put_manifest("app", "v1", OCI_MANIFEST, &manifest);
+        let refused = put.send().await.expect(400);
+        assert_eq!(refused.code(), "MANIFEST_INVALID", "{input}");
+        assert!(refused.message().contains(input), "{input}: {}", refused.message());
+        assert_eq!(harness.remains().await, before, "{input}");
+    }
+}
+
+#[tokio::test]
+async fn a_platform_with_nul_in_it_is_not_shown() {
+    let harness = Harness::new().await;
+    let config = json!({ "architecture": "a\0", "os": "\0" }).to_string().into_bytes();
+    let image = Image::with(config, b"layer".to_vec(), &json!({}));
+    harness.push_image("app", "v1", &image).await;
+    let target = format!("/acr/v1/app/_manifests/{}", image.digest);
+    let shown = harness.get(&target).await.expect(200).json();
+    assert_eq!(shown["manifest"]["architecture"], Value::Null);
+    assert_eq!(shown["manifest"]["os"], Value::Null);
 }
 
 #[tokio::test]

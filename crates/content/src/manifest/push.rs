@@ -100,7 +100,8 @@ impl Platform {
     fn read(config: &[u8]) -> Self {
         let mut found: Self = serde_json::from_slice(config).unwrap_or_default();
         for text in [&mut found.architecture, &mut found.os] {
-            text.take_if(|text| text.len() > MAX_PLATFORM_BYTES);
+            // PostgreSQL keeps no text with NUL in it.
+            text.take_if(|text| text.len() > MAX_PLATFORM_BYTES || text.contains('\0'));
         }
         found
     }

@@ -67,6 +67,12 @@ pub enum Error {
         /// Its length.
         size_bytes: usize,
     },
+    /// A type with the character NUL in it, which no media type has and PostgreSQL cannot keep.
+    #[error("manifest has {field} with the character NUL in it; leave it out")]
+    TypeHoldsNul {
+        /// The field.
+        field: &'static str,
+    },
     /// A field of another JSON type than its format says.
     #[error("manifest has a field of the wrong type")]
     Shape {

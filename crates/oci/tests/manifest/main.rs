@@ -228,6 +228,20 @@ fn a_type_that_listings_show_is_as_short_as_a_media_type() {
     }
 }
 
+#[test]
+fn a_type_that_listings_show_has_no_nul_in_it() {
+    for (pointer, name) in [
+        ("/artifactType", "artifactType"),
+        ("/config/mediaType", "config.mediaType"),
+    ] {
+        let refused = parse(OCI_MANIFEST, &with(image(), pointer, json!("a/\0b")));
+        assert!(
+            matches!(refused, Err(Error::TypeHoldsNul { field }) if field == name),
+            "{name}"
+        );
+    }
+}
+
 /// The conformance suite pushes about 3.9 MB of annotations.
 #[test]
 fn many_annotations_are_accepted() {

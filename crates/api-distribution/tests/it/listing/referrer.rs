@@ -88,6 +88,8 @@ async fn referrers_are_an_index_whatever_is_there() {
         let filtered = harness.get(&format!("{target}?artifactType=a%2Fb")).await.expect(200);
         assert_eq!(filtered.header("oci-filters-applied"), Some("artifactType"));
         assert_eq!(filtered.json(), empty);
+        let impossible = harness.get(&format!("{target}?artifactType=a%00b")).await.expect(200);
+        assert_eq!(impossible.json(), empty);
     }
     harness.push_blob("a", b"{}").await;
     let subject = descriptor(OCI_MANIFEST, &image.manifest);
