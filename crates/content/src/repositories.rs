@@ -13,7 +13,7 @@ use crate::{
     manifest::ManifestPulls,
     parsing::Parsing,
     rehash::Rehashing,
-    upload::Leases,
+    upload::Holds,
 };
 
 /// What [`Repositories`] are made of.
@@ -78,7 +78,7 @@ pub struct Repositories {
     pub(crate) parsing: Parsing,
     /// Turns at hashing what is stored.
     pub(crate) rehashing: Rehashing,
-    pub(crate) leases: Leases,
+    pub(crate) holds: Holds,
 }
 
 /// A right that allows listing a repository's tags and manifests: `/v2` asks for pull or `metadata_read`, `/acr/v1`
@@ -101,7 +101,7 @@ impl Repositories {
             blob_pulls: Current::new(PULLS_KEPT),
             parsing: Parsing::default(),
             rehashing: Rehashing::default(),
-            leases: Leases::default(),
+            holds: Holds::default(),
         }
     }
 

@@ -20,8 +20,8 @@ use holdfast_oci::{Algorithm, Digest, range::ContentRange};
 use crate::{Error, Operator, Repositories, failure::Failures, limits::ROWS_PER_STEP};
 pub use body::Body;
 use body::Gathered;
-pub(crate) use session::Leases;
-use session::{Lease, Session, check_range};
+pub(crate) use session::Holds;
+use session::{Hold, Session, check_range};
 
 /// How far an upload is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,10 +74,10 @@ impl Repositories {
         range: Option<ContentRange>,
         body: Body,
     ) -> Result<Progress, Error> {
-        let lease = self.lease(id)?;
+        let hold = self.hold(id)?;
         let upload = self.load_upload(grant, id).await?;
         check_range(&upload, range.as_ref(), body.length)?;
-        let mut session = Session::open(upload, &lease)?;
+        let mut session = Session::open(upload, &hold)?;
         let received = self.receive(&mut session, range.as_ref(), body).await;
         match received {
             // All that came is stored, so it can be built on.
@@ -114,14 +114,14 @@ impl Repositories {
         range: Option<ContentRange>,
         body: Body,
     ) -> Result<(), Error> {
-        let lease = self.lease(id)?;
+        let hold = self.hold(id)?;
         let mut upload = self.load_upload(grant, id).await?;
         check_range(&upload, range.as_ref(), body.length)?;
         // What its row holds whole can be hashed anew.
         if upload.checkpoint().is_none() {
             upload.algorithm = digest.algorithm();
         }
-        let mut session = Session::open(upload, &lease)?;
+        let mut session = Session::open(upload, &hold)?;
         let finished = self.finish(&mut session, digest, range.as_ref(), body).await;
         // It is unknown at the end when its registry was deleted while the bytes came.
         if let Err(
@@ -149,8 +149,8 @@ impl Repositories {
         let (held, state) = (Bytes::new(), Vec::new());
         let bytes = UploadBytes::Object { held, state };
         let upload = self.insert_upload(grant, Some(digest.algorithm()), bytes).await?;
-        let lease = self.lease(upload.id)?;
-        let mut session = Session::open(upload, &lease)?;
+        let hold = self.hold(upload.id)?;
+        let mut session = Session::open(upload, &hold)?;
         let finished = self.finish(&mut session, digest, None, body).await;
         if finished.is_err() {
             self.discard_upload(&session.upload).await;
@@ -175,14 +175,14 @@ impl Repositories {
     /// # Errors
     /// [`Error::UploadUnknown`], [`Error::UploadBusy`], [`Error::Storage`].
     pub async fn abandon_upload(&self, grant: &Grant<action::Push>, id: UploadId) -> Result<(), Error> {
-        let _lease = self.lease(id)?;
+        let _hold = self.hold(id)?;
         let upload = self.load_upload(grant, id).await?;
         self.remove_upload(&upload).await.map(drop)
     }
 
     async fn purge_upload(&self, stale: StaleUpload) -> Result<bool, Error> {
         // A request is writing to it at this moment: it is not stale.
-        let Some(_lease) = self.leases.take(stale.id) else {
+        let Some(_hold) = self.holds.take(stale.id) else {
             return Ok(false);
         };
         // Since the look a request may have written to it, or finished it.
@@ -211,8 +211,8 @@ impl Repositories {
             .await
     }
 
-    fn lease(&self, id: UploadId) -> Result<Lease, Error> {
-        self.leases
+    fn hold(&self, id: UploadId) -> Result<Hold, Error> {
+        self.holds
             .take(id)
             .ok_or_else(|| Error::UploadBusy { id: id.0.to_string() })
     }

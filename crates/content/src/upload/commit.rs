@@ -81,12 +81,12 @@ impl Repositories {
             bytes: NewBlobBytes::Row(bytes.clone()),
             now: self.clock.now(),
         };
-        let (leases, limit) = (self.leases.clone(), self.limits.max_uploads_per_caller);
+        let (holds, limit) = (self.holds.clone(), self.limits.max_uploads_per_caller);
         let actor = grant.actor().key();
         let gone = self
             .metadata
             .transact(Durability::Pushed, move |tx| {
-                let gone = ensure_room(tx, &leases, arrival.registry, &actor, limit, arrival.now)?;
+                let gone = ensure_room(tx, &holds, arrival.registry, &actor, limit, arrival.now)?;
                 link_arrival(tx, &arrival)?;
                 Ok::<_, Error>(gone)
             })

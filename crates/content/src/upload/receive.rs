@@ -209,7 +209,7 @@ impl Repositories {
         let content = store.open(key, 0..session.offset).await?;
         let hashing = self
             .rehashing
-            .digest(content, digest.algorithm(), session.lease.clone(), drop);
+            .digest(content, digest.algorithm(), session.hold.clone(), drop);
         let actual = hashing.await.map_err(|source| StoreError::Failed {
             attempted: format!("read object {key}"),
             source: Box::new(source),

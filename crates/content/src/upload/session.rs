@@ -15,25 +15,25 @@ use crate::Error;
 /// Sessions that a request on this node is writing to. Other nodes are kept out by the
 /// compare-and-swap of [`holdfast_model::UploadTx::save_upload`].
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Leases(Arc<Mutex<HashSet<UploadId>>>);
+pub(crate) struct Holds(Arc<Mutex<HashSet<UploadId>>>);
 
 /// The right to write to a session; it ends with the last clone.
 #[derive(Clone)]
-pub(crate) struct Lease {
+pub(crate) struct Hold {
     _held: Arc<Held>,
 }
 
 struct Held {
-    leases: Leases,
+    holds: Holds,
     id: UploadId,
 }
 
-impl Leases {
-    pub(super) fn take(&self, id: UploadId) -> Option<Lease> {
+impl Holds {
+    pub(super) fn take(&self, id: UploadId) -> Option<Hold> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        held.insert(id).then(|| Lease {
+        held.insert(id).then(|| Hold {
             _held: Arc::new(Held {
-                leases: self.clone(),
+                holds: self.clone(),
                 id,
             }),
         })
@@ -47,7 +47,7 @@ impl Leases {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.leases
+        self.holds
             .0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -63,11 +63,11 @@ pub(super) struct Session {
     /// Where those bytes are, once the request is done.
     pub(super) bytes: UploadBytes,
     /// Nobody else writes to it.
-    pub(super) lease: Lease,
+    pub(super) hold: Hold,
 }
 
 impl Session {
-    pub(super) fn open(upload: UploadRecord, lease: &Lease) -> Result<Self, Error> {
+    pub(super) fn open(upload: UploadRecord, hold: &Hold) -> Result<Self, Error> {
         let hasher = match (&upload.bytes, upload.checkpoint()) {
             (UploadBytes::Object { .. }, Some(_)) => {
                 Hasher::restore(&upload.hash_state).map_err(|source| Error::HashUnreadable {
@@ -85,7 +85,7 @@ impl Session {
             offset: upload.offset,
             bytes: upload.bytes.clone(),
             upload,
-            lease: lease.clone(),
+            hold: hold.clone(),
         })
     }
 

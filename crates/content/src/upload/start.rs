@@ -7,7 +7,7 @@ use holdfast_model::{
 };
 use holdfast_oci::{Algorithm, RepositoryName};
 
-use super::Leases;
+use super::Holds;
 use crate::{
     Error, Repositories,
     limits::{ROWS_PER_STEP, UPLOAD_GIVES_WAY_AFTER},
@@ -25,7 +25,7 @@ impl Repositories {
         let actor = grant.actor().key();
         let (id, object) = (UploadId(self.ids.uuid()), ObjectKey::new(self.ids.uuid()));
         let (now, limit) = (self.clock.now(), self.limits.max_uploads_per_caller);
-        let leases = self.leases.clone();
+        let holds = self.holds.clone();
         let (upload, gone) = self
             .metadata
             .transact(Durability::Relaxed, move |tx| {
@@ -33,7 +33,7 @@ impl Repositories {
                 let target = target.ok_or_else(|| unknown_registry(registry))?;
                 refuse_locked(&target, &repository)?;
                 let gone = if target.open_uploads >= limit {
-                    make_room(tx, &leases, registry, &actor, limit, now)?
+                    make_room(tx, &holds, registry, &actor, limit, now)?
                 } else {
                     None
                 };
@@ -74,7 +74,7 @@ fn refuse_locked(target: &UploadTarget, repository: &RepositoryName) -> Result<(
 /// Makes room for a session of a caller who has all they may have. Gives the object of the one that gave way.
 pub(super) fn ensure_room(
     tx: &mut dyn Tx,
-    leases: &Leases,
+    holds: &Holds,
     registry: RegistryId,
     actor: &str,
     limit: u64,
@@ -83,7 +83,7 @@ pub(super) fn ensure_room(
     if tx.count_uploads(registry, actor)? < limit {
         return Ok(None);
     }
-    make_room(tx, leases, registry, actor, limit, now)
+    make_room(tx, holds, registry, actor, limit, now)
 }
 
 /// Removes the session of the caller that has waited longest for bytes, if that is long enough. One that a request
@@ -91,7 +91,7 @@ pub(super) fn ensure_room(
 /// registry is deleted.
 fn make_room(
     tx: &mut dyn Tx,
-    leases: &Leases,
+    holds: &Holds,
     registry: RegistryId,
     actor: &str,
     limit: u64,
@@ -99,7 +99,7 @@ fn make_room(
 ) -> Result<Option<GarbageObject>, Error> {
     let mut wait = UPLOAD_GIVES_WAY_AFTER;
     for open in tx.list_uploads_of_caller(registry, actor, ROWS_PER_STEP)? {
-        if leases.is_held(open.id) {
+        if holds.is_held(open.id) {
             continue;
         }
         let idle = now.since(open.updated_at);
