@@ -33,7 +33,7 @@ impl Repositories {
         let (blob, candidate) = self
             .metadata
             .query(move |read| {
-                let (repository, blob) = find(read, registry, &name, &wanted)?;
+                let (repository, blob) = load(read, registry, &name, &wanted)?;
                 let candidate = Candidate::BlobLink {
                     repository,
                     digest: wanted,
@@ -66,7 +66,7 @@ impl Repositories {
         }
         let is_cached = self.blob_cache.get(digest).is_some();
         let found = self.metadata.query(move |read| {
-            let (_, blob) = find(read, key.0, &key.1, &key.2)?;
+            let (_, blob) = load(read, key.0, &key.1, &key.2)?;
             let bytes = match &blob.place {
                 BlobPlace::Row if !is_cached => read.find_blob_bytes(blob.id)?,
                 BlobPlace::Row | BlobPlace::Object(_) => None,
@@ -128,7 +128,7 @@ impl Repositories {
         let now = self.clock.now();
         self.metadata
             .transact(Durability::Durable, move |tx| {
-                let blob = match find(tx, from, &source, &digest) {
+                let blob = match load(tx, from, &source, &digest) {
                     Err(Error::BlobUnknown { .. } | Error::Locked { .. }) => return Ok(None),
                     found => found?.1,
                 };
@@ -175,7 +175,7 @@ impl Repositories {
                     repository,
                     attributes,
                     blob,
-                } = find_link(tx, registry, &name, &digest)?;
+                } = load_link(tx, registry, &name, &digest)?;
                 if attributes.is_some_and(|attributes| !attributes.write_enabled) {
                     return Err(Error::Locked {
                         what: format!("repository {name}"),
@@ -210,12 +210,12 @@ impl Repositories {
         digest: &Digest,
         limit: u64,
     ) -> Result<Option<Bytes>, Error> {
-        let find = || {
+        let load = || {
             let (name, digest) = (name.clone(), *digest);
             self.metadata
-                .query(move |read| Ok::<_, Error>(find_link(read, registry, &name, &digest)?.blob))
+                .query(move |read| Ok::<_, Error>(load_link(read, registry, &name, &digest)?.blob))
         };
-        let blob = find().await?;
+        let blob = load().await?;
         if blob.size_bytes > limit {
             return Ok(None);
         }
@@ -223,7 +223,7 @@ impl Repositories {
             return Ok(Some(bytes));
         }
         // As in `open_blob`; equal digests have equal sizes.
-        let blob = find().await?;
+        let blob = load().await?;
         let bytes = self.whole_blob(&blob).await?.ok_or_else(|| lost(&blob))?;
         Ok(Some(bytes))
     }
@@ -291,13 +291,13 @@ fn slice(bytes: &Bytes, range: Range<u64>) -> Bytes {
 }
 
 /// The blob for a reader: a repository that is locked for reading gives none.
-fn find(
+fn load(
     read: &mut dyn Read,
     registry: RegistryId,
     name: &RepositoryName,
     digest: &Digest,
 ) -> Result<(RepositoryId, BlobRecord), Error> {
-    let found = find_link(read, registry, name, digest)?;
+    let found = load_link(read, registry, name, digest)?;
     if found.attributes.is_some_and(|attributes| !attributes.read_enabled) {
         return Err(Error::Locked {
             what: format!("repository {name}"),
@@ -306,7 +306,7 @@ fn find(
     Ok((found.repository, found.blob))
 }
 
-fn find_link(
+fn load_link(
     read: &mut dyn Read,
     registry: RegistryId,
     name: &RepositoryName,

@@ -200,7 +200,7 @@ impl Operator {
     /// What a candidate is, for people.
     async fn name_candidate(&self, id: CandidateId) -> String {
         let named = self.metadata.query(move |read| {
-            let found = read.load_candidate(id)?;
+            let found = read.find_candidate_by_id(id)?;
             found.map(|queued| name(read, &queued.candidate)).transpose()
         });
         match named.await {
@@ -237,7 +237,7 @@ fn name(read: &mut dyn Read, candidate: &Candidate) -> Result<String, MetadataEr
         }
         Candidate::Object(object) => return Ok(format!("object {}", object.object_key)),
     };
-    let found = read.load_repository(repository)?;
+    let found = read.find_repository_by_id(repository)?;
     Ok(match found {
         Some((_, found)) => format!("{kind} {digest} in {}", found.name),
         None => format!("{kind} {digest} in repository #{}", repository.0),
@@ -266,7 +266,7 @@ fn review_batch(tx: &mut dyn Tx, pass: Pass, batch: &[CandidateId], before: Arc<
     };
     for id in batch {
         // What the candidates before it set free waits anew, in another row.
-        if let Some(queued) = tx.load_candidate(*id)? {
+        if let Some(queued) = tx.find_candidate_by_id(*id)? {
             review(tx, &queued, pass, &mut step)?;
         }
     }
@@ -308,7 +308,7 @@ fn review(tx: &mut dyn Tx, queued: &QueuedCandidate, pass: Pass, step: &mut Step
 /// The registry of a repository. `None` when either is gone, or on its way out: a deletion takes all that the
 /// repository has by itself, and is never taken back.
 fn find_open_registry(tx: &mut dyn Tx, repository: RepositoryId) -> Result<Option<RegistryRecord>, MetadataError> {
-    let Some((registry, _)) = tx.load_repository(repository)? else {
+    let Some((registry, _)) = tx.find_repository_by_id(repository)? else {
         return Ok(None);
     };
     Ok(tx.find_registry(registry)?.filter(|registry| !registry.is_deleting))
@@ -407,7 +407,7 @@ fn review_manifest(
     now: Timestamp,
     step: &mut Step,
 ) -> Result<bool, Error> {
-    let Some((_, repository)) = tx.load_repository(repository)? else {
+    let Some((_, repository)) = tx.find_repository_by_id(repository)? else {
         return Ok(true);
     };
     let Some(record) = tx.find_manifest(repository.id, digest)? else {

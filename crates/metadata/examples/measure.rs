@@ -167,7 +167,7 @@ fn scatter(n: u64, bound: u64) -> u64 {
 async fn pull(metadata: &dyn Metadata, home: RepositoryId, n: u64) -> Result<usize> {
     let length = metadata
         .query(move |read| {
-            let (_, repository) = read.load_repository(home)?.expect("the repository is there");
+            let (_, repository) = read.find_repository_by_id(home)?.expect("the repository is there");
             let found = read.find_tag(repository.id, &tag(n))?.expect("the tag is there");
             read.find_manifest(repository.id, &found.digest)?;
             Ok::<_, MetadataError>(read.load_manifest_bytes(found.manifest)?.len())

@@ -75,7 +75,7 @@ pub trait GarbageRead {
         limit: usize,
     ) -> Result<Vec<CandidateId>, MetadataError>;
     /// The candidate of a row, unless it was settled or queued anew since.
-    fn load_candidate(&mut self, id: CandidateId) -> Result<Option<QueuedCandidate>, MetadataError>;
+    fn find_candidate_by_id(&mut self, id: CandidateId) -> Result<Option<QueuedCandidate>, MetadataError>;
     /// Whether, and since when, this very thing is queued.
     fn find_candidate(&mut self, candidate: &Candidate) -> Result<Option<QueuedCandidate>, MetadataError>;
     /// For what a manifest waits: as untagged, as orphaned.

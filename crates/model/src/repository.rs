@@ -54,7 +54,10 @@ pub trait RepositoryRead {
         name: &RepositoryName,
     ) -> Result<Option<RepositoryRecord>, MetadataError>;
     /// The row by id.
-    fn load_repository(&mut self, id: RepositoryId) -> Result<Option<(RegistryId, RepositoryRecord)>, MetadataError>;
+    fn find_repository_by_id(
+        &mut self,
+        id: RepositoryId,
+    ) -> Result<Option<(RegistryId, RepositoryRecord)>, MetadataError>;
     /// Names of repositories that have manifests and are listed (`list_enabled`), ascending bytewise.
     fn list_repositories(
         &mut self,

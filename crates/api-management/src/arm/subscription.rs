@@ -15,7 +15,7 @@ use crate::{
 
 /// There must be such a subscription before anything else is said of it.
 pub(crate) async fn check(call: &Call<'_>, id: &SubscriptionId) -> Result<(), Error> {
-    find(call, id).await.map(drop)
+    load(call, id).await.map(drop)
 }
 
 pub(crate) fn tenants(call: &Call<'_>) -> Result<Response<Bytes>, Error> {
@@ -36,7 +36,7 @@ pub(crate) async fn get(
     _grant: ControlGrant<control::SubscriptionsRead>,
     id: &SubscriptionId,
 ) -> Result<Response<Bytes>, Error> {
-    let found = find(call, id).await?;
+    let found = load(call, id).await?;
     Ok(body::json(StatusCode::OK, &view(call, &found)))
 }
 
@@ -60,7 +60,7 @@ pub(crate) async fn locations(
     Ok(body::json(StatusCode::OK, &Page::whole(view)))
 }
 
-async fn find(call: &Call<'_>, id: &SubscriptionId) -> Result<Subscription, Error> {
+async fn load(call: &Call<'_>, id: &SubscriptionId) -> Result<Subscription, Error> {
     let found = call.app.resources.find_subscription(call.who, uuid(id)).await?;
     Ok(found.ok_or_else(|| Arm::subscription_not_found(id.as_str()))?)
 }

@@ -118,7 +118,7 @@ impl AuthorizationRequest {
         if let Some(parameter) = &self.too_long {
             return Err(refusal::value_too_large(parameter, MAX_VALUE_BYTES));
         }
-        let client = client::find(&self.client_id)?;
+        let client = client::load(&self.client_id)?;
         if !client::is_loopback_redirect(&self.redirect_uri) {
             return Err(refusal::other_redirect());
         }
@@ -208,7 +208,7 @@ async fn keep(app: &Management, checked: &Checked<'_>, person: ProvenPerson) -> 
 
 /// `grant_type=authorization_code`: the program redeems its code, once.
 pub(super) async fn token(app: &Management, site: &Site, form: &Form) -> Result<Response<Bytes>, Error> {
-    let client = client::find(&form.client_id)?;
+    let client = client::load(&form.client_id)?;
     let verifier = app.sealer.verifier(form.code.expose_secret());
     let taken = app.sign_in.take_authorization_code(verifier).await?;
     let is_for = |code: &holdfast_model::AuthorizationCode| {

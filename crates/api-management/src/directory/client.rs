@@ -31,7 +31,7 @@ const KNOWN: [PublicClient; 3] = [
 ];
 
 /// The client of an id.
-pub(super) fn find(id: &str) -> Result<PublicClient, Error> {
+pub(super) fn load(id: &str) -> Result<PublicClient, Error> {
     let parsed = Uuid::parse_str(id).ok();
     let found = KNOWN.into_iter().find(|client| Some(client.id) == parsed);
     found.ok_or_else(|| refusal::unknown_client(id))
@@ -108,11 +108,11 @@ mod tests {
     #[test]
     fn clients_are_known_by_their_ids() {
         assert_eq!(
-            find("04B07795-8ddb-461a-bbee-02f9e1bf7b46").unwrap().name,
+            load("04B07795-8ddb-461a-bbee-02f9e1bf7b46").unwrap().name,
             "the Azure CLI"
         );
         for bad in ["", "x", "00000000-0000-0000-0000-000000000000"] {
-            assert!(find(bad).is_err(), "{bad}");
+            assert!(load(bad).is_err(), "{bad}");
         }
     }
 }

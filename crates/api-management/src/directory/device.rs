@@ -32,7 +32,7 @@ const SITE_BITS: u32 = 48;
 /// `POST /{tenant}/oauth2/v2.0/devicecode`.
 pub(super) async fn start(app: &Management, site: &Site, body: &[u8]) -> Result<Response<Bytes>, Error> {
     let form = Form::parse(body);
-    let client = client::find(&form.client_id)?;
+    let client = client::load(&form.client_id)?;
     if form.scope.len() > MAX_SCOPE_BYTES {
         return Err(refusal::scope_too_large(MAX_SCOPE_BYTES));
     }
@@ -76,7 +76,7 @@ fn networks(peer: IpAddr) -> (IpAddr, Option<IpAddr>) {
 
 /// `grant_type=device_code`: the device asks.
 pub(super) async fn token(app: &Management, site: &Site, form: &Form) -> Result<Response<Bytes>, Error> {
-    let client = client::find(&form.client_id)?;
+    let client = client::load(&form.client_id)?;
     let verifier = app.sealer.verifier(form.device_code.expose_secret());
     let (proven, scope) = match app.sign_in.poll_device(verifier, client.id).await? {
         Poll::Unknown => return Err(refusal::device_code_unknown()),

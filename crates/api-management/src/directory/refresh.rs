@@ -16,7 +16,7 @@ use crate::{Management, Site, error::Error};
 
 /// `grant_type=refresh_token`.
 pub(super) async fn token(app: &Management, site: &Site, form: &Form) -> Result<Response<Bytes>, Error> {
-    let client = client::find(&form.client_id)?;
+    let client = client::load(&form.client_id)?;
     let now = app.directory.now().unix_secs();
     let token = RefreshToken::open(&form.refresh_token, &app.sealer)
         .filter(|token| token.client_id == client.id && now < token.expires_at)

@@ -54,7 +54,7 @@ impl Check<'_> {
             for (repository, record) in rows {
                 let metadata = &self.registry.metadata;
                 let id = record.id.0;
-                let stored = metadata.query(move |read| load(read, repository, &record.digest)).await;
+                let stored = metadata.query(move |read| find(read, repository, &record.digest)).await;
                 let stored = match stored {
                     Ok(Some(stored)) => stored,
                     // Deleted since its row was fetched.
@@ -143,8 +143,8 @@ impl Check<'_> {
     }
 }
 
-fn load(read: &mut dyn Read, repository: RepositoryId, digest: &Digest) -> Result<Option<Stored>, Error> {
-    let Some((registry, repository)) = read.load_repository(repository)? else {
+fn find(read: &mut dyn Read, repository: RepositoryId, digest: &Digest) -> Result<Option<Stored>, Error> {
+    let Some((registry, repository)) = read.find_repository_by_id(repository)? else {
         return Ok(None);
     };
     let Some(record) = read.find_manifest(repository.id, digest)? else {
@@ -245,7 +245,7 @@ fn difference(stored: &Stored) -> Option<String> {
 }
 
 fn compare_counts(read: &mut dyn Read, id: RepositoryId, seen: Seen) -> Result<Option<Finding>, MetadataError> {
-    let Some((_, repository)) = read.load_repository(id)? else {
+    let Some((_, repository)) = read.find_repository_by_id(id)? else {
         return Ok(None);
     };
     let said = Seen {

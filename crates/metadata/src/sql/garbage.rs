@@ -55,7 +55,7 @@ impl GarbageRead for Session<'_> {
         })
     }
 
-    fn load_candidate(&mut self, id: CandidateId) -> Result<Option<QueuedCandidate>, MetadataError> {
+    fn find_candidate_by_id(&mut self, id: CandidateId) -> Result<Option<QueuedCandidate>, MetadataError> {
         self.find("read a garbage candidate", LOAD, params![id.0], candidate_row)
     }
 

@@ -46,7 +46,10 @@ impl RepositoryRead for Session<'_> {
         )
     }
 
-    fn load_repository(&mut self, id: RepositoryId) -> Result<Option<(RegistryId, RepositoryRecord)>, MetadataError> {
+    fn find_repository_by_id(
+        &mut self,
+        id: RepositoryId,
+    ) -> Result<Option<(RegistryId, RepositoryRecord)>, MetadataError> {
         self.find("looked up a repository by row", LOAD, params![id.0], |row| {
             Ok((RegistryId(row.get(7)?), repository_row(row)?))
         })

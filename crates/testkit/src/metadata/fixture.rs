@@ -178,7 +178,7 @@ pub async fn home(metadata: &dyn Metadata) -> (RegistryRecord, RepositoryId) {
 
 /// The row as it is now.
 pub async fn load_repository(metadata: &dyn Metadata, id: RepositoryId) -> RepositoryRecord {
-    read(metadata, move |read| read.load_repository(id))
+    read(metadata, move |read| read.find_repository_by_id(id))
         .await
         .expect("the repository is there")
         .1

@@ -40,7 +40,7 @@ async fn list(metadata: &dyn Metadata, before: i64, after: CandidateId, limit: u
     fixture::read(metadata, move |read| {
         let mut found = Vec::new();
         for id in read.list_candidates(Timestamp(before), after, limit)? {
-            let queued = read.load_candidate(id)?.expect("what is listed is there");
+            let queued = read.find_candidate_by_id(id)?.expect("what is listed is there");
             assert_eq!(queued.id, id);
             found.push(queued);
         }
@@ -160,7 +160,7 @@ pub async fn queueing_again_renews_the_time(metadata: &dyn Metadata) {
     queue(metadata, &link("b"), 20).await;
     queue(metadata, &unfinished(&key, 77, &[1]), 30).await;
     assert_eq!(
-        fixture::read(metadata, move |read| read.load_candidate(old)).await,
+        fixture::read(metadata, move |read| read.find_candidate_by_id(old)).await,
         None
     );
     assert_eq!(list(metadata, 25, CandidateId(0), 10).await.len(), 1);

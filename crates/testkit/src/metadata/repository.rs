@@ -56,7 +56,7 @@ pub async fn a_repository_is_made_once(metadata: &dyn Metadata) {
         Some(expected.clone())
     );
     assert_eq!(
-        fixture::read(metadata, move |read| read.load_repository(id)).await,
+        fixture::read(metadata, move |read| read.find_repository_by_id(id)).await,
         Some((registry, expected))
     );
 }
@@ -229,7 +229,7 @@ pub async fn only_an_empty_repository_is_removed(metadata: &dyn Metadata) {
     assert!(remove().await);
     assert!(!remove().await, "it is gone");
     assert_eq!(
-        fixture::read(metadata, move |read| read.load_repository(id)).await,
+        fixture::read(metadata, move |read| read.find_repository_by_id(id)).await,
         None
     );
 }
@@ -256,7 +256,7 @@ pub async fn registries_have_repositories_of_their_own(metadata: &dyn Metadata) 
     assert_ne!(in_first.id, in_second.id);
     let id = in_second.id;
     assert_eq!(
-        fixture::read(metadata, move |read| read.load_repository(id)).await,
+        fixture::read(metadata, move |read| read.find_repository_by_id(id)).await,
         Some((second, in_second))
     );
 }

@@ -46,7 +46,7 @@ impl Harness {
                 }
                 let mut candidates = Vec::new();
                 for id in read.list_candidates(far, CandidateId(0), 10_000)? {
-                    candidates.extend(read.load_candidate(id)?);
+                    candidates.extend(read.find_candidate_by_id(id)?);
                 }
                 Ok::<_, MetadataError>((uploads, blobs, manifests, candidates))
             })
