@@ -21,6 +21,9 @@ fn az_is_told_what_is_not_served_and_lists_are_empty() {
     ] {
         assert_eq!(shell.json(script), json!([]), "{script}");
     }
+    let homes = shell.json("az acr replication list -r azgone1");
+    assert_eq!(homes[0]["location"], "local");
+    assert_eq!(homes.as_array().map(Vec::len), Some(1), "{homes}");
     for (script, feature) in [
         (
             "az acr webhook create -r azgone1 -n hook1 --uri http://hook.example/ --actions push",
