@@ -34,13 +34,19 @@ pub struct Lease {
     pub until: Timestamp,
 }
 
-/// Nodes and leases.
+/// Nodes and leases, and the clock that they go by.
 pub trait NodeRead {
     /// The nodes, the one that started first first.
     fn list_nodes(&mut self, limit: usize) -> Result<Vec<NodeRecord>, MetadataError>;
 
     /// The lease of a name, also one that has ended.
     fn find_lease(&mut self, name: &str) -> Result<Option<Lease>, MetadataError>;
+
+    /// The leases by name, also those that have ended.
+    fn list_leases(&mut self, limit: usize) -> Result<Vec<Lease>, MetadataError>;
+
+    /// The present moment by the clock of the database, which is one for all nodes. To a millisecond.
+    fn moment(&mut self) -> Result<Timestamp, MetadataError>;
 }
 
 /// Changes of the same.

@@ -8,3 +8,5 @@ pub(crate) const FRONT_ROWS_KEPT: usize = 32;
 pub(crate) const SERVER_KEYS: usize = 8;
 /// Nodes that are shown; a service of more is not known.
 pub(crate) const NODES_LISTED: usize = 256;
+/// Leases that are shown; there is one for each kind of work.
+pub(crate) const LEASES_LISTED: usize = 256;

@@ -6,7 +6,10 @@ use std::time::Duration;
 use holdfast_model::{Durability, Lease, MetadataExt as _, NodeRecord, StorageError};
 use uuid::Uuid;
 
-use crate::{Operator, limits::NODES_LISTED};
+use crate::{
+    Operator,
+    limits::{LEASES_LISTED, NODES_LISTED},
+};
 
 /// How often a node says that it is there.
 pub const NODE_SEEN_EVERY: Duration = Duration::from_secs(10);
@@ -42,12 +45,25 @@ impl Operator {
             .await
     }
 
-    /// The nodes there are, the one that started first first.
+    /// The nodes there are, the one that started first first, and the leases that each has.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub async fn list_nodes(&self) -> Result<Vec<NodeRecord>, StorageError> {
-        self.metadata.query(|read| Ok(read.list_nodes(NODES_LISTED)?)).await
+    pub async fn list_nodes(&self) -> Result<Vec<(NodeRecord, Vec<Lease>)>, StorageError> {
+        let now = self.clock.now();
+        self.metadata
+            .query(move |read| {
+                let leases = read.list_leases(LEASES_LISTED)?;
+                let of = |node: &NodeRecord| {
+                    let owned = leases
+                        .iter()
+                        .filter(|lease| lease.owner == node.id && lease.until > now);
+                    owned.cloned().collect()
+                };
+                let nodes = read.list_nodes(NODES_LISTED)?.into_iter();
+                Ok(nodes.map(|node| (node.clone(), of(&node))).collect())
+            })
+            .await
     }
 
     /// Takes or renews the lease of a name; says whether `owner` has it now.

@@ -9,6 +9,7 @@
 //! | `x'00'` | `'\x00'::bytea` |
 //! | `FROM json_each(?1)`, a list of texts | `json_array_elements_text` |
 //! | `unhex`, `instr`, `char` | `decode`, `strpos`, `chr` |
+//! | `unixepoch('subsec')` | `extract(epoch FROM clock_timestamp())` |
 //! | `name COLLATE NOCASE` | `lower(name)`, in the collation "C", where it knows the letters of ASCII alone |
 
 /// The statement as PostgreSQL takes it.
@@ -28,6 +29,9 @@ pub(super) fn translate(sql: &str) -> String {
                 after,
             ),
             ["unhex", "(", text, ")", after @ ..] => (format!("decode({}, 'hex')", word(text)), after),
+            ["unixepoch", "(", "'subsec'", ")", after @ ..] => {
+                ("extract(epoch FROM clock_timestamp())".to_owned(), after)
+            }
             ["instr", "(", ..] => ("strpos".to_owned(), after),
             ["char", "(", ..] => ("chr".to_owned(), after),
             [operand, "COLLATE", "NOCASE", after @ ..] => (folded(operand), after),
@@ -114,6 +118,10 @@ mod tests {
                 "d IN (SELECT decode(value, 'hex') FROM json_array_elements_text($2::text::json) AS listed (value))",
             ),
             ("instr(?2, char(10) || k) = 0", "strpos($2, chr(10) || k) = 0"),
+            (
+                "unixepoch('subsec') * 1000",
+                "extract(epoch FROM clock_timestamp()) * 1000",
+            ),
             (
                 "t.name COLLATE NOCASE > ?1 COLLATE NOCASE ORDER BY name COLLATE NOCASE",
                 "lower(t.name) > lower($1::text COLLATE \"C\") ORDER BY lower(name)",

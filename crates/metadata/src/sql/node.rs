@@ -12,6 +12,9 @@ use super::value::params;
 const LIST: &str = "SELECT id, host, version, is_draining, started_at, seen_at FROM node \
     ORDER BY started_at, id LIMIT ?1";
 const FIND_LEASE: &str = "SELECT name, owner, ends_at FROM lease WHERE name = ?1";
+const LIST_LEASES: &str = "SELECT name, owner, ends_at FROM lease ORDER BY name LIMIT ?1";
+// SQLite tells milliseconds as a fraction, which times a million is no whole number.
+const MOMENT: &str = "SELECT CAST(round(unixepoch('subsec') * 1000000) AS BIGINT)";
 
 impl NodeRead for Session<'_> {
     fn list_nodes(&mut self, limit: usize) -> Result<Vec<NodeRecord>, MetadataError> {
@@ -20,6 +23,20 @@ impl NodeRead for Session<'_> {
 
     fn find_lease(&mut self, name: &str) -> Result<Option<Lease>, MetadataError> {
         self.find("looked up a lease", FIND_LEASE, params![name], lease_row)
+    }
+
+    fn list_leases(&mut self, limit: usize) -> Result<Vec<Lease>, MetadataError> {
+        self.list(
+            "listed the leases",
+            LIST_LEASES,
+            params![column::limit(limit)],
+            lease_row,
+        )
+    }
+
+    fn moment(&mut self) -> Result<Timestamp, MetadataError> {
+        let found = self.find("asked for the time", MOMENT, params![], |row| column::timestamp(row, 0))?;
+        Ok(found.unwrap_or(Timestamp(0)))
     }
 }
 

@@ -106,13 +106,17 @@ async fn a_node_that_ends_gives_its_leases_back_and_a_silent_one_is_forgotten() 
     let (one, two) = (node(1), node(2));
     operator.report_node(one.clone()).await.unwrap();
     operator.report_node(two.clone()).await.unwrap();
-    assert_eq!(operator.list_nodes().await.unwrap(), [one.clone(), two.clone()]);
+    let nodes = async || operator.list_nodes().await.unwrap();
+    assert_eq!(nodes().await, [(one.clone(), Vec::new()), (two.clone(), Vec::new())]);
     let day = Duration::from_secs(86_400);
     assert!(operator.take_lease("work", one.id, day).await.unwrap());
+    assert!(operator.take_lease("ended", two.id, Duration::ZERO).await.unwrap());
+    let listed = nodes().await;
+    assert_eq!((listed[0].1[0].name.as_str(), listed[1].1.len()), ("work", 0));
     assert!(operator.forget_node(one.id).await.unwrap());
     assert!(operator.take_lease("work", two.id, day).await.unwrap());
     registry.clock().advance(Duration::from_secs(600));
     operator.report_node(one.clone()).await.unwrap();
     assert!(operator.take_lease("work", one.id, day).await.unwrap());
-    assert_eq!(operator.list_nodes().await.unwrap().len(), 1);
+    assert_eq!(nodes().await.len(), 1);
 }

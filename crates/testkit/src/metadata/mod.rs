@@ -224,6 +224,8 @@ macro_rules! metadata_contract {
             node {
                 nodes_are_listed_as_they_started
                 a_lease_is_put_found_and_given_back_by_its_owner
+                leases_are_listed_by_name
+                the_database_tells_the_present_moment
                 nodes_go_with_their_leases
             }
             transaction {

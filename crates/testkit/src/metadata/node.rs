@@ -1,6 +1,6 @@
 //! Claims about nodes and their leases.
 
-use holdfast_model::{Lease, Metadata, NodeRecord, Timestamp};
+use holdfast_model::{Clock as _, Lease, Metadata, NodeRecord, SystemClock, Timestamp};
 use uuid::Uuid;
 
 use super::fixture;
@@ -64,6 +64,28 @@ pub async fn a_lease_is_put_found_and_given_back_by_its_owner(metadata: &dyn Met
     assert_eq!(find_lease(metadata, "collect").await, Some(lease));
     assert!(fixture::write(metadata, move |tx| tx.remove_lease("collect", ours)).await);
     assert_eq!(find_lease(metadata, "collect").await, None);
+}
+
+/// All of them are listed, by name.
+pub async fn leases_are_listed_by_name(metadata: &dyn Metadata) {
+    let owner = Uuid::new_v4();
+    let second = put_lease(metadata, "purge", owner, 5).await;
+    let first = put_lease(metadata, "collect", owner, 6).await;
+    let listed = fixture::read(metadata, |read| read.list_leases(10)).await;
+    assert_eq!(listed, [first.clone(), second]);
+    assert_eq!(fixture::read(metadata, |read| read.list_leases(1)).await, [first]);
+}
+
+/// The database of a test goes by the clock of this machine.
+pub async fn the_database_tells_the_present_moment(metadata: &dyn Metadata) {
+    let millisecond = std::time::Duration::from_millis(1);
+    let before = SystemClock.now();
+    let read = fixture::read(metadata, |read| read.moment()).await;
+    let written = fixture::write(metadata, |tx| tx.moment()).await;
+    let after = SystemClock.now();
+    assert!(before.minus(millisecond) <= read, "{before:?} {read:?}");
+    assert!(read <= written, "{read:?} {written:?}");
+    assert!(written <= after.plus(millisecond), "{written:?} {after:?}");
 }
 
 /// What a node had goes with it.
