@@ -69,9 +69,18 @@ impl ServerKeys {
     /// replaced: what it signed or sealed would be lost.
     pub fn open_or_create(dir: &Path) -> Result<Self, Error> {
         private_file::create_folder(dir)?;
+        let master = MasterKey::open_or_create(&dir.join(MASTER_KEY_FILE))?;
+        Self::open_under(dir, master)
+    }
+
+    /// The same with a master key that lies elsewhere.
+    ///
+    /// # Errors
+    /// As [`ServerKeys::open_or_create`].
+    pub fn open_under(dir: &Path, master: MasterKey) -> Result<Self, Error> {
+        private_file::create_folder(dir)?;
         let signing = SigningKey::open_or_create(&dir.join(SIGNING_KEY_FILE))?;
         let set = KeySet::new(signing, read_verify_keys(dir)?)?;
-        let master = MasterKey::open_or_create(&dir.join(MASTER_KEY_FILE))?;
         let ring = Arc::new(Ring::new(set));
         Ok(Self { ring, master })
     }

@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use aws_lc_rs::rand;
 use zeroize::Zeroizing;
 
 use crate::trusted::{self, Closed};
@@ -116,29 +117,59 @@ fn read(path: &Path, wanted: Wanted) -> Result<Option<Zeroizing<Vec<u8>>>, Error
 
 /// Puts a file in place, whole and durable, replacing what was there.
 pub(crate) fn write(path: &Path, bytes: &[u8], readable: Readable) -> Result<(), Error> {
-    let mode = match readable {
-        Readable::ByOwner => 0o600,
-        Readable::ByAll => 0o644,
-    };
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let draft = path.with_file_name(name);
+    let draft = beside(path, ".new");
     // A draft that a crash left behind is nobody's.
     match fs::remove_file(&draft) {
         Err(source) if source.kind() != io::ErrorKind::NotFound => return Err(failed("remove", &draft, source)),
         _ => {}
     }
+    write_draft(&draft, bytes, readable)?;
+    fs::rename(&draft, path).map_err(|source| failed("put in place", path, source))?;
+    flush_folder(path)
+}
+
+/// Puts a secret in place, whole and durable, unless there is a file already; says whether it did. Of several processes
+/// that do so at once, one does.
+pub(crate) fn write_first(path: &Path, bytes: &[u8]) -> Result<bool, Error> {
+    let mut random = [0; 8];
+    let drawn = rand::fill(&mut random);
+    drawn.map_err(|_| failed("name a draft of", path, io::Error::other("there are no random bytes")))?;
+    let draft = beside(path, &format!(".{:016x}.new", u64::from_ne_bytes(random)));
+    write_draft(&draft, bytes, Readable::ByOwner)?;
+    let linked = fs::hard_link(&draft, path);
+    fs::remove_file(&draft).map_err(|source| failed("remove", &draft, source))?;
+    match linked {
+        Err(source) if source.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+        linked => linked.map_err(|source| failed("put in place", path, source))?,
+    }
+    flush_folder(path)?;
+    Ok(true)
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(ending);
+    path.with_file_name(name)
+}
+
+fn write_draft(draft: &Path, bytes: &[u8], readable: Readable) -> Result<(), Error> {
+    let mode = match readable {
+        Readable::ByOwner => 0o600,
+        Readable::ByAll => 0o644,
+    };
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(mode)
-        .open(&draft)
-        .map_err(|source| failed("create", &draft, source))?;
-    file.write_all(bytes)
-        .and_then(|()| file.sync_all())
-        .map_err(|source| failed("write", &draft, source))?;
-    fs::rename(&draft, path).map_err(|source| failed("put in place", path, source))?;
-    let folder = path.parent().unwrap_or(Path::new("."));
+        .open(draft)
+        .map_err(|source| failed("create", draft, source))?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    written.map_err(|source| failed("write", draft, source))
+}
+
+fn flush_folder(path: &Path) -> Result<(), Error> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
     File::open(folder)
         .and_then(|folder| folder.sync_all())
         .map_err(|source| failed("flush the folder", folder, source))
@@ -177,6 +208,16 @@ mod tests {
         }
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(!path.with_file_name("key.new").exists());
+    }
+
+    #[test]
+    fn of_several_that_write_first_one_does() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        assert!(write_first(&path, b"first").unwrap());
+        assert!(!write_first(&path, b"second").unwrap());
+        assert_eq!(read_private(&path).unwrap().unwrap().as_slice(), b"first");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no draft is left");
     }
 
     #[test]

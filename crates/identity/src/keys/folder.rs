@@ -39,6 +39,20 @@ impl KeyFolder {
         }
     }
 
+    /// Where the master key lies unless an operator keeps it elsewhere.
+    #[must_use]
+    pub fn master_key(&self) -> PathBuf {
+        self.dir.join(MASTER_KEY_FILE)
+    }
+
+    /// Makes the folder, closed to others, unless it is there.
+    ///
+    /// # Errors
+    /// The file system says no, or others can change what lies in it.
+    pub fn create(&self) -> Result<(), Error> {
+        Ok(private_file::create_folder(&self.dir)?)
+    }
+
     /// Makes a new signing key. Everything made from `keys` signs with it from now on; the old one verifies for
     /// [`RETIRED_SECS`] more, and older ones whose time is over are removed. Blocks for as long as it takes to find two
     /// primes. `now` is in Unix seconds.

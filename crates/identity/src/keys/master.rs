@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::Error;
-use crate::private_file::{self, Readable};
+use crate::private_file;
 
 /// Its length.
 const MASTER_KEY_BYTES: usize = 32;
@@ -29,7 +29,7 @@ impl MasterKey {
         line.map(|line| Self::parse(&line, path)).transpose()
     }
 
-    /// Makes one, readable by its owner alone.
+    /// Makes one, readable by its owner alone; when another process makes one there at the same time, it is that one.
     ///
     /// # Errors
     /// The file system says no.
@@ -40,8 +40,11 @@ impl MasterKey {
         })?;
         let mut line = Zeroizing::new(STANDARD.encode(*key));
         line.push('\n');
-        private_file::write(path, line.as_bytes(), Readable::ByOwner)?;
-        Ok(Self(key))
+        if private_file::write_first(path, line.as_bytes())? {
+            return Ok(Self(key));
+        }
+        let theirs = Self::open(path)?;
+        theirs.ok_or_else(|| Error::BrokenMasterKey { path: path.to_owned() })
     }
 
     /// The one of a server's own folder.
