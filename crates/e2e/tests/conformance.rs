@@ -3,10 +3,15 @@
 
 use std::time::Duration;
 
-use holdfast_e2e::{Output, Sandbox, Server, Shared};
+use holdfast_e2e::{Data, Output, Sandbox, Server, Shared};
+use holdfast_testkit::postgres;
 
 static SERVER: Shared<Server> = Shared::new(Server::start);
 static SPARSE: Shared<Server> = Shared::new(Server::start_accepting_sparse_manifests);
+static OVER_POSTGRES: Shared<Server> = Shared::new(|| {
+    let cluster = postgres::shared();
+    Server::open(Data::new(), &["--database", &cluster.url(&cluster.database())])
+});
 
 /// Every switch of the program except the one for sparse manifests.
 const SWITCHES: [&str; 29] = [
@@ -160,4 +165,10 @@ fn version_1_1_passes_where_sparse_manifests_are_accepted() {
 fn version_dev_passes_over_http2_where_sparse_manifests_are_accepted() {
     let server = SPARSE.get();
     run("dev", &server.https(), &server, true).assert_complete(CHECKS_WITH_SPARSE);
+}
+
+#[test]
+fn version_1_1_passes_with_the_rows_in_postgresql() {
+    let server = OVER_POSTGRES.get();
+    run("1.1", &server.http(), &server, false).assert_complete(CHECKS);
 }

@@ -2,7 +2,7 @@
 //! to open where that would be unsafe, with a message that says what to do.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::Path,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -10,9 +10,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use holdfast_blobs::{FilesystemPlaces, FilesystemStore};
-use holdfast_content::Limits;
-use holdfast_identity::{NewAdminPassword, PasswordHasher, Sealer, ServerKeys, admin_password::Slot, keys::KeyFolder};
-use holdfast_metadata::SqliteStore;
+use holdfast_identity::{NewAdminPassword, PasswordHasher, Sealer, admin_password::Slot};
 use holdfast_model::{
     Blobs, Clock, Metadata, MetadataExt as _, Places as _, RandomIds, RegistryRecord, StorageAccountId, StoreError,
     SystemClock, Timestamp,
@@ -22,9 +20,13 @@ use holdfast_resources::{SealedPassword, ensure_location, forget_location};
 use uuid::Uuid;
 
 use crate::{
+    clock::DatabaseClock,
     folder::{Folder, Held},
+    keys::Keys,
     locations::{LOCAL, LocationRoots, Locations, OWN_ACCOUNT, own_account},
     remains::{self, Remains},
+    rows::Rows,
+    settings::Settings,
 };
 
 /// Names that a first start gives.
@@ -34,18 +36,20 @@ const RESOURCE_GROUP: &str = "default";
 const EARLIEST_SECS: u64 = 1_704_067_200;
 /// How far the clock may be behind what it showed before. Days of difference are a wrong clock, not a summer time.
 const MAX_SET_BACK: Duration = Duration::from_secs(86_400);
+/// A clock that is so far from the database's is worth a word.
+const CLOCKS_APART: Duration = Duration::from_secs(5);
 /// With less room than this the log warns at start.
 const LOW_SPACE_BYTES: u64 = 1 << 30;
 
-/// Everything that lies in a data folder, opened.
+/// Everything that lies in a data folder, or where its settings say instead, opened.
 pub(crate) struct App {
     pub(crate) folder: Folder,
-    pub(crate) keys: ServerKeys,
-    /// Where those lie.
-    pub(crate) key_folder: KeyFolder,
+    pub(crate) keys: Arc<Keys>,
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) password_hasher: Arc<PasswordHasher>,
-    pub(crate) metadata: Arc<SqliteStore>,
+    pub(crate) rows: Rows,
+    /// What the clock goes by, where that is not this machine's.
+    pub(crate) database_clock: Option<Arc<DatabaseClock>>,
     pub(crate) operator: Operator,
     /// The registry that the base host stands for: the first one made.
     pub(crate) default_registry: RegistryRecord,
@@ -64,24 +68,31 @@ pub(crate) struct App {
 impl App {
     /// Opens a data folder that this process holds, making what is missing. Blocks now and then: for start-up.
     pub(crate) async fn open(
+        settings: &Settings,
         folder: Folder,
         held: Held,
-        limits: Limits,
         locations: &Locations,
         remains: Remains,
     ) -> anyhow::Result<Self> {
-        let clock = SystemClock;
         check_clock(&folder)?;
-        let metadata = open_rows(&folder, locations, remains).await?;
-        let keys = ServerKeys::open_or_create(&folder.keys()).context("cannot open the server's keys")?;
-        let sealer = Arc::new(Sealer::new(&keys));
-        let password_hasher = Arc::new(PasswordHasher::new(&keys));
-        let port: Arc<dyn Metadata> = Arc::<SqliteStore>::clone(&metadata);
-        make_first_store(port.as_ref(), &folder).await?;
+        let rows = open_rows(settings, &folder, locations, remains).await?;
+        let database_clock = database_clock(&rows).await?;
+        let clock: Arc<dyn Clock> = match &database_clock {
+            Some(clock) => Arc::<DatabaseClock>::clone(clock),
+            None => Arc::new(SystemClock),
+        };
+        let keys = Keys::open(&rows, &folder, settings.master_key.as_deref(), clock.now()).await?;
+        let sealer = Arc::new(Sealer::new(keys.in_force()));
+        let password_hasher = Arc::new(PasswordHasher::new(keys.in_force()));
+        let port = rows.port();
+        let makes_folder = make_first_store(port.as_ref(), &folder).await?;
         let is_new = first_start(&sealer)?
             .run(port.as_ref(), &RandomIds, clock.now())
             .await
             .context("cannot make the first registry")?;
+        if makes_folder && !is_new {
+            unmake_first_store(&folder).await?;
+        }
         let overview = Overview::read(port.as_ref())
             .await
             .context("cannot read the database")?;
@@ -96,17 +107,17 @@ impl App {
             metadata: port,
             stores,
             places: Arc::new(FilesystemPlaces::new(location_roots.roots.clone())),
-            clock: Arc::new(clock),
+            clock,
             ids: Arc::new(RandomIds),
-            limits,
+            limits: settings.limits(),
         });
         Ok(Self {
-            key_folder: KeyFolder::at(&folder.keys()),
             folder,
-            keys,
+            keys: Arc::new(keys),
             sealer,
             password_hasher,
-            metadata,
+            rows,
+            database_clock,
             operator,
             default_registry,
             tenant,
@@ -117,15 +128,10 @@ impl App {
         })
     }
 
-    /// The rows themselves, for what is no operation: an overview, probes.
-    pub(crate) fn rows(&self) -> &dyn Metadata {
-        &*self.metadata
-    }
-
     /// Proves that the service's own stores can be written, and says when room gets short. What is full or a user's
     /// stops no start: everything else can be read.
     pub(crate) async fn probe(&self) -> anyhow::Result<()> {
-        let accounts = self.rows().query(|read| read.list_storage_accounts()).await?;
+        let accounts = self.rows.as_port().query(|read| read.list_storage_accounts()).await?;
         let stores: HashMap<_, _> = self.operator.stores().into_iter().collect();
         for account in accounts {
             let Some(store) = stores.get(&account.id) else {
@@ -168,7 +174,7 @@ impl App {
 
     /// Finishes all writes and closes the database.
     pub(crate) async fn close(&self) {
-        self.metadata.close().await;
+        self.rows.close().await;
     }
 }
 
@@ -187,35 +193,79 @@ fn first_start(sealer: &Sealer) -> anyhow::Result<FirstStart> {
 }
 
 /// Opens the database. One without a registry is for a first start, which is refused where objects lie already.
-async fn open_rows(folder: &Folder, locations: &Locations, remains: Remains) -> anyhow::Result<Arc<SqliteStore>> {
-    if remains == Remains::Refuse {
-        remains::refuse_if_without_rows(folder, locations)?;
-    }
-    let metadata = Arc::new(SqliteStore::open(folder.database()).context("cannot open the database")?);
-    let overview = Overview::read(metadata.as_ref())
+async fn open_rows(
+    settings: &Settings,
+    folder: &Folder,
+    locations: &Locations,
+    remains: Remains,
+) -> anyhow::Result<Rows> {
+    let rows = match &settings.database {
+        Some(database) => Rows::shared(database, folder)?,
+        None => {
+            if remains != Remains::LeaveBehind {
+                remains::refuse_if_without_rows(folder, locations)?;
+            }
+            Rows::of_folder(folder)?
+        }
+    };
+    let overview = Overview::read(rows.as_port())
         .await
         .context("cannot read the database")?;
     match (overview.directory, remains) {
+        (None, Remains::LeaveBehind) | (Some(_), Remains::Refuse | Remains::MakeNone) => {}
+        (None, Remains::Refuse) if settings.database.is_some() => remains::refuse_beside_shared(folder, locations)?,
         (None, Remains::Refuse) => remains::refuse(folder, locations)?,
+        (None, Remains::MakeNone) => {
+            if settings.database.is_none() {
+                remains::refuse(folder, locations)?;
+            }
+            bail!("the database holds no registry; make one with: holdfast serve");
+        }
+        (Some(_), Remains::LeaveBehind) if settings.database.is_some() => {
+            bail!("the database of --database holds a registry; to make another one, name another database")
+        }
         (Some(_), Remains::LeaveBehind) => {
             let path = folder.path().display();
             bail!("{path} holds a registry; to make another one, choose another --data-dir");
         }
-        (None, Remains::LeaveBehind) | (Some(_), Remains::Refuse) => {}
     }
-    Ok(metadata)
+    Ok(rows)
+}
+
+/// The clock that nodes share, where there may be several.
+async fn database_clock(rows: &Rows) -> anyhow::Result<Option<Arc<DatabaseClock>>> {
+    let Rows::Postgres(_) = rows else { return Ok(None) };
+    let clock = DatabaseClock::ask(rows.as_port()).await;
+    let clock = clock.context("cannot ask the database for the time")?;
+    let (ours, theirs) = (SystemClock.now(), clock.now());
+    let apart = ours.since(theirs).max(theirs.since(ours));
+    if apart > CLOCKS_APART {
+        tracing::warn!(
+            apart_secs = apart.as_secs(),
+            "the clock of this machine does not show what the database's does, which counts"
+        );
+    }
+    Ok(Some(Arc::new(clock)))
 }
 
 type Stores = HashMap<StorageAccountId, Arc<dyn Blobs>>;
 
-/// The first account's folder is there before its row: afterwards one that is gone is missed.
-async fn make_first_store(metadata: &dyn Metadata, folder: &Folder) -> anyhow::Result<()> {
+/// The first account's folder is there before its row: afterwards one that is gone is missed. Says whether it was made.
+async fn make_first_store(metadata: &dyn Metadata, folder: &Folder) -> anyhow::Result<bool> {
     let overview = Overview::read(metadata).await.context("cannot read the database")?;
-    if overview.directory.is_none() {
-        let path = folder.blobs().join(OWN_ACCOUNT);
-        FilesystemStore::open(&path).with_context(|| format!("cannot make the blobs in {}", path.display()))?;
+    if overview.directory.is_some() {
+        return Ok(false);
     }
-    Ok(())
+    let path = folder.blobs().join(OWN_ACCOUNT);
+    FilesystemStore::open(&path).with_context(|| format!("cannot make the blobs in {}", path.display()))?;
+    Ok(true)
+}
+
+/// Another node was first, so the blobs lie in its folder: one here would be taken for that.
+async fn unmake_first_store(folder: &Folder) -> anyhow::Result<()> {
+    let places = FilesystemPlaces::new(BTreeMap::from([(LOCAL.to_owned(), folder.blobs())]));
+    let removed = places.remove(LOCAL, OWN_ACCOUNT).await;
+    removed.with_context(|| format!("cannot remove the blobs in {}", folder.blobs().display()))
 }
 
 /// Opens the store of every storage account. Locations that are new get one of the service's own; those that are declared

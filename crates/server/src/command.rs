@@ -24,7 +24,7 @@ use crate::{
     files::BLOCKING_THREADS,
     operator::{AdminCommand, client},
     output::Output,
-    settings::{DATA_DIR, Flags, Mistakes, Settings},
+    settings::{DATA_DIR, DATABASE, Flags, MASTER_KEY, Mistakes, Settings},
 };
 
 /// A private container registry in one program
@@ -96,6 +96,12 @@ struct CommonArgs {
     /// The data folder [default: ./holdfast-data] [env: HOLDFAST_DATA_DIR]
     #[arg(long = DATA_DIR.key, value_name = "DIR")]
     data_dir: Option<String>,
+    /// The PostgreSQL that a command uses when no server runs on the data folder [env: HOLDFAST_DATABASE]
+    #[arg(long = DATABASE.key, value_name = "URL")]
+    database: Option<String>,
+    /// The master key, for the same [env: HOLDFAST_MASTER_KEY]
+    #[arg(long = MASTER_KEY.key, value_name = "FILE")]
+    master_key: Option<String>,
     /// The settings file [default: ./holdfast.toml if there is one] [env: HOLDFAST_CONFIG]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -106,10 +112,12 @@ struct CommonArgs {
 
 impl CommonArgs {
     fn settings(&self) -> Result<Settings, Mistakes> {
-        Settings::read(
-            Flags::of_operator(self.data_dir.clone(), self.config.clone()),
-            &variable,
-        )
+        let given = [
+            (&DATA_DIR, self.data_dir.as_ref()),
+            (&DATABASE, self.database.as_ref()),
+            (&MASTER_KEY, self.master_key.as_ref()),
+        ];
+        Settings::read(Flags::of_operator(given, self.config.clone()), &variable)
     }
 
     /// Runs a command in the running server, or here.

@@ -1,4 +1,5 @@
-//! The data folder: made for its owner alone, trusted only when nobody else owns a part of it, and held by one process at a time. It knows where things lie in it:
+//! The data folder: made for its owner alone, trusted only when nobody else owns a part of it, and held by one process at a
+//! time. A node whose rows lie in a shared database keeps here what is its own. It knows where things lie in it:
 //!
 //! ```text
 //! DATA/                  0700
@@ -7,7 +8,7 @@
 //!   blobs/ACCOUNT/       bytes of the location `local` (holdfast-blobs)
 //!   locations/NAME/      bytes of a location that was given no folder of its own (locations.rs)
 //!   locations.json       where the locations lay at the last start
-//!   keys/                signing and master key (holdfast-identity)
+//!   keys/                signing and master key (holdfast-identity); of a shared database the master key alone
 //!   tls/                 local CA and certificate (holdfast-identity)
 //!   addresses.json       where the server was last reached
 //!   operator.sock        the running server's admin socket, for the operator's commands
@@ -75,8 +76,8 @@ impl Folder {
     }
 
     /// Makes the folder unless it is there; only its owner can enter. One without a database is taken when nothing lies
-    /// in it but what a first start leaves that failed, or `remains` are to be left behind.
-    pub(crate) fn create(&self, remains: Remains) -> anyhow::Result<()> {
+    /// in it but what a first start leaves that failed, when `remains` are to be left behind, or when the rows lie elsewhere.
+    pub(crate) fn create(&self, remains: Remains, has_rows: bool) -> anyhow::Result<()> {
         let path = self.path.display();
         if !self.path.exists() {
             let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.path);
@@ -89,9 +90,10 @@ impl Folder {
         trusted::check_owner(&self.path, &metadata)?;
         self.check_owners()
             .with_context(|| format!("cannot trust the data folder {path}"))?;
-        let ours: &[&str] = match remains {
-            Remains::Refuse => &STARTED,
-            Remains::LeaveBehind => &OURS,
+        let ours: &[&str] = if has_rows && remains != Remains::LeaveBehind {
+            &STARTED
+        } else {
+            &OURS
         };
         if !self.is_used()
             && self

@@ -3,20 +3,24 @@
 
 mod activity;
 mod boot;
+mod clock;
 mod command;
 mod files;
 mod folder;
 mod host;
 mod issuer;
+mod keys;
 mod listener;
 mod locations;
 mod log;
 mod maintenance;
 mod metrics;
+mod node;
 mod operator;
 mod output;
 mod readiness;
 mod remains;
+mod rows;
 mod service;
 mod settings;
 mod shutdown;

@@ -1,5 +1,6 @@
 //! What the server does by itself: gives up idle uploads, collects garbage, looks after its certificate. Each is a named
-//! task that ends when the shutdown begins, survives its own failures, and tries again at its next turn.
+//! task that ends when the shutdown begins, survives its own failures, and tries again at its next turn. What is to be done
+//! once for all nodes of a shared database is done by the one that has the lease on it.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -8,11 +9,22 @@ use holdfast_identity::{
     Certificates,
     authority::{self, Names},
 };
-use holdfast_operations::Operator;
-use tokio::time::{MissedTickBehavior, interval_at};
+use holdfast_operations::{KEYS_LOOKED_AT_EVERY, NODE_SEEN_EVERY, Operator};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, MissedTickBehavior, interval_at, sleep},
+};
 use tokio_util::task::TaskTracker;
 
-use crate::{folder::Folder, metrics::Metrics, shutdown::Shutdown};
+use crate::{
+    clock::{CLOCK_ASKED_EVERY, DatabaseClock},
+    folder::Folder,
+    keys::Keys,
+    metrics::Metrics,
+    node::{LEASE_ASKED_EVERY, Node},
+    rows::Rows,
+    shutdown::Shutdown,
+};
 
 /// How often idle uploads are looked for, at most; more often when they are given up sooner.
 const PURGE_EVERY: Duration = Duration::from_secs(3600);
@@ -30,6 +42,8 @@ pub(crate) struct Maintenance {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) shutdown: Shutdown,
     pub(crate) tasks: TaskTracker,
+    /// This node, where there may be others.
+    pub(crate) node: Option<Node>,
 }
 
 /// The certificate to look after.
@@ -43,7 +57,7 @@ impl Maintenance {
     /// Gives up uploads without progress.
     pub(crate) fn purge_uploads(&self, idle: Duration) {
         let (operator, metrics) = (self.operator.clone(), Arc::clone(&self.metrics));
-        self.repeat("purge uploads", PURGE_EVERY.min(idle), move || {
+        self.repeat_alone("purge uploads", PURGE_EVERY.min(idle), move || {
             let (operator, metrics) = (operator.clone(), Arc::clone(&metrics));
             async move {
                 let purged = operator.content().purge_uploads().await?.uploads;
@@ -59,7 +73,7 @@ impl Maintenance {
     /// Forgets jobs that ended long ago.
     pub(crate) fn forget_ended_jobs(&self) {
         let operator = self.operator.clone();
-        self.repeat("forget ended jobs", FORGET_EVERY, move || {
+        self.repeat_alone("forget ended jobs", FORGET_EVERY, move || {
             let operator = operator.clone();
             async move {
                 let before = operator.now().minus(KEEP_ENDED_JOBS);
@@ -72,7 +86,7 @@ impl Maintenance {
     /// Collects garbage.
     pub(crate) fn collect_garbage(&self, every: Duration, grace: Duration) {
         let (operator, metrics) = (self.operator.clone(), Arc::clone(&self.metrics));
-        self.repeat("collect garbage", every, move || {
+        self.repeat_alone("collect garbage", every, move || {
             let (operator, metrics) = (operator.clone(), Arc::clone(&metrics));
             async move {
                 let options = CollectOptions { grace, dry_run: false };
@@ -114,6 +128,83 @@ impl Maintenance {
                 authority::ensure(&folder.tls(), &names, now)?;
                 Ok(())
             })
+        });
+    }
+
+    /// Says that this node is there, and at once when it is about to end.
+    pub(crate) fn report_node(&self) {
+        let Some(node) = self.node.clone() else { return };
+        let Shutdown { draining, stopping, .. } = self.shutdown.clone();
+        self.tasks.spawn(async move {
+            let mut is_draining = false;
+            loop {
+                tokio::select! {
+                    biased;
+                    () = draining.cancelled(), if !is_draining => is_draining = true,
+                    () = stopping.cancelled() => return,
+                    () = sleep(NODE_SEEN_EVERY) => {}
+                }
+                if let Err(error) = node.report(is_draining).await {
+                    let error = format!("{:#}", anyhow::Error::from(error));
+                    tracing::warn!(
+                        error,
+                        "could not say to the other nodes that this one is there; trying again"
+                    );
+                }
+            }
+        });
+    }
+
+    /// Takes up keys that other nodes made.
+    pub(crate) fn look_at_keys(&self, keys: &Arc<Keys>) {
+        let (keys, operator) = (Arc::clone(keys), self.operator.clone());
+        self.repeat("look at the keys", KEYS_LOOKED_AT_EVERY, move || {
+            let (keys, operator) = (Arc::clone(&keys), operator.clone());
+            async move { keys.look(operator.now()).await }
+        });
+    }
+
+    /// Goes along with the database's clock.
+    pub(crate) fn follow_clock(&self, clock: &Arc<DatabaseClock>, rows: &Rows) {
+        let (clock, rows) = (Arc::clone(clock), rows.clone());
+        self.repeat("ask the database for the time", CLOCK_ASKED_EVERY, move || {
+            let (clock, rows) = (Arc::clone(&clock), rows.clone());
+            async move { Ok(clock.follow(rows.as_port()).await?) }
+        });
+    }
+
+    /// Repeats what one node does for all, while this is the one. Who takes it over does it a whole pause later.
+    fn repeat_alone<F, W>(&self, name: &'static str, every: Duration, work: F)
+    where
+        F: Fn() -> W + Send + 'static,
+        W: Future<Output = anyhow::Result<()>> + Send,
+    {
+        let Some(node) = self.node.clone() else {
+            return self.repeat(name, every, work);
+        };
+        // Since when this node waits for its next turn; never while another one has the lease.
+        let waits_since = Arc::new(Mutex::new(None));
+        self.repeat(name, every.min(LEASE_ASKED_EVERY), move || {
+            let (node, waits_since, working) = (node.clone(), Arc::clone(&waits_since), work());
+            async move {
+                let mut waits_since = waits_since.lock().await;
+                if !node.take_lease(name).await? {
+                    *waits_since = None;
+                    return Ok(());
+                }
+                let since = *waits_since.get_or_insert_with(Instant::now);
+                if since.elapsed() < every {
+                    return Ok(());
+                }
+                *waits_since = Some(Instant::now());
+                tokio::select! {
+                    outcome = working => outcome,
+                    () = node.keep_lease(name) => {
+                        *waits_since = None;
+                        anyhow::bail!("another node does it by now")
+                    }
+                }
+            }
         });
     }
 

@@ -1,10 +1,10 @@
 //! What `/metrics` shows, for Prometheus. Labels come from small fixed sets only: no repository, caller or path is ever
 //! one. It refuses to know who may read it.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, time::Duration};
 
 use holdfast_content::Collected;
-use holdfast_metadata::SqliteStore;
+use holdfast_metadata::{PostgresStore, SqliteStore};
 use http::{Method, StatusCode};
 use prometheus_client::{
     collector::Collector,
@@ -19,7 +19,10 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::readiness::{Purpose, State};
+use crate::{
+    readiness::{Purpose, State},
+    rows::Rows,
+};
 
 /// The content type of the text.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -127,7 +130,7 @@ struct Garbage {
 
 impl Metrics {
     /// All zero; the store's own numbers are read when they are asked for.
-    pub(crate) fn new(store: Arc<SqliteStore>) -> Self {
+    pub(crate) fn new(rows: Rows) -> Self {
         let mut registry = Registry::with_prefix("holdfast");
         let durations: Histograms = Family::new_with_constructor(|| Histogram::new(BUCKETS));
         let metrics = Self {
@@ -146,7 +149,7 @@ impl Metrics {
         metrics.register_requests(&mut registry);
         metrics.register_jobs(&mut registry);
         metrics.register_readiness(&mut registry);
-        registry.register_collector(Box::new(StoreNumbers { store }));
+        registry.register_collector(Box::new(RowNumbers { rows }));
         let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The program", build);
         Self { registry, ..metrics }
@@ -339,20 +342,29 @@ fn class(status: StatusCode) -> &'static str {
     }
 }
 
-/// The numbers of the metadata's writer.
-struct StoreNumbers {
-    store: Arc<SqliteStore>,
+/// The numbers of the metadata's store.
+#[derive(Debug)]
+struct RowNumbers {
+    rows: Rows,
 }
 
-impl fmt::Debug for StoreNumbers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("StoreNumbers")
+impl Collector for RowNumbers {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        match &self.rows {
+            Rows::Sqlite(store) => Self::encode_sqlite(store, &mut encoder),
+            Rows::Postgres(store) => Self::encode_postgres(store, &mut encoder),
+        }
     }
 }
 
-impl Collector for StoreNumbers {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let stats = self.store.stats();
+impl RowNumbers {
+    fn encode_postgres(store: &PostgresStore, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "Statements said to PostgreSQL, those that were run again too";
+        encode_counter(encoder, "metadata_statements", help, store.statements())
+    }
+
+    fn encode_sqlite(store: &SqliteStore, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let stats = store.stats();
         let counters = [
             (
                 "metadata_transactions",
@@ -381,9 +393,7 @@ impl Collector for StoreNumbers {
             ),
         ];
         for (name, help, value) in counters {
-            let counter = ConstCounter::new(value);
-            let descriptor = encoder.encode_descriptor(name, help, None, counter.metric_type())?;
-            counter.encode(descriptor)?;
+            encode_counter(encoder, name, help, value)?;
         }
         let gauges = [
             ("metadata_queue_depth", "Writes that wait", stats.queue_depth),
@@ -400,4 +410,10 @@ impl Collector for StoreNumbers {
         }
         Ok(())
     }
+}
+
+fn encode_counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> fmt::Result {
+    let counter = ConstCounter::new(value);
+    let descriptor = encoder.encode_descriptor(name, help, None, counter.metric_type())?;
+    counter.encode(descriptor)
 }

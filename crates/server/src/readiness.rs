@@ -12,13 +12,15 @@ use std::{
 
 use futures_util::future::join_all;
 use holdfast_model::{
-    Blobs, Durability, Metadata, MetadataError, MetadataExt as _, StorageAccount, StorageAccountId, StoreError,
+    Blobs, Durability, Metadata, MetadataError, MetadataExt as _, StorageAccount, StorageAccountId, StoreError, Tx,
 };
 use holdfast_operations::Operator;
 use tokio::{
     sync::{Mutex, Semaphore},
     time::timeout,
 };
+
+use uuid::Uuid;
 
 use crate::{boot::free_bytes, metrics::Metrics};
 
@@ -141,13 +143,17 @@ impl Readiness {
         }
     }
 
-    /// An empty transaction shows that the writer is alive and not far behind.
+    /// A transaction that finds nothing to change shows that the writer is alive and not far behind. One that asks for
+    /// nothing would not be sent to a database that is elsewhere.
     async fn look_at_database(&self, purpose: Purpose) -> State {
         let metadata = &self.metadata;
         let looked = timeout(PROBE_WAIT, async {
             match purpose {
                 Purpose::Read => metadata.query(|read| read.find_directory().map(drop)).await,
-                Purpose::Write => metadata.transact(Durability::Durable, |_| Ok(())).await,
+                Purpose::Write => {
+                    let work = |tx: &mut dyn Tx| tx.remove_lease("", Uuid::nil()).map(drop);
+                    metadata.transact(Durability::Durable, work).await
+                }
             }
         });
         let state = match &looked.await {

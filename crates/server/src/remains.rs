@@ -11,13 +11,15 @@ use crate::{folder::Folder, locations::Locations, output::bytes};
 /// Objects that are counted in each location: whoever has lost a database wants to know at once.
 const MAX_COUNTED: u64 = 1_000;
 
-/// What to do with a folder whose database is gone.
+/// What to do where the database is gone, or holds no registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Remains {
-    /// Leave it as it is.
+    /// Make a new registry if nothing lies there, and leave what lies there as it is.
     Refuse,
     /// Make a new registry beside what lies there: the operator asked for it.
     LeaveBehind,
+    /// Make none in any case.
+    MakeNone,
 }
 
 /// The objects of each location where there are some.
@@ -35,6 +37,16 @@ pub(crate) struct DatabaseLost {
     folder: PathBuf,
     database: PathBuf,
     fault: &'static str,
+    left: Left,
+}
+
+/// No registry is made in a database that nodes share.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the database of --database holds no registry, but {left}; name the database that they belong to, or begin anew without \
+     them: holdfast begin-anew"
+)]
+pub(crate) struct SharedDatabaseEmpty {
     left: Left,
 }
 
@@ -106,7 +118,16 @@ pub(crate) fn refuse(folder: &Folder, locations: &Locations) -> anyhow::Result<(
     Err(DatabaseLost::new(folder, left).into())
 }
 
-/// The same, before the database is opened: SQLite removes the log of one that is empty.
+/// The same of a database that nodes share, for this node's own folders. Blocks.
+pub(crate) fn refuse_beside_shared(folder: &Folder, locations: &Locations) -> anyhow::Result<()> {
+    let left = Left::find(folder, locations)?;
+    if left.is_empty() {
+        return Ok(());
+    }
+    Err(SharedDatabaseEmpty { left }.into())
+}
+
+/// The same as [`refuse`], before the database is opened: SQLite removes the log of one that is empty.
 pub(crate) fn refuse_if_without_rows(folder: &Folder, locations: &Locations) -> anyhow::Result<()> {
     if folder.is_without_rows() {
         return refuse(folder, locations);

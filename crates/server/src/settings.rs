@@ -9,12 +9,13 @@ use std::{collections::BTreeSet, ffi::OsString, fmt, path::PathBuf, time::Durati
 
 use holdfast_client::{Allowed, Destinations, Outgoing, SetupError};
 use holdfast_content::Limits;
+use holdfast_metadata::postgres;
 use ipnet::IpNet;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 pub(crate) use parse::{ListenAddress, duration};
 pub(crate) use sources::{Flags, Given, Origin, Sources};
-pub(crate) use table::{DATA_DIR, ENTRIES, Entry};
+pub(crate) use table::{DATA_DIR, DATABASE, ENTRIES, Entry, MASTER_KEY};
 
 /// Settings of `holdfast serve`.
 #[derive(Debug, Clone)]
@@ -22,6 +23,10 @@ pub(crate) struct Settings {
     pub(crate) data_dir: PathBuf,
     /// Whether nobody chose the data folder.
     pub(crate) is_data_dir_default: bool,
+    /// Where the rows lie, unless in the data folder.
+    pub(crate) database: Option<postgres::Settings>,
+    /// Where the master key lies, unless in the data folder.
+    pub(crate) master_key: Option<PathBuf>,
     pub(crate) http: Option<ListenAddress>,
     pub(crate) https: Option<ListenAddress>,
     /// Lower case, without a dot at the end.
@@ -70,7 +75,8 @@ pub(crate) enum LogFormat {
 /// One thing that is wrong in the settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mistake {
-    pub(crate) value: String,
+    /// `None` of a secret.
+    pub(crate) value: Option<String>,
     pub(crate) problem: String,
     pub(crate) origin: String,
 }
@@ -88,7 +94,11 @@ impl fmt::Display for Mistakes {
             count => write!(f, "{count} settings are wrong")?,
         }
         for mistake in &self.0 {
-            write!(f, "\n  {} {:?}: {}", mistake.origin, mistake.value, mistake.problem)?;
+            write!(f, "\n  {}", mistake.origin)?;
+            if let Some(value) = &mistake.value {
+                write!(f, " {value:?}")?;
+            }
+            write!(f, ": {}", mistake.problem)?;
         }
         Ok(())
     }
@@ -142,6 +152,8 @@ struct Reader {
 impl Reader {
     fn settings(&mut self) -> Option<Settings> {
         let data_dir = self.one("data-dir", parse::path);
+        let database = self.maybe("database", parse::database);
+        let master_key = self.maybe("master-key", parse::path);
         let (http, https) = (self.one("http", parse::address), self.one("https", parse::address));
         let domain = self.one("domain", parse::domain);
         let locations = self.many("location", parse::location);
@@ -163,13 +175,15 @@ impl Reader {
         let allow_outgoing = self.many("allow-outgoing", |text| {
             text.parse().map_err(|error| format!("{error}"))
         });
-        let outgoing_ca = self.file("outgoing-ca");
+        let outgoing_ca = self.maybe("outgoing-ca", parse::path);
         let drain = self.one("drain", parse::duration);
         let shutdown_grace = self.one("shutdown-grace", parse::duration);
         self.check_listeners(http.as_ref(), https.as_ref(), allow_plain_http);
         Some(Settings {
             data_dir: data_dir?,
             is_data_dir_default: matches!(self.given("data-dir").origin, Origin::Default(_)),
+            database,
+            master_key,
             http: http?,
             https: https?,
             domain: domain?,
@@ -229,7 +243,7 @@ impl Reader {
     }
 
     fn tls(&mut self) -> Option<TlsFiles> {
-        let [cert, key] = ["tls-cert", "tls-key"].map(|key| self.file(key));
+        let [cert, key] = ["tls-cert", "tls-key"].map(|key| self.maybe(key, parse::path));
         match (cert, key) {
             (Some(cert), Some(key)) => Some(TlsFiles { cert, key }),
             (None, None) => None,
@@ -244,22 +258,21 @@ impl Reader {
         }
     }
 
-    /// A file that need not be named.
-    fn file(&mut self, key: &'static str) -> Option<PathBuf> {
+    /// What need not be given.
+    fn maybe<T>(&mut self, key: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let given = self.given(key);
-        (!given.values.is_empty()).then(|| self.one(key, parse::path)).flatten()
+        (!given.values.is_empty()).then(|| self.one(key, parse)).flatten()
     }
 
     fn given(&self, key: &'static str) -> Given {
-        let entry = ENTRIES.iter().find(|entry| entry.key == key);
-        self.sources.find(entry.expect("every key read here is in the table"))
+        self.sources.find(entry(key))
     }
 
     fn one<T>(&mut self, key: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let given = self.given(key);
         let parsed = parse(given.one());
         parsed
-            .map_err(|problem| self.note(given.one(), problem, &given.origin))
+            .map_err(|problem| self.note(key, given.one(), problem, &given.origin))
             .ok()
     }
 
@@ -269,7 +282,7 @@ impl Reader {
         for value in &given.values {
             match parse(value) {
                 Ok(value) => parsed.push(value),
-                Err(problem) => self.note(value, problem, &given.origin),
+                Err(problem) => self.note(key, value, problem, &given.origin),
             }
         }
         parsed
@@ -277,16 +290,21 @@ impl Reader {
 
     fn wrong(&mut self, key: &'static str, problem: &str) {
         let given = self.given(key);
-        self.note(given.one(), problem.to_owned(), &given.origin);
+        self.note(key, given.one(), problem.to_owned(), &given.origin);
     }
 
-    fn note(&mut self, value: &str, problem: String, origin: &Origin) {
+    fn note(&mut self, key: &'static str, value: &str, problem: String, origin: &Origin) {
         self.mistakes.push(Mistake {
-            value: value.to_owned(),
+            value: entry(key).shown(value),
             problem,
             origin: origin.to_string(),
         });
     }
+}
+
+fn entry(key: &str) -> &'static Entry {
+    let entry = ENTRIES.iter().find(|entry| entry.key == key);
+    entry.expect("every key read here is in the table")
 }
 
 fn log_format(text: &str) -> Result<LogFormat, String> {
@@ -311,143 +329,4 @@ fn log_level(text: &str) -> Result<String, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{collections::HashMap, fs};
-
-    use super::*;
-    use clap::Command;
-
-    fn flags(args: &[&str], config: Option<PathBuf>) -> Flags {
-        let command = Command::new("serve").args(ENTRIES.iter().map(Entry::flag));
-        let matches = command.no_binary_name(true).get_matches_from(args);
-        Flags::read(&matches, config)
-    }
-
-    fn read(args: &[&str], environment: &[(&str, &str)], file: &str) -> Result<Settings, Mistakes> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("settings.toml");
-        fs::write(&path, file).unwrap();
-        let environment: HashMap<_, _> = environment.iter().copied().collect();
-        Settings::read(flags(args, Some(path)), &|name| {
-            environment.get(name).map(OsString::from)
-        })
-    }
-
-    fn origins(args: &[&str], environment: &[(&str, &str)], file: &str) -> Vec<String> {
-        let mistakes = read(args, environment, file).unwrap_err().0;
-        mistakes.into_iter().map(|mistake| mistake.origin).collect()
-    }
-
-    #[test]
-    fn defaults_are_those_of_the_table() {
-        let settings = read(&[], &[], "").unwrap();
-        assert_eq!(settings.data_dir, PathBuf::from("./holdfast-data"));
-        assert!(settings.is_data_dir_default);
-        assert_eq!(settings.http.unwrap().to_string(), "127.0.0.1:5000");
-        assert_eq!(settings.https.unwrap().to_string(), "127.0.0.1:5443");
-        assert_eq!(settings.domain, "registry.localhost");
-        assert_eq!(settings.metrics_from.len(), 2);
-        assert_eq!(settings.max_blob_bytes, 200 << 30);
-        assert_eq!(settings.tls, None);
-    }
-
-    #[test]
-    fn a_flag_beats_the_environment_and_that_beats_the_file() {
-        let file = "domain = \"file.example\"\ngc-grace = \"3h\"\nupload-idle = \"3h\"";
-        let environment = [("HOLDFAST_DOMAIN", "env.example"), ("HOLDFAST_GC_GRACE", "2h")];
-        let settings = read(&["--domain", "flag.example"], &environment, file).unwrap();
-        assert_eq!(settings.domain, "flag.example");
-        assert_eq!(settings.gc_grace, Duration::from_secs(2 * 3600));
-        assert_eq!(settings.upload_idle, Duration::from_secs(3 * 3600));
-    }
-
-    #[test]
-    fn lists_repeat_as_flags_are_commas_in_the_environment_and_arrays_in_the_file() {
-        let by_flags = read(&["--hostname", "a.example", "--hostname", "10.0.0.1"], &[], "").unwrap();
-        let by_environment = read(&[], &[("HOLDFAST_HOSTNAME", "a.example, 10.0.0.1")], "").unwrap();
-        let by_file = read(&[], &[], "hostname = [\"a.example\", \"10.0.0.1\"]").unwrap();
-        for settings in [by_flags, by_environment, by_file] {
-            assert_eq!(settings.hostnames, ["a.example", "10.0.0.1"]);
-        }
-    }
-
-    #[test]
-    fn all_mistakes_are_told_at_once_with_where_they_came_from() {
-        let found = origins(
-            &["--http", "nowhere", "--max-blob-size", "much"],
-            &[
-                ("HOLDFAST_GC_GRACE", "5 parsecs"),
-                ("HOLDFAST_TRUSTED_PROXY", "10.0.0.0/8,proxy"),
-                ("HOLDFAST_ALLOW_OUTGOING", "10.0.0.0/8,https://a.example"),
-            ],
-            "shutdown-grace = \"soon\"\ncolour = \"blue\"\n[http2]\n",
-        );
-        let expected = [
-            "settings.toml",
-            "--config",
-            "--config",
-            "--http",
-            "HOLDFAST_TRUSTED_PROXY",
-            "HOLDFAST_ALLOW_OUTGOING",
-        ];
-        assert_eq!(found.len(), 8, "{found:?}");
-        for name in [&expected[1..], &["HOLDFAST_GC_GRACE", "--max-blob-size"]].concat() {
-            assert!(found.iter().any(|origin| origin == name), "{name} in {found:?}");
-        }
-        assert!(
-            found.iter().any(|origin| origin.starts_with("shutdown-grace in ")),
-            "{found:?}"
-        );
-    }
-
-    #[test]
-    fn a_log_level_is_a_level_or_levels_of_parts() {
-        for good in ["info", "warn,access=off", "holdfast_metadata=trace"] {
-            assert!(read(&["--log-level", good], &[], "").is_ok(), "{good}");
-        }
-        for bad in ["verbose", "?!", "", "access=loud", "info,"] {
-            assert_eq!(origins(&["--log-level", bad], &[], ""), ["--log-level"], "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_named_file_must_be_there() {
-        let flags = flags(&[], Some(PathBuf::from("/nowhere/holdfast.toml")));
-        let error = Settings::read(flags, &|_| None).unwrap_err().to_string();
-        assert!(error.contains("/nowhere/holdfast.toml"), "{error}");
-    }
-
-    #[test]
-    fn plain_http_needs_loopback_or_a_word_of_the_operator() {
-        let error = read(&["--http", "0.0.0.0:5000"], &[], "").unwrap_err().to_string();
-        assert!(error.contains("--allow-plain-http"), "{error}");
-        assert!(read(&["--http", "0.0.0.0:5000", "--allow-plain-http"], &[], "").is_ok());
-        assert!(
-            read(
-                &["--http", "0.0.0.0:5000"],
-                &[("HOLDFAST_ALLOW_PLAIN_HTTP", "true")],
-                ""
-            )
-            .is_ok()
-        );
-        assert!(read(&["--http", "0.0.0.0:5000"], &[], "allow-plain-http = true").is_ok());
-        assert!(read(&["--https", "0.0.0.0:5443"], &[], "").is_ok());
-    }
-
-    #[test]
-    fn something_must_be_listened_on_and_a_certificate_needs_its_key() {
-        assert_eq!(origins(&["--http", "off", "--https", "off"], &[], ""), ["--https"]);
-        assert_eq!(
-            origins(&["--http", "[::1]:5443", "--https", "[::1]:5443"], &[], ""),
-            ["--https"]
-        );
-        assert_eq!(origins(&["--tls-cert", "a.pem"], &[], ""), ["--tls-cert"]);
-        assert_eq!(origins(&["--tls-key", "a.pem"], &[], ""), ["--tls-key"]);
-        assert!(
-            read(&["--tls-cert", "a.pem", "--tls-key", "b.pem"], &[], "")
-                .unwrap()
-                .tls
-                .is_some()
-        );
-    }
-}
+mod tests;

@@ -129,6 +129,7 @@ mod tests {
                 location: "local".to_owned(),
             }],
             storage_accounts: Vec::new(),
+            nodes: Vec::new(),
         }
     }
 

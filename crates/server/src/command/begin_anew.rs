@@ -55,12 +55,12 @@ impl BeginAnew {
 
 async fn begin(settings: &Settings) -> anyhow::Result<(String, Left)> {
     let folder = Folder::at(&settings.data_dir);
-    folder.create(Remains::LeaveBehind)?;
+    folder.create(Remains::LeaveBehind, settings.database.is_none())?;
     let held = folder.hold()?;
     // The folders of other locations stay those of the server that is lost: whoever wants them goes back to its backup.
     let locations = Locations::default();
     let left = Left::find(&folder, &locations)?;
-    let app = App::open(folder, held, settings.limits(), &locations, Remains::LeaveBehind).await?;
+    let app = App::open(settings, folder, held, &locations, Remains::LeaveBehind).await?;
     locations.store(&app.folder)?;
     app.close().await;
     Ok((app.default_registry.name.clone(), left))

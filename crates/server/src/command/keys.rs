@@ -51,9 +51,15 @@ impl Keys {
 
 fn line(key: &Key) -> String {
     let moment = |seconds| spaced(Timestamp::of_unix_secs(seconds));
-    match (key.is_signing, key.verifies_until.map(moment)) {
-        (true, _) => format!("{}  signs", key.kid),
-        (false, Some(until)) => format!("{}  verifies until {until}", key.kid),
-        (false, None) => format!("{}  verifies until its file is removed", key.kid),
-    }
+    let what = match (
+        key.is_signing,
+        key.verifies_until.map(moment),
+        key.signs_from.map(moment),
+    ) {
+        (true, ..) => "signs".to_owned(),
+        (false, Some(until), _) => format!("verifies until {until}"),
+        (false, None, Some(from)) => format!("signs from {from}"),
+        (false, None, None) => "verifies until its file is removed".to_owned(),
+    };
+    format!("{}  {what}", key.kid)
 }

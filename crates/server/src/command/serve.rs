@@ -14,8 +14,7 @@ use holdfast_identity::{
     tls,
 };
 use holdfast_jobs::{IMPORT_ATTEMPT_LIMIT, Runner, RunnerParts};
-use holdfast_metadata::SqliteStore;
-use holdfast_model::{Metadata, RandomIds};
+use holdfast_model::RandomIds;
 use rustls::ServerConfig;
 use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -31,9 +30,11 @@ use crate::{
     log,
     maintenance::{Certificate, Maintenance},
     metrics::Metrics,
+    node::Node,
     operator::{Context, addresses::Addresses, admin_socket::AdminSocket},
     readiness::Readiness,
     remains::{self, Remains},
+    rows::Rows,
     service::{Base, RequestIds, Service},
     settings::{ENTRIES, Entry, Flags, Settings},
     shutdown::{Shutdown, Signals},
@@ -93,14 +94,17 @@ struct Listeners {
 async fn serve(settings: Settings) -> anyhow::Result<()> {
     let folder = Folder::at(&settings.data_dir);
     let locations = Locations::declared(&settings)?;
-    remains::refuse_if_without_rows(&folder, &locations)?;
-    folder.create(Remains::Refuse)?;
+    let has_rows = settings.database.is_none();
+    if has_rows {
+        remains::refuse_if_without_rows(&folder, &locations)?;
+    }
+    folder.create(Remains::Refuse, has_rows)?;
     let held = folder.hold()?;
     let http = bind(settings.http.as_ref(), "http").await?;
     let https = bind(settings.https.as_ref(), "https").await?;
     let outgoing = settings.outgoing().context("cannot set up outgoing requests")?;
     let files = Files::take();
-    let opened = App::open(folder, held, settings.limits(), &locations, Remains::Refuse).await;
+    let opened = App::open(&settings, folder, held, &locations, Remains::Refuse).await;
     let app = Arc::new(opened?);
     app.probe().await?;
     locations.store(&app.folder)?;
@@ -137,7 +141,7 @@ async fn run(
     let shutdown = Shutdown::default();
     let (listening, connections, tasks) = (TaskTracker::new(), TaskTracker::new(), TaskTracker::new());
     let addresses = addresses(settings, app, &listeners);
-    let metrics = Arc::new(Metrics::new(Arc::clone(&app.metadata)));
+    let metrics = Arc::new(Metrics::new(app.rows.clone()));
     let acceptor = Arc::new(Acceptor {
         service: Arc::new(service(
             settings,
@@ -159,14 +163,16 @@ async fn run(
         metrics: Some(Arc::clone(&metrics)),
     });
     let admin_socket = AdminSocket::open(app.folder.socket())?;
+    let node = join_others(app).await?;
     let maintenance = Maintenance {
         operator: app.operator.clone(),
         metrics,
         shutdown: shutdown.clone(),
         tasks: tasks.clone(),
+        node: node.clone(),
     };
     note(&addresses, &app.folder);
-    start_maintenance(settings, &maintenance);
+    start_maintenance(settings, app, &maintenance);
     tasks.spawn(runner(app, outgoing).run(shutdown.stopping.clone()));
     tasks.spawn(admin_socket.serve(context, shutdown.clone()));
     let signals = Signals::catch().context("cannot catch signals")?;
@@ -193,6 +199,9 @@ async fn run(
     end(&[&connections]).await;
     signals.abort();
     end(&[&tasks]).await;
+    if let Some(node) = node {
+        node.end().await;
+    }
     tracing::info!("stopped");
     Ok(())
 }
@@ -221,7 +230,21 @@ fn runner(app: &App, outgoing: Outgoing) -> Arc<Runner> {
     }))
 }
 
-fn start_maintenance(settings: &Settings, maintenance: &Maintenance) {
+/// Of a shared database: says to the other nodes that this one is there.
+async fn join_others(app: &App) -> anyhow::Result<Option<Node>> {
+    let Rows::Postgres(_) = app.rows else { return Ok(None) };
+    let node = Node::new(app.operator.clone());
+    let reported = node.report(false).await;
+    reported.context("cannot say to the other nodes that this one is there")?;
+    Ok(Some(node))
+}
+
+fn start_maintenance(settings: &Settings, app: &App, maintenance: &Maintenance) {
+    maintenance.report_node();
+    if let Some(clock) = &app.database_clock {
+        maintenance.follow_clock(clock, &app.rows);
+        maintenance.look_at_keys(&app.keys);
+    }
     maintenance.purge_uploads(settings.upload_idle);
     maintenance.forget_ended_jobs();
     if let Some(every) = settings.gc_interval {
@@ -240,7 +263,7 @@ fn service(
 ) -> Service {
     let operator = &app.operator;
     let names = OwnNames::new(&settings.domain, &settings.hostnames);
-    let directory = Arc::new(DirectoryIssuer::new(&app.keys, app.tenant, names));
+    let directory = Arc::new(DirectoryIssuer::new(app.keys.in_force(), app.tenant, names));
     let throttle = Arc::new(Throttle::new());
     let (budget, sending) = (Budget::default(), Sending::new(files.sent));
     let hosts = Arc::new(Hosts::new(
@@ -254,7 +277,7 @@ fn service(
         distribution: Distribution::new(DistributionParts {
             front_door: Arc::clone(operator.front_door()),
             repositories: Arc::clone(operator.repositories()),
-            issuer: Arc::new(Issuer::new(&app.keys)),
+            issuer: Arc::new(Issuer::new(app.keys.in_force())),
             directory: Arc::clone(&directory),
             sealer: Arc::clone(&app.sealer),
             throttle: Arc::clone(&throttle),
@@ -297,8 +320,7 @@ fn service(
 fn readiness(app: &App) -> Readiness {
     let database = app.folder.path().to_owned();
     let folders = std::iter::once(database).chain(app.location_roots.roots.values().cloned());
-    let metadata: Arc<dyn Metadata> = Arc::<SqliteStore>::clone(&app.metadata);
-    Readiness::new(app.operator.clone(), metadata, folders.collect())
+    Readiness::new(app.operator.clone(), app.rows.port(), folders.collect())
 }
 
 fn addresses(settings: &Settings, app: &App, listeners: &Listeners) -> Addresses {

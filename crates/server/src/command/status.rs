@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::CommonArgs;
 use crate::{
-    operator::status::ShowStatus,
+    operator::status::{NodeStatus, ShowStatus},
     output::{Output, say, say_json},
 };
 
@@ -34,6 +34,9 @@ impl Status {
                         registry.sku, registry.location
                     ));
                 }
+                for node in &status.nodes {
+                    say(&format!("node            {}", line(node)));
+                }
                 for account in &status.storage_accounts {
                     let folder = account
                         .folder
@@ -53,4 +56,22 @@ impl Status {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+fn line(node: &NodeStatus) -> String {
+    let NodeStatus {
+        host,
+        version,
+        started_at,
+        seen_at,
+        ..
+    } = node;
+    let mut line = format!("{host} ({version}) since {started_at}, seen {seen_at}");
+    if node.is_draining {
+        line.push_str(", about to end");
+    }
+    if !node.does.is_empty() {
+        line.push_str(&format!("; does for all: {}", node.does.join(", ")));
+    }
+    line
 }

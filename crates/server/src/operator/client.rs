@@ -48,14 +48,16 @@ pub(crate) async fn run<C: AdminCommand>(
             return send(stream, &command, on_progress).await;
         }
         let locations = Locations::last(&folder, settings)?;
-        if !folder.is_used() {
+        if settings.database.is_some() {
+            folder.create(Remains::MakeNone, false)?;
+        } else if !folder.is_used() {
             remains::refuse(&folder, &locations)?;
             let path = folder.path().display();
             bail!("{path} holds no registry; make one with: holdfast serve --data-dir '{path}'");
         }
         match folder.hold() {
             Ok(held) => {
-                let app = App::open(folder, held, settings.limits(), &locations, Remains::Refuse).await?;
+                let app = App::open(settings, folder, held, &locations, Remains::MakeNone).await?;
                 return run_here(settings, app, command, on_progress).await;
             }
             // A server that starts or stops: its socket opens, or its lock does.

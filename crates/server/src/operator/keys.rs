@@ -1,10 +1,11 @@
 //! The keys that sign tokens.
 
 use anyhow::Context as _;
-use holdfast_identity::keys::KeyState;
+use holdfast_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{AdminCommand, Context, Progress};
+use crate::keys;
 
 /// Tells which keys there are.
 #[derive(Debug, Serialize, Deserialize)]
@@ -26,6 +27,8 @@ pub(crate) struct Key {
     pub(crate) is_signing: bool,
     /// In Unix seconds.
     pub(crate) verifies_until: Option<i64>,
+    /// In Unix seconds, of one that every node is to know before it signs.
+    pub(crate) signs_from: Option<i64>,
 }
 
 impl AdminCommand for ListKeys {
@@ -33,7 +36,7 @@ impl AdminCommand for ListKeys {
     type Output = Vec<Key>;
 
     async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<Vec<Key>> {
-        Ok(list(context))
+        list(context).await
     }
 }
 
@@ -42,30 +45,25 @@ impl AdminCommand for RotateKeys {
     type Output = Vec<Key>;
 
     async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<Vec<Key>> {
-        let app = std::sync::Arc::clone(&context.app);
-        let rotate = move || {
-            app.key_folder.rotate(&app.keys, app.operator.now().unix_secs())?;
-            if self.forget_old {
-                app.key_folder.forget_retired(&app.keys)?;
-            }
-            Ok::<_, holdfast_identity::keys::Error>(())
+        let (keys, clock) = (&context.app.keys, &context.app.operator);
+        let rotated = if self.forget_old {
+            keys.replace_all(clock).await
+        } else {
+            keys.rotate(clock).await
         };
-        // Finding two primes takes a while.
-        tokio::task::spawn_blocking(rotate)
-            .await
-            .context("the rotation broke off")?
-            .context("cannot rotate the keys")?;
-        tracing::info!(kid = context.app.keys.kid(), "a new key signs tokens");
-        Ok(list(context))
+        rotated.context("cannot rotate the keys")?;
+        tracing::info!(kid = keys.in_force().kid(), "the keys were rotated");
+        list(context).await
     }
 }
 
-fn list(context: &Context) -> Vec<Key> {
-    let states = context.app.keys.list(context.app.operator.now().unix_secs());
-    let key = |state: KeyState| Key {
-        kid: state.kid,
-        is_signing: state.is_signing,
-        verifies_until: state.verifies_until,
+async fn list(context: &Context) -> anyhow::Result<Vec<Key>> {
+    let keys = context.app.keys.list(context.app.operator.now()).await?;
+    let key = |key: keys::Key| Key {
+        kid: key.state.kid,
+        is_signing: key.state.is_signing,
+        verifies_until: key.state.verifies_until,
+        signs_from: key.signs_from.map(Timestamp::unix_secs),
     };
-    states.into_iter().map(key).collect()
+    Ok(keys.into_iter().map(key).collect())
 }

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use holdfast_model::{RegistryRecord, StorageAccount};
+use holdfast_face::moment::rfc3339_micros;
+use holdfast_model::{Lease, NodeRecord, RegistryRecord, StorageAccount};
 use holdfast_operations::Overview;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,23 @@ pub(crate) struct Status {
     pub(crate) resource_group: String,
     pub(crate) registries: Vec<RegistryStatus>,
     pub(crate) storage_accounts: Vec<StorageStatus>,
+    /// Those that share the database; none where the rows lie in the data folder, which is one process's.
+    pub(crate) nodes: Vec<NodeStatus>,
+}
+
+/// One node.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NodeStatus {
+    pub(crate) id: String,
+    pub(crate) host: String,
+    pub(crate) version: String,
+    /// Whether it is about to end.
+    pub(crate) is_draining: bool,
+    pub(crate) started_at: String,
+    pub(crate) seen_at: String,
+    /// What it does for all nodes.
+    pub(crate) does: Vec<String>,
 }
 
 /// One registry.
@@ -54,12 +72,13 @@ impl AdminCommand for ShowStatus {
     type Output = Status;
 
     async fn run(self, context: &Context, _progress: &Progress) -> anyhow::Result<Status> {
-        let overview = Overview::read(context.app.rows()).await?;
+        let overview = Overview::read(context.app.rows.as_port()).await?;
         let directory = overview.directory.context("the database holds no directory")?;
         let subscription = overview
             .subscriptions
             .first()
             .context("the database holds no subscription")?;
+        let nodes = context.app.operator.list_nodes().await?;
         let first = overview.registries.first().context("the database holds no registry")?;
         Ok(Status {
             base_url: context.addresses.base_url(),
@@ -86,7 +105,20 @@ impl AdminCommand for ShowStatus {
                 .iter()
                 .map(|account| storage(context, &overview.registries, account))
                 .collect(),
+            nodes: nodes.into_iter().map(node).collect(),
         })
+    }
+}
+
+fn node((record, leases): (NodeRecord, Vec<Lease>)) -> NodeStatus {
+    NodeStatus {
+        id: record.id.to_string(),
+        host: record.host,
+        version: record.version,
+        is_draining: record.is_draining,
+        started_at: rfc3339_micros(record.started_at),
+        seen_at: rfc3339_micros(record.seen_at),
+        does: leases.into_iter().map(|lease| lease.name).collect(),
     }
 }
 

@@ -163,18 +163,17 @@ impl http_body::Body for Measured {
 mod tests {
     use std::{net::Ipv4Addr, time::Duration};
 
-    use holdfast_metadata::SqliteStore;
     use hyper::rt::Executor as _;
     use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
     use super::*;
-    use crate::activity::Activity;
+    use crate::{activity::Activity, folder::Folder, rows::Rows};
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_of_which_nothing_is_taken_is_given_up_from_its_head_on() {
         let folder = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(folder.path().join("metadata.db")).unwrap();
-        let metrics = Arc::new(Metrics::new(Arc::new(store)));
+        let rows = Rows::of_folder(&Folder::at(folder.path())).unwrap();
+        let metrics = Arc::new(Metrics::new(rows));
         let streams = stream::Streams {
             tasks: TaskTracker::new(),
             cutting: CancellationToken::new(),

@@ -4,6 +4,7 @@
 use std::{fmt, net::IpAddr, path::PathBuf, time::Duration};
 
 use holdfast_arm::Location;
+use holdfast_metadata::postgres;
 use ipnet::IpNet;
 
 use crate::locations::LOCAL;
@@ -35,6 +36,11 @@ impl fmt::Display for ListenAddress {
             write!(f, "{}:{}", self.host, self.port)
         }
     }
+}
+
+/// The URL of a PostgreSQL. No message repeats it.
+pub(super) fn database(text: &str) -> Result<postgres::Settings, String> {
+    postgres::Settings::parse(text).map_err(|error| format!("{:#}", anyhow::Error::from(error)))
 }
 
 /// `HOST:PORT`, or `off`.

@@ -75,10 +75,14 @@ impl Flags {
     }
 
     /// The flags that the operator's commands have.
-    pub(crate) fn of_operator(data_dir: Option<String>, config: Option<PathBuf>) -> Self {
-        let values = data_dir.map(|dir| (super::table::DATA_DIR.key, vec![dir]));
+    pub(crate) fn of_operator<const N: usize>(
+        given: [(&'static Entry, Option<&String>); N],
+        config: Option<PathBuf>,
+    ) -> Self {
+        let given = given.into_iter();
+        let values = given.filter_map(|(entry, value)| Some((entry.key, vec![value?.clone()])));
         Self {
-            values: values.into_iter().collect(),
+            values: values.collect(),
             config,
         }
     }
@@ -110,7 +114,7 @@ impl Sources {
                     environment.insert(entry.key, given);
                 }
                 Some(Err(value)) => mistakes.push(Mistake {
-                    value: value.to_string_lossy().into_owned(),
+                    value: entry.shown(&value.to_string_lossy()),
                     problem: "it is not UTF-8".to_owned(),
                     origin: name,
                 }),
@@ -166,7 +170,7 @@ fn read_file(
     let (path, origin) = named.clone().unwrap_or_else(|| (PathBuf::from(FILE), FILE));
     let mut wrong = |problem: String| {
         mistakes.push(Mistake {
-            value: path.display().to_string(),
+            value: Some(path.display().to_string()),
             problem,
             origin: origin.to_owned(),
         });
@@ -182,7 +186,12 @@ fn read_file(
     let table = match text.parse::<toml::Table>() {
         Ok(table) => table,
         Err(error) => {
-            wrong(format!("is not TOML: {}", error.to_string().trim_end()));
+            // Without the line itself, which may hold a password.
+            let before = error
+                .span()
+                .map_or("", |span| text.get(..span.start).unwrap_or_default());
+            let line = before.matches('\n').count() + 1;
+            wrong(format!("is not TOML in line {line}: {}", error.message()));
             return BTreeMap::new();
         }
     };

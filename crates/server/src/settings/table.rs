@@ -27,6 +27,8 @@ pub(crate) struct Entry {
     pub(crate) default: &'static str,
     /// One sentence.
     pub(crate) help: &'static str,
+    /// Whether its value is shown nowhere.
+    pub(crate) is_secret: bool,
 }
 
 const fn one(key: &'static str, value: &'static str, default: &'static str, help: &'static str) -> Entry {
@@ -37,6 +39,7 @@ const fn one(key: &'static str, value: &'static str, default: &'static str, help
         value,
         default,
         help,
+        is_secret: false,
     }
 }
 
@@ -48,6 +51,7 @@ const fn many(key: &'static str, value: &'static str, default: &'static str, hel
         value,
         default,
         help,
+        is_secret: false,
     }
 }
 
@@ -60,10 +64,12 @@ const fn switch(key: &'static str, help: &'static str) -> Entry {
         value,
         default,
         help,
+        is_secret: false,
     }
 }
 
-/// The folder that everything lies in; the only setting that the operator's commands share.
+/// The folder that everything lies in, as far as no other setting says where. This and the next two the operator's commands
+/// have as well.
 pub(crate) const DATA_DIR: Entry = one(
     "data-dir",
     "DIR",
@@ -71,9 +77,31 @@ pub(crate) const DATA_DIR: Entry = one(
     "The folder for database, blobs and keys; made when missing",
 );
 
+/// The database that nodes share. Its URL may hold a password.
+pub(crate) const DATABASE: Entry = Entry {
+    is_secret: true,
+    ..one(
+        "database",
+        "URL",
+        "",
+        "The PostgreSQL for what would be rows of the data folder, postgresql://USER:PASSWORD@HOST:PORT/NAME; others on this \
+         machine can read flags, so better in the environment or the settings file",
+    )
+};
+
+/// The key that seals.
+pub(crate) const MASTER_KEY: Entry = one(
+    "master-key",
+    "FILE",
+    "",
+    "The key that seals secrets, the same for every node; made by the first start, in the data folder without this",
+);
+
 /// All of them, in the order of the help.
 pub(crate) const ENTRIES: &[Entry] = &[
     DATA_DIR,
+    DATABASE,
+    MASTER_KEY,
     one(
         "http",
         "ADDR",
@@ -187,6 +215,11 @@ pub(crate) const ENTRIES: &[Entry] = &[
 ];
 
 impl Entry {
+    /// A value as it may be shown.
+    pub(crate) fn shown(&self, value: &str) -> Option<String> {
+        (!self.is_secret).then(|| value.to_owned())
+    }
+
     /// The name of the setting in the environment.
     pub(crate) fn variable(&self) -> String {
         format!("HOLDFAST_{}", self.key.to_ascii_uppercase().replace('-', "_"))
