@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
+use bytes::Bytes;
 use holdfast_access::{Grant, action};
+use holdfast_content::Error as Domain;
 use holdfast_face::{Body, conditional::is_not_modified};
-use holdfast_model::BlobRecord;
+use holdfast_model::{BlobRecord, StoreError};
 use holdfast_oci::{ByteRanges, Digest, Selection};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
@@ -32,18 +34,26 @@ pub(crate) async fn get(call: &Call<'_>, grant: Grant<action::Pull>, digest: Dig
     if call.is_head() {
         return head(call, grant, digest).await;
     }
-    let blob = call.app.repositories.load_blob(&grant, &digest).await?;
+    let pull = call.app.repositories.load_blob_pull(&grant, &digest).await?;
+    let blob = &pull.blob;
     if is_not_modified(&call.head.headers, &digest.to_string()) {
         return Ok(not_modified(&digest));
     }
-    let mut response = match selection(&call.head.headers, &digest, blob.size_bytes)? {
+    let selection = selection(&call.head.headers, &digest, blob.size_bytes)?;
+    // Stores give one range at most.
+    if !matches!(selection, Selection::Many(_))
+        && let Some(url) = call.app.repositories.sign_blob_url(&grant, &pull).await?
+    {
+        return redirect(&digest, url);
+    }
+    let mut response = match selection {
         Selection::Whole => {
-            let mut body = open(call, &grant, &blob, 0..blob.size_bytes).await?;
+            let mut body = open(call, &grant, blob, 0..blob.size_bytes).await?;
             body.push_stretch(0..blob.size_bytes);
             respond::sized(StatusCode::OK, body)
         }
-        Selection::One(range) => one(call, &grant, &blob, range).await?,
-        Selection::Many(ranges) => many(call, &grant, &blob, ranges).await?,
+        Selection::One(range) => one(call, &grant, blob, range).await?,
+        Selection::Many(ranges) => many(call, &grant, blob, ranges).await?,
     };
     set_headers(response.headers_mut(), &digest);
     Ok(response)
@@ -139,6 +149,24 @@ fn selection(headers: &HeaderMap, digest: &Digest, size_bytes: u64) -> Result<Se
 
 fn content_range(range: &Range<u64>, size_bytes: u64) -> String {
     format!("bytes {}-{}/{size_bytes}", range.start, range.end - 1)
+}
+
+/// To the store itself. The URL is a secret and good for a while only: nobody may keep the answer.
+fn redirect(digest: &Digest, url: String) -> Result<Response<Body>, Error> {
+    let mut location = HeaderValue::from_maybe_shared(Bytes::from(url)).map_err(|source| {
+        Domain::from(StoreError::Failed {
+            attempted: format!("made a URL of blob {digest}"),
+            source: Box::new(source),
+        })
+    })?;
+    location.set_sensitive(true);
+    let mut response = respond::empty(StatusCode::TEMPORARY_REDIRECT);
+    let headers = response.headers_mut();
+    headers.insert(header::LOCATION, location);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    respond::set_digest(headers, digest);
+    headers.remove(header::ETAG);
+    Ok(response)
 }
 
 fn not_modified(digest: &Digest) -> Response<Body> {

@@ -263,6 +263,14 @@ impl Blobs for FaultyStore {
         self.meet(Operation::ProbeReading, None).await?;
         self.inner.probe_reading().await
     }
+
+    async fn signed_url(&self, key: &ObjectKey, lasts: Duration) -> Result<Option<String>, StoreError> {
+        self.inner.signed_url(key, lasts).await
+    }
+
+    fn data_host(&self) -> Option<&str> {
+        self.inner.data_host()
+    }
 }
 
 struct FaultyWriter {

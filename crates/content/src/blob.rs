@@ -9,17 +9,26 @@ use holdfast_oci::{Digest, RepositoryName};
 use crate::{
     Error, Repositories,
     current::Current,
-    limits::{MAX_MOUNT_SOURCES, SMALL_BLOB_BYTES},
+    limits::{BLOB_URL_LASTS, MAX_MOUNT_SOURCES, SMALL_BLOB_BYTES},
     registry::load_registry,
     repository::ensure_writable,
 };
 use holdfast_model::{
     BlobPlace, BlobRecord, Candidate, Content, Durability, MetadataError, MetadataExt, ObjectKey, PulledBlob, Read,
-    RepositoryId, StorageError, StoreError,
+    StorageError, StoreError,
 };
 
 /// Rows of what was pulled, by registry, repository and digest.
-pub(crate) type BlobPulls = Current<(RegistryId, RepositoryName, Digest), BlobRecord>;
+pub(crate) type BlobPulls = Current<(RegistryId, RepositoryName, Digest), BlobPull>;
+
+/// A blob that is pulled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlobPull {
+    /// The blob.
+    pub blob: BlobRecord,
+    /// Whether its registry lets it be read straight from the store.
+    by_url: bool,
+}
 
 impl Repositories {
     /// A blob's size. Asking keeps a blob that waits for the collector: the caller may be about to
@@ -33,7 +42,7 @@ impl Repositories {
         let (blob, candidate) = self
             .metadata
             .query(move |read| {
-                let (repository, blob) = load(read, registry, &name, &wanted)?;
+                let PulledBlob { repository, blob, .. } = load(read, registry, &name, &wanted)?;
                 let candidate = Candidate::BlobLink {
                     repository,
                     digest: wanted,
@@ -54,31 +63,54 @@ impl Repositories {
         Ok(blob)
     }
 
-    /// A blob's size and place, for a pull. Bytes that lie in the rows are read with it.
+    /// A blob's size and place.
     ///
     /// # Errors
     /// [`Error::BlobUnknown`], [`Error::Locked`], [`Error::Storage`].
     pub async fn load_blob(&self, grant: &Grant<action::Pull>, digest: &Digest) -> Result<BlobRecord, Error> {
+        Ok(self.load_blob_pull(grant, digest).await?.blob)
+    }
+
+    /// A blob's size and place, for a pull. Bytes that lie in the rows are read with it.
+    ///
+    /// # Errors
+    /// [`Error::BlobUnknown`], [`Error::Locked`], [`Error::Storage`].
+    pub async fn load_blob_pull(&self, grant: &Grant<action::Pull>, digest: &Digest) -> Result<BlobPull, Error> {
         let key = (grant.registry(), grant.repository().clone(), *digest);
         let commits = self.metadata.commits();
-        if let Some(blob) = self.blob_pulls.get(&key, commits) {
-            return Ok(blob);
+        if let Some(pull) = self.blob_pulls.get(&key, commits) {
+            return Ok(pull);
         }
         let is_cached = self.blob_cache.get(digest).is_some();
         let found = self.metadata.query(move |read| {
-            let (_, blob) = load(read, key.0, &key.1, &key.2)?;
+            let PulledBlob { blob, by_url, .. } = load(read, key.0, &key.1, &key.2)?;
             let bytes = match &blob.place {
                 BlobPlace::Row if !is_cached => read.find_blob_bytes(blob.id)?,
                 BlobPlace::Row | BlobPlace::Object(_) => None,
             };
-            Ok::<_, Error>((blob, bytes, key))
+            Ok::<_, Error>((BlobPull { blob, by_url }, bytes, key))
         });
-        let (blob, bytes, key) = found.await?;
+        let (pull, bytes, key) = found.await?;
         if let Some(bytes) = bytes {
-            self.blob_cache.insert(blob.digest, &bytes);
+            self.blob_cache.insert(pull.blob.digest, &bytes);
         }
-        self.blob_pulls.insert(key, commits, blob.clone());
-        Ok(blob)
+        self.blob_pulls.insert(key, commits, pull.clone());
+        Ok(pull)
+    }
+
+    /// A URL by which the blob can be read straight from its store for [`BLOB_URL_LASTS`]: a secret. `None` where the
+    /// registry does not have it so, the blob is small enough for the cache, or the store cannot sign.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub async fn sign_blob_url(&self, _grant: &Grant<action::Pull>, pull: &BlobPull) -> Result<Option<String>, Error> {
+        match &pull.blob.place {
+            BlobPlace::Object(key) if pull.by_url && pull.blob.size_bytes > SMALL_BLOB_BYTES => {
+                let store = self.store(pull.blob.storage_account)?;
+                Ok(store.signed_url(key, BLOB_URL_LASTS).await?)
+            }
+            BlobPlace::Object(_) | BlobPlace::Row => Ok(None),
+        }
     }
 
     /// Opens a range of a blob, which lies inside it.
@@ -130,7 +162,7 @@ impl Repositories {
             .transact(Durability::Durable, move |tx| {
                 let blob = match load(tx, from, &source, &digest) {
                     Err(Error::BlobUnknown { .. } | Error::Locked { .. }) => return Ok(None),
-                    found => found?.1,
+                    found => found?.blob,
                 };
                 // Before a repository is made for it.
                 if load_registry(tx, registry)?.storage_account != blob.storage_account {
@@ -175,6 +207,7 @@ impl Repositories {
                     repository,
                     attributes,
                     blob,
+                    ..
                 } = load_link(tx, registry, &name, &digest)?;
                 if attributes.is_some_and(|attributes| !attributes.write_enabled) {
                     return Err(Error::Locked {
@@ -296,14 +329,14 @@ fn load(
     registry: RegistryId,
     name: &RepositoryName,
     digest: &Digest,
-) -> Result<(RepositoryId, BlobRecord), Error> {
+) -> Result<PulledBlob, Error> {
     let found = load_link(read, registry, name, digest)?;
     if found.attributes.is_some_and(|attributes| !attributes.read_enabled) {
         return Err(Error::Locked {
             what: format!("repository {name}"),
         });
     }
-    Ok((found.repository, found.blob))
+    Ok(found)
 }
 
 fn load_link(

@@ -25,6 +25,7 @@ mod stray;
 mod tag;
 mod upload;
 
+pub use blob::BlobPull;
 pub use check::{CheckEvent, CheckOptions, CheckProgress, Checked, Finding};
 pub use current::Current;
 pub use error::Error;

@@ -36,6 +36,10 @@ pub(crate) const UPLOAD_GIVES_WAY_AFTER: Duration = Duration::from_secs(600);
 pub const ROW_BLOB_BYTES: usize = 16 << 10;
 /// Blobs up to this size are received whole, stored in one step and kept in the cache.
 pub(crate) const SMALL_BLOB_BYTES: u64 = 64 << 10;
+
+/// How long a signed URL of a blob is good: as long as a client may wait before it follows a redirect. What is read by it
+/// goes on to its end.
+pub const BLOB_URL_LASTS: Duration = Duration::from_secs(600);
 /// Memory that small blobs kept for reading take.
 pub(crate) const BLOB_CACHE_BYTES: u64 = 16 << 20;
 /// Memory that manifests kept for reading take.

@@ -53,6 +53,7 @@ pub(crate) const STEPS: &[Step] = &[
     step!(18, "0018-store-state"),
     step!(19, "0019-row-blob", "0019-baseline"),
     step!(20, "0020-node", "0020-node"),
+    step!(21, "0021-data-endpoint", "0021-data-endpoint"),
 ];
 
 /// The version this build makes and reads.

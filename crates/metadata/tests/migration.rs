@@ -114,6 +114,7 @@ fn registry() -> RegistryRecord {
         role_assignment_mode: RoleAssignmentMode::default(),
         accept_arm_tokens: true,
         allow_export: true,
+        data_endpoint: false,
         shown: ShownSettings::default(),
         created_at: Timestamp(14),
         created_by: None,

@@ -45,6 +45,8 @@ pub struct PulledBlob {
     pub repository: RepositoryId,
     /// The locks of the repository; without a manifest it has none.
     pub attributes: Option<Attributes>,
+    /// See [`RegistryRecord::data_endpoint`](crate::RegistryRecord::data_endpoint).
+    pub by_url: bool,
     /// The blob.
     pub blob: BlobRecord,
 }

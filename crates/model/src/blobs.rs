@@ -158,6 +158,11 @@ pub trait Blobs: Send + Sync {
     async fn signed_url(&self, _key: &ObjectKey, _lasts: Duration) -> Result<Option<String>, StoreError> {
         Ok(None)
     }
+
+    /// Host and port that such URLs name; `None` where the store is on no network.
+    fn data_host(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// Writes one object. Dropping it gives up what was not saved.

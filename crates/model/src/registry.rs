@@ -80,6 +80,9 @@ pub struct RegistryRecord {
     pub accept_arm_tokens: bool,
     /// Whether its images may be imported into other registries (ACR: `exportPolicy`).
     pub allow_export: bool,
+    /// Whether its large blobs are read straight from its store, by signed URLs, where the store can sign them (ACR:
+    /// `dataEndpointEnabled`).
+    pub data_endpoint: bool,
     /// What nothing needs to stand behind.
     pub shown: ShownSettings,
     /// When it was made.

@@ -79,6 +79,7 @@ impl Sku {
                 "Network rule set",
                 !(is_premium || registry.network.is_open() && registry.network.ip_rules.is_empty()),
             ),
+            ("Dedicated data endpoint", registry.data_endpoint && !is_premium),
             ("Export policy", !registry.allow_export && !is_premium),
         ]
         .into_iter()

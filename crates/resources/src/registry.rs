@@ -6,11 +6,14 @@ mod policies;
 mod switches;
 mod usage;
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use holdfast_access::{Actor, ControlGrant, ControlReach, control};
 use holdfast_arm::ResourceId;
-use holdfast_content::find_open_by_id;
+use holdfast_content::{Stores, find_open_by_id};
 use uuid::Uuid;
 
 use crate::{
@@ -42,6 +45,8 @@ pub struct RegistryView {
     pub record: RegistryRecord,
     /// Of a Classic one, the user's account; the service's own are nobody's business.
     pub storage_account: Option<StorageAccount>,
+    /// Host and port that its clients must reach beside its own: of the store, while it has a data endpoint.
+    pub data_host: Option<String>,
 }
 
 impl Resources {
@@ -60,7 +65,7 @@ impl Resources {
         precondition: Precondition,
     ) -> Result<(RegistryView, bool), Error> {
         let (scope, now, rid) = (grant.scope().clone(), self.clock.now(), self.ids.uuid());
-        let actor = grant.actor().clone();
+        let (actor, stores) = (grant.actor().clone(), Arc::clone(&self.stores));
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let group = load_group(tx, &scope)?;
@@ -112,7 +117,7 @@ impl Resources {
                 };
                 change.clone().apply(&mut registry, now)?;
                 save(tx, &mut registry, &actor, now)?;
-                Ok((view(tx, registry)?, is_new))
+                Ok((view(tx, &stores, registry)?, is_new))
             })
             .await
     }
@@ -140,6 +145,7 @@ impl Resources {
         precondition: Precondition,
     ) -> Result<RegistryView, Error> {
         let (scope, now, actor) = (scope.clone(), self.clock.now(), actor.clone());
+        let stores = Arc::clone(&self.stores);
         self.metadata
             .transact(Durability::Durable, move |tx| {
                 let mut registry = load_at(tx, &scope)?;
@@ -147,7 +153,7 @@ impl Resources {
                 classic::refuse_if_moved(tx, &registry, &change)?;
                 change.clone().apply(&mut registry, now)?;
                 save(tx, &mut registry, &actor, now)?;
-                Ok(view(tx, registry)?)
+                Ok(view(tx, &stores, registry)?)
             })
             .await
     }
@@ -172,12 +178,12 @@ impl Resources {
         &self,
         grant: &ControlGrant<control::RegistriesRead>,
     ) -> Result<RegistryView, Error> {
-        let scope = grant.scope().clone();
+        let (scope, stores) = (grant.scope().clone(), Arc::clone(&self.stores));
         self.metadata
             .query(move |read| {
                 load_group(read, &scope)?;
                 let registry = load_at(read, &scope)?;
-                Ok(view(read, registry)?)
+                Ok(view(read, &stores, registry)?)
             })
             .await
     }
@@ -191,13 +197,13 @@ impl Resources {
         reach: &ControlReach<control::RegistriesRead>,
         subscription: Uuid,
     ) -> Result<Vec<RegistryView>, StorageError> {
-        let reach = reach.clone();
+        let (reach, stores) = (reach.clone(), Arc::clone(&self.stores));
         Ok(self
             .metadata
             .query(move |read| {
                 let mut all = read.list_registries()?;
                 all.retain(|registry| registry.subscription_id == subscription && reach.covers(&registry.scope()));
-                views(read, all)
+                views(read, &stores, all)
             })
             .await?)
     }
@@ -268,19 +274,24 @@ fn save(tx: &mut dyn Tx, registry: &mut RegistryRecord, actor: &Actor, now: Time
 }
 
 /// With its account, one read for a Classic one.
-fn view(read: &mut dyn Read, record: RegistryRecord) -> Result<RegistryView, MetadataError> {
+fn view(read: &mut dyn Read, stores: &Stores, record: RegistryRecord) -> Result<RegistryView, MetadataError> {
     let storage_account = match record.sku {
         Sku::Classic => read.find_storage_account(record.storage_account)?,
         Sku::Basic | Sku::Standard | Sku::Premium => None,
     };
     Ok(RegistryView {
+        data_host: data_host(stores, &record),
         record,
         storage_account: storage_account.filter(|account| !account.is_own()),
     })
 }
 
 /// The same of many, one read for all.
-fn views(read: &mut dyn Read, records: Vec<RegistryRecord>) -> Result<Vec<RegistryView>, MetadataError> {
+fn views(
+    read: &mut dyn Read,
+    stores: &Stores,
+    records: Vec<RegistryRecord>,
+) -> Result<Vec<RegistryView>, MetadataError> {
     let classic = records.iter().filter(|record| record.sku == Sku::Classic);
     let ids: BTreeSet<StorageAccountId> = classic.map(|record| record.storage_account).collect();
     let ids: Vec<StorageAccountId> = ids.into_iter().collect();
@@ -292,9 +303,18 @@ fn views(read: &mut dyn Read, records: Vec<RegistryRecord>) -> Result<Vec<Regist
     let by_id: HashMap<StorageAccountId, StorageAccount> = users.map(|account| (account.id, account)).collect();
     let with_account = |record: RegistryRecord| RegistryView {
         storage_account: by_id.get(&record.storage_account).cloned(),
+        data_host: data_host(stores, &record),
         record,
     };
     Ok(records.into_iter().map(with_account).collect())
+}
+
+fn data_host(stores: &Stores, record: &RegistryRecord) -> Option<String> {
+    let store = stores
+        .load(record.storage_account)
+        .ok()
+        .filter(|_| record.data_endpoint)?;
+    store.data_host().map(str::to_owned)
 }
 
 /// The registry at a scope, one that is being deleted too.

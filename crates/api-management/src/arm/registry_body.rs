@@ -23,7 +23,6 @@ pub(crate) fn fixed() -> Value {
             "softDeletePolicy": { "status": "disabled" },
         },
         "encryption": { "status": "disabled" },
-        "dataEndpointEnabled": false,
         "regionalEndpoints": "Disabled",
         "endpointProtocol": "IPv4",
         "zoneRedundancy": "Disabled",
@@ -43,7 +42,7 @@ pub(crate) fn view(app: &Management, whole: &RegistryView, version: ApiVersion) 
         "location": registry.location,
         "tags": registry.tags,
         "systemData": system_data(registry),
-        "properties": properties(app, registry),
+        "properties": properties(app, whole),
     });
     if registry.sku == Sku::Classic {
         let account = whole.storage_account.as_ref().and_then(StorageAccount::arm_id);
@@ -53,7 +52,8 @@ pub(crate) fn view(app: &Management, whole: &RegistryView, version: ApiVersion) 
     body
 }
 
-fn properties(app: &Management, registry: &RegistryRecord) -> Value {
+fn properties(app: &Management, whole: &RegistryView) -> Value {
+    let registry = &whole.record;
     let login_server = format!("{}{}", registry.name.to_ascii_lowercase(), app.login_server_suffix);
     let mut own = json!({
         "loginServer": login_server,
@@ -61,8 +61,9 @@ fn properties(app: &Management, registry: &RegistryRecord) -> Value {
         "provisioningState": if registry.is_deleting { "Deleting" } else { "Succeeded" },
         "adminUserEnabled": registry.admin_enabled,
         "anonymousPullEnabled": registry.anonymous_pull,
+        "dataEndpointEnabled": registry.data_endpoint,
         "policies": policies(registry),
-        "dataEndpointHostNames": [],
+        "dataEndpointHostNames": whole.data_host.as_slice(),
         "regionalEndpointHostNames": [],
         "privateEndpointConnections": [],
         "publicNetworkAccess": title_switch(registry.network.public_access),

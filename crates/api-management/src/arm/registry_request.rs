@@ -86,6 +86,7 @@ fn read_change(body: &Object<'_>) -> Result<RegistryChange, Arm> {
         tags: read_tags(body)?,
         admin_enabled: properties.bool("adminUserEnabled")?,
         anonymous_pull: properties.bool("anonymousPullEnabled")?,
+        data_endpoint: properties.bool("dataEndpointEnabled")?,
         role_assignment_mode: properties.word("roleAssignmentMode", &modes())?,
         metadata_search: properties.word("metadataSearch", SWITCH)?,
         ..RegistryChange::default()

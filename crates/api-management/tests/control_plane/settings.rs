@@ -135,6 +135,11 @@ async fn a_tier_has_what_it_has() {
             "Retention policy",
         ),
         (
+            "Standard",
+            json!({ "dataEndpointEnabled": true }),
+            "Dedicated data endpoint",
+        ),
+        (
             "Premium",
             json!({ "policies": { "exportPolicy": { "status": "disabled" } } }),
             "only while public network",

@@ -66,7 +66,8 @@ pub fn open_bucket(
         attempted: format!("opened {url}"),
         source: Box::new(source),
     })?;
-    Ok(BucketStore::new(bucket, Names::new(&url.prefix), around.memory.clone()))
+    let names = Names::new(&url.prefix);
+    Ok(BucketStore::new(bucket, names, around.memory.clone(), url.data_host()))
 }
 
 /// Where AWS tells a task of its container service who it is, and where AWS and Azure tell a machine.

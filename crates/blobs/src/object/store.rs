@@ -30,6 +30,7 @@ const NO_OBJECT_BYTES: u64 = 1 << 50;
 #[derive(Debug)]
 pub struct BucketStore {
     shared: Arc<Shared>,
+    data_host: String,
     /// Held while a probe runs, so that many at once cost as much as one after the other.
     probing: Mutex<()>,
     probing_reading: Mutex<()>,
@@ -44,9 +45,10 @@ pub(super) struct Shared {
 }
 
 impl BucketStore {
-    pub(super) fn new(bucket: Arc<dyn Bucket>, names: Names, memory: UploadMemory) -> Self {
+    pub(super) fn new(bucket: Arc<dyn Bucket>, names: Names, memory: UploadMemory, data_host: String) -> Self {
         Self {
             shared: Arc::new(Shared { bucket, names, memory }),
+            data_host,
             probing: Mutex::default(),
             probing_reading: Mutex::default(),
         }
@@ -275,5 +277,9 @@ impl Blobs for BucketStore {
     async fn signed_url(&self, key: &ObjectKey, lasts: Duration) -> Result<Option<String>, StoreError> {
         let signed = self.shared.bucket.sign(&self.shared.names.object(key), lasts).await;
         signed.map_err(|refusal| refusal.into_error(format!("signed a URL of object {key}")))
+    }
+
+    fn data_host(&self) -> Option<&str> {
+        Some(&self.data_host)
     }
 }

@@ -129,6 +129,16 @@ impl BucketUrl {
             .unwrap_or_default()
     }
 
+    /// Host and port that objects are read from.
+    pub(super) fn data_host(&self) -> String {
+        match &self.cloud {
+            Cloud::S3 {
+                is_virtual_host: true, ..
+            } => format!("{}.{}", self.bucket, self.authority()),
+            Cloud::S3 { .. } | Cloud::Azure { .. } => self.authority(),
+        }
+    }
+
     pub(super) fn is_plain(&self) -> bool {
         self.endpoint.starts_with("http://")
     }

@@ -50,8 +50,19 @@ fn az_changes_policies_and_the_tier() {
         14
     );
 
+    // A folder has no address of its own: blobs go on coming from the login server.
+    let with_endpoint = shell.json("az acr update -n azset1 --data-endpoint-enabled true");
+    assert_eq!(
+        (
+            &with_endpoint["dataEndpointEnabled"],
+            &with_endpoint["dataEndpointHostNames"]
+        ),
+        (&json!(true), &json!([]))
+    );
     let refused = shell.command("az acr update -n azset1 --sku Basic").fail();
     refused.says("Retention policy");
+    refused.says("Dedicated data endpoint");
+    shell.json("az acr update -n azset1 --data-endpoint-enabled false");
     shell.json("az acr config retention update -r azset1 --status disabled --type UntaggedManifests");
     assert_eq!(
         shell.json("az acr update -n azset1 --sku Basic")["sku"]["tier"],

@@ -32,7 +32,8 @@ const FIND_LINKED_SOME: &str = select!(
      WHERE blob_link.repository_id = ?1 AND blob_link.digest IN (SELECT unhex(value) FROM json_each(?2))"
 );
 const FIND_PULLED: &str = "SELECT blob.id, blob.storage_account_id, blob.digest, blob.size_bytes, blob.object_key, \
-    repository.id, attributes, manifest_count FROM repository \
+    repository.id, attributes, manifest_count, data_endpoint FROM repository \
+    CROSS JOIN registry ON registry.id = repository.registry_id \
     CROSS JOIN blob_link ON blob_link.repository_id = repository.id AND blob_link.digest = ?3 \
     CROSS JOIN blob ON blob.id = blob_link.blob_id WHERE repository.registry_id = ?1 AND repository.name = ?2";
 const FIND: &str = select!("blob WHERE storage_account_id = ?1 AND digest = ?2");
@@ -90,6 +91,7 @@ impl BlobRead for Session<'_> {
             Ok(PulledBlob {
                 repository: RepositoryId(row.get(5)?),
                 attributes: has_manifests.then(|| column::attributes(row, 6)).transpose()?,
+                by_url: row.get(8)?,
                 blob: blob_row(row)?,
             })
         })

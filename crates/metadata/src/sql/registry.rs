@@ -19,7 +19,7 @@ macro_rules! select {
              admin_enabled, anonymous_pull, accept_sparse_manifests, retention_days, created_at, updated_at, tags, \
              is_deleting, role_assignment_mode, public_network_access, network_default_action, ip_rules, \
              accept_arm_tokens, allow_export, shown, created_by, created_by_kind, updated_by, updated_by_kind, \
-             revision FROM registry ",
+             revision, data_endpoint FROM registry ",
             $rest
         )
     };
@@ -112,7 +112,7 @@ const UPDATE: &str = "UPDATE registry SET sku = ?2, admin_enabled = ?3, anonymou
     accept_sparse_manifests = ?5, retention_days = ?6, updated_at = ?7, tags = ?8, is_deleting = ?9, \
     role_assignment_mode = ?10, public_network_access = ?11, network_default_action = ?12, ip_rules = ?13, \
     accept_arm_tokens = ?14, allow_export = ?15, shown = ?16, updated_by = ?17, updated_by_kind = ?18, \
-    revision = ?19 WHERE id = ?1";
+    revision = ?19, data_endpoint = ?20 WHERE id = ?1";
 const REMOVE_PASSWORDS: &str = "DELETE FROM admin_password WHERE registry_id = ?1";
 const REMOVE: &str = "DELETE FROM registry WHERE id = ?1";
 const PUT_PASSWORD: &str = "INSERT INTO admin_password (registry_id, slot, sealed, verifier, generation, \
@@ -163,6 +163,7 @@ impl RegistryTx for Session<'_> {
             author,
             kind,
             column::integer(registry.revision),
+            registry.data_endpoint,
         ];
         self.change("updated a registry", UPDATE, params).map(drop)
     }
@@ -203,6 +204,7 @@ fn registry_row(row: &Row<'_>) -> row::Result<RegistryRecord> {
         role_assignment_mode: columns::role_assignment_mode(row, 16)?,
         accept_arm_tokens: row.get(20)?,
         allow_export: row.get(21)?,
+        data_endpoint: row.get(28)?,
         shown: columns::shown(row, 22)?,
         created_at: column::timestamp(row, 12)?,
         created_by: columns::author(row, 23)?,

@@ -36,6 +36,8 @@ pub struct RegistryChange {
     pub accept_arm_tokens: Option<bool>,
     /// Whether its images may be imported elsewhere.
     pub allow_export: Option<bool>,
+    /// Whether large blobs are read straight from its store.
+    pub data_endpoint: Option<bool>,
     /// See [`ShownSettings::bypass_for_azure`].
     pub bypass_for_azure: Option<bool>,
     /// See [`ShownSettings::bypass_for_tasks`].
@@ -56,6 +58,7 @@ impl RegistryChange {
         set(&mut registry.role_assignment_mode, self.role_assignment_mode);
         set(&mut registry.accept_arm_tokens, self.accept_arm_tokens);
         set(&mut registry.allow_export, self.allow_export);
+        set(&mut registry.data_endpoint, self.data_endpoint);
         set(&mut registry.network.public_access, self.public_access);
         set(&mut registry.network.default_action, self.default_action);
         set(&mut registry.network.ip_rules, self.ip_rules.map(without_repeats));

@@ -66,6 +66,7 @@ pub async fn a_blob_is_pulled_by_the_name_of_its_repository(metadata: &dyn Metad
     let bare = PulledBlob {
         repository,
         attributes: None,
+        by_url: false,
         blob: expected(id, &new),
     };
     assert_eq!(pull(registry.id).await, Some(bare.clone()));
@@ -83,7 +84,12 @@ pub async fn a_blob_is_pulled_by_the_name_of_its_repository(metadata: &dyn Metad
         attributes: Some(locks),
         ..bare
     };
-    assert_eq!(pull(registry.id).await, Some(locked));
+    assert_eq!(pull(registry.id).await, Some(locked.clone()));
+    let mut by_url = registry.clone();
+    by_url.data_endpoint = true;
+    fixture::write(metadata, move |tx| tx.update_registry(&by_url)).await;
+    let by_url = PulledBlob { by_url: true, ..locked };
+    assert_eq!(pull(registry.id).await, Some(by_url));
 }
 
 /// Linked or not; another account has blobs of its own.

@@ -40,6 +40,7 @@ pub async fn a_registry_reads_back_as_written(metadata: &dyn Metadata) {
         role_assignment_mode: RoleAssignmentMode::Legacy,
         accept_arm_tokens: true,
         allow_export: true,
+        data_endpoint: false,
         shown: ShownSettings::default(),
         created_at: new.created_at,
         created_by: new.created_by.clone(),
@@ -164,6 +165,7 @@ pub async fn an_update_writes_the_changeable_fields_only(metadata: &dyn Metadata
         role_assignment_mode: RoleAssignmentMode::Abac,
         accept_arm_tokens: false,
         allow_export: false,
+        data_endpoint: true,
         shown: ShownSettings {
             metadata_search: true,
             retention_changed_at: Some(5),

@@ -12,6 +12,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -269,6 +270,14 @@ impl Blobs for MortalStore {
 
     async fn probe_reading(&self) -> Result<(), StoreError> {
         self.life.step(self.inner.probe_reading()).await
+    }
+
+    async fn signed_url(&self, key: &ObjectKey, lasts: Duration) -> Result<Option<String>, StoreError> {
+        self.life.step(self.inner.signed_url(key, lasts)).await
+    }
+
+    fn data_host(&self) -> Option<&str> {
+        self.inner.data_host()
     }
 }
 
