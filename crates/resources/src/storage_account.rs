@@ -95,8 +95,16 @@ impl Resources {
                 Ok(account)
             }
             Err(error) => {
-                // No row names it, and nobody else makes one meanwhile.
-                if let Err(error) = self.stores.places().remove(location, name).await {
+                let named = name.to_owned();
+                let named = self
+                    .metadata
+                    .query(move |read| read.find_storage_account_by_name(&named));
+                // Another node may have been faster with the same one; what a row names stays.
+                if named
+                    .await
+                    .is_ok_and(|named| named.is_none_or(|named| named.location != location))
+                    && let Err(error) = self.stores.places().remove(location, name).await
+                {
                     tracing::warn!(error = %error, account = name, "could not remove an unused storage account");
                 }
                 Err(error)
