@@ -16,6 +16,7 @@ mod filesystem;
 mod layout;
 mod listing;
 mod live;
+mod location_places;
 pub mod object;
 mod places;
 mod reading;
@@ -24,5 +25,6 @@ mod survey;
 mod writer;
 
 pub use filesystem::FilesystemStore;
+pub use location_places::LocationPlaces;
 pub use places::FilesystemPlaces;
 pub use survey::Survey;

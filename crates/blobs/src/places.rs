@@ -104,7 +104,7 @@ fn stores(root: &Path) -> io::Result<Vec<String>> {
 }
 
 /// A plain name, which is one folder whatever it is joined to.
-fn is_plain(name: &str) -> bool {
+pub(crate) fn is_plain(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=MAX_NAME_BYTES).contains(&name.len()) && name.bytes().all(is_plain)
 }

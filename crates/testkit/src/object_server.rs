@@ -13,15 +13,19 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
+use futures_util::TryStreamExt as _;
 use holdfast_blobs::object::{
     BucketStore, Credentials, StoreUrl, Surroundings, UPLOAD_MEMORY_BYTES, UploadMemory, open_bucket,
 };
 use holdfast_client::{StoreLimits, StoreWay};
+use holdfast_model::Blobs as _;
 use object_store::{
     azure::{AzureAccessKey, AzureAuthorizer, AzureCredential},
     client::HttpRequestBody,
 };
 use tempfile::TempDir;
+use tokio::runtime::Builder;
 use uuid::Uuid;
 
 /// Azurite takes half a minute to listen on a busy machine.
@@ -41,6 +45,37 @@ enum Kind {
     Azure,
 }
 
+impl Kind {
+    fn launch(self, address: SocketAddr, data: &Path, is_read_only: bool) -> Child {
+        let mut command = match self {
+            Self::S3 => {
+                let mut command = Command::new(tool("bin/versitygw"));
+                command.args(["--port", &address.to_string(), "--quiet"]);
+                if is_read_only {
+                    command.arg("--readonly");
+                }
+                command
+                    .arg("posix")
+                    .arg(data)
+                    .env("ROOT_ACCESS_KEY", S3_KEY.0)
+                    .env("ROOT_SECRET_KEY", S3_KEY.1);
+                command
+            }
+            Self::Azure => {
+                let mut command = Command::new(tool("azurite/node_modules/.bin/azurite-blob"));
+                command
+                    .args(["--blobHost", "127.0.0.1", "--blobPort", &address.port().to_string()])
+                    .args(["--skipApiVersionCheck", "--disableTelemetry", "--silent", "--location"])
+                    .arg(data)
+                    .env("AZURITE_ACCOUNTS", format!("{}:{}", AZURE_KEY.0, AZURE_KEY.1));
+                command
+            }
+        };
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().expect("the server can be started")
+    }
+}
+
 /// What proves who asks, of the S3 server.
 const S3_KEY: (&str, &str) = ("holdfast", "a-secret-of-the-tests");
 /// The account of the Azure server, and its key.
@@ -53,15 +88,7 @@ impl ObjectServer {
     /// It is not there, or does not start.
     #[must_use]
     pub fn s3() -> Self {
-        let data = TempDir::new().expect("a folder can be made");
-        let address = free_address();
-        let mut command = Command::new(tool("bin/versitygw"));
-        command
-            .args(["--port", &address.to_string(), "--quiet", "posix"])
-            .arg(data.path())
-            .env("ROOT_ACCESS_KEY", S3_KEY.0)
-            .env("ROOT_SECRET_KEY", S3_KEY.1);
-        Self::start(command, address, data, Kind::S3)
+        Self::start(Kind::S3)
     }
 
     /// Azurite: Azure Blob Storage over a folder.
@@ -70,34 +97,57 @@ impl ObjectServer {
     /// It is not there, or does not start.
     #[must_use]
     pub fn azure() -> Self {
-        let data = TempDir::new().expect("a folder can be made");
-        let address = free_address();
-        let mut command = Command::new(tool("azurite/node_modules/.bin/azurite-blob"));
-        command
-            .args(["--blobHost", "127.0.0.1", "--blobPort", &address.port().to_string()])
-            .args(["--skipApiVersionCheck", "--disableTelemetry", "--silent", "--location"])
-            .arg(data.path())
-            .env("AZURITE_ACCOUNTS", format!("{}:{}", AZURE_KEY.0, AZURE_KEY.1));
-        Self::start(command, address, data, Kind::Azure)
+        Self::start(Kind::Azure)
     }
 
-    fn start(mut command: Command, address: SocketAddr, data: TempDir, kind: Kind) -> Self {
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().expect("the server can be started");
+    fn start(kind: Kind) -> Self {
+        let data = TempDir::new().expect("a folder can be made");
+        let address = free_address();
         let mut server = Self {
-            child,
+            child: kind.launch(address, data.path(), false),
             address,
             data,
             kind,
         };
+        server.wait();
+        server
+    }
+
+    /// Ends it, as a store that is down.
+    pub fn stop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Starts it again, where it was and with what it had.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub fn start_again(&mut self) {
+        self.stop();
+        self.child = self.kind.launch(self.address, self.data.path(), false);
+        self.wait();
+    }
+
+    /// The same for an S3 server that from now on takes no writes.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub fn start_again_read_only(&mut self) {
+        self.stop();
+        self.child = self.kind.launch(self.address, self.data.path(), true);
+        self.wait();
+    }
+
+    fn wait(&mut self) {
         let begun = Instant::now();
-        while !server.answers() {
-            assert!(begun.elapsed() < START, "{kind:?} does not answer");
-            let ended = server.child.try_wait().expect("it can be asked for");
-            assert!(ended.is_none(), "{kind:?} has ended: {ended:?}");
+        while !self.answers() {
+            assert!(begun.elapsed() < START, "{:?} does not answer", self.kind);
+            let ended = self.child.try_wait().expect("it can be asked for");
+            assert!(ended.is_none(), "{:?} has ended: {ended:?}", self.kind);
             sleep(Duration::from_millis(50));
         }
-        server
     }
 
     /// Whether it speaks HTTP yet.
@@ -159,6 +209,41 @@ impl ObjectServer {
         }
     }
 
+    /// The variables of the environment by which the program says who it is.
+    #[must_use]
+    pub fn variables(&self) -> Vec<(&'static str, &'static str)> {
+        match self.kind {
+            Kind::S3 => vec![("AWS_ACCESS_KEY_ID", S3_KEY.0), ("AWS_SECRET_ACCESS_KEY", S3_KEY.1)],
+            Kind::Azure => vec![("AZURE_STORAGE_ACCOUNT_KEY", AZURE_KEY.1)],
+        }
+    }
+
+    /// Objects of a storage account in the location of a URL, complete or not, with their lengths. For tests that have no
+    /// runtime of their own.
+    ///
+    /// # Panics
+    /// They cannot be listed.
+    #[must_use]
+    pub fn objects(&self, url: &str, account: &str) -> Vec<(String, u64)> {
+        let store = self.open(url, &upload_memory()).below(account);
+        let listed = on_a_runtime(store.list().try_collect::<Vec<_>>());
+        let listed = listed.expect("the store can be listed").into_iter();
+        listed
+            .map(|object| (object.key.to_string(), object.size_bytes))
+            .collect()
+    }
+
+    /// Writes something small below the prefix of a URL, as somebody else would. For tests that have no runtime of their
+    /// own.
+    ///
+    /// # Panics
+    /// It cannot be written.
+    pub fn put(&self, url: &str, name: &str, bytes: &'static [u8]) {
+        let store = self.open(url, &upload_memory());
+        let put = on_a_runtime(store.put_small(name, Bytes::from_static(bytes)));
+        assert!(put.expect("it can be written"), "{name} is there already");
+    }
+
     /// Opens a store, with the memory of uploads that is given.
     ///
     /// # Panics
@@ -169,13 +254,9 @@ impl ObjectServer {
             panic!("{url} names no bucket");
         };
         let credentials = Credentials::look_up(url.cloud(), |name| {
-            let value = match name {
-                "AWS_ACCESS_KEY_ID" => S3_KEY.0,
-                "AWS_SECRET_ACCESS_KEY" => S3_KEY.1,
-                "AZURE_STORAGE_ACCOUNT_KEY" => AZURE_KEY.1,
-                _ => return None,
-            };
-            Some(value.to_owned())
+            let variables = self.variables();
+            let found = variables.into_iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| value.to_owned())
         });
         let limits = StoreLimits {
             connect: Duration::from_secs(5),
@@ -199,10 +280,13 @@ impl ObjectServer {
 
 impl Drop for ObjectServer {
     fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.stop();
     }
+}
+
+fn on_a_runtime<T>(work: impl Future<Output = T>) -> T {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime can be made").block_on(work)
 }
 
 /// The memory of uploads that the program has.

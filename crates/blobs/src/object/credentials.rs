@@ -31,6 +31,18 @@ const OF_AZURE: &[&str] = &[
     "AZURE_MSI_ENDPOINT",
 ];
 
+/// Variables that are no use without another one.
+const TOGETHER: [(&str, &str); 8] = [
+    ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+    ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"),
+    ("AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID"),
+    ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"),
+    ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_ID"),
+    ("AZURE_CLIENT_SECRET", "AZURE_TENANT_ID"),
+    ("AZURE_FEDERATED_TOKEN_FILE", "AZURE_CLIENT_ID"),
+    ("AZURE_FEDERATED_TOKEN_FILE", "AZURE_TENANT_ID"),
+];
+
 /// Secrets by the names of their environment variables; none of them where the cloud's identity of this machine or pod is
 /// to be asked.
 #[derive(Clone, Default)]
@@ -56,6 +68,22 @@ impl Credentials {
         Self(found.collect())
     }
 
+    /// Whether there are none, so that the cloud's identity of this machine or pod is asked.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What is there, and is no use without what is not.
+    #[must_use]
+    pub fn faults(&self) -> Vec<String> {
+        let lacks = |(has, needs): &&(&str, &str)| self.0.contains_key(has) && !self.0.contains_key(needs);
+        let faults = TOGETHER.iter().filter(lacks);
+        faults
+            .map(|(has, needs)| format!("{has} is set, and {needs} is not"))
+            .collect()
+    }
+
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(SecretString::expose_secret)
     }
@@ -75,6 +103,22 @@ impl fmt::Debug for Credentials {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn half_a_credential_is_told() {
+        let cloud = Cloud::Azure {
+            account: "account".to_owned(),
+        };
+        let half = Credentials::look_up(&cloud, |name| {
+            (name == "AZURE_CLIENT_SECRET").then(|| "secret".to_owned())
+        });
+        let told = half.faults().join("; ");
+        assert!(
+            told.contains("AZURE_CLIENT_ID") && told.contains("AZURE_TENANT_ID") && !told.contains("secret"),
+            "{told}"
+        );
+        assert!(Credentials::default().is_empty() && Credentials::default().faults().is_empty());
+    }
 
     #[test]
     fn secrets_are_not_shown() {

@@ -30,6 +30,27 @@ impl Names {
         Self { prefix }
     }
 
+    /// Names below a further piece of the prefix.
+    pub(super) fn below(&self, piece: &str) -> Self {
+        Self {
+            prefix: format!("{}{piece}/", self.prefix),
+        }
+    }
+
+    /// Names below what each beginning of the prefix names, the shortest first; not those below the prefix itself.
+    pub(super) fn above(&self) -> impl Iterator<Item = Self> {
+        let ends = self.prefix.match_indices('/').map(|(at, _)| at + 1);
+        let beginnings = std::iter::once(0).chain(ends).filter(|end| *end < self.prefix.len());
+        beginnings.map(|end| Self {
+            prefix: self.prefix[..end].to_owned(),
+        })
+    }
+
+    /// What all of them begin with.
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     pub(super) fn object(&self, key: &ObjectKey) -> String {
         let name = key.to_string();
         format!("{}{}/{name}", self.objects(), &name[..2])
@@ -69,6 +90,16 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_prefix_has_others_above_and_below_it() {
+        let above = |prefix| -> Vec<String> { Names::new(prefix).above().map(|names| names.prefix).collect() };
+        assert_eq!(above("a/bc/d"), ["", "a/", "a/bc/"]);
+        assert_eq!(above("a"), [""]);
+        assert!(above("").is_empty());
+        assert_eq!(Names::new("a").below("b").own("c"), "a/b/c");
+        assert_eq!(Names::new("").below("b").objects(), "b/objects/");
+    }
 
     #[test]
     fn names_of_ours_are_read_back_and_no_others() {

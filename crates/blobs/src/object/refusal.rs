@@ -65,6 +65,11 @@ impl Refusal {
         }
     }
 
+    /// Whether the container of all objects is not there.
+    fn is_about_container(&self) -> bool {
+        matches!(self, Self::Status { code, .. } if is_about_container(code))
+    }
+
     /// Whether another credential may help.
     pub(super) fn is_about_credential(&self) -> bool {
         let Self::Status { status, code, .. } = self else {
@@ -112,12 +117,30 @@ impl Refusal {
     }
 }
 
+/// Whether a store failed because its bucket, its container, is not there.
+#[must_use]
+pub fn is_container_missing(error: &StoreError) -> bool {
+    match error {
+        StoreError::Failed { source, .. } => source
+            .downcast_ref::<Refusal>()
+            .is_some_and(Refusal::is_about_container),
+        _ => false,
+    }
+}
+
+fn is_about_container(code: &str) -> bool {
+    matches!(
+        code,
+        "NoSuchBucket" | "ContainerNotFound" | "ContainerBeingDeleted" | "ResourceNotFound"
+    )
+}
+
 /// The stores' own names for what went wrong, where their status says less.
 fn of_code(code: &str) -> Option<Meaning> {
     Some(match code {
         "NoSuchKey" | "BlobNotFound" => Meaning::Missing,
         // A container that is not there is a mistake in the settings: no object of it is missing.
-        "NoSuchBucket" | "ContainerNotFound" | "ContainerBeingDeleted" | "ResourceNotFound" => Meaning::Failed,
+        _ if is_about_container(code) => Meaning::Failed,
         "NoSuchUpload" | "InvalidBlockList" => Meaning::Gone,
         "BlobAlreadyExists" | "PreconditionFailed" | "ConditionNotMet" => Meaning::Exists,
         "SlowDown"

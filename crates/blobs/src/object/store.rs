@@ -23,13 +23,15 @@ use super::{
 
 /// What a probe writes and reads back.
 const PROBE: &[u8] = b"holdfast was here\n";
+/// What the name of a probe begins with.
+pub(super) const PROBE_NAME: &str = "probe-";
 /// No store takes an object of this length.
 const NO_OBJECT_BYTES: u64 = 1 << 50;
 
 /// Objects in a bucket.
 #[derive(Debug)]
 pub struct BucketStore {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     data_host: String,
     /// Held while a probe runs, so that many at once cost as much as one after the other.
     probing: Mutex<()>,
@@ -54,40 +56,12 @@ impl BucketStore {
         }
     }
 
-    /// Something small of the service's own that lies beside the objects; `None` when it is not there.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub async fn small(&self, name: &str) -> Result<Option<Bytes>, StoreError> {
-        let read = self.shared.bucket.get_small(&self.shared.names.own(name)).await;
-        match read {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(refusal) if refusal.meaning() == Meaning::Missing => Ok(None),
-            Err(refusal) => Err(refusal.into_error(format!("read {name}"))),
-        }
-    }
-
-    /// Writes something small of the service's own, unless something has the name: whether nothing had.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub async fn put_small(&self, name: &str, bytes: Bytes) -> Result<bool, StoreError> {
-        let own = self.shared.names.own(name);
-        let put = self.shared.bucket.put(&own, bytes.into(), Condition::Absent).await;
-        match put {
-            Ok(()) => Ok(true),
-            Err(refusal) if refusal.meaning() == Meaning::Exists => Ok(false),
-            Err(refusal) => Err(refusal.into_error(format!("wrote {name}"))),
-        }
-    }
-
-    /// Removes something small of the service's own; that it is not there is a success.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub async fn remove_small(&self, name: &str) -> Result<(), StoreError> {
-        let removed = self.shared.bucket.delete(&self.shared.names.own(name)).await;
-        removed.map_err(|refusal| refusal.into_error(format!("removed {name}")))
+    /// The store below a further piece of the prefix, in the same bucket. It shares connections, credentials and memory.
+    #[must_use]
+    pub fn below(&self, piece: &str) -> Self {
+        let Shared { bucket, names, memory } = &*self.shared;
+        let (names, data_host) = (names.below(piece), self.data_host.clone());
+        Self::new(Arc::clone(bucket), names, memory.clone(), data_host)
     }
 
     async fn remove(&self, key: &ObjectKey, upload: Option<&str>) -> Result<(), Refusal> {
@@ -124,7 +98,10 @@ impl BucketStore {
     /// Writes something twice and reads it back: the second time must be refused, or an object could change.
     async fn prove(&self) -> Result<(), Refusal> {
         let bucket = &self.shared.bucket;
-        let name = self.shared.names.own(&format!("probe-{}", Uuid::new_v4().simple()));
+        let name = self
+            .shared
+            .names
+            .own(&format!("{PROBE_NAME}{}", Uuid::new_v4().simple()));
         let payload = || Payload::from(Bytes::from_static(PROBE));
         bucket.put(&name, payload(), Condition::Absent).await?;
         let read = bucket.get_small(&name).await;
@@ -268,7 +245,7 @@ impl Blobs for BucketStore {
 
     async fn probe_reading(&self) -> Result<(), StoreError> {
         let _turn = self.probing_reading.lock().await;
-        let listed = self.shared.bucket.list(&self.shared.names.own("probe"), None).await;
+        let listed = self.shared.bucket.list(&self.shared.names.own(PROBE_NAME), None).await;
         listed
             .map(drop)
             .map_err(|refusal| refusal.into_error("proved that the store can be read"))

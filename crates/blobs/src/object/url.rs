@@ -10,6 +10,10 @@ const MAX_PREFIX_BYTES: usize = 512;
 /// The region of requests where none is named: what most stores that speak like S3 expect.
 const REGION: &str = "us-east-1";
 
+/// What somebody is told who put one into a URL, without it.
+const NO_SECRETS: &str = "a URL holds no secrets; they come from the environment, as AWS_SECRET_ACCESS_KEY or \
+    AZURE_STORAGE_ACCOUNT_KEY, or the machine's identity is asked";
+
 /// A store, as a setting names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreUrl {
@@ -97,7 +101,7 @@ impl fmt::Display for StoreUrl {
 }
 
 impl fmt::Display for BucketUrl {
-    /// What finds it again.
+    /// What finds it again: parameters are named where they are not what they would be without a name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bucket = &self.bucket;
         match &self.cloud {
@@ -107,8 +111,28 @@ impl fmt::Display for BucketUrl {
         if !self.prefix.is_empty() {
             write!(f, "/{}", self.prefix)?;
         }
+        let mut parameters = Vec::new();
         if self.is_named {
-            write!(f, "?endpoint={}", self.endpoint)?;
+            parameters.push(format!("endpoint={}", self.endpoint));
+        }
+        if let Cloud::S3 {
+            region,
+            is_virtual_host,
+        } = &self.cloud
+        {
+            if region != REGION {
+                parameters.push(format!("region={region}"));
+            }
+            if *is_virtual_host != is_usually_virtual(self.is_named, bucket) {
+                let addressing = if *is_virtual_host { "virtual" } else { "path" };
+                parameters.push(format!("addressing={addressing}"));
+            }
+        }
+        if self.is_plain() && !is_on_loopback(&self.endpoint) {
+            parameters.push("allow-http=true".to_owned());
+        }
+        if !parameters.is_empty() {
+            write!(f, "?{}", parameters.join("&"))?;
         }
         Ok(())
     }
@@ -119,6 +143,46 @@ impl BucketUrl {
     #[must_use]
     pub fn cloud(&self) -> &Cloud {
         &self.cloud
+    }
+
+    /// The bucket, the container.
+    #[must_use]
+    pub fn bucket(&self) -> &str {
+        &self.bucket
+    }
+
+    /// What lies below a further piece of the prefix.
+    #[must_use]
+    pub fn below(&self, piece: &str) -> Self {
+        let prefix = format!("{}/{piece}", self.prefix).trim_start_matches('/').to_owned();
+        Self { prefix, ..self.clone() }
+    }
+
+    /// Whether this is the same place as another, or lies below it, as far as the URLs tell.
+    #[must_use]
+    pub fn lies_in(&self, other: &Self) -> bool {
+        let below = |prefix: &str| {
+            self.prefix
+                .strip_prefix(prefix)
+                .map(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let is_below = other.prefix.is_empty() || below(&other.prefix) == Some(true);
+        self.store() == other.store() && is_below
+    }
+
+    /// What is the same of two URLs that lead to one bucket: names of this machine are one.
+    fn store(&self) -> (bool, String, Option<u16>, String, &str) {
+        let uri: Option<Uri> = self.endpoint.parse().ok();
+        let host = uri.as_ref().and_then(Uri::host).unwrap_or_default();
+        let host = match is_loopback(host) {
+            true => "localhost".to_owned(),
+            false => host.trim_end_matches('.').to_ascii_lowercase(),
+        };
+        let usual = if self.is_plain() { 80 } else { 443 };
+        let port = uri.as_ref().map(|uri| uri.port_u16().unwrap_or(usual));
+        let path = uri.as_ref().map_or("", |uri| uri.path().trim_matches('/')).to_owned();
+        let is_azure = matches!(self.cloud, Cloud::Azure { .. });
+        (is_azure, host, port, path, &self.bucket)
     }
 
     /// Host and port that requests go to.
@@ -144,6 +208,17 @@ impl BucketUrl {
     }
 }
 
+/// Whether a bucket's name stands in front of the host where nobody says: Amazon's certificates cover no names with dots,
+/// and most other stores have one host.
+fn is_usually_virtual(is_named: bool, bucket: &str) -> bool {
+    !is_named && !bucket.contains('.')
+}
+
+fn is_on_loopback(endpoint: &str) -> bool {
+    let uri: Option<Uri> = endpoint.parse().ok();
+    uri.as_ref().and_then(Uri::host).is_some_and(is_loopback)
+}
+
 fn folder(path: &str, faults: &mut Vec<String>) -> Option<PathBuf> {
     if !path.starts_with('/') {
         faults.push("a folder is file:// and an absolute path, as file:///var/lib/holdfast".to_owned());
@@ -163,6 +238,10 @@ struct Parameters {
 
 fn bucket(scheme: &str, rest: &str, faults: &mut Vec<String>) -> Option<BucketUrl> {
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+    if path.contains('@') {
+        faults.push(NO_SECRETS.to_owned());
+        return None;
+    }
     let parameters = parameters(scheme, query, faults);
     let mut pieces = path.splitn(if scheme == "azure" { 3 } else { 2 }, '/');
     let account = if scheme == "azure" { pieces.next() } else { None };
@@ -190,7 +269,7 @@ fn bucket(scheme: &str, rest: &str, faults: &mut Vec<String>) -> Option<BucketUr
     let region = parameters.region.unwrap_or_else(|| REGION.to_owned());
     let is_virtual_host = match parameters.addressing.as_deref() {
         Some(addressing) => addressing == "virtual",
-        None => given.is_none() && !bucket.contains('.'),
+        None => is_usually_virtual(given.is_some(), &bucket),
     };
     let cloud = match account {
         Some(account) => Cloud::Azure {
@@ -249,6 +328,10 @@ fn parameters(scheme: &str, query: &str, faults: &mut Vec<String>) -> Parameters
 
 /// Reads an endpoint; what is wrong with it is told, and it is taken as it is.
 fn endpoint_of(text: &str, scheme: &str, may_be_plain: bool, faults: &mut Vec<String>) -> String {
+    if text.contains('@') {
+        faults.push(NO_SECRETS.to_owned());
+        return String::new();
+    }
     let endpoint = text.trim_end_matches('/').to_owned();
     let uri: Option<Uri> = endpoint.parse().ok();
     let read = uri
@@ -257,9 +340,7 @@ fn endpoint_of(text: &str, scheme: &str, may_be_plain: bool, faults: &mut Vec<St
     // Azure's stand-ins have the account in the path.
     let may_have_path = scheme == "azure";
     match read {
-        Some(("http" | "https", authority, path, None))
-            if !authority.as_str().contains('@') && (may_have_path || path.trim_matches('/').is_empty()) =>
-        {
+        Some(("http" | "https", authority, path, None)) if may_have_path || path.trim_matches('/').is_empty() => {
             let is_plain = endpoint.starts_with("http://");
             if is_plain && !may_be_plain && !is_loopback(authority.host()) {
                 faults.push(format!(
@@ -324,6 +405,8 @@ mod tests {
             "s3://my.bucket/a/b?endpoint=http://127.0.0.1:7070",
             "azure://account/container/prefix?endpoint=http://localhost:10000/account",
             "s3://bucket/prefix?endpoint=https://storage.example:8443",
+            "s3://bucket?region=eu-west-1&addressing=path",
+            "s3://bucket?endpoint=http://10.0.0.1:9000&region=here&addressing=virtual&allow-http=true",
         ] {
             assert_eq!(StoreUrl::parse(text).map(|url| url.to_string()).as_deref(), Ok(text));
         }
@@ -335,6 +418,60 @@ mod tests {
         assert_eq!(
             endpoint("s3://bucket?endpoint=http://10.0.0.1:9000/&allow-http=true"),
             "http://10.0.0.1:9000"
+        );
+    }
+
+    #[test]
+    fn a_place_lies_in_another_whichever_url_leads_there() {
+        let lies_in = |inner: &str, outer: &str| {
+            let [inner, outer] = [inner, outer].map(|text| match StoreUrl::parse(text) {
+                Ok(StoreUrl::Bucket(url)) => url,
+                other => panic!("{text}: {other:?}"),
+            });
+            inner.lies_in(&outer)
+        };
+        for (inner, outer) in [
+            ("s3://bucket", "s3://bucket"),
+            ("s3://bucket/a/b", "s3://bucket/a"),
+            ("s3://bucket/a", "s3://bucket?region=us-east-1&addressing=path"),
+            (
+                "s3://bucket/a?endpoint=http://localhost:9000",
+                "s3://bucket?endpoint=http://127.0.0.1:9000/",
+            ),
+            (
+                "s3://bucket?endpoint=https://Host.",
+                "s3://bucket?endpoint=https://host:443&region=here",
+            ),
+            ("azure://account/container/a/b", "azure://account/container/a"),
+        ] {
+            assert!(lies_in(inner, outer), "{inner} {outer}");
+        }
+        for (inner, outer) in [
+            ("s3://bucket/a", "s3://bucket/a/b"),
+            ("s3://bucket/ab", "s3://bucket/a"),
+            ("s3://bucket/a", "s3://another/a"),
+            (
+                "s3://bucket?endpoint=http://localhost:9001",
+                "s3://bucket?endpoint=http://localhost:9000",
+            ),
+            ("azure://account/container", "azure://another/container"),
+            (
+                "azure://account/container?endpoint=http://localhost:1/account",
+                "azure://account/container?endpoint=http://localhost:1/another",
+            ),
+        ] {
+            assert!(!lies_in(inner, outer), "{inner} {outer}");
+        }
+        let below = |text: &str| {
+            StoreUrl::parse(text).map(|url| match url {
+                StoreUrl::Bucket(url) => url.below("x").to_string(),
+                StoreUrl::Folder(_) => String::new(),
+            })
+        };
+        assert_eq!(below("s3://bucket").as_deref(), Ok("s3://bucket/x"));
+        assert_eq!(
+            below("s3://bucket/a?region=here").as_deref(),
+            Ok("s3://bucket/a/x?region=here")
         );
     }
 
@@ -353,7 +490,8 @@ mod tests {
             ("s3://bucket/../x", "prefix"),
             ("azure://account/container?region=here", "region"),
             ("s3://bucket?endpoint=http://10.0.0.1:9000", "plain HTTP"),
-            ("s3://bucket?endpoint=https://user@host", "endpoint"),
+            ("s3://bucket?endpoint=https://user@host", "no secrets"),
+            ("s3://key:secret@bucket/prefix", "no secrets"),
             ("s3://bucket?endpoint=https://host/path", "endpoint"),
             ("s3://bucket?endpoint=ftp://host", "endpoint"),
             ("s3://bucket?allow-http=yes", "allow-http"),

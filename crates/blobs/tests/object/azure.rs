@@ -2,7 +2,7 @@
 
 use holdfast_testkit::{blobs::contract, object_server::ObjectServer};
 
-use super::claims;
+use super::{claims, places};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn azure_keeps_the_contract() {
@@ -17,4 +17,12 @@ async fn azure_is_what_the_claims_say() {
     claims::any_node_goes_on_with_an_upload(&server).await;
     claims::two_who_go_on_from_one_checkpoint_never_mix(&server).await;
     claims::a_store_that_fails_now_and_then_loses_nothing(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_location_in_azure_keeps_its_accounts_apart() {
+    let server = ObjectServer::azure();
+    places::every_account_is_a_store_of_its_own(&server).await;
+    places::an_account_is_removed_when_it_is_empty_and_can_be_made_again(&server).await;
+    places::what_lies_below_a_prefix_and_above_it_is_found(&server).await;
 }

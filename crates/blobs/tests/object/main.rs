@@ -4,4 +4,5 @@
 
 mod azure;
 mod claims;
+mod places;
 mod s3;
