@@ -106,7 +106,7 @@ impl Repositories {
     pub async fn sign_blob_url(&self, _grant: &Grant<action::Pull>, pull: &BlobPull) -> Result<Option<String>, Error> {
         match &pull.blob.place {
             BlobPlace::Object(key) if pull.by_url && pull.blob.size_bytes > SMALL_BLOB_BYTES => {
-                let store = self.store(pull.blob.storage_account)?;
+                let store = self.store(pull.blob.storage_account).await?;
                 Ok(store.signed_url(key, BLOB_URL_LASTS).await?)
             }
             BlobPlace::Object(_) | BlobPlace::Row => Ok(None),
@@ -135,7 +135,7 @@ impl Repositories {
     async fn open_place(&self, blob: &BlobRecord, range: Range<u64>) -> Result<Option<Content>, Error> {
         match &blob.place {
             BlobPlace::Object(key) if blob.size_bytes > SMALL_BLOB_BYTES => {
-                found(self.store(blob.storage_account)?.open(key, range).await)
+                found(self.store(blob.storage_account).await?.open(key, range).await)
             }
             BlobPlace::Object(_) | BlobPlace::Row => {
                 let whole = self.whole_blob(blob).await?;
@@ -282,7 +282,11 @@ impl Repositories {
     }
 
     async fn read_object(&self, blob: &BlobRecord, key: &ObjectKey) -> Result<Option<Bytes>, Error> {
-        let opened = self.store(blob.storage_account)?.open(key, 0..blob.size_bytes).await;
+        let opened = self
+            .store(blob.storage_account)
+            .await?
+            .open(key, 0..blob.size_bytes)
+            .await;
         let Some(content) = found(opened)? else {
             return Ok(None);
         };

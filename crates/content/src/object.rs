@@ -62,7 +62,7 @@ impl Repositories {
     }
 
     async fn delete_bytes(&self, object: &GarbageObject) -> Result<(), StorageError> {
-        let store = self.store(object.storage_account)?;
+        let store = self.store(object.storage_account).await?;
         match &object.unfinished {
             Some(state) => store.abandon(&object.object_key, state).await?,
             None => store.delete(&object.object_key).await?,

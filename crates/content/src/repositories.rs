@@ -112,7 +112,7 @@ impl Repositories {
     }
 
     /// Where a storage account's bytes lie.
-    pub(crate) fn store(&self, account: StorageAccountId) -> Result<Arc<dyn Blobs>, StorageError> {
-        self.stores.load(account)
+    pub(crate) async fn store(&self, account: StorageAccountId) -> Result<Arc<dyn Blobs>, StorageError> {
+        self.stores.load(&*self.metadata, account).await
     }
 }

@@ -1,12 +1,12 @@
-//! The stores of bytes that are open, by storage account, and where those of further accounts are made. It refuses to know
-//! whose an account is.
+//! The stores of bytes that are open, by storage account, and where those of further accounts are made. One that another
+//! node made is opened when it is first needed. It refuses to know whose an account is.
 
 use std::{
     collections::HashMap,
     sync::{Arc, PoisonError, RwLock},
 };
 
-use holdfast_model::{Blobs, Places, StorageAccountId, StorageError};
+use holdfast_model::{Blobs, Metadata, MetadataExt as _, Places, StorageAccountId, StorageError};
 use tokio::sync::{Mutex, MutexGuard};
 
 /// The open stores.
@@ -14,6 +14,7 @@ pub struct Stores {
     open: RwLock<HashMap<StorageAccountId, Arc<dyn Blobs>>>,
     places: Arc<dyn Places>,
     changes: Mutex<()>,
+    opening: Mutex<()>,
 }
 
 impl Stores {
@@ -24,6 +25,7 @@ impl Stores {
             open: RwLock::new(open),
             places,
             changes: Mutex::default(),
+            opening: Mutex::default(),
         }
     }
 
@@ -41,11 +43,32 @@ impl Stores {
     /// Where a storage account's bytes lie.
     ///
     /// # Errors
-    /// [`StorageError::AccountClosed`].
-    pub fn load(&self, account: StorageAccountId) -> Result<Arc<dyn Blobs>, StorageError> {
+    /// [`StorageError::AccountClosed`] when no row has it; another [`StorageError`] when it cannot be opened.
+    pub async fn load(
+        &self,
+        metadata: &dyn Metadata,
+        account: StorageAccountId,
+    ) -> Result<Arc<dyn Blobs>, StorageError> {
+        if let Some(found) = self.find(account) {
+            return Ok(found);
+        }
+        // So that nothing is opened twice.
+        let _opening = self.opening.lock().await;
+        if let Some(found) = self.find(account) {
+            return Ok(found);
+        }
+        let row = metadata.query(move |read| read.find_storage_account(account)).await?;
+        let row = row.ok_or(StorageError::AccountClosed { account })?;
+        let store = self.places.open(&row.location, &row.name).await?;
+        self.insert(account, Arc::clone(&store));
+        Ok(store)
+    }
+
+    /// The same, if it is open on this node.
+    #[must_use]
+    pub fn find(&self, account: StorageAccountId) -> Option<Arc<dyn Blobs>> {
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-        let found = open.get(&account).map(Arc::clone);
-        found.ok_or(StorageError::AccountClosed { account })
+        open.get(&account).map(Arc::clone)
     }
 
     /// Every open one.

@@ -176,14 +176,16 @@ impl Operator {
     pub(crate) async fn places_of_objects(&self, failures: &mut Failures) -> Result<Vec<Place>, StorageError> {
         let accounts = self.metadata.query(|read| read.list_storage_accounts()).await?;
         let mut found = Vec::new();
-        for (id, store) in self.stores.list() {
-            let known = accounts.iter().find(|known| known.id == id);
-            found.push(Place {
-                account: Some(id),
-                location: known.map(|known| known.location.clone()).unwrap_or_default(),
-                name: known.map_or_else(|| format!("#{}", id.0), |known| known.name.clone()),
-                store,
-            });
+        for known in &accounts {
+            match self.store(known.id).await {
+                Ok(store) => found.push(Place {
+                    account: Some(known.id),
+                    location: known.location.clone(),
+                    name: known.name.clone(),
+                    store,
+                }),
+                Err(error) => failures.add(format_args!("storage account {}", known.name), &error),
+            }
         }
         let locations: BTreeSet<&String> = accounts.iter().map(|account| &account.location).collect();
         for location in locations {

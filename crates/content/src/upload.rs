@@ -250,7 +250,7 @@ impl Repositories {
             // On a full disk the row may have to stay until the purge, but its bytes must go.
             if matches!(error, Error::Storage(StorageError::Full { .. }))
                 && let UploadBytes::Object { state, .. } = &upload.bytes
-                && let Ok(store) = self.store(upload.storage_account)
+                && let Ok(store) = self.store(upload.storage_account).await
                 && settle(&*self.metadata).await.is_ok()
                 && let Err(error) = store.abandon(&upload.object_key, state).await
             {

@@ -27,7 +27,7 @@ pub use import::{
     NewImportSource, decide_pull,
 };
 pub use job::Attempt;
-pub use location::{TellsLocations, ensure_location, forget_location};
+pub use location::{TellsLocations, ensure_location, forget_location, holds_objects};
 pub use operator::Operator;
 pub use precondition::{Precondition, States};
 pub use quota::QuotaError;

@@ -1,10 +1,16 @@
 //! Locations: where the service has a storage account of its own, it makes registries. Which ones there are is the
 //! operator's choice; this refuses to know folders.
 
+use std::collections::HashSet;
+
 use holdfast_access::{ControlAction, ControlGrant, control};
 
 use crate::{Error, Resources, StorageAccountError};
-use holdfast_model::{Durability, Metadata, MetadataError, MetadataExt, Read, StorageAccount, StorageError, Timestamp};
+use holdfast_content::limits::ROWS_PER_STEP;
+use holdfast_model::{
+    BlobId, BlobPlace, BlobRecord, Durability, Metadata, MetadataError, MetadataExt, Read, StorageAccount,
+    StorageAccountId, StorageError, Timestamp,
+};
 
 /// An action whose answer has the locations in it.
 pub trait TellsLocations: ControlAction {}
@@ -69,6 +75,31 @@ pub async fn forget_location(metadata: &dyn Metadata, location: String) -> Resul
             Ok(true)
         })
         .await
+}
+
+/// Whether a blob lies in an object of a location. Where none does, it looks at every blob, of which it takes a page at a
+/// time.
+///
+/// # Errors
+/// [`StorageError`].
+pub async fn holds_objects(metadata: &dyn Metadata, location: &str) -> Result<bool, StorageError> {
+    let accounts = metadata.query(|read| read.list_storage_accounts()).await?;
+    let here = accounts.into_iter().filter(|account| account.location == location);
+    let here: HashSet<StorageAccountId> = here.map(|account| account.id).collect();
+    let mut after = BlobId(0);
+    loop {
+        let page = metadata
+            .query(move |read| read.scan_blobs(after, ROWS_PER_STEP))
+            .await?;
+        let Some(last) = page.last() else {
+            return Ok(false);
+        };
+        after = last.id;
+        let is_here = |blob: &BlobRecord| blob.place != BlobPlace::Row && here.contains(&blob.storage_account);
+        if page.iter().any(is_here) {
+            return Ok(true);
+        }
+    }
 }
 
 /// The service's own storage account at a location; its absence is an error of a resource of this type.

@@ -310,10 +310,8 @@ fn views(
 }
 
 fn data_host(stores: &Stores, record: &RegistryRecord) -> Option<String> {
-    let store = stores
-        .load(record.storage_account)
-        .ok()
-        .filter(|_| record.data_endpoint)?;
+    // Of an account that another node made it is known once the store was needed here.
+    let store = stores.find(record.storage_account).filter(|_| record.data_endpoint)?;
     store.data_host().map(str::to_owned)
 }
 

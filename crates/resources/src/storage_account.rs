@@ -305,7 +305,7 @@ impl Resources {
                 return Err(in_use(account, "objects in it could not be deleted"));
             }
         }
-        let (store, checked) = (self.stores.load(id)?, account.clone());
+        let (store, checked) = (self.stores.load(&*self.metadata, id).await?, account.clone());
         let mut unnamed = store.list();
         let mut next = unnamed.try_next().await?;
         if next.is_none() {

@@ -139,7 +139,7 @@ impl Repositories {
             object: object.clone(),
             problem,
         };
-        let store = self.store(blob.storage_account)?;
+        let store = self.store(blob.storage_account).await?;
         let content = match store.open(&object, 0..size_bytes).await {
             Ok(content) => content,
             Err(StoreError::Missing { .. }) => return Ok(Some(Finding::BlobLost { digest, object })),

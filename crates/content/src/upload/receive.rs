@@ -51,7 +51,7 @@ impl Repositories {
         mut body: Body,
     ) -> Result<(), Error> {
         let start = session.offset;
-        let store = self.store(session.upload.storage_account)?;
+        let store = self.store(session.upload.storage_account).await?;
         let opened = session.writer(&*store).await;
         let mut writer = opened.map_err(|error| session.failed(error))?;
         let mut ended = Ok(());
@@ -148,7 +148,7 @@ impl Repositories {
         check_received(range, session.offset)?;
         session.check_digest(digest).await?;
         let bytes = bytes.freeze();
-        let store = self.store(session.upload.storage_account)?;
+        let store = self.store(session.upload.storage_account).await?;
         match store.put(&session.upload.object_key, bytes.clone()).await {
             Ok(()) => {}
             Err(StoreError::Exists { .. }) => {
@@ -172,7 +172,7 @@ impl Repositories {
         mut body: Body,
     ) -> Result<(), Error> {
         let start = session.offset;
-        let store = self.store(session.upload.storage_account)?;
+        let store = self.store(session.upload.storage_account).await?;
         let mut sink = Sink::of(session, &*store).await?;
         while let Some(chunk) = body.chunks.next().await {
             let chunk = chunk?;

@@ -187,6 +187,22 @@ async fn equal_bytes_are_shared_inside_an_account_and_not_across_accounts() {
 }
 
 #[tokio::test]
+async fn an_account_that_another_node_made_is_opened_when_it_is_needed() {
+    let mut cloud = Cloud::start().await;
+    cloud.account("away", "far").await.unwrap();
+    let registry = cloud.put("first", "far", Sku::Classic, Some("away")).await.unwrap();
+    let digest = cloud.push(registry.id, b"from another node").await;
+    // It opens the first account's store alone.
+    cloud.registry.reopen().await;
+    assert_eq!(cloud.registry.operator().stores().len(), 1);
+    let grant = on(registry.id, "app");
+    let blob = cloud.registry.load_blob(&grant, &digest).await.unwrap();
+    let read = cloud.registry.open_blob(&grant, &blob, 0..blob.size_bytes).await;
+    assert_eq!(read_all(read.unwrap()).await, large(b"from another node"));
+    assert_eq!(cloud.registry.operator().stores().len(), 2);
+}
+
+#[tokio::test]
 async fn a_small_blob_keeps_its_account_though_no_object_lies_in_it() {
     let cloud = Cloud::start().await;
     cloud.account("mine", "far").await.unwrap();
