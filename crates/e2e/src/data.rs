@@ -18,6 +18,7 @@ pub struct Data {
     disk: Option<Disk>,
     folder: TempDir,
     starts: u32,
+    variables: Vec<(String, String)>,
 }
 
 /// What `holdfast check` said.
@@ -54,6 +55,7 @@ impl Data {
             disk: None,
             folder,
             starts: 0,
+            variables: Vec::new(),
         }
     }
 
@@ -68,6 +70,22 @@ impl Data {
         fs::create_dir(&path).expect("a fresh folder takes sub-folders");
         data.disk = Some(Disk::mount(&path, mebibytes));
         data
+    }
+
+    /// The same with these variables in the environment of whatever works on it: servers and commands.
+    #[must_use]
+    pub fn with_variables(mut self, variables: &[(&str, &str)]) -> Self {
+        let added = variables
+            .iter()
+            .map(|&(name, value)| (name.to_owned(), value.to_owned()));
+        self.variables.extend(added);
+        self
+    }
+
+    pub(crate) fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.variables
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// What `--data-dir` is told.
@@ -124,6 +142,7 @@ impl Data {
             .args(args)
             .arg("--data-dir")
             .arg(self.path())
+            .envs(self.variables())
             .output()
             .unwrap_or_else(|error| panic!("holdfast does not start: {error}"));
         let [stdout, stderr] =

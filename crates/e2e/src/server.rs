@@ -93,6 +93,7 @@ impl Server {
     fn launch(data: &mut Data, flags: &[&str]) -> Daemon {
         let mut command = Command::new(project::holdfast());
         command.arg("serve").args(flags).arg("--data-dir").arg(data.path());
+        command.envs(data.variables());
         for listener in ["--http", "--https"] {
             if !flags.contains(&listener) {
                 command.args([listener, "127.0.0.1:0"]);

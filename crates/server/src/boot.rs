@@ -9,21 +9,21 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use holdfast_blobs::{FilesystemPlaces, FilesystemStore};
+use holdfast_blobs::{FilesystemPlaces, FilesystemStore, LocationPlaces};
 use holdfast_identity::{NewAdminPassword, PasswordHasher, Sealer, admin_password::Slot};
 use holdfast_model::{
     Blobs, Clock, Metadata, MetadataExt as _, Places as _, RandomIds, RegistryRecord, StorageAccountId, StoreError,
     SystemClock, Timestamp,
 };
 use holdfast_operations::{FirstStart, Operator, Overview, Parts};
-use holdfast_resources::{SealedPassword, ensure_location, forget_location};
+use holdfast_resources::{SealedPassword, ensure_location, forget_location, holds_objects};
 use uuid::Uuid;
 
 use crate::{
     clock::DatabaseClock,
     folder::{Folder, Held},
     keys::Keys,
-    locations::{LOCAL, LocationRoots, Locations, OWN_ACCOUNT, own_account},
+    locations::{LOCAL, Locations, OWN_ACCOUNT, OpenLocations, Root, own_account},
     remains::{self, Remains},
     rows::Rows,
     settings::Settings,
@@ -59,8 +59,8 @@ pub(crate) struct App {
     pub(crate) subscription: Uuid,
     /// Whether this start made it all.
     pub(crate) is_new: bool,
-    /// The folders of the locations.
-    pub(crate) location_roots: LocationRoots,
+    /// Where the locations lie.
+    pub(crate) locations: OpenLocations,
     // Last: the folder is let go when everything in it is closed.
     _held: Held,
 }
@@ -85,7 +85,7 @@ impl App {
         let sealer = Arc::new(Sealer::new(keys.in_force()));
         let password_hasher = Arc::new(PasswordHasher::new(keys.in_force()));
         let port = rows.port();
-        let makes_folder = make_first_store(port.as_ref(), &folder).await?;
+        let makes_folder = make_first_store(port.as_ref(), &folder, locations).await?;
         let is_new = first_start(&sealer)?
             .run(port.as_ref(), &RandomIds, clock.now())
             .await
@@ -102,11 +102,11 @@ impl App {
         let subscription = subscription.context("the database holds no subscription; restore a backup of it")?;
         let default_registry = overview.registries.into_iter().next();
         let default_registry = default_registry.context("the database holds no registry; restore a backup of it")?;
-        let (location_roots, stores) = open_stores(port.as_ref(), &folder, locations, tenant).await?;
+        let (locations, stores) = open_stores(port.as_ref(), &folder, locations, tenant).await?;
         let operator = Operator::new(Parts {
             metadata: port,
             stores,
-            places: Arc::new(FilesystemPlaces::new(location_roots.roots.clone())),
+            places: Arc::<LocationPlaces>::clone(&locations.places),
             clock,
             ids: Arc::new(RandomIds),
             limits: settings.limits(),
@@ -123,7 +123,7 @@ impl App {
             tenant,
             subscription,
             is_new,
-            location_roots,
+            locations,
             _held: held,
         })
     }
@@ -134,13 +134,22 @@ impl App {
         let accounts = self.rows.as_port().query(|read| read.list_storage_accounts()).await?;
         let stores: HashMap<_, _> = self.operator.stores().into_iter().collect();
         for account in accounts {
-            let Some(store) = stores.get(&account.id) else {
+            let root = self.locations.root(&account);
+            let is_in_bucket = matches!(root, Some(Root::Bucket(..)));
+            // A user's lies in the same bucket as the service's own, which is asked with the same credentials.
+            let Some(store) = stores.get(&account.id).filter(|_| account.is_own() || !is_in_bucket) else {
                 continue;
             };
             match store.probe().await {
                 Ok(()) => {}
                 Err(error) if account.is_own() && !matches!(error, StoreError::Full { .. }) => {
-                    return Err(error).context("a folder for blobs cannot be written; see who owns it");
+                    return Err(error).with_context(|| match root {
+                        Some(Root::Bucket(url, _)) => format!(
+                            "{url} cannot be used; see that it may be read, written, listed and deleted in, and that it \
+                             keeps If-None-Match"
+                        ),
+                        _ => "a folder for blobs cannot be written; see who owns it".to_owned(),
+                    });
                 }
                 Err(error) => {
                     let error = format!("{:#}", anyhow::Error::from(error));
@@ -149,12 +158,7 @@ impl App {
             }
         }
         self.warn_if_full("the data folder", self.folder.path())?;
-        for (location, root) in self
-            .location_roots
-            .roots
-            .iter()
-            .filter(|(location, _)| *location != LOCAL)
-        {
+        for (location, root) in self.locations.folders().filter(|(location, _)| *location != LOCAL) {
             self.warn_if_full(&format!("the location {location}"), root)?;
         }
         Ok(())
@@ -250,15 +254,32 @@ async fn database_clock(rows: &Rows) -> anyhow::Result<Option<Arc<DatabaseClock>
 
 type Stores = HashMap<StorageAccountId, Arc<dyn Blobs>>;
 
-/// The first account's folder is there before its row: afterwards one that is gone is missed. Says whether it was made.
-async fn make_first_store(metadata: &dyn Metadata, folder: &Folder) -> anyhow::Result<bool> {
+/// The first account's folder is there before its row: afterwards one that is gone is missed. Says whether it was made. Where
+/// the operator says where the service's storage lies, the place is looked at, and taken when there are rows.
+async fn make_first_store(metadata: &dyn Metadata, folder: &Folder, locations: &Locations) -> anyhow::Result<bool> {
     let overview = Overview::read(metadata).await.context("cannot read the database")?;
     if overview.directory.is_some() {
+        return Ok(false);
+    }
+    if locations.names_place_of(LOCAL) {
+        refuse_taken(metadata, folder, locations).await?;
         return Ok(false);
     }
     let path = folder.blobs().join(OWN_ACCOUNT);
     FilesystemStore::open(&path).with_context(|| format!("cannot make the blobs in {}", path.display()))?;
     Ok(true)
+}
+
+/// Another node may have made the rows, and then the mark, since they were looked for: its place is ours.
+async fn refuse_taken(metadata: &dyn Metadata, folder: &Folder, locations: &Locations) -> anyhow::Result<()> {
+    let Err(taken) = locations.refuse_taken(folder).await else {
+        return Ok(());
+    };
+    let overview = Overview::read(metadata).await.context("cannot read the database")?;
+    match overview.directory {
+        Some(_) => Ok(()),
+        None => Err(taken),
+    }
 }
 
 /// Another node was first, so the blobs lie in its folder: one here would be taken for that.
@@ -275,16 +296,18 @@ async fn open_stores(
     folder: &Folder,
     locations: &Locations,
     tenant: Uuid,
-) -> anyhow::Result<(LocationRoots, Stores)> {
+) -> anyhow::Result<(OpenLocations, Stores)> {
     forget_empty(metadata, locations).await?;
+    let opened = locations.take(folder, tenant, metadata).await?;
     let known = Overview::read(metadata).await?.storage_accounts;
-    let location_roots = locations.take(folder, tenant, &known)?;
-    let places = FilesystemPlaces::new(location_roots.roots.clone());
     for location in locations.names() {
         let account = own_account(location);
-        if !known.iter().any(|known| known.name == account) {
-            let made = places.make(location, &account).await;
+        let is_known = known.iter().any(|known| known.name == account);
+        if !is_known || location == LOCAL && is_unmade(metadata, &opened).await? {
+            let made = opened.places.make(location, &account).await;
             drop(made.with_context(|| format!("cannot make the blobs of location {location}"))?);
+        }
+        if !is_known {
             let now = SystemClock.now();
             let ensured = ensure_location(metadata, location.clone(), account, now).await;
             ensured.with_context(|| format!("cannot make the location {location}"))?;
@@ -292,17 +315,24 @@ async fn open_stores(
     }
     let mut stores = Stores::new();
     for account in Overview::read(metadata).await?.storage_accounts {
-        let path = places.folder(&account.location, &account.name)?;
-        let store = FilesystemStore::open_existing(&path);
-        let store = store.with_context(|| {
-            format!(
-                "cannot open the blobs in {}; mount their disk, or restore them from a backup",
-                path.display()
-            )
+        let store = opened.places.open(&account.location, &account.name).await;
+        let store = store.with_context(|| match opened.root(&account) {
+            Some(root @ Root::Folder(_)) => {
+                format!("cannot open the blobs in {root}; mount their disk, or restore them from a backup")
+            }
+            Some(root @ Root::Bucket(..)) => format!("cannot open the blobs in {root}; restore them from a backup"),
+            None => format!("cannot open the blobs of storage account {}", account.name),
         })?;
-        stores.insert(account.id, Arc::new(store));
+        stores.insert(account.id, store);
     }
-    Ok((location_roots, stores))
+    Ok((opened, stores))
+}
+
+/// Whether the service's own storage, whose row is there first, is not there, and no row misses it.
+async fn is_unmade(metadata: &dyn Metadata, opened: &OpenLocations) -> anyhow::Result<bool> {
+    let accounts = opened.places.list(LOCAL).await;
+    let accounts = accounts.with_context(|| format!("cannot look into the location {LOCAL}"))?;
+    Ok(!accounts.iter().any(|name| name == OWN_ACCOUNT) && !holds_objects(metadata, LOCAL).await?)
 }
 
 async fn forget_empty(metadata: &dyn Metadata, locations: &Locations) -> anyhow::Result<()> {

@@ -136,7 +136,7 @@ impl CommonArgs {
 }
 
 /// Nothing else looks at the environment.
-fn variable(name: &str) -> Option<std::ffi::OsString> {
+pub(crate) fn variable(name: &str) -> Option<std::ffi::OsString> {
     std::env::var_os(name)
 }
 

@@ -54,7 +54,7 @@ impl Left {
     /// Looks into the data folder and the folders of all locations, those of the last start too. Blocks.
     pub(crate) fn find(folder: &Folder, locations: &Locations) -> anyhow::Result<Self> {
         let mut left = Vec::new();
-        for root in locations.roots(folder) {
+        for root in locations.folders(folder) {
             let survey = Survey::of_location(&root, MAX_COUNTED)?;
             if survey.objects > 0 {
                 left.push((root, survey));

@@ -3,15 +3,18 @@
 
 mod parse;
 mod sources;
+mod storage;
 mod table;
 
-use std::{collections::BTreeSet, ffi::OsString, fmt, path::PathBuf, time::Duration};
+use std::{ffi::OsString, fmt, path::PathBuf, time::Duration};
 
 use holdfast_client::{Allowed, Destinations, Outgoing, SetupError};
 use holdfast_content::Limits;
 use holdfast_metadata::postgres;
 use ipnet::IpNet;
 use tracing_subscriber::filter::{LevelFilter, Targets};
+
+use crate::locations::Root;
 
 pub(crate) use parse::{ListenAddress, duration};
 pub(crate) use sources::{Flags, Given, Origin, Sources};
@@ -31,8 +34,10 @@ pub(crate) struct Settings {
     pub(crate) https: Option<ListenAddress>,
     /// Lower case, without a dot at the end.
     pub(crate) domain: String,
-    /// Further locations, each once, with their folders.
-    pub(crate) locations: Vec<(String, Option<PathBuf>)>,
+    /// Where the service's own storage lies; `None` in the data folder.
+    pub(crate) storage: Option<Root>,
+    /// Further locations, each once, with their places.
+    pub(crate) locations: Vec<(String, Option<Root>)>,
     /// Lower case; names and IPs.
     pub(crate) hostnames: Vec<String>,
     /// The operator's certificate, when there is one.
@@ -112,7 +117,11 @@ impl Settings {
     pub(crate) fn read(flags: Flags, variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, Mistakes> {
         let mut mistakes = Vec::new();
         let sources = Sources::read(flags, variable, &mut mistakes);
-        let mut reader = Reader { sources, mistakes };
+        let mut reader = Reader {
+            sources,
+            variable,
+            mistakes,
+        };
         let settings = reader.settings();
         match settings {
             Some(settings) if reader.mistakes.is_empty() => Ok(settings),
@@ -144,20 +153,21 @@ impl Settings {
 }
 
 /// Reads setting after setting and gathers the mistakes.
-struct Reader {
+struct Reader<'a> {
     sources: Sources,
+    /// The environment, for secrets.
+    variable: &'a dyn Fn(&str) -> Option<OsString>,
     mistakes: Vec<Mistake>,
 }
 
-impl Reader {
+impl Reader<'_> {
     fn settings(&mut self) -> Option<Settings> {
         let data_dir = self.one("data-dir", parse::path);
         let database = self.maybe("database", parse::database);
         let master_key = self.maybe("master-key", parse::path);
         let (http, https) = (self.one("http", parse::address), self.one("https", parse::address));
         let domain = self.one("domain", parse::domain);
-        let locations = self.many("location", parse::location);
-        self.check_locations(&locations);
+        let (storage, locations) = (self.storage(), self.locations());
         let hostnames = self.many("hostname", parse::host);
         let tls = self.tls();
         let allow_plain_http = self.one("allow-plain-http", parse::switch);
@@ -187,6 +197,7 @@ impl Reader {
             http: http?,
             https: https?,
             domain: domain?,
+            storage,
             locations,
             hostnames,
             tls,
@@ -230,15 +241,6 @@ impl Reader {
                 "others on the network could read passwords; listen there with --https, or say --allow-plain-http when \
                  the network is yours or a proxy in front speaks TLS",
             );
-        }
-    }
-
-    fn check_locations(&mut self, locations: &[(String, Option<PathBuf>)]) {
-        let mut seen = BTreeSet::new();
-        for (name, _) in locations {
-            if !seen.insert(name) {
-                self.wrong("location", &format!("the location {name} is given twice"));
-            }
         }
     }
 

@@ -52,8 +52,13 @@ impl Shell {
 
     /// The same, on a server with more flags. Its HTTPS port is fixed, so that it is the same after [`Shell::crash`].
     pub(crate) fn with_flags(flags: &[&str], registries: &[&str]) -> Self {
+        Self::with_data(Data::new(), flags, registries)
+    }
+
+    /// The same, on data that has variables of its own.
+    pub(crate) fn with_data(data: Data, flags: &[&str], registries: &[&str]) -> Self {
         let address = holdfast_e2e::free_address().to_string();
-        let server = Server::open(Data::new(), &[&["--https", &address], flags].concat());
+        let server = Server::open(data, &[&["--https", &address], flags].concat());
         Self::at(server, "127.0.0.1", registries).owned()
     }
 

@@ -2,7 +2,8 @@
 
 use std::{fs, path::Path};
 
-use holdfast_e2e::image;
+use holdfast_e2e::{Data, image};
+use holdfast_testkit::object_server::ObjectServer;
 use serde_json::json;
 
 use crate::shell::Shell;
@@ -128,4 +129,62 @@ fn a_classic_registry_lies_in_its_owners_storage_account() {
     );
     assert_eq!(shell.json("az acr check-name -n classic1")["nameAvailable"], true);
     assert_eq!(shell.json("az acr check-name -n managed1")["nameAvailable"], true);
+}
+
+#[test]
+fn a_classic_registry_lies_in_an_account_in_a_bucket() {
+    let store = ObjectServer::s3();
+    let url = store.url(&store.make_bucket(), None);
+    let data = Data::new().with_variables(&store.variables());
+    let west = format!("West Europe={url}");
+    let shell = Shell::with_data(data, &["--location", &west], &["classic1"]);
+    shell.run("az group create -n rg1 -l westeurope");
+    let account = shell.json("az storage account create -n store1 -g rg1");
+    let id = account["id"].as_str().unwrap_or_default();
+    let body = json!({
+        "location": "westeurope",
+        "sku": { "name": "Classic" },
+        "properties": { "adminUserEnabled": true, "storageAccount": { "id": id } },
+    });
+    let made = shell.json(&format!(
+        "az rest --method put --url '/subscriptions/{{subscriptionId}}/resourceGroups/rg1/providers/\
+         Microsoft.ContainerRegistry/registries/classic1?api-version=2017-10-01' --body '{body}'"
+    ));
+    let (layout, _) = image::layout(&shell.sandbox, "image", "v1", &[("amd64", "from a bucket")]);
+    let login_server = made["properties"]["loginServer"].as_str().unwrap_or_default();
+    let copied = shell.sandbox.path("copied");
+    shell.run(&format!(
+        "password=$(az acr credential show -n classic1 --query passwords[0].value -o tsv)\n\
+         skopeo copy --dest-tls-verify=false --dest-creds classic1:$password oci:{layout}:v1 \
+         docker://{login_server}/team/app:v1\n\
+         skopeo copy --src-tls-verify=false --src-creds classic1:$password docker://{login_server}/team/app:v1 \
+         oci:{copied}:v1"
+    ));
+    assert!(
+        !store.objects(&url, "store1").is_empty(),
+        "the bytes are in the account's own prefix"
+    );
+    assert!(store.objects(&url, "default-westeurope").is_empty());
+    let status: serde_json::Value =
+        serde_json::from_str(&shell.server.operate(&["status", "--output", "json"])).expect("it is JSON");
+    let accounts = status["storageAccounts"].as_array().into_iter().flatten();
+    let shown = accounts.clone().find(|account| account["name"] == "store1");
+    let (path, _) = url.split_once('?').expect("it has parameters");
+    let lies_at = shown.and_then(|account| account["url"].as_str()).unwrap_or_default();
+    assert!(lies_at.starts_with(&format!("{path}/store1?")), "{status}");
+    let shell = shell.crash();
+    let check = shell.server.operate(&["check"]);
+    assert!(check.contains("everything is as it should be"), "{check}");
+    shell
+        .command("az storage account delete -n store1 -g rg1 --yes")
+        .fail()
+        .says("registry classic1 lies in it");
+    shell.run("az acr delete -n classic1 --yes");
+    shell.run("az storage account delete -n store1 -g rg1 --yes");
+    assert!(
+        store.objects(&url, "store1").is_empty(),
+        "the objects go with the account"
+    );
+    assert_eq!(shell.json("az storage account list"), json!([]));
+    shell.run("az storage account create -n store1 -g rg1");
 }

@@ -58,7 +58,7 @@ async fn begin(settings: &Settings) -> anyhow::Result<(String, Left)> {
     folder.create(Remains::LeaveBehind, settings.database.is_none())?;
     let held = folder.hold()?;
     // The folders of other locations stay those of the server that is lost: whoever wants them goes back to its backup.
-    let locations = Locations::default();
+    let locations = Locations::declared(settings)?.own();
     let left = Left::find(&folder, &locations)?;
     let app = App::open(settings, folder, held, &locations, Remains::LeaveBehind).await?;
     locations.store(&app.folder)?;

@@ -319,7 +319,7 @@ fn service(
 
 fn readiness(app: &App) -> Readiness {
     let database = app.folder.path().to_owned();
-    let folders = std::iter::once(database).chain(app.location_roots.roots.values().cloned());
+    let folders = std::iter::once(database).chain(app.locations.folders().map(|(_, folder)| folder.clone()));
     Readiness::new(app.operator.clone(), app.rows.port(), folders.collect())
 }
 

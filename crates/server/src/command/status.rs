@@ -38,17 +38,15 @@ impl Status {
                     say(&format!("node            {}", line(node)));
                 }
                 for account in &status.storage_accounts {
-                    let folder = account
-                        .folder
-                        .as_ref()
-                        .map_or("-".to_owned(), |folder| folder.display().to_string());
+                    let folder = account.folder.as_ref().map(|folder| folder.display().to_string());
+                    let place = folder.or_else(|| account.url.clone()).unwrap_or_else(|| "-".to_owned());
                     let owner = if account.id.is_some() {
                         "a user's"
                     } else {
                         "the service's"
                     };
                     say(&format!(
-                        "storage         {} ({}, {owner}) in {folder}",
+                        "storage         {} ({}, {owner}) in {place}",
                         account.name, account.location
                     ));
                 }

@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     boot::App,
+    command::variable,
     folder::{Busy, Folder},
     locations::Locations,
     remains::{self, Remains},
@@ -47,7 +48,7 @@ pub(crate) async fn run<C: AdminCommand>(
         if let Some(stream) = connect(&folder).await? {
             return send(stream, &command, on_progress).await;
         }
-        let locations = Locations::last(&folder, settings)?;
+        let locations = Locations::last(&folder, settings, &variable)?;
         if settings.database.is_some() {
             folder.create(Remains::MakeNone, false)?;
         } else if !folder.is_used() {

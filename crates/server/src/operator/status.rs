@@ -9,6 +9,7 @@ use holdfast_operations::Overview;
 use serde::{Deserialize, Serialize};
 
 use super::{AdminCommand, Context, Progress};
+use crate::locations::Root;
 
 /// Shows the state of the service.
 #[derive(Debug, Serialize, Deserialize)]
@@ -60,7 +61,10 @@ pub(crate) struct RegistryStatus {
 pub(crate) struct StorageStatus {
     pub(crate) name: String,
     pub(crate) location: String,
+    /// Where it lies on this machine.
     pub(crate) folder: Option<PathBuf>,
+    /// Where it lies in an object store.
+    pub(crate) url: Option<String>,
     /// Its id in ARM when it is a user's; those of the service have none.
     pub(crate) id: Option<String>,
     /// Registries whose bytes lie in it.
@@ -123,11 +127,17 @@ fn node((record, leases): (NodeRecord, Vec<Lease>)) -> NodeStatus {
 }
 
 fn storage(context: &Context, registries: &[RegistryRecord], account: &StorageAccount) -> StorageStatus {
+    let (folder, url) = match context.app.locations.root(account) {
+        Some(Root::Folder(path)) => (Some(path), None),
+        Some(Root::Bucket(url, _)) => (None, Some(url.to_string())),
+        None => (None, None),
+    };
     let lies_here = |registry: &&RegistryRecord| registry.storage_account == account.id;
     StorageStatus {
         name: account.name.clone(),
         location: account.location.clone(),
-        folder: context.app.location_roots.folder(account),
+        folder,
+        url,
         id: account.arm_id(),
         registries: registries
             .iter()

@@ -4,6 +4,7 @@
 use std::{fmt, net::IpAddr, path::PathBuf, time::Duration};
 
 use holdfast_arm::Location;
+use holdfast_blobs::object::{ParseStoreUrlError, StoreUrl};
 use holdfast_metadata::postgres;
 use ipnet::IpNet;
 
@@ -195,19 +196,40 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
     Ok(bytes)
 }
 
-/// `NAME`, or `NAME=FOLDER`. Names are read as the Azure CLI writes them: `East US` is `eastus`.
-pub(super) fn location(text: &str) -> Result<(String, Option<PathBuf>), String> {
-    let (name, folder) = match text.split_once('=') {
-        Some((name, folder)) => (name, Some(path(folder)?)),
+/// `NAME`, `NAME=FOLDER` or `NAME=URL`. Names are read as the Azure CLI writes them: `East US` is `eastus`.
+pub(super) fn location(text: &str) -> Result<(String, Option<StoreUrl>), String> {
+    let (name, place) = match text.split_once('=') {
+        Some((name, url)) if url.contains("://") => (name, Some(store(url)?)),
+        Some((name, folder)) => (name, Some(StoreUrl::Folder(path(folder)?))),
         None => (text, None),
     };
-    let name: Location = name
-        .parse()
-        .map_err(|_| "it is not NAME or NAME=FOLDER with a name of letters and digits, such as eastus".to_owned())?;
+    let name: Location = name.parse().map_err(|_| {
+        "it is not NAME, NAME=FOLDER or NAME=URL with a name of letters and digits, such as eastus".to_owned()
+    })?;
     if name.as_str() == LOCAL {
-        return Err(format!("the location {LOCAL} lies in the data folder; see --data-dir"));
+        return Err(format!(
+            "the location {LOCAL} is the service's own storage; see --storage"
+        ));
     }
-    Ok((name.to_string(), folder))
+    Ok((name.to_string(), place))
+}
+
+/// The URL of a place for bytes.
+pub(super) fn store(text: &str) -> Result<StoreUrl, String> {
+    text.parse().map_err(|error: ParseStoreUrlError| error.to_string())
+}
+
+/// A value as a message shows it: of a URL neither what stands before `@` nor its parameters, where a secret may be by
+/// mistake.
+pub(super) fn shown(value: &str) -> String {
+    let Some((scheme, rest)) = value.split_once("://") else {
+        return value.to_owned();
+    };
+    let (path, parameters) = rest.split_once('?').map_or((rest, ""), |(path, _)| (path, "?…"));
+    let path = path
+        .rsplit_once('@')
+        .map_or_else(|| path.to_owned(), |(_, host)| format!("…@{host}"));
+    format!("{scheme}://{path}{parameters}")
 }
 
 /// A path that is not empty.
@@ -340,17 +362,26 @@ mod tests {
     }
 
     #[test]
-    fn locations_have_plain_names_and_maybe_a_folder() {
-        let folder = |path: &str| Some(PathBuf::from(path));
+    fn locations_have_plain_names_and_maybe_a_place() {
+        let folder = |path: &str| Some(StoreUrl::Folder(PathBuf::from(path)));
         assert_eq!(location("eastus"), Ok(("eastus".to_owned(), None)));
         assert_eq!(
             location("East US=/mnt/a=b"),
             Ok(("eastus".to_owned(), folder("/mnt/a=b")))
         );
+        let (name, place) = location("eastus=s3://bucket/a?region=eu-west-1").unwrap();
+        let place = place.map(|place| place.to_string());
+        assert_eq!(
+            (name.as_str(), place.as_deref()),
+            ("eastus", Some("s3://bucket/a?region=eu-west-1"))
+        );
         for text in [
             "",
             "=",
             "=/mnt",
+            "eastus=ftp://bucket",
+            "eastus=s3://",
+            "local=s3://bucket",
             "east-us=/mnt",
             "../x=/mnt",
             "eastus=",
@@ -358,6 +389,18 @@ mod tests {
             "Local=/mnt",
         ] {
             assert!(location(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_message_shows_no_secret_of_a_url() {
+        for (value, expected) in [
+            ("/mnt/a@b?c", "/mnt/a@b?c"),
+            ("s3://bucket/prefix", "s3://bucket/prefix"),
+            ("s3://key:secret@bucket?endpoint=https://x", "s3://…@bucket?…"),
+            ("east=azure://a/b?sig=secret", "east=azure://a/b?…"),
+        ] {
+            assert_eq!(shown(value), expected);
         }
     }
 

@@ -3,6 +3,8 @@
 
 use clap::{Arg, ArgAction};
 
+use super::parse;
+
 /// How often a setting may be given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -120,11 +122,18 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "registry.localhost",
         "The domain of login servers: registry NAME answers at NAME.DOMAIN",
     ),
+    one(
+        "storage",
+        "URL",
+        "",
+        "Where blobs lie instead of the data folder: s3://BUCKET/PREFIX, azure://ACCOUNT/CONTAINER/PREFIX or file:///FOLDER",
+    ),
     many(
         "location",
-        "NAME[=FOLDER]",
+        "NAME[=PLACE]",
         "",
-        "A further location for registries, such as eastus=/mnt/disk; in the data folder without FOLDER; may repeat",
+        "A further location for registries, such as eastus=/mnt/disk or eastus=s3://BUCKET; in the data folder without \
+         PLACE; may repeat",
     ),
     many(
         "hostname",
@@ -217,7 +226,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
 impl Entry {
     /// A value as it may be shown.
     pub(crate) fn shown(&self, value: &str) -> Option<String> {
-        (!self.is_secret).then(|| value.to_owned())
+        (!self.is_secret).then(|| parse::shown(value))
     }
 
     /// The name of the setting in the environment.
