@@ -29,6 +29,9 @@ pub(super) struct Update {
     /// Let everybody pull without signing in
     #[arg(long, value_name = "BOOL")]
     anonymous_pull: Option<bool>,
+    /// Let clients read large blobs straight from the object store, by signed URLs
+    #[arg(long, value_name = "BOOL")]
+    data_endpoint: Option<bool>,
     /// Let the admin account sign in
     #[arg(long, value_name = "BOOL")]
     admin_enabled: Option<bool>,
@@ -46,6 +49,7 @@ impl Registry {
             registry: update.name,
             accept_sparse_manifests: update.accept_sparse_manifests,
             anonymous_pull: update.anonymous_pull,
+            data_endpoint: update.data_endpoint,
             admin_enabled: update.admin_enabled,
             retention: update.retention_days,
         })?;
@@ -62,6 +66,7 @@ impl Registry {
                     switches.accept_sparse_manifests
                 ));
                 say(&format!("anonymous pull           {}", switches.anonymous_pull));
+                say(&format!("data endpoint            {}", switches.data_endpoint));
                 say(&format!("admin enabled            {}", switches.admin_enabled));
                 say(&format!("retention days           {days}"));
             }

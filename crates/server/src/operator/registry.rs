@@ -12,6 +12,7 @@ pub(crate) struct UpdateRegistry {
     pub(crate) registry: Option<String>,
     pub(crate) accept_sparse_manifests: Option<bool>,
     pub(crate) anonymous_pull: Option<bool>,
+    pub(crate) data_endpoint: Option<bool>,
     pub(crate) admin_enabled: Option<bool>,
     pub(crate) retention: Option<Retention>,
 }
@@ -35,6 +36,7 @@ pub(crate) struct Switches {
     pub(crate) location: String,
     pub(crate) accept_sparse_manifests: bool,
     pub(crate) anonymous_pull: bool,
+    pub(crate) data_endpoint: bool,
     pub(crate) admin_enabled: bool,
     pub(crate) retention_days: Option<u32>,
 }
@@ -53,11 +55,13 @@ impl AdminCommand for UpdateRegistry {
                     registry: _,
                     accept_sparse_manifests,
                     anonymous_pull,
+                    data_endpoint,
                     admin_enabled,
                     retention,
                 } = self;
                 record.accept_sparse_manifests = accept_sparse_manifests.unwrap_or(record.accept_sparse_manifests);
                 record.anonymous_pull = anonymous_pull.unwrap_or(record.anonymous_pull);
+                record.data_endpoint = data_endpoint.unwrap_or(record.data_endpoint);
                 record.admin_enabled = admin_enabled.unwrap_or(record.admin_enabled);
                 match retention {
                     Some(Retention::Days(days)) => record.retention_days = Some(days),
@@ -73,6 +77,7 @@ impl AdminCommand for UpdateRegistry {
             location: record.location,
             accept_sparse_manifests: record.accept_sparse_manifests,
             anonymous_pull: record.anonymous_pull,
+            data_endpoint: record.data_endpoint,
             admin_enabled: record.admin_enabled,
             retention_days: record.retention_days,
         })
