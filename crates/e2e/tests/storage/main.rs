@@ -1,6 +1,7 @@
 //! The real binary with its blobs in an object store, of each cloud that it knows.
 
 mod client;
+mod data_endpoint;
 mod images;
 mod refused;
 mod store_down;
