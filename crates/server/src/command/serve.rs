@@ -188,15 +188,7 @@ async fn run(
 
     shutdown.stopping.cancelled().await;
     end(&[&listening]).await;
-    if timeout(settings.shutdown_grace, end(&[&connections])).await.is_err() {
-        let count = connections.len();
-        tracing::warn!(
-            connections = count,
-            "requests still ran after the grace period; cutting them off"
-        );
-    }
-    shutdown.cutting.cancel();
-    end(&[&connections]).await;
+    end_connections(&connections, settings, &shutdown).await;
     signals.abort();
     end(&[&tasks]).await;
     if let Some(node) = node {
@@ -211,6 +203,19 @@ fn note(addresses: &Addresses, folder: &Folder) {
     if let Err(error) = addresses.store(folder) {
         tracing::warn!(error = format!("{error:#}"), "could not note the addresses");
     }
+}
+
+/// Waits for running requests as long as the grace period is, then cuts them off.
+async fn end_connections(connections: &TaskTracker, settings: &Settings, shutdown: &Shutdown) {
+    if timeout(settings.shutdown_grace, end(&[connections])).await.is_err() {
+        let count = connections.len();
+        tracing::warn!(
+            connections = count,
+            "requests still ran after the grace period; cutting them off"
+        );
+    }
+    shutdown.cutting.cancel();
+    end(&[connections]).await;
 }
 
 async fn end(trackers: &[&TaskTracker]) {

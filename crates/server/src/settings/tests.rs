@@ -1,3 +1,5 @@
+//! Settings of all sources, read as the program reads them. It refuses to start anything.
+
 use std::{collections::HashMap, fs};
 
 use super::*;
