@@ -20,6 +20,7 @@ mod place;
 mod places;
 mod plan;
 mod refusal;
+mod requests;
 mod s3;
 mod saved;
 mod small;

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::{
+    bucket::Condition,
     payload::Payload,
     refusal::Refusal,
     way_out::{Body, Exchange, ExchangeError},
@@ -24,26 +25,12 @@ const FAULT_BYTES: usize = 64 << 10;
 /// A pause that a store asks for is kept up to this long.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
-/// How long something is tried again.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
-    /// Times that a request is sent.
-    pub(super) attempts: u32,
-    /// No attempt begins later than this after the first.
-    pub(super) total: Duration,
-    /// The first pause; each one after it is twice as long.
-    pub(super) pause: Duration,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self {
-            attempts: 8,
-            total: Duration::from_secs(45),
-            pause: Duration::from_millis(100),
-        }
-    }
-}
+/// Times that a request is sent.
+const ATTEMPTS: u32 = 8;
+/// No attempt begins later than this after the first.
+const PATIENCE: Duration = Duration::from_secs(45);
+/// The first pause; each one after it is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Signs requests.
 #[async_trait]
@@ -83,6 +70,18 @@ impl Ask {
         self.headers.insert(name, value);
         self
     }
+
+    /// Only where nothing has the name (RFC 9110 13.1.2).
+    pub(super) fn if_absent(self) -> Self {
+        self.header(header::IF_NONE_MATCH, HeaderValue::from_static("*"))
+    }
+
+    pub(super) fn under(self, condition: Condition) -> Self {
+        match condition {
+            Condition::Absent => self.if_absent(),
+            Condition::Any => self,
+        }
+    }
 }
 
 /// An answer whose body has not been read.
@@ -104,7 +103,6 @@ pub(super) struct Whole {
 pub(super) struct Asking {
     pub(super) exchange: Arc<dyn Exchange>,
     pub(super) sign: Arc<dyn Sign>,
-    pub(super) patience: Patience,
     /// How the store writes what went wrong: its code and its message.
     pub(super) fault: fn(&HeaderMap, &[u8]) -> (String, String),
 }
@@ -112,7 +110,7 @@ pub(super) struct Asking {
 impl Asking {
     /// Asks, and reads the whole answer; one that is cut off is asked for again.
     pub(super) async fn whole(&self, ask: &Ask) -> Result<Whole, Refusal> {
-        let mut turns = Turns::new(self.patience);
+        let mut turns = Turns::new();
         loop {
             let read = match self.once(ask).await {
                 Ok(answer) => {
@@ -133,7 +131,7 @@ impl Asking {
 
     /// Asks, and leaves the body to be read.
     pub(super) async fn open(&self, ask: &Ask) -> Result<Answer, Refusal> {
-        let mut turns = Turns::new(self.patience);
+        let mut turns = Turns::new();
         loop {
             match self.once(ask).await {
                 Ok(answer) => return Ok(answer),
@@ -153,9 +151,7 @@ impl Asking {
         let request = self.request(ask).await?;
         let response = self.exchange.exchange(request).await.map_err(Refusal::NoAnswer)?;
         let (parts, body) = response.into_parts();
-        // A store of resumable sessions says 308 for "go on", without a place to go to.
-        let goes_on = parts.status == StatusCode::PERMANENT_REDIRECT && !parts.headers.contains_key(header::LOCATION);
-        if parts.status.is_success() || goes_on {
+        if parts.status.is_success() {
             return Ok(Answer {
                 status: parts.status,
                 headers: parts.headers,
@@ -201,7 +197,6 @@ impl From<Refusal> for Refused {
 
 /// The attempts of one request.
 struct Turns {
-    patience: Patience,
     begun: Instant,
     left: u32,
     pause: Duration,
@@ -209,12 +204,11 @@ struct Turns {
 }
 
 impl Turns {
-    fn new(patience: Patience) -> Self {
+    fn new() -> Self {
         Self {
-            patience,
             begun: Instant::now(),
-            left: patience.attempts.saturating_sub(1),
-            pause: patience.pause,
+            left: ATTEMPTS - 1,
+            pause: FIRST_PAUSE,
             may_renew: true,
         }
     }
@@ -230,7 +224,7 @@ impl Turns {
             .unwrap_or_default()
             .min(LONGEST_PAUSE)
             .max(jitter(self.pause));
-        let is_too_late = self.begun.elapsed() + pause > self.patience.total;
+        let is_too_late = self.begun.elapsed() + pause > PATIENCE;
         if self.left == 0 || is_too_late || !refused.refusal.is_transient() {
             return Err(refused.refusal);
         }

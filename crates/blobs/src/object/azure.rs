@@ -14,7 +14,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use chrono::Utc;
 use holdfast_model::Timestamp;
-use http::{HeaderName, HeaderValue, Method, header};
+use http::{HeaderName, HeaderValue, Method};
 use object_store::{
     azure::{AzureAuthorizer, AzureCredential, MicrosoftAzure, MicrosoftAzureBuilder},
     client::HttpRequest,
@@ -25,13 +25,13 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
-    asking::{Answer, Ask, Asking, Sign},
+    asking::{Answer, Ask, Sign},
     bucket::{Assembly, Bucket, Condition, Entry, Page, Part},
     identity::Hidden,
     payload::Payload,
-    place::Place,
     plan::{self, Plan},
     refusal::{Meaning, Refusal},
+    requests::Requests,
     xml,
 };
 
@@ -44,8 +44,7 @@ const BLOB_TYPE: HeaderName = HeaderName::from_static("x-ms-blob-type");
 /// A container.
 #[derive(Debug)]
 pub(super) struct Azure {
-    pub(super) place: Place,
-    pub(super) asking: Asking,
+    pub(super) requests: Requests,
     pub(super) signer: Arc<AzureSigner>,
 }
 
@@ -144,19 +143,16 @@ struct Block {
 }
 
 impl Azure {
-    fn ask(&self, method: Method, name: &str, query: &[(&str, &str)]) -> Result<Ask, Refusal> {
-        Ok(Ask::new(method, self.place.url(name, query)?))
-    }
-
     fn put_list(&self, name: &str, parts: &[Part]) -> Result<Ask, Refusal> {
         let list = Bytes::from(block_list(parts));
-        Ok(self.ask(Method::PUT, name, &[("comp", "blocklist")])?.with(list.into()))
+        let query = [("comp", "blocklist")];
+        Ok(self.requests.ask(Method::PUT, name, &query)?.with(list.into()))
     }
 
     /// Whether blocks lie under a name that no list names.
     async fn has_loose_blocks(&self, name: &str) -> Result<bool, Refusal> {
         let query = [("comp", "blocklist"), ("blocklisttype", "uncommitted")];
-        match self.asking.whole(&self.ask(Method::GET, name, &query)?).await {
+        match self.requests.fetch(Method::GET, name, &query).await {
             Ok(answer) => Ok(!xml::read::<BlockList>(&answer)?.uncommitted_blocks.blocks.is_empty()),
             Err(refusal) if refusal.meaning() == Meaning::Missing => Ok(false),
             Err(refusal) => Err(refusal),
@@ -166,13 +162,9 @@ impl Azure {
 
 impl Azure {
     async fn put_blob(&self, name: &str, payload: Payload, condition: Condition) -> Result<(), Refusal> {
-        let ask = self.ask(Method::PUT, name, &[])?.with(payload);
+        let ask = self.requests.ask(Method::PUT, name, &[])?.with(payload);
         let ask = ask.header(BLOB_TYPE, HeaderValue::from_static("BlockBlob"));
-        let ask = match condition {
-            Condition::Absent => if_absent(ask),
-            Condition::Any => ask,
-        };
-        self.asking.whole(&ask).await.map(drop)
+        self.requests.whole(&ask.under(condition)).await.map(drop)
     }
 
     /// Loose blocks may count as a blob to this condition; to that of a list they do not.
@@ -214,11 +206,6 @@ fn block_list(parts: &[Part]) -> String {
     text
 }
 
-/// Nothing may have the name.
-fn if_absent(ask: Ask) -> Ask {
-    ask.header(header::IF_NONE_MATCH, HeaderValue::from_static("*"))
-}
-
 #[async_trait]
 impl Bucket for Azure {
     fn plan(&self) -> &'static Plan {
@@ -235,27 +222,19 @@ impl Bucket for Azure {
     }
 
     async fn get(&self, name: &str, range: Range<u64>) -> Result<Answer, Refusal> {
-        let stretch = format!("bytes={}-{}", range.start, range.end - 1);
-        let stretch = HeaderValue::from_str(&stretch).map_err(|error| Refusal::Answer(error.to_string()))?;
-        let ask = self.ask(Method::GET, name, &[])?.header(header::RANGE, stretch);
-        self.asking.open(&ask).await
+        self.requests.get(name, range).await
     }
 
     async fn get_small(&self, name: &str) -> Result<Bytes, Refusal> {
-        let answer = self.asking.whole(&self.ask(Method::GET, name, &[])?).await?;
-        Ok(answer.bytes)
+        self.requests.get_small(name).await
     }
 
     async fn head(&self, name: &str) -> Result<Entry, Refusal> {
-        let answer = self.asking.whole(&self.ask(Method::HEAD, name, &[])?).await?;
-        xml::entry(name, &answer.headers)
+        self.requests.head(name).await
     }
 
     async fn delete(&self, name: &str) -> Result<(), Refusal> {
-        match self.asking.whole(&self.ask(Method::DELETE, name, &[])?).await {
-            Err(refusal) if refusal.meaning() != Meaning::Missing => Err(refusal),
-            _ => Ok(()),
-        }
+        self.requests.delete(name, &[]).await
     }
 
     async fn list(&self, prefix: &str, from: Option<&str>) -> Result<Page, Refusal> {
@@ -267,7 +246,7 @@ impl Bucket for Azure {
             ("maxresults", PAGE),
         ];
         query.extend(from.map(|from| ("marker", from)));
-        let answer = self.asking.whole(&self.ask(Method::GET, "", &query)?).await?;
+        let answer = self.requests.fetch(Method::GET, "", &query).await?;
         let listed: Listed = xml::read(&answer)?;
         let entry = |blob: Blob| {
             let written_at = match blob.properties.last_modified.as_str() {
@@ -302,15 +281,14 @@ impl Bucket for Azure {
     async fn put_part(&self, name: &str, _upload: &str, part: Part, payload: Payload) -> Result<Part, Refusal> {
         let block = block_name(&part);
         let query = [("comp", "block"), ("blockid", block.as_str())];
-        self.asking
-            .whole(&self.ask(Method::PUT, name, &query)?.with(payload))
-            .await?;
+        let ask = self.requests.ask(Method::PUT, name, &query)?.with(payload);
+        self.requests.whole(&ask).await?;
         Ok(part)
     }
 
     async fn complete(&self, name: &str, assembly: Assembly<'_>) -> Result<(), Refusal> {
-        let ask = if_absent(self.put_list(name, assembly.parts)?);
-        self.asking.whole(&ask).await.map(drop)
+        let ask = self.put_list(name, assembly.parts)?.if_absent();
+        self.requests.whole(&ask).await.map(drop)
     }
 
     async fn abort(&self, _name: &str, _upload: &str) -> Result<(), Refusal> {
@@ -321,7 +299,7 @@ impl Bucket for Azure {
     async fn forget(&self, name: &str, _upload: Option<&str>) -> Result<(), Refusal> {
         // Loose blocks go when a list without them is written; the blob that this makes is deleted next.
         if self.has_loose_blocks(name).await? {
-            self.asking.whole(&self.put_list(name, &[])?).await?;
+            self.requests.whole(&self.put_list(name, &[])?).await?;
         }
         Ok(())
     }

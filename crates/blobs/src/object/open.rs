@@ -10,7 +10,7 @@ use object_store::{
 };
 
 use super::{
-    asking::{Asking, Patience},
+    asking::Asking,
     azure::{Azure, AzureSigner},
     bucket::Bucket,
     credentials::Credentials,
@@ -18,6 +18,7 @@ use super::{
     memory::UploadMemory,
     names::Names,
     place::Place,
+    requests::Requests,
     s3::{S3, S3Signer},
     store::BucketStore,
     url::{BucketUrl, Cloud, StoreUrl},
@@ -103,11 +104,11 @@ fn s3(
     let asking = Asking {
         exchange,
         sign: Arc::clone(&signer) as _,
-        patience: Patience::default(),
         fault: xml::fault,
     };
     let place = Place(place);
-    Ok(Arc::new(S3 { place, asking, signer }))
+    let requests = Requests { place, asking };
+    Ok(Arc::new(S3 { requests, signer }))
 }
 
 /// Where the library asks for a credential; `None` when it has one.
@@ -151,11 +152,11 @@ fn azure(
     let asking = Asking {
         exchange,
         sign: Arc::clone(&signer) as _,
-        patience: Patience::default(),
         fault: xml::fault,
     };
     let place = Place(place);
-    Ok(Arc::new(Azure { place, asking, signer }))
+    let requests = Requests { place, asking };
+    Ok(Arc::new(Azure { requests, signer }))
 }
 
 /// Where the library asks for a credential; `None` when it has one.

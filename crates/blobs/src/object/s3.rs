@@ -19,13 +19,13 @@ use object_store::{
 use serde::Deserialize;
 
 use super::{
-    asking::{Answer, Ask, Asking, Sign},
+    asking::{Answer, Sign},
     bucket::{Assembly, Bucket, Condition, Entry, Page, Part},
     identity::Hidden,
     payload::Payload,
-    place::Place,
     plan::{self, Plan},
     refusal::Refusal,
+    requests::Requests,
     xml,
 };
 
@@ -37,8 +37,7 @@ const COMPLETIONS: u32 = 3;
 /// A bucket.
 #[derive(Debug)]
 pub(super) struct S3 {
-    pub(super) place: Place,
-    pub(super) asking: Asking,
+    pub(super) requests: Requests,
     pub(super) signer: Arc<S3Signer>,
 }
 
@@ -143,17 +142,13 @@ struct Begun {
 }
 
 impl S3 {
-    fn ask(&self, method: Method, name: &str, query: &[(&str, &str)]) -> Result<Ask, Refusal> {
-        Ok(Ask::new(method, self.place.url(name, query)?))
-    }
-
     async fn uploads(&self, prefix: &str, from: Option<&str>) -> Result<Uploads, Refusal> {
         let mut query = vec![("uploads", ""), ("prefix", prefix), ("max-uploads", PAGE)];
         let from = from.and_then(|from| from.split_once('\n'));
         if let Some((key, upload)) = from {
             query.extend([("key-marker", key), ("upload-id-marker", upload)]);
         }
-        let answer = self.asking.whole(&self.ask(Method::GET, "", &query)?).await?;
+        let answer = self.requests.fetch(Method::GET, "", &query).await?;
         xml::read(&answer)
     }
 }
@@ -163,11 +158,6 @@ impl Uploads {
         let next = || format!("{}\n{}", self.next_key_marker, self.next_upload_id_marker);
         self.is_truncated.then(next)
     }
-}
-
-/// Nothing may have the name.
-fn if_absent(ask: Ask) -> Ask {
-    ask.header(header::IF_NONE_MATCH, HeaderValue::from_static("*"))
 }
 
 /// The parts of an upload, as its completion names them.
@@ -191,39 +181,30 @@ impl Bucket for S3 {
     }
 
     async fn put(&self, name: &str, payload: Payload, condition: Condition) -> Result<(), Refusal> {
-        let ask = self.ask(Method::PUT, name, &[])?.with(payload);
-        let ask = match condition {
-            Condition::Absent => if_absent(ask),
-            Condition::Any => ask,
-        };
-        self.asking.whole(&ask).await.map(drop)
+        let ask = self.requests.ask(Method::PUT, name, &[])?.with(payload);
+        self.requests.whole(&ask.under(condition)).await.map(drop)
     }
 
     async fn get(&self, name: &str, range: Range<u64>) -> Result<Answer, Refusal> {
-        let stretch = format!("bytes={}-{}", range.start, range.end - 1);
-        let stretch = HeaderValue::from_str(&stretch).map_err(|error| Refusal::Answer(error.to_string()))?;
-        let ask = self.ask(Method::GET, name, &[])?.header(header::RANGE, stretch);
-        self.asking.open(&ask).await
+        self.requests.get(name, range).await
     }
 
     async fn get_small(&self, name: &str) -> Result<Bytes, Refusal> {
-        let answer = self.asking.whole(&self.ask(Method::GET, name, &[])?).await?;
-        Ok(answer.bytes)
+        self.requests.get_small(name).await
     }
 
     async fn head(&self, name: &str) -> Result<Entry, Refusal> {
-        let answer = self.asking.whole(&self.ask(Method::HEAD, name, &[])?).await?;
-        xml::entry(name, &answer.headers)
+        self.requests.head(name).await
     }
 
     async fn delete(&self, name: &str) -> Result<(), Refusal> {
-        absent_is_fine(self.asking.whole(&self.ask(Method::DELETE, name, &[])?).await)
+        self.requests.delete(name, &[]).await
     }
 
     async fn list(&self, prefix: &str, from: Option<&str>) -> Result<Page, Refusal> {
         let mut query = vec![("list-type", "2"), ("prefix", prefix), ("max-keys", PAGE)];
         query.extend(from.map(|from| ("continuation-token", from)));
-        let answer = self.asking.whole(&self.ask(Method::GET, "", &query)?).await?;
+        let answer = self.requests.fetch(Method::GET, "", &query).await?;
         let objects: Objects = xml::read(&answer)?;
         let entry = |object: Object| {
             Ok(Entry {
@@ -257,10 +238,7 @@ impl Bucket for S3 {
     }
 
     async fn begin(&self, name: &str) -> Result<String, Refusal> {
-        let answer = self
-            .asking
-            .whole(&self.ask(Method::POST, name, &[("uploads", "")])?)
-            .await?;
+        let answer = self.requests.fetch(Method::POST, name, &[("uploads", "")]).await?;
         let begun: Begun = xml::read(&answer)?;
         Ok(begun.upload_id)
     }
@@ -268,23 +246,21 @@ impl Bucket for S3 {
     async fn put_part(&self, name: &str, upload: &str, part: Part, payload: Payload) -> Result<Part, Refusal> {
         let number = part.number.to_string();
         let query = [("partNumber", number.as_str()), ("uploadId", upload)];
-        let answer = self
-            .asking
-            .whole(&self.ask(Method::PUT, name, &query)?.with(payload))
-            .await?;
+        let ask = self.requests.ask(Method::PUT, name, &query)?.with(payload);
+        let answer = self.requests.whole(&ask).await?;
         let tag = xml::header(&answer.headers, "etag")?.to_owned();
         Ok(Part { tag, ..part })
     }
 
     async fn complete(&self, name: &str, assembly: Assembly<'_>) -> Result<(), Refusal> {
         let manifest = Bytes::from(manifest(assembly.parts));
-        let ask = self
-            .ask(Method::POST, name, &[("uploadId", assembly.upload)])?
-            .with(manifest.into());
-        let ask = if_absent(ask).header(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+        let query = [("uploadId", assembly.upload)];
+        let ask = self.requests.ask(Method::POST, name, &query)?.with(manifest.into());
+        let is_xml = HeaderValue::from_static("application/xml");
+        let ask = ask.if_absent().header(header::CONTENT_TYPE, is_xml);
         let mut left = COMPLETIONS;
         loop {
-            let answer = self.asking.whole(&ask).await?;
+            let answer = self.requests.whole(&ask).await?;
             // It begins to answer before it knows: a failure comes with status 200 too.
             let (code, message) = xml::fault(&answer.headers, &answer.bytes);
             if code.is_empty() {
@@ -299,11 +275,7 @@ impl Bucket for S3 {
     }
 
     async fn abort(&self, name: &str, upload: &str) -> Result<(), Refusal> {
-        absent_is_fine(
-            self.asking
-                .whole(&self.ask(Method::DELETE, name, &[("uploadId", upload)])?)
-                .await,
-        )
+        self.requests.delete(name, &[("uploadId", upload)]).await
     }
 
     async fn forget(&self, name: &str, upload: Option<&str>) -> Result<(), Refusal> {
@@ -330,15 +302,5 @@ impl Bucket for S3 {
             .signed_url(Method::GET, &Path::from(name), lasts)
             .await;
         Ok(Some(signed.map_err(Refusal::Credential)?.to_string()))
-    }
-}
-
-/// What is not there need not be removed.
-fn absent_is_fine<T>(answer: Result<T, Refusal>) -> Result<(), Refusal> {
-    use super::refusal::Meaning;
-
-    match answer {
-        Err(refusal) if !matches!(refusal.meaning(), Meaning::Missing | Meaning::Gone) => Err(refusal),
-        _ => Ok(()),
     }
 }
