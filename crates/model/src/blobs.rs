@@ -124,7 +124,8 @@ pub trait Blobs: Send + Sync {
 
     /// Goes on with an object from what was saved; what came after that is not part of it. One that was abandoned is
     /// [`StoreError::Missing`], one that was completed since may be [`StoreError::Exists`]: here, or at a write or the
-    /// completion.
+    /// completion. Where a store takes an object as one stream it may be missing, too, for who goes on from where another
+    /// writer went on before, and died or is still there.
     async fn resume(&self, key: &ObjectKey, saved: &Checkpoint) -> Result<Box<dyn BlobWriter>, StoreError>;
 
     /// Deletes an object whose upload may not have been completed. `state` is what was saved last, and empty when nothing

@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header, uri::Authority};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header, uri::Authority};
 use http_body_util::{BodyExt as _, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::{
     body::{Frame, Incoming},
@@ -38,9 +38,19 @@ pub struct FaultProxy {
 struct Faults {
     upstream: Authority,
     every: u64,
+    cuts: Cuts,
     asked: AtomicU64,
     refused: AtomicU64,
     cut: AtomicU64,
+}
+
+/// Whose answers are cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cuts {
+    /// Any request's.
+    All,
+    /// Those of requests that read: for a server that does twice what it is asked twice.
+    Reads,
 }
 
 impl FaultProxy {
@@ -48,7 +58,7 @@ impl FaultProxy {
     ///
     /// # Panics
     /// It cannot listen.
-    pub async fn start(upstream: SocketAddr, every: u64) -> Self {
+    pub async fn start(upstream: SocketAddr, every: u64, cuts: Cuts) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .await
             .expect("there is a free port");
@@ -56,6 +66,7 @@ impl FaultProxy {
         let faults = Arc::new(Faults {
             upstream: upstream.to_string().parse().expect("an address is an authority"),
             every,
+            cuts,
             asked: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             cut: AtomicU64::new(0),
@@ -113,6 +124,7 @@ async fn answer(
         faults.refused.fetch_add(1, Ordering::Relaxed);
         return Ok(refusal());
     }
+    let may_be_cut = faults.cuts == Cuts::All || request.method() == Method::GET;
     let (mut parts, body) = request.into_parts();
     let mut uri = parts.uri.into_parts();
     uri.scheme = Some(http::uri::Scheme::HTTP);
@@ -126,7 +138,7 @@ async fn answer(
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok());
     let length: u64 = length.and_then(|length| length.parse().ok()).unwrap_or_default();
-    if number + 1 < faults.every || length < 2 {
+    if number + 1 < faults.every || length < 2 || !may_be_cut {
         return Ok(answer.map(|body| body.map_err(std::io::Error::other).boxed_unsync()));
     }
     faults.cut.fetch_add(1, Ordering::Relaxed);

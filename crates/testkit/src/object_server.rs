@@ -8,7 +8,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -24,6 +24,8 @@ use object_store::{
     azure::{AzureAccessKey, AzureAuthorizer, AzureCredential},
     client::HttpRequestBody,
 };
+use rcgen::{KeyPair, PKCS_RSA_SHA256};
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::runtime::Builder;
 use uuid::Uuid;
@@ -43,6 +45,7 @@ pub struct ObjectServer {
 enum Kind {
     S3,
     Azure,
+    Google,
 }
 
 impl Kind {
@@ -68,6 +71,20 @@ impl Kind {
                     .args(["--skipApiVersionCheck", "--disableTelemetry", "--silent", "--location"])
                     .arg(data)
                     .env("AZURITE_ACCOUNTS", format!("{}:{}", AZURE_KEY.0, AZURE_KEY.1));
+                command
+            }
+            Self::Google => {
+                let mut command = Command::new(tool("bin/fake-gcs-server"));
+                command
+                    .args(["-scheme", "http", "-host", "127.0.0.1"])
+                    .args([
+                        "-port",
+                        &address.port().to_string(),
+                        "-public-host",
+                        &address.to_string(),
+                    ])
+                    .args(["-backend", "filesystem", "-filesystem-root"])
+                    .arg(data);
                 command
             }
         };
@@ -98,6 +115,15 @@ impl ObjectServer {
     #[must_use]
     pub fn azure() -> Self {
         Self::start(Kind::Azure)
+    }
+
+    /// fake-gcs-server: Google Cloud Storage over a folder. It looks at no credential and at no signature.
+    ///
+    /// # Panics
+    /// It is not there, or does not start.
+    #[must_use]
+    pub fn google() -> Self {
+        Self::start(Kind::Google)
     }
 
     fn start(kind: Kind) -> Self {
@@ -175,7 +201,7 @@ impl ObjectServer {
         let name = format!("bucket-{}", Uuid::new_v4().simple());
         match self.kind {
             // A folder below its root is a bucket of the server's owner.
-            Kind::S3 => fs::create_dir(self.data.path().join(&name)).expect("a bucket can be made"),
+            Kind::S3 | Kind::Google => fs::create_dir(self.data.path().join(&name)).expect("a bucket can be made"),
             Kind::Azure => self.make_container(&name),
         }
         name
@@ -206,6 +232,7 @@ impl ObjectServer {
                 let account = AZURE_KEY.0;
                 format!("azure://{account}/{bucket}/some/prefix?endpoint=http://{address}/{account}")
             }
+            Kind::Google => format!("gs://{bucket}/some/prefix?endpoint=http://{address}"),
         }
     }
 
@@ -215,6 +242,7 @@ impl ObjectServer {
         match self.kind {
             Kind::S3 => vec![("AWS_ACCESS_KEY_ID", S3_KEY.0), ("AWS_SECRET_ACCESS_KEY", S3_KEY.1)],
             Kind::Azure => vec![("AZURE_STORAGE_ACCOUNT_KEY", AZURE_KEY.1)],
+            Kind::Google => vec![("GOOGLE_SERVICE_ACCOUNT_KEY", google_key())],
         }
     }
 
@@ -323,6 +351,19 @@ pub fn ask<'a>(method: &str, url: &str, headers: impl IntoIterator<Item = (&'a s
         .parse()
         .expect("it has a status");
     (status, answer.split_off(head))
+}
+
+/// The key of a service account that is made for the tests of a process.
+fn google_key() -> &'static str {
+    static KEY: OnceLock<String> = OnceLock::new();
+    KEY.get_or_init(|| {
+        let key = KeyPair::generate_for(&PKCS_RSA_SHA256).expect("a key can be made");
+        let file = json!({
+            "type": "service_account", "client_email": "tests@holdfast.iam.gserviceaccount.com",
+            "private_key_id": "of-the-tests", "private_key": key.serialize_pem(),
+        });
+        file.to_string()
+    })
 }
 
 fn free_address() -> SocketAddr {

@@ -151,7 +151,9 @@ impl Asking {
         let request = self.request(ask).await?;
         let response = self.exchange.exchange(request).await.map_err(Refusal::NoAnswer)?;
         let (parts, body) = response.into_parts();
-        if parts.status.is_success() {
+        // Google says 308 for "go on" with a stream, and names no place to go to.
+        let goes_on = parts.status == StatusCode::PERMANENT_REDIRECT && !parts.headers.contains_key(header::LOCATION);
+        if parts.status.is_success() || goes_on {
             return Ok(Answer {
                 status: parts.status,
                 headers: parts.headers,

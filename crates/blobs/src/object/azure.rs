@@ -78,9 +78,9 @@ impl AzureSigner {
 impl Sign for AzureSigner {
     async fn sign(&self, request: &mut HttpRequest, _payload: &Payload) -> Result<(), Refusal> {
         let credential = self.library().credentials().get_credential().await;
-        let credential = credential.map_err(Refusal::Credential)?;
+        let credential = credential.map_err(Refusal::credential)?;
         let signed = AzureAuthorizer::new(&credential, &self.account).try_authorize(request);
-        signed.map_err(Refusal::Credential)
+        signed.map_err(Refusal::credential)
     }
 
     fn renew(&self) -> bool {
@@ -178,13 +178,15 @@ impl Azure {
             number: 1,
             tag: String::new(),
         };
-        let mut parts = Vec::new();
-        if payload.len() > 0 {
-            parts.push(self.put_part(name, BLOCKS, part, payload).await?);
+        let (length, mut parts) = (payload.len(), Vec::new());
+        if length > 0 {
+            parts.push(self.put_part(name, BLOCKS, part, 0, payload).await?);
         }
         let assembly = Assembly {
             upload: BLOCKS,
             parts: &parts,
+            at: length,
+            end: Payload::empty(),
         };
         self.complete(name, assembly).await
     }
@@ -222,11 +224,11 @@ impl Bucket for Azure {
     }
 
     async fn get(&self, name: &str, range: Range<u64>) -> Result<Answer, Refusal> {
-        self.requests.get(name, range).await
+        self.requests.get(name, &[], range).await
     }
 
     async fn get_small(&self, name: &str) -> Result<Bytes, Refusal> {
-        self.requests.get_small(name).await
+        self.requests.get_small(name, &[]).await
     }
 
     async fn head(&self, name: &str) -> Result<Entry, Refusal> {
@@ -278,7 +280,14 @@ impl Bucket for Azure {
         Ok(BLOCKS.to_owned())
     }
 
-    async fn put_part(&self, name: &str, _upload: &str, part: Part, payload: Payload) -> Result<Part, Refusal> {
+    async fn put_part(
+        &self,
+        name: &str,
+        _upload: &str,
+        part: Part,
+        _at: u64,
+        payload: Payload,
+    ) -> Result<Part, Refusal> {
         let block = block_name(&part);
         let query = [("comp", "block"), ("blockid", block.as_str())];
         let ask = self.requests.ask(Method::PUT, name, &query)?.with(payload);
@@ -308,10 +317,10 @@ impl Bucket for Azure {
         let library = self.signer.library();
         let credential = library.credentials().get_credential().await;
         // A SAS signs nothing further.
-        if let AzureCredential::SASToken(_) = *credential.map_err(Refusal::Credential)? {
+        if let AzureCredential::SASToken(_) = *credential.map_err(Refusal::credential)? {
             return Ok(None);
         }
         let signed = library.signed_url(Method::GET, &Path::from(name), lasts).await;
-        Ok(Some(signed.map_err(Refusal::Credential)?.to_string()))
+        Ok(Some(signed.map_err(Refusal::credential)?.to_string()))
     }
 }

@@ -20,11 +20,15 @@ pub(super) struct Part {
     pub(super) tag: String,
 }
 
-/// An upload as it is made an object.
-#[derive(Debug)]
+/// An upload as it is made an object. Not shown: what a store calls an upload may let anybody write to it.
 pub(super) struct Assembly<'a> {
     pub(super) upload: &'a str,
+    /// None where the parts are one stream.
     pub(super) parts: &'a [Part],
+    /// Bytes that are uploaded.
+    pub(super) at: u64,
+    /// The end of a stream; empty where the parts are no stream.
+    pub(super) end: Payload,
 }
 
 /// An entry of a listing.
@@ -82,8 +86,8 @@ pub(super) trait Bucket: fmt::Debug + Send + Sync {
     /// Begins an upload and says what it is called.
     async fn begin(&self, name: &str) -> Result<String, Refusal>;
 
-    /// Uploads a part.
-    async fn put_part(&self, name: &str, upload: &str, part: Part, payload: Payload) -> Result<Part, Refusal>;
+    /// Uploads a part, before which so many bytes are in others.
+    async fn put_part(&self, name: &str, upload: &str, part: Part, at: u64, payload: Payload) -> Result<Part, Refusal>;
 
     /// Makes an object of an upload, unless something has the name.
     async fn complete(&self, name: &str, assembly: Assembly<'_>) -> Result<(), Refusal>;

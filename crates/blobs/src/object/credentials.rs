@@ -31,6 +31,16 @@ const OF_AZURE: &[&str] = &[
     "AZURE_MSI_ENDPOINT",
 ];
 
+/// `GOOGLE_SERVICE_ACCOUNT_KEY` is the text of a file as `GOOGLE_APPLICATION_CREDENTIALS` names one. The HMAC key signs URLs
+/// where nothing else can.
+const OF_GOOGLE: &[&str] = &[
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "GOOGLE_SERVICE_ACCOUNT_KEY",
+    "GOOGLE_HMAC_ACCESS_ID",
+    "GOOGLE_HMAC_SECRET",
+    "GCE_METADATA_HOST",
+];
+
 /// Variables that are no use without another one.
 const TOGETHER: [(&str, &str); 8] = [
     ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
@@ -55,6 +65,7 @@ impl Credentials {
         match cloud {
             Cloud::S3 { .. } => OF_S3,
             Cloud::Azure { .. } => OF_AZURE,
+            Cloud::Google => OF_GOOGLE,
         }
     }
 

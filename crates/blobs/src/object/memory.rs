@@ -105,7 +105,7 @@ impl Gather {
                 let rest = blocking(move || read(&rest, length, whole)).await?;
                 self.push(&rest).await?;
             }
-            Payload::Spooled(file, length)
+            Payload::Spooled(file, 0..length)
         } else {
             let mut pieces: Vec<Bytes> = mem::take(&mut self.held).into_iter().map(Segment::freeze).collect();
             let rest = split_off(&mut pieces, length);
@@ -218,6 +218,11 @@ mod tests {
             assert_eq!(gather.len(), bytes.len() as u64);
             let first = gather.cut(SEGMENT_BYTES as u64 + 1).await.unwrap();
             assert_eq!(read_back(&first).await, bytes[..SEGMENT_BYTES + 1], "{segments}");
+            for start in [1, 100_000, SEGMENT_BYTES, SEGMENT_BYTES + 1] {
+                let behind = first.behind(start as u64);
+                assert_eq!(behind.len(), (SEGMENT_BYTES + 1 - start) as u64, "{segments}");
+                assert_eq!(read_back(&behind).await, bytes[start..SEGMENT_BYTES + 1], "{segments}");
+            }
             gather.push(b"more").await.unwrap();
             let rest = gather.cut(gather.len()).await.unwrap();
             assert_eq!(

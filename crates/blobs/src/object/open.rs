@@ -14,6 +14,8 @@ use super::{
     azure::{Azure, AzureSigner},
     bucket::Bucket,
     credentials::Credentials,
+    google::{self, Google},
+    google_signer::{GoogleSigner, Source, Unsigned},
     identity::{Identity, retry},
     memory::UploadMemory,
     names::Names,
@@ -26,6 +28,9 @@ use super::{
     xml,
 };
 use crate::FilesystemStore;
+
+/// Why a store is not opened.
+type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// What a store that is opened takes from the process.
 #[derive(Debug, Clone, Copy)]
@@ -56,16 +61,17 @@ pub fn open_bucket(
     credentials: &Credentials,
     around: Surroundings<'_>,
 ) -> Result<BucketStore, StoreError> {
-    let bucket: Result<Arc<dyn Bucket>, object_store::Error> = match url.cloud() {
+    let bucket = match url.cloud() {
         Cloud::S3 {
             region,
             is_virtual_host,
         } => s3(url, region, *is_virtual_host, credentials, around.way_out),
         Cloud::Azure { account } => azure(url, account, credentials, around.way_out),
+        Cloud::Google => google(url, credentials, around.way_out),
     };
     let bucket = bucket.map_err(|source| StoreError::Failed {
         attempted: format!("opened {url}"),
-        source: Box::new(source),
+        source,
     })?;
     let names = Names::new(&url.prefix);
     Ok(BucketStore::new(bucket, names, around.memory.clone(), url.data_host()))
@@ -81,7 +87,7 @@ fn s3(
     is_virtual_host: bool,
     credentials: &Credentials,
     way_out: &dyn WayOut,
-) -> Result<Arc<dyn Bucket>, object_store::Error> {
+) -> Result<Arc<dyn Bucket>, Cause> {
     let bucket = &url.bucket;
     let place = match url.endpoint.split_once("://") {
         Some((scheme, host)) if is_virtual_host => format!("{scheme}://{bucket}.{host}"),
@@ -106,7 +112,7 @@ fn s3(
         sign: Arc::clone(&signer) as _,
         fault: xml::fault,
     };
-    let place = Place(place);
+    let place = Place::of_paths(place);
     let requests = Requests { place, asking };
     Ok(Arc::new(S3 { requests, signer }))
 }
@@ -134,7 +140,7 @@ fn azure(
     account: &str,
     credentials: &Credentials,
     way_out: &dyn WayOut,
-) -> Result<Arc<dyn Bucket>, object_store::Error> {
+) -> Result<Arc<dyn Bucket>, Cause> {
     let place = format!("{}/{}", url.endpoint, url.bucket);
     let identity = azure_identity(credentials);
     let exchange = way_out.to(&origins([Some(place.as_str()), identity.as_deref()]));
@@ -154,7 +160,7 @@ fn azure(
         sign: Arc::clone(&signer) as _,
         fault: xml::fault,
     };
-    let place = Place(place);
+    let place = Place::of_paths(place);
     let requests = Requests { place, asking };
     Ok(Arc::new(Azure { requests, signer }))
 }
@@ -171,6 +177,30 @@ fn azure_identity(credentials: &Credentials) -> Option<String> {
     } else {
         named("AZURE_MSI_ENDPOINT").unwrap_or_else(|| MACHINE_IDENTITY.to_owned())
     })
+}
+
+fn google(url: &BucketUrl, credentials: &Credentials, way_out: &dyn WayOut) -> Result<Arc<dyn Bucket>, Cause> {
+    let (endpoint, bucket) = (url.endpoint.clone(), url.bucket.clone());
+    let source = Source::of(credentials)?;
+    let identity = Asking {
+        exchange: way_out.to(&origins(source.urls().into_iter().map(Some))),
+        sign: Arc::new(Unsigned),
+        fault: google::fault,
+    };
+    let signer = Arc::new(GoogleSigner::new(source, credentials, identity));
+    let asking = Asking {
+        exchange: way_out.to(&origins([Some(endpoint.as_str())])),
+        sign: Arc::clone(&signer) as _,
+        fault: google::fault,
+    };
+    let place = Place::of_pieces(format!("{endpoint}/storage/v1/b/{bucket}/o"));
+    Ok(Arc::new(Google {
+        requests: Requests { place, asking },
+        uploads: Place::of_pieces(format!("{endpoint}/upload/storage/v1/b/{bucket}/o")),
+        endpoint,
+        bucket,
+        signer,
+    }))
 }
 
 /// The origins of URLs.

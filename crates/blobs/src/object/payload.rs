@@ -1,7 +1,7 @@
 //! The body of a request, which can be sent more than once: pieces in memory, or a stretch of a file of this machine that
 //! has no name. It refuses to be read back by anybody else.
 
-use std::{fs::File, io, os::unix::fs::FileExt as _, sync::Arc};
+use std::{fs::File, io, ops::Range, os::unix::fs::FileExt as _, sync::Arc};
 
 use aws_lc_rs::digest::{self, Digest, SHA256};
 use bytes::Bytes;
@@ -18,7 +18,8 @@ const READ_BYTES: u64 = 64 << 10;
 #[derive(Debug, Clone)]
 pub(super) enum Payload {
     Memory(Arc<[Bytes]>),
-    Spooled(Arc<File>, u64),
+    /// A stretch of a file.
+    Spooled(Arc<File>, Range<u64>),
 }
 
 impl Payload {
@@ -29,7 +30,26 @@ impl Payload {
     pub(super) fn len(&self) -> u64 {
         match self {
             Self::Memory(pieces) => pieces.iter().map(|piece| piece.len() as u64).sum(),
-            Self::Spooled(_, length) => *length,
+            Self::Spooled(_, stretch) => stretch.end - stretch.start,
+        }
+    }
+
+    /// The same without its first bytes; empty where it has no more.
+    pub(super) fn behind(&self, start: u64) -> Self {
+        match self {
+            Self::Memory(pieces) => {
+                let mut left = start;
+                let rest = pieces.iter().map(|piece| {
+                    let cut = usize::try_from(left).unwrap_or(usize::MAX).min(piece.len());
+                    left -= cut as u64;
+                    piece.slice(cut..)
+                });
+                Self::Memory(rest.collect())
+            }
+            Self::Spooled(file, stretch) => {
+                let start = stretch.end.min(stretch.start + start);
+                Self::Spooled(Arc::clone(file), start..stretch.end)
+            }
         }
     }
 
@@ -53,10 +73,10 @@ impl Payload {
                 let pieces = (0..pieces.len()).map(move |at| Ok(pieces[at].clone()));
                 stream::iter(pieces).boxed()
             }
-            Self::Spooled(file, length) => stream::try_unfold(0, move |at| {
+            Self::Spooled(file, stretch) => stream::try_unfold(stretch.start, move |at| {
                 let file = Arc::clone(&file);
                 async move {
-                    let end = length.min(at + READ_BYTES);
+                    let end = stretch.end.min(at + READ_BYTES);
                     if at == end {
                         return Ok(None);
                     }

@@ -24,6 +24,9 @@ pub(super) struct Plan {
     pub(super) tails_as_parts: u32,
     /// The most parts that the store takes.
     pub(super) most: u32,
+    /// Set where parts are no things of their own but one stream: they follow each other, all but the end of the stream
+    /// are multiples of this, and the end comes with the completion. See `stream.rs`.
+    pub(super) granule: Option<u64>,
 }
 
 const MIB: u64 = 1 << 20;
@@ -36,6 +39,7 @@ pub(super) const S3: Plan = Plan {
     is_first_trimmed: true,
     tails_as_parts: 2_000,
     most: 10_000,
+    granule: None,
 };
 
 /// 50,000 blocks of any length. Short ones are saved as they come while there are many left.
@@ -46,6 +50,19 @@ pub(super) const AZURE: Plan = Plan {
     is_first_trimmed: false,
     tails_as_parts: 0,
     most: 50_000,
+    granule: None,
+};
+
+/// One stream in multiples of 256 KiB, as long as it likes; each request of it costs, so what is saved and shorter than a
+/// few lies beside.
+pub(super) const GOOGLE: Plan = Plan {
+    least: &[(1, MIB)],
+    full: &[(1, 8 * MIB)],
+    at_once: 1,
+    is_first_trimmed: false,
+    tails_as_parts: 0,
+    most: 250_000,
+    granule: Some(256 << 10),
 };
 
 impl Plan {
@@ -69,13 +86,14 @@ mod tests {
 
     #[test]
     fn the_largest_blob_fits_into_the_parts_of_each_store() {
-        for plan in [&S3, &AZURE] {
+        for plan in [&S3, &AZURE, &GOOGLE] {
             let bytes = |length: fn(&Plan, u32) -> u64| (1..=plan.most).map(|n| length(plan, n)).sum::<u64>();
             assert!(bytes(Plan::full) >= LARGEST_BYTES, "{plan:?}");
             // Also when every chunk is only just long enough to be a part of its own.
             assert!(bytes(Plan::least) >= LARGEST_BYTES, "{plan:?}");
             for number in [1, 1_000, 4_001, 5_001, plan.most] {
                 assert!(plan.full(number) >= plan.least(number), "{plan:?}");
+                assert_eq!(plan.full(number) % plan.granule.unwrap_or(1), 0, "{plan:?}");
             }
         }
     }

@@ -26,10 +26,14 @@ pub(super) enum Refusal {
     #[error("the store's answer is not understood: {0}")]
     Answer(String),
     #[error("no credential could be had")]
-    Credential(#[source] object_store::Error),
+    Credential(#[source] Cause),
     #[error("the bytes could not be kept on this machine")]
     Spool(#[source] io::Error),
+    #[error("another writer goes on with this upload")]
+    Overtaken,
 }
+
+type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// What a refusal means, whichever store it comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +52,11 @@ pub(super) enum Meaning {
 }
 
 impl Refusal {
+    /// There is no credential, for this reason.
+    pub(super) fn credential(source: impl Into<Cause>) -> Self {
+        Self::Credential(source.into())
+    }
+
     /// A status, and what the body says about it.
     pub(super) fn of_status(status: StatusCode, code: String, message: &str) -> Self {
         let line = message.lines().next().unwrap_or_default();
@@ -61,6 +70,7 @@ impl Refusal {
             Self::Status { status, code, .. } => of_code(code).unwrap_or_else(|| of_status(*status)),
             Self::NoAnswer(error) if error.is_transient() => Meaning::Transient,
             Self::Credential(_) => Meaning::Denied,
+            Self::Overtaken => Meaning::Gone,
             Self::NoAnswer(_) | Self::Answer(_) | Self::Spool(_) => Meaning::Failed,
         }
     }
@@ -142,13 +152,15 @@ fn of_code(code: &str) -> Option<Meaning> {
         // A container that is not there is a mistake in the settings: no object of it is missing.
         _ if is_about_container(code) => Meaning::Failed,
         "NoSuchUpload" | "InvalidBlockList" => Meaning::Gone,
-        "BlobAlreadyExists" | "PreconditionFailed" | "ConditionNotMet" => Meaning::Exists,
+        "BlobAlreadyExists" | "PreconditionFailed" | "ConditionNotMet" | "conditionNotMet" => Meaning::Exists,
         "SlowDown"
         | "RequestTimeout"
         | "InternalError"
         | "ServerBusy"
         | "OperationTimedOut"
         | "ServiceUnavailable"
+        | "rateLimitExceeded"
+        | "userRateLimitExceeded"
         | "OperationAborted"
         | "ConditionalRequestConflict"
         | "XAmzContentSHA256Mismatch"
@@ -166,7 +178,8 @@ fn of_status(status: StatusCode) -> Meaning {
     match status.as_u16() {
         404 => Meaning::Missing,
         412 => Meaning::Exists,
-        410 => Meaning::Gone,
+        // 499 is Google's for a session that was cancelled.
+        410 | 499 => Meaning::Gone,
         401 | 403 => Meaning::Denied,
         507 => Meaning::Full,
         408 | 429 | 500 | 502 | 503 | 504 => Meaning::Transient,

@@ -40,16 +40,15 @@ impl Requests {
     }
 
     /// A stretch of an object, which is not empty.
-    pub(super) async fn get(&self, name: &str, range: Range<u64>) -> Result<Answer, Refusal> {
-        let stretch = format!("bytes={}-{}", range.start, range.end - 1);
-        let stretch = HeaderValue::from_str(&stretch).map_err(|error| Refusal::Answer(error.to_string()))?;
-        let ask = self.ask(Method::GET, name, &[])?.header(header::RANGE, stretch);
+    pub(super) async fn get(&self, name: &str, query: Query<'_>, range: Range<u64>) -> Result<Answer, Refusal> {
+        let stretch = header_value(&format!("bytes={}-{}", range.start, range.end - 1))?;
+        let ask = self.ask(Method::GET, name, query)?.header(header::RANGE, stretch);
         self.asking.open(&ask).await
     }
 
     /// A small object, whole.
-    pub(super) async fn get_small(&self, name: &str) -> Result<Bytes, Refusal> {
-        Ok(self.fetch(Method::GET, name, &[]).await?.bytes)
+    pub(super) async fn get_small(&self, name: &str, query: Query<'_>) -> Result<Bytes, Refusal> {
+        Ok(self.fetch(Method::GET, name, query).await?.bytes)
     }
 
     /// Length of an object, and when it was written.
@@ -65,4 +64,9 @@ impl Requests {
             _ => Ok(()),
         }
     }
+}
+
+/// Text as the value of a header.
+pub(super) fn header_value(text: &str) -> Result<HeaderValue, Refusal> {
+    HeaderValue::from_str(text).map_err(|error| Refusal::Answer(error.to_string()))
 }

@@ -79,14 +79,14 @@ impl S3Signer {
 impl Sign for S3Signer {
     async fn sign(&self, request: &mut HttpRequest, payload: &Payload) -> Result<(), Refusal> {
         let credential = self.library().credentials().get_credential().await;
-        let credential = credential.map_err(Refusal::Credential)?;
+        let credential = credential.map_err(Refusal::credential)?;
         let digest = match self.is_plain {
             true => Some(payload.sha256().await.map_err(Refusal::Spool)?),
             false => None,
         };
         let authorizer = AwsAuthorizer::new(&credential, "s3", &self.region).with_sign_payload(self.is_plain);
         let signed = authorizer.try_authorize(request, digest.as_ref().map(AsRef::as_ref));
-        signed.map_err(Refusal::Credential)
+        signed.map_err(Refusal::credential)
     }
 
     fn renew(&self) -> bool {
@@ -186,11 +186,11 @@ impl Bucket for S3 {
     }
 
     async fn get(&self, name: &str, range: Range<u64>) -> Result<Answer, Refusal> {
-        self.requests.get(name, range).await
+        self.requests.get(name, &[], range).await
     }
 
     async fn get_small(&self, name: &str) -> Result<Bytes, Refusal> {
-        self.requests.get_small(name).await
+        self.requests.get_small(name, &[]).await
     }
 
     async fn head(&self, name: &str) -> Result<Entry, Refusal> {
@@ -243,7 +243,14 @@ impl Bucket for S3 {
         Ok(begun.upload_id)
     }
 
-    async fn put_part(&self, name: &str, upload: &str, part: Part, payload: Payload) -> Result<Part, Refusal> {
+    async fn put_part(
+        &self,
+        name: &str,
+        upload: &str,
+        part: Part,
+        _at: u64,
+        payload: Payload,
+    ) -> Result<Part, Refusal> {
         let number = part.number.to_string();
         let query = [("partNumber", number.as_str()), ("uploadId", upload)];
         let ask = self.requests.ask(Method::PUT, name, &query)?.with(payload);
@@ -301,6 +308,6 @@ impl Bucket for S3 {
             .library()
             .signed_url(Method::GET, &Path::from(name), lasts)
             .await;
-        Ok(Some(signed.map_err(Refusal::Credential)?.to_string()))
+        Ok(Some(signed.map_err(Refusal::credential)?.to_string()))
     }
 }

@@ -1,5 +1,7 @@
 //! What is saved of an upload: enough for any node to go on with it. It refuses to hold bytes of the upload.
 
+use std::fmt;
+
 use holdfast_model::{Checkpoint, MAX_STATE_BYTES};
 use serde::{Deserialize, Serialize};
 
@@ -9,9 +11,9 @@ use super::bucket::Part;
 const VERSION: u32 = 1;
 
 /// An upload, as far as it was saved.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Saved {
-    /// What the store calls the upload, once there is one.
+    /// What the store calls the upload, once there is one. Whoever knows it may write to a stream of Google's.
     pub(super) upload: Option<String>,
     pub(super) parts: Vec<Part>,
     /// Bytes in these parts.
@@ -44,7 +46,7 @@ pub(super) struct Named {
 #[derive(Debug, Serialize, Deserialize)]
 struct Run(String, u32, Vec<String>);
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct Written {
     version: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -150,6 +152,16 @@ impl Saved {
     pub(super) fn beside(&self) -> Vec<String> {
         let here = self.tail.as_ref().map(|tail| tail.nonce.clone());
         here.into_iter().chain(self.before.clone()).collect()
+    }
+}
+
+impl fmt::Debug for Saved {
+    /// Without what the store calls the upload.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Saved")
+            .field("in_parts", &self.in_parts)
+            .field("tail", &self.tail)
+            .finish_non_exhaustive()
     }
 }
 

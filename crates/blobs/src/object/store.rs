@@ -123,7 +123,7 @@ impl BucketStore {
 
 impl Shared {
     /// An object and what lies beside it, as the store lists them.
-    async fn entries(&self, key: &ObjectKey) -> Result<Vec<Entry>, Refusal> {
+    pub(super) async fn entries(&self, key: &ObjectKey) -> Result<Vec<Entry>, Refusal> {
         let name = self.names.object(key);
         let mut entries = Vec::new();
         let mut from = None;
@@ -174,7 +174,7 @@ impl Shared {
     }
 }
 
-fn in_background(work: impl Future<Output = ()> + Send + 'static) {
+pub(super) fn in_background(work: impl Future<Output = ()> + Send + 'static) {
     // Without a runtime the process is about to end.
     if let Ok(runtime) = Handle::try_current() {
         runtime.spawn(work);

@@ -1,5 +1,5 @@
 //! What names a store in a setting: `s3://BUCKET/PREFIX?endpoint=…&region=…`, `azure://ACCOUNT/CONTAINER/PREFIX?endpoint=…`,
-//! `file:///path`. All mistakes are told at once. It refuses to hold a secret.
+//! `gs://BUCKET/PREFIX?endpoint=…`, `file:///path`. All mistakes are told at once. It refuses to hold a secret.
 
 use std::{fmt, net::IpAddr, path::PathBuf, str::FromStr};
 
@@ -51,6 +51,8 @@ pub enum Cloud {
         /// The storage account.
         account: String,
     },
+    /// Google Cloud Storage.
+    Google,
 }
 
 /// The text names no store.
@@ -70,9 +72,9 @@ impl StoreUrl {
         let mut faults = Vec::new();
         let read = match text.split_once("://") {
             Some(("file", path)) => folder(path, &mut faults).map(Self::Folder),
-            Some((scheme @ ("s3" | "azure"), rest)) => bucket(scheme, rest, &mut faults).map(Self::Bucket),
+            Some((scheme @ ("s3" | "azure" | "gs"), rest)) => bucket(scheme, rest, &mut faults).map(Self::Bucket),
             _ => {
-                faults.push("it begins with s3://, azure:// or file:///".to_owned());
+                faults.push("it begins with s3://, azure://, gs:// or file:///".to_owned());
                 None
             }
         };
@@ -107,6 +109,7 @@ impl fmt::Display for BucketUrl {
         match &self.cloud {
             Cloud::S3 { .. } => write!(f, "s3://{bucket}")?,
             Cloud::Azure { account } => write!(f, "azure://{account}/{bucket}")?,
+            Cloud::Google => write!(f, "gs://{bucket}")?,
         }
         if !self.prefix.is_empty() {
             write!(f, "/{}", self.prefix)?;
@@ -199,7 +202,7 @@ impl BucketUrl {
             Cloud::S3 {
                 is_virtual_host: true, ..
             } => format!("{}.{}", self.bucket, self.authority()),
-            Cloud::S3 { .. } | Cloud::Azure { .. } => self.authority(),
+            Cloud::S3 { .. } | Cloud::Azure { .. } | Cloud::Google => self.authority(),
         }
     }
 
@@ -275,6 +278,7 @@ fn bucket(scheme: &str, rest: &str, faults: &mut Vec<String>) -> Option<BucketUr
         Some(account) => Cloud::Azure {
             account: account.to_owned(),
         },
+        None if scheme == "gs" => Cloud::Google,
         None => Cloud::S3 {
             region,
             is_virtual_host,
@@ -295,6 +299,7 @@ fn default_endpoint(cloud: &Cloud) -> String {
     match cloud {
         Cloud::S3 { region, .. } => format!("https://s3.{region}.amazonaws.com"),
         Cloud::Azure { account } => format!("https://{account}.blob.core.windows.net"),
+        Cloud::Google => "https://storage.googleapis.com".to_owned(),
     }
 }
 
@@ -407,6 +412,7 @@ mod tests {
             "s3://bucket/prefix?endpoint=https://storage.example:8443",
             "s3://bucket?region=eu-west-1&addressing=path",
             "s3://bucket?endpoint=http://10.0.0.1:9000&region=here&addressing=virtual&allow-http=true",
+            "gs://my.bucket/prefix?endpoint=http://127.0.0.1:4443",
         ] {
             assert_eq!(StoreUrl::parse(text).map(|url| url.to_string()).as_deref(), Ok(text));
         }
@@ -489,6 +495,7 @@ mod tests {
             ("azure://ACC/container", "storage account"),
             ("s3://bucket/../x", "prefix"),
             ("azure://account/container?region=here", "region"),
+            ("gs://bucket?region=here", "region"),
             ("s3://bucket?endpoint=http://10.0.0.1:9000", "plain HTTP"),
             ("s3://bucket?endpoint=https://user@host", "no secrets"),
             ("s3://key:secret@bucket/prefix", "no secrets"),

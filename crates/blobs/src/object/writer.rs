@@ -49,6 +49,10 @@ pub(super) struct Writer {
     has_resumed: bool,
     /// Whether the upload was begun here and no checkpoint names it.
     is_unsaved: bool,
+    /// Whether a checkpoint names it, so that others may have left something beside.
+    is_shared: bool,
+    /// Whether no other writer may go on with the upload's stream, where it is one.
+    has_claim: bool,
     /// Whether a call failed or was cut off.
     is_broken: bool,
 }
@@ -82,7 +86,9 @@ impl Writer {
         let random = u64::from(Uuid::new_v4().as_fields().0);
         let is_trimmed = shared.bucket.plan().is_first_trimmed && saved.upload.is_some();
         let trim = if is_trimmed { random % TRIM_BYTES } else { 0 };
-        Self::at(shared, key, saved, trim)
+        let mut writer = Self::at(shared, key, saved, trim);
+        writer.is_shared = true;
+        writer
     }
 
     fn at(shared: &Arc<Shared>, key: &ObjectKey, saved: Saved, trim: u64) -> Self {
@@ -99,6 +105,8 @@ impl Writer {
             has_resumed: number > 0 || saved.tail.is_some(),
             saved,
             is_unsaved: false,
+            is_shared: false,
+            has_claim: false,
             is_broken: false,
         }
     }
@@ -186,16 +194,28 @@ impl Writer {
         match self.shared.bucket.begin(&self.name).await {
             Ok(upload) => {
                 self.is_unsaved = true;
+                self.has_claim = true;
                 Ok(self.saved.upload.insert(upload).clone())
             }
             Err(refusal) => Err(refusal.on_object("began", &self.key)),
         }
     }
 
+    /// What a stream waits for before it takes bytes of this writer: that no other writer may go on with it.
+    fn claim(&mut self, upload: &str, at: u64) -> Option<impl Future<Output = Result<(), Refusal>> + Send + use<>> {
+        if self.plan().granule.is_none() || mem::replace(&mut self.has_claim, true) {
+            return None;
+        }
+        let (shared, writer) = (Arc::clone(&self.shared), self.id.clone());
+        let name = shared.name_of_claim(&self.key, upload, at);
+        Some(async move { shared.claim(&name, &writer).await })
+    }
+
     /// Sends the first so many gathered bytes as a part.
     async fn send_part(&mut self, length: u64) -> Result<(), StoreError> {
         let payload = self.gather.cut(length).await;
         let payload = payload.map_err(|error| self.spool_error(error))?;
+        let at = self.saved.in_parts;
         self.saved.in_parts += payload.len();
         self.trim = 0;
         let upload = self.upload().await?;
@@ -203,9 +223,13 @@ impl Writer {
             self.join_part().await?;
         }
         let part = self.next_part()?;
+        let claim = self.claim(&upload, at);
         let (bucket, name) = (Arc::clone(&self.shared.bucket), self.name.clone());
         self.under_way.push_back(tokio::spawn(async move {
-            bucket.put_part(&name, &upload, part, payload).await
+            if let Some(claim) = claim {
+                claim.await?;
+            }
+            bucket.put_part(&name, &upload, part, at, payload).await
         }));
         Ok(())
     }
@@ -234,7 +258,9 @@ impl Writer {
         self.under_way.pop_front();
         match joined {
             Ok(Ok(part)) => {
-                self.saved.parts.push(part);
+                if self.plan().granule.is_none() {
+                    self.saved.parts.push(part);
+                }
                 Ok(())
             }
             Ok(Err(refusal)) => Err(self.error(refusal).await),
@@ -249,12 +275,15 @@ impl Writer {
         Ok(())
     }
 
-    /// Saves what is gathered, as a part or as a tail.
+    /// Saves what is gathered, as a part or as a tail; in a stream, as both.
     async fn save_rest(&mut self) -> Result<(), StoreError> {
+        let gathered = self.gather.len();
+        if gathered > 0 && gathered >= self.plan().least(self.number + 1) {
+            let granule = self.plan().granule.unwrap_or(1);
+            self.send_part(gathered - gathered % granule).await?;
+        }
         let size_bytes = self.gather.len();
-        if size_bytes > 0 && size_bytes >= self.plan().least(self.number + 1) {
-            self.send_part(size_bytes).await?;
-        } else if size_bytes > 0 {
+        if size_bytes > 0 {
             let payload = self.gather.cut(size_bytes).await;
             let payload = payload.map_err(|error| self.spool_error(error))?;
             self.saved.tail = Some(self.put_tail(payload).await?);
@@ -276,7 +305,7 @@ impl Writer {
             match self
                 .shared
                 .bucket
-                .put_part(&self.name, &upload, part, payload.clone())
+                .put_part(&self.name, &upload, part, self.saved.in_parts, payload.clone())
                 .await
             {
                 Ok(part) => Ok(Some(part.into())),
@@ -293,6 +322,9 @@ impl Writer {
     }
 
     async fn finish(&mut self) -> Result<(), StoreError> {
+        let upload = self.saved.upload.clone();
+        let claim = upload.and_then(|upload| self.claim(&upload, self.saved.in_parts));
+        let claim = claim.map(tokio::spawn);
         let tail = self.saved.tail.as_ref();
         let as_part = tail.and_then(|tail| tail.as_part().map(|part| (part, tail.size_bytes)));
         let last = match as_part {
@@ -312,7 +344,11 @@ impl Writer {
             let put = self.shared.bucket.put(&self.name, payload, Condition::Absent).await;
             return put.map_err(|refusal| refusal.on_object("wrote", &self.key));
         };
-        if rest > 0 {
+        let mut end = Payload::empty();
+        if self.plan().granule.is_some() {
+            let gathered = self.gather.cut(rest).await;
+            end = gathered.map_err(|error| self.spool_error(error))?;
+        } else if rest > 0 {
             self.send_part(rest).await?;
         }
         self.join_parts().await?;
@@ -320,8 +356,16 @@ impl Writer {
         let assembly = Assembly {
             upload: &upload,
             parts: &self.saved.parts,
+            at: self.saved.in_parts,
+            end,
         };
-        match self.shared.bucket.complete(&self.name, assembly).await {
+        let completed = async {
+            if let Some(claim) = claim {
+                claim.await.map_err(|error| Refusal::Spool(io::Error::other(error)))??;
+            }
+            self.shared.bucket.complete(&self.name, assembly).await
+        };
+        match completed.await {
             Ok(()) => Ok(()),
             Err(refusal) => Err(self.error(refusal).await),
         }
@@ -351,6 +395,8 @@ impl BlobWriter for Writer {
             source: Box::new(source),
         })?;
         self.is_unsaved = false;
+        self.is_shared = true;
+        self.has_claim = false;
         self.is_broken = false;
         Ok(checkpoint)
     }
@@ -361,7 +407,11 @@ impl BlobWriter for Writer {
         self.has_resumed = false;
         self.finish().await?;
         self.is_unsaved = false;
-        self.shared.remove_beside(&self.key, beside);
+        if self.plan().granule.is_some() && self.is_shared {
+            self.shared.sweep(&self.key);
+        } else {
+            self.shared.remove_beside(&self.key, beside);
+        }
         Ok(())
     }
 

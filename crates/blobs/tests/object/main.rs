@@ -4,5 +4,6 @@
 
 mod azure;
 mod claims;
+mod google;
 mod places;
 mod s3;

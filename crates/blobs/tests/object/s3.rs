@@ -1,6 +1,6 @@
 //! S3, as versitygw speaks it.
 
-use holdfast_testkit::{blobs::contract, object_server::ObjectServer};
+use holdfast_testkit::{blobs::contract, fault_proxy::Cuts, object_server::ObjectServer};
 
 use super::{claims, places};
 
@@ -16,7 +16,7 @@ async fn s3_is_what_the_claims_say() {
     claims::a_signed_url_reads_an_object_without_a_credential(&server).await;
     claims::any_node_goes_on_with_an_upload(&server).await;
     claims::two_who_go_on_from_one_checkpoint_never_mix(&server).await;
-    claims::a_store_that_fails_now_and_then_loses_nothing(&server).await;
+    claims::a_store_that_fails_now_and_then_loses_nothing(&server, Cuts::All).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -16,6 +16,11 @@ fn an_image_in_azure_outlives_the_server_and_is_collected() {
     live_and_be_collected(&Bucket::azure());
 }
 
+#[test]
+fn an_image_in_google_cloud_storage_outlives_the_server_and_is_collected() {
+    live_and_be_collected(&Bucket::google());
+}
+
 fn live_and_be_collected(bucket: &Bucket) {
     let client = Client::on(bucket);
     let status = client.server.operate(&["status", "--output", "json"]);

@@ -24,6 +24,10 @@ impl Bucket {
         Self::on(ObjectServer::azure())
     }
 
+    fn google() -> Self {
+        Self::on(ObjectServer::google())
+    }
+
     fn on(server: ObjectServer) -> Self {
         let url = server.url(&server.make_bucket(), None);
         Self { server, url }

@@ -113,6 +113,7 @@ fn unusable(error: StoreError, url: &BucketUrl, name: &str) -> anyhow::Error {
     let (kind, secrets) = match url.cloud() {
         Cloud::S3 { .. } => ("bucket", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
         Cloud::Azure { .. } => ("container", "AZURE_STORAGE_ACCOUNT_KEY"),
+        Cloud::Google => ("bucket", "GOOGLE_APPLICATION_CREDENTIALS"),
     };
     let bucket = url.bucket();
     let problem = match &error {

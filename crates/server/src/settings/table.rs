@@ -126,7 +126,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
         "storage",
         "URL",
         "",
-        "Where blobs lie instead of the data folder: s3://BUCKET/PREFIX, azure://ACCOUNT/CONTAINER/PREFIX or file:///FOLDER",
+        "Where blobs lie instead of the data folder: s3://BUCKET/PREFIX, azure://ACCOUNT/CONTAINER/PREFIX, gs://BUCKET/PREFIX or file:///FOLDER",
     ),
     many(
         "location",
