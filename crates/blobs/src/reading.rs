@@ -18,7 +18,7 @@ use std::{
 use holdfast_model::{Content, FileStretch, ReadAt};
 use rustix::{
     buffer::spare_capacity,
-    fs::{CWD, Mode, OFlags, ResolveFlags, openat2},
+    fs::{CWD, Mode, OFlags, ResolveFlags, open, openat2},
     io::{Errno, ReadWriteFlags, pread, preadv2},
 };
 
@@ -27,6 +27,12 @@ const SMALL_READ_BYTES: usize = 64 * 1024;
 /// How far apart the bytes lie that tell whether a stretch is in memory: the kernel reads ahead, and forgets, as much at
 /// once.
 const PROBE_DISTANCE_BYTES: u64 = 128 << 10;
+
+/// An object is a plain file. What lies in its place is not followed, and nobody waits for the other end of a pipe.
+const FLAGS: OFlags = OFlags::RDONLY
+    .union(OFlags::CLOEXEC)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::NONBLOCK);
 
 /// What could be had without waiting.
 #[derive(Debug)]
@@ -39,8 +45,7 @@ pub(crate) enum Opened {
 
 /// Opens a range without waiting for the disk; `None` says that waiting may be needed.
 pub(crate) fn open_cached(path: &Path, range: &Range<u64>) -> io::Result<Option<Opened>> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-    let Ok(file) = openat2(CWD, path, flags, Mode::empty(), ResolveFlags::CACHED) else {
+    let Ok(file) = openat2(CWD, path, FLAGS, Mode::empty(), ResolveFlags::CACHED) else {
         return Ok(None);
     };
     let file = File::from(file);
@@ -61,7 +66,7 @@ pub(crate) fn open_cached(path: &Path, range: &Range<u64>) -> io::Result<Option<
 
 /// Opens a range, waiting for the disk as needed.
 pub(crate) fn open_waiting(path: &Path, range: Range<u64>) -> io::Result<Content> {
-    let file = File::open(path)?;
+    let file = File::from(open(path, FLAGS, Mode::empty())?);
     check(&file, &range)?;
     read_waiting(file, range)
 }
@@ -131,9 +136,13 @@ fn read(file: &File, range: Range<u64>, into: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-/// A file shorter than the range must be an error now, not a short body later.
+/// A file shorter than the range must be an error now, not a short body later; so must what is no file.
 fn check(file: &File, range: &Range<u64>) -> io::Result<()> {
-    let length = file.metadata()?.len();
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is no plain file"));
+    }
+    let length = metadata.len();
     if range.start > range.end || range.end > length {
         return Err(io::Error::other(format!(
             "it has {length} bytes, which do not hold {}..{}",

@@ -6,8 +6,8 @@ use std::{
     fs::{self, File},
     io::IoSliceMut,
     num::NonZero,
-    os::unix::fs::PermissionsExt,
-    path::PathBuf,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -16,7 +16,7 @@ use holdfast_blobs::FilesystemStore;
 use holdfast_model::{Blobs, Checkpoint, Content, ObjectKey, StoreError};
 use holdfast_testkit::blobs::{contract, fresh_key, list, pattern, read};
 use rustix::{
-    fs::{Advice, fadvise},
+    fs::{Advice, CWD, Mode, fadvise, mkfifoat},
     io::{ReadWriteFlags, preadv2},
 };
 use tempfile::TempDir;
@@ -274,5 +274,29 @@ async fn no_file_is_offered_for_what_it_does_not_have() {
     file.set_len((512 << 10) - 1).unwrap();
     for stretch in [0..512 << 10, 512 << 10..1 << 20, 0..1 << 20] {
         assert!(content.in_page_cache(&stretch).is_none(), "{stretch:?}");
+    }
+}
+
+/// A read of a pipe would wait for its other end, on a thread that serves everybody.
+#[tokio::test]
+async fn what_is_no_plain_file_is_not_read_as_an_object() {
+    let (folder, store) = store();
+    let (key, other) = (fresh_key(), fresh_key());
+    for key in [&key, &other] {
+        store.put(key, pattern(1 << 20)).await.unwrap();
+    }
+    let (path, secret) = (file_of(&folder, &key), folder.path().join("secret"));
+    fs::write(&secret, pattern(1 << 20)).unwrap();
+    let make_pipe = |path: &Path| mkfifoat(CWD, path, Mode::RWXU).unwrap();
+    let make_link = |path: &Path| symlink(&secret, path).unwrap();
+    let put_in_its_place: [&dyn Fn(&Path); 2] = [&make_pipe, &make_link];
+    for put in put_in_its_place {
+        fs::remove_file(&path).unwrap();
+        put(&path);
+        for range in [0..10, 0..1 << 20] {
+            let read = store.open(&key, range).await;
+            assert!(matches!(read, Err(StoreError::Failed { .. })), "{:?}", read.map(drop));
+        }
+        assert!(store.open(&other, 0..10).await.is_ok());
     }
 }
