@@ -31,6 +31,8 @@ impl Default for Limits {
 /// A caller who has all the uploads they may have gets another one for the one that has waited longest for bytes, once it
 /// waited this long: those of clients that died take no place for a day.
 pub(crate) const UPLOAD_GIVES_WAY_AFTER: Duration = Duration::from_secs(600);
+/// How long a question how far an upload is waits for the request that is writing to it.
+pub(crate) const PROGRESS_WAITS: Duration = Duration::from_millis(500);
 /// Blobs up to this size are rows, as manifests are: no store of bytes is asked for them. A session that received no more
 /// keeps the bytes in its own row.
 pub const ROW_BLOB_BYTES: usize = 16 << 10;

@@ -16,8 +16,13 @@ use holdfast_model::{
     settle,
 };
 use holdfast_oci::{Algorithm, Digest, range::ContentRange};
+use tokio::time::timeout;
 
-use crate::{Error, Operator, Repositories, failure::Failures, limits::ROWS_PER_STEP};
+use crate::{
+    Error, Operator, Repositories,
+    failure::Failures,
+    limits::{PROGRESS_WAITS, ROWS_PER_STEP},
+};
 pub use body::Body;
 use body::Gathered;
 pub(crate) use session::Holds;
@@ -158,12 +163,18 @@ impl Repositories {
         finished
     }
 
-    /// How far a session is.
+    /// How far a session is. A request that is writing to it is waited for, though not long: one whose client has gone ends
+    /// in a moment, and what was told before that would be no place to go on from.
     ///
     /// # Errors
     /// [`Error::UploadUnknown`], [`Error::Storage`].
     pub async fn load_upload_progress(&self, grant: &Grant<action::Push>, id: UploadId) -> Result<Progress, Error> {
-        let upload = self.load_upload(grant, id).await?;
+        let mut upload = self.load_upload(grant, id).await?;
+        if self.holds.is_held(id) {
+            // Of one that goes on for longer, what was saved before it is told.
+            let _ = timeout(PROGRESS_WAITS, self.holds.end(id)).await;
+            upload = self.load_upload(grant, id).await?;
+        }
         Ok(Progress {
             id,
             offset: upload.offset,

@@ -2,12 +2,13 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
 use holdfast_model::{BlobWriter, Blobs, StoreError, UploadBytes, UploadId, UploadRecord};
 use holdfast_oci::{Algorithm, Digest, Hasher, range::ContentRange};
+use tokio::sync::Notify;
 
 use super::running_hash::RunningHash;
 use crate::Error;
@@ -15,24 +16,30 @@ use crate::Error;
 /// Sessions that a request on this node is writing to. Other nodes are kept out by the
 /// compare-and-swap of [`holdfast_model::UploadTx::save_upload`].
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Holds(Arc<Mutex<HashSet<UploadId>>>);
+pub(crate) struct Holds(Arc<Held>);
+
+#[derive(Debug, Default)]
+struct Held {
+    ids: Mutex<HashSet<UploadId>>,
+    /// Told when one is let go.
+    let_go: Notify,
+}
 
 /// The right to write to a session; it ends with the last clone.
 #[derive(Clone)]
 pub(crate) struct Hold {
-    _held: Arc<Held>,
+    _one: Arc<One>,
 }
 
-struct Held {
+struct One {
     holds: Holds,
     id: UploadId,
 }
 
 impl Holds {
     pub(super) fn take(&self, id: UploadId) -> Option<Hold> {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        held.insert(id).then(|| Hold {
-            _held: Arc::new(Held {
+        self.0.ids().insert(id).then(|| Hold {
+            _one: Arc::new(One {
                 holds: self.clone(),
                 id,
             }),
@@ -41,17 +48,34 @@ impl Holds {
 
     /// Whether a request is writing to it at this moment.
     pub(super) fn is_held(&self, id: UploadId) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&id)
+        self.0.ids().contains(&id)
+    }
+
+    /// Waits until no request is writing to it.
+    pub(super) async fn end(&self, id: UploadId) {
+        loop {
+            let let_go = self.0.let_go.notified();
+            tokio::pin!(let_go);
+            // From here on nothing is missed that is told.
+            let_go.as_mut().enable();
+            if !self.is_held(id) {
+                return;
+            }
+            let_go.await;
+        }
     }
 }
 
-impl Drop for Held {
+impl Held {
+    fn ids(&self) -> MutexGuard<'_, HashSet<UploadId>> {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for One {
     fn drop(&mut self) {
-        self.holds
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&self.id);
+        self.holds.0.ids().remove(&self.id);
+        self.holds.0.let_go.notify_waiters();
     }
 }
 

@@ -1,5 +1,7 @@
 //! Sessions of uploads: whose they are, how many there may be, and which give way.
 
+use tokio::time::timeout;
+
 use super::*;
 
 #[tokio::test]
@@ -49,6 +51,11 @@ async fn a_session_takes_one_writer_at_a_time() {
     let second = async {
         assert_refused!(append(&world, "app", id, &bytes).await, Error::UploadBusy { .. });
         assert_refused!(world.abandon_upload(&grant, id).await, Error::UploadBusy { .. });
+        let mut progress = Box::pin(world.load_upload_progress(&grant, id));
+        assert!(
+            timeout(Duration::from_millis(200), &mut progress).await.is_err(),
+            "where it stands is told when the writer has ended"
+        );
         world.advance(Limits::default().upload_idle * 2);
         assert_eq!(
             world.purge_uploads().await.unwrap().uploads,
@@ -56,9 +63,10 @@ async fn a_session_takes_one_writer_at_a_time() {
             "a busy session is not stale"
         );
         sender.send(()).unwrap();
+        progress.await.unwrap().offset
     };
-    let (first, ()) = tokio::join!(first, second);
-    assert_eq!(first.unwrap().offset, 10);
+    let (first, told) = tokio::join!(first, second);
+    assert_eq!((first.unwrap().offset, told), (10, 10));
     finish(&world, "app", id, &sha256(&bytes), &Bytes::new()).await.unwrap();
 }
 
