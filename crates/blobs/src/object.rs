@@ -1,9 +1,10 @@
 //! The object stores of the clouds, behind one adapter (docs/decisions/0016-object-stores.md).
 //!
 //! [`BucketStore`] is the port: it gathers bytes to parts, saves what any node needs to go on, reads, lists and deletes. What
-//! differs between the clouds is a few requests, `bucket.rs`; a file for each cloud has them. Credentials and signatures are
-//! the `object_store` crate's; the requests are ours, so that parts may lie in a file, conditions and part lists are as the
-//! laws of the data need them, and every wait and length has a limit. It refuses to open a connection: a [`WayOut`] does.
+//! differs between the clouds is a few requests, `bucket.rs`; a file for each cloud has them. Credentials and signatures of S3
+//! and Azure are the `object_store` crate's; the requests are ours, so that parts may lie in a file, conditions and part lists
+//! are as the laws of the data need them, and every wait and length has a limit. It refuses to open a connection: a [`WayOut`]
+//! does.
 
 mod asking;
 mod azure;

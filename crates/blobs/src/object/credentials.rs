@@ -42,7 +42,7 @@ const OF_GOOGLE: &[&str] = &[
 ];
 
 /// Variables that are no use without another one.
-const TOGETHER: [(&str, &str); 8] = [
+const TOGETHER: [(&str, &str); 10] = [
     ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
     ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"),
     ("AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID"),
@@ -51,6 +51,8 @@ const TOGETHER: [(&str, &str); 8] = [
     ("AZURE_CLIENT_SECRET", "AZURE_TENANT_ID"),
     ("AZURE_FEDERATED_TOKEN_FILE", "AZURE_CLIENT_ID"),
     ("AZURE_FEDERATED_TOKEN_FILE", "AZURE_TENANT_ID"),
+    ("GOOGLE_HMAC_ACCESS_ID", "GOOGLE_HMAC_SECRET"),
+    ("GOOGLE_HMAC_SECRET", "GOOGLE_HMAC_ACCESS_ID"),
 ];
 
 /// Secrets by the names of their environment variables; none of them where the cloud's identity of this machine or pod is

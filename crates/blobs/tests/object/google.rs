@@ -2,7 +2,7 @@
 
 use holdfast_testkit::{blobs::contract, fault_proxy::Cuts, object_server::ObjectServer};
 
-use super::claims;
+use super::{claims, places};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn google_keeps_the_contract() {
@@ -19,4 +19,12 @@ async fn google_is_what_the_claims_say() {
     claims::two_who_go_on_from_one_checkpoint_never_mix(&server).await;
     // Where the answer to a stretch is lost it is sent again, and this server would take it twice.
     claims::a_store_that_fails_now_and_then_loses_nothing(&server, Cuts::Reads).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_location_in_google_keeps_its_accounts_apart() {
+    let server = ObjectServer::google();
+    places::every_account_is_a_store_of_its_own(&server).await;
+    // It lists no sessions, so an account is empty with one that was begun; and it says of a bucket that is not there that it
+    // is empty.
 }
