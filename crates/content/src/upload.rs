@@ -169,8 +169,10 @@ impl Repositories {
     /// # Errors
     /// [`Error::UploadUnknown`], [`Error::Storage`].
     pub async fn load_upload_progress(&self, grant: &Grant<action::Push>, id: UploadId) -> Result<Progress, Error> {
+        // Asked before the row is read: a request that ends in between may have changed it.
+        let is_held = self.holds.is_held(id);
         let mut upload = self.load_upload(grant, id).await?;
-        if self.holds.is_held(id) {
+        if is_held {
             // Of one that goes on for longer, what was saved before it is told.
             let _ = timeout(PROGRESS_WAITS, self.holds.end(id)).await;
             upload = self.load_upload(grant, id).await?;
