@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::Sandbox;
 use crate::connection::Connection;
 use crate::daemon::Daemon;
 use crate::data::Data;
@@ -217,6 +218,16 @@ impl Server {
     #[must_use]
     pub fn login(&self) -> String {
         format!("{}:{}", self.username, self.password)
+    }
+
+    /// Signs crane in over plain HTTP as the admin account.
+    ///
+    /// # Panics
+    /// It cannot sign in.
+    pub fn sign_in_crane(&self, sandbox: &Sandbox) {
+        let (host, user) = (self.http(), self.username());
+        let login = ["auth", "login", &host, "--username", user, "--password-stdin"];
+        sandbox.tool("crane").args(login).stdin(self.password()).run();
     }
 
     /// The file with the local certificate authority that signed the server's certificate.

@@ -48,15 +48,7 @@ fn a_windows_image_is_pushed_copied_and_pulled_without_its_foreign_layer() {
     let (server, sandbox) = (SERVER.get(), Sandbox::new());
     let (layout, manifest, foreign) = windows_layout(&sandbox);
     let [first, second, third] = ["first", "second", "third"].map(|name| server.image(&format!("windows/{name}:1")));
-    let login = [
-        "auth",
-        "login",
-        &server.http(),
-        "--username",
-        server.username(),
-        "--password-stdin",
-    ];
-    sandbox.tool("crane").args(login).stdin(server.password()).run();
+    server.sign_in_crane(&sandbox);
 
     sandbox.run("crane", ["push", &layout, &first]);
     assert_eq!(sandbox.run("crane", ["manifest", &first]).stdout, manifest);

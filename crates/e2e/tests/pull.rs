@@ -48,15 +48,7 @@ fn a_layer_comes_whole_by_curl_and_crane_and_takes_little_memory() {
     let answer = http::send(&sandbox, &["--user", &server.login()], &url);
     assert!(answer.status == 200 && answer.body == *LAYER, "curl got other bytes");
 
-    let login = [
-        "auth",
-        "login",
-        &server.http(),
-        "--username",
-        server.username(),
-        "--password-stdin",
-    ];
-    sandbox.tool("crane").args(login).stdin(server.password()).run();
+    server.sign_in_crane(&sandbox);
     let digest = image::digest(&LAYER);
     let pulled = sandbox.run("crane", ["blob", &format!("{}@{digest}", server.image("pull/app"))]);
     assert!(pulled.stdout == *LAYER, "crane got other bytes");

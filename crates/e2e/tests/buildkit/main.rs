@@ -13,16 +13,7 @@ impl Builder {
     fn logged_in() -> Self {
         let (server, sandbox) = (Server::start(), Sandbox::new());
         // Crane writes the file that buildctl reads.
-        let host = server.http();
-        let login = [
-            "auth",
-            "login",
-            &host,
-            "--username",
-            server.username(),
-            "--password-stdin",
-        ];
-        sandbox.tool("crane").args(login).stdin(server.password()).run();
+        server.sign_in_crane(&sandbox);
         image::root_file_system(&sandbox, "context", "hello");
         // No two runs of the second step make the same file.
         let recipe = "FROM scratch\nCOPY bin /bin\nRUN [\"/bin/sh\", \"-c\", \"/bin/cat /proc/sys/kernel/random/uuid > /made\"]\n\

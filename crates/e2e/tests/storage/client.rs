@@ -24,21 +24,8 @@ impl Client {
             server,
             sandbox: Sandbox::new(),
         };
-        client.log_in();
+        client.server.sign_in_crane(&client.sandbox);
         client
-    }
-
-    fn log_in(&self) {
-        let server = &self.server;
-        let login = [
-            "auth",
-            "login",
-            &server.http(),
-            "--username",
-            server.username(),
-            "--password-stdin",
-        ];
-        self.sandbox.tool("crane").args(login).stdin(server.password()).run();
     }
 
     /// The same after the server ended well, or was killed.
@@ -47,7 +34,7 @@ impl Client {
             server: restart(self.server),
             ..self
         };
-        client.log_in();
+        client.server.sign_in_crane(&client.sandbox);
         client
     }
 
